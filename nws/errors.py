@@ -1,0 +1,213 @@
+"""Every exception of this distribution, and the status codes of the wire they stand for.
+
+::
+
+    Exception
+    ├── NwsException
+    │   ├── NwsServerException                     the connection, or what came over it
+    │   │   ├── NwsConnectException                no connection could be made
+    │   │   ├── NwsConnectionDroppedException      it ended while it was needed
+    │   │   ├── NwsProtocolException               the peer sent bytes that are not the protocol
+    │   │   └── NwsUnsupportedOperationException   this server cannot do that
+    │   └── NwsOperationException                  the server refused, or the value is unusable
+    │       ├── NwsNoWorkSpaceException            no such workspace, or not open here
+    │       ├── NwsDeclarationFailedException      the variable has another mode
+    │       ├── NwsTimeoutException                also a TimeoutError: nothing came in time
+    │       ├── NwsLeaseLostException              the lease ended before it was settled
+    │       ├── NwsPicklingException               the value cannot be serialised
+    │       └── NwsUnpicklingException             the payload cannot be read here
+    └── SleighException
+        ├── SleighGatheredException                results were gathered already
+        ├── SleighIllegalValueException            an argument that no sleigh can use
+        ├── SleighJoinException                    a worker could not join
+        ├── SleighNwsException                     the server could not be used
+        ├── SleighOccupiedException                another call is under way
+        ├── SleighScriptException                  a worker script could not run
+        ├── SleighStoppedException                 the sleigh was stopped
+        └── SleighTaskException                    a task failed
+
+The names are those of the original's user guide, appendices A.1 and A.2. This module imports
+nothing and holds no logic beyond the table at its end.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "NwsConnectException",
+    "NwsConnectionDroppedException",
+    "NwsDeclarationFailedException",
+    "NwsException",
+    "NwsLeaseLostException",
+    "NwsNoWorkSpaceException",
+    "NwsOperationException",
+    "NwsPicklingException",
+    "NwsProtocolException",
+    "NwsServerException",
+    "NwsTimeoutException",
+    "NwsUnpicklingException",
+    "NwsUnsupportedOperationException",
+    "SleighException",
+    "SleighGatheredException",
+    "SleighIllegalValueException",
+    "SleighJoinException",
+    "SleighNwsException",
+    "SleighOccupiedException",
+    "SleighScriptException",
+    "SleighStoppedException",
+    "SleighTaskException",
+    "Status",
+    "exception_for",
+]
+
+
+class NwsException(Exception):
+    """Base class of all errors of the workspace client."""
+
+
+class NwsServerException(NwsException):
+    """The connection to a server failed, or something unusable came over it."""
+
+
+class NwsConnectException(NwsServerException):
+    """No connection to the server could be made."""
+
+
+class NwsConnectionDroppedException(NwsServerException):
+    """The connection ended, or had to be given up, while it was needed."""
+
+
+class NwsProtocolException(NwsServerException):
+    """The peer sent bytes that are not the protocol. The connection cannot go on."""
+
+
+class NwsUnsupportedOperationException(NwsServerException):
+    """The server does not offer this operation."""
+
+
+class NwsOperationException(NwsException):
+    """The server refused an operation; the message says why."""
+
+
+class NwsNoWorkSpaceException(NwsOperationException):
+    """The workspace does not exist, was deleted, or is not open on this session."""
+
+
+class NwsDeclarationFailedException(NwsOperationException):
+    """A variable could not be declared, most often because it has another mode."""
+
+
+class NwsTimeoutException(NwsOperationException, TimeoutError):
+    """Nothing arrived within ``timeout``. The operation had no effect."""
+
+
+class NwsLeaseLostException(NwsOperationException):
+    """The lease is not held any more: its deadline passed, or its variable was deleted.
+
+    Nothing of the refused step was done.
+    """
+
+
+class NwsPicklingException(NwsOperationException):
+    """A value could not be serialised.
+
+    Attributes:
+        exception: what the serialiser raised.
+    """
+
+    def __init__(self, message: str, exception: BaseException | None = None) -> None:
+        super().__init__(message)
+        self.exception = exception
+
+
+class NwsUnpicklingException(NwsOperationException):
+    """A payload could not be turned into a Python value.
+
+    Attributes:
+        exception: what the reader raised, or None for a format it does not know.
+        obj: the raw bytes of the payload.
+    """
+
+    def __init__(
+        self, message: str, exception: BaseException | None = None, obj: bytes = b""
+    ) -> None:
+        super().__init__(message)
+        self.exception = exception
+        self.obj = obj
+
+
+class SleighException(Exception):
+    """Base class of all errors of the parallel map."""
+
+
+class SleighGatheredException(SleighException):
+    """The results of this call were gathered already."""
+
+
+class SleighIllegalValueException(SleighException):
+    """An argument has a value that no sleigh can use."""
+
+
+class SleighJoinException(SleighException):
+    """A worker could not join the group, or none did."""
+
+
+class SleighNwsException(SleighException):
+    """The sleigh's server could not be started or reached, or it went away."""
+
+
+class SleighOccupiedException(SleighException):
+    """The sleigh is busy with another call."""
+
+
+class SleighScriptException(SleighException):
+    """A worker could not be started."""
+
+
+class SleighStoppedException(SleighException):
+    """The sleigh was stopped."""
+
+
+class SleighTaskException(SleighException):
+    """A task failed on its worker. The remote traceback is part of the message.
+
+    When the worker's exception could be sent, it is the ``__cause__``.
+    """
+
+
+class Status:
+    """The status codes of replies.
+
+    The codes below 3000 are those of server 2.0.0 (all original clients only test for zero);
+    the others belong to our extensions. A connection that did not ask for the extensions is
+    only ever sent ``OK`` and ``FAILED``.
+    """
+
+    OK: Final = 0
+    FAILED: Final = 1
+    NO_WORKSPACE: Final = 100
+    INTERNAL: Final = 2000
+    NOT_OPEN: Final = 2001
+    TIMED_OUT: Final = 3001
+    CANCELLED: Final = 3002
+    LEASE_LOST: Final = 3003
+    REFUSED: Final = 3004
+    """The request is malformed or goes beyond a limit of the server."""
+
+
+_EXCEPTIONS: Final[dict[int, type[NwsException]]] = {
+    Status.FAILED: NwsOperationException,
+    Status.NO_WORKSPACE: NwsNoWorkSpaceException,
+    Status.NOT_OPEN: NwsNoWorkSpaceException,
+    Status.TIMED_OUT: NwsTimeoutException,
+    Status.CANCELLED: NwsOperationException,
+    Status.LEASE_LOST: NwsLeaseLostException,
+    Status.REFUSED: NwsOperationException,
+    Status.INTERNAL: NwsServerException,
+}
+
+
+def exception_for(status: int) -> type[NwsException]:
+    """Return the exception class that stands for a status; unknown ones are plain refusals."""
+    return _EXCEPTIONS.get(status, NwsOperationException)

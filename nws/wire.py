@@ -1,0 +1,437 @@
+"""The frames of the protocol, for both ends, without any I/O.
+
+What lives here: the framing of requests, dicts and replies, and the names that both ends must spell
+alike. What must not: sockets, Twisted, the meaning of an operation. How a connection begins is in
+``handshake.py``; the protocol in prose, with byte examples, is ``docs/protocol.md``.
+
+Theory of operation
+-------------------
+The handshake ends in a `Dialect`. From then on the client sends requests and the server sends one
+reply to each, in order. A request is a group of fields: a four-digit count, then for each field its
+length in twenty digits and its bytes. Where the dialect says so, a dict goes before it: the same
+shape, with four-digit lengths.
+
+`RequestDecoder` reads that stream. Whatever is complete in a piece of input is sliced straight out
+of it; of an incomplete request it keeps the fields that it has, and the unfinished field in a
+*sink*. So each byte is touched a bounded number of times however the stream is cut, and a long
+value goes to a file while it arrives. A number may be padded with blanks: the R client pads so.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeAlias
+
+from nws.errors import NwsProtocolException, Status
+
+__all__ = [
+    "BATCH_ARGUMENTS",
+    "BLANK_ID",
+    "EXTENSIONS",
+    "MAX_DESCRIPTOR",
+    "MAX_NAME",
+    "METADATA_FROM_SERVER",
+    "METADATA_TO_SERVER",
+    "REASON",
+    "WEB_PORT",
+    "Dialect",
+    "LongBody",
+    "RefusedBody",
+    "ReplyEncoder",
+    "Request",
+    "RequestDecoder",
+    "Sink",
+    "encode_dict",
+    "encode_request",
+    "number",
+    "parse_dict",
+]
+
+# Options that can be negotiated.
+METADATA_TO_SERVER: Final = b"MetadataToServer"
+METADATA_FROM_SERVER: Final = b"MetadataFromServer"
+WEB_PORT: Final = b"NwsWebPort"
+EXTENSIONS: Final = b"NwsExtensions"
+
+REASON: Final = b"nwsReason"
+"""The metadata entry that carries the text of a failure."""
+
+BLANK_ID: Final = b" " * 20
+
+# Limits, where the original has none. Longer names than these are mistakes or attacks.
+MAX_NAME: Final = 64 * 1024
+MAX_DICT_ENTRIES: Final = 64
+MAX_ARGUMENTS: Final = 16
+BATCH_ARGUMENTS: Final = 9999
+"""The most fields that the four-digit count can announce: a batch of the extensions."""
+MAX_DESCRIPTOR: Final = 2**31 - 1
+"""R reads a descriptor as a signed 32-bit number."""
+
+_VALUE_FIELDS: Final[dict[bytes, tuple[int, int]]] = {
+    b"store": (4, MAX_ARGUMENTS),
+    b"store many": (4, 2),
+    b"settle": (5, 4),
+}
+"""Operation -> (first field that is a value, step to the next one); no other field may be long."""
+
+
+def number(field: bytes) -> int:
+    """Read a decimal field that may be padded with blanks.
+
+    Raises:
+        NwsProtocolException: it holds anything but digits.
+    """
+    digits = field.strip(b" ")
+    if not digits.isdigit():
+        raise NwsProtocolException(f"expected a number, got {field[:24]!r}")
+    return int(digits)
+
+
+def encode_request(fields: Sequence[bytes]) -> bytes:
+    """Frame the fields of one request (the operation name is the first)."""
+    parts = [b"%04d" % len(fields)]
+    for field in fields:
+        parts.append(b"%020d" % len(field))
+        parts.append(field)
+    return b"".join(parts)
+
+
+def encode_dict(entries: Mapping[bytes, bytes]) -> bytes:
+    """Frame an option or metadata dict. Names and values are cut at 9999 bytes."""
+    parts = [b"%04d" % len(entries)]
+    for pair in entries.items():
+        for text in pair:
+            parts.append(b"%04d" % min(len(text), 9999))
+            parts.append(text[:9999])
+    return b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What the two ends of a connection agreed on in the handshake."""
+
+    cookie: bool = True
+    """Long replies name the variable's id and the value's index."""
+    metadata_in: bool = False
+    """A dict goes before each request."""
+    metadata_out: bool = False
+    """A dict goes before each reply."""
+    extensions: bool = False
+    """The operations and status codes that the original does not have."""
+
+
+def parse_dict(data: bytes, position: int) -> tuple[dict[bytes, bytes], int]:
+    """Read a dict that starts at ``position``; the end is -1 while it is incomplete."""
+    if len(data) < position + 4:
+        return {}, -1
+    count = number(data[position : position + 4])
+    if count > MAX_DICT_ENTRIES:
+        raise NwsProtocolException(f"a dict of {count} entries (at most {MAX_DICT_ENTRIES})")
+    position += 4
+    texts = []
+    for _ in range(2 * count):
+        if len(data) < position + 4:
+            return {}, -1
+        start = position + 4
+        position = start + number(data[position:start])
+        if len(data) < position:
+            return {}, -1
+        texts.append(data[start:position])
+    return dict(zip(texts[::2], texts[1::2], strict=True)), position
+
+
+class LongBody(Protocol):
+    """A value that is not held in memory: all that the protocol needs of it is its length."""
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedBody:
+    """Stands for a value whose bytes were dropped as they arrived.
+
+    The request around it is complete and must be answered with a failure that gives ``reason``.
+    """
+
+    reason: str
+
+    def __len__(self) -> int:
+        return 0
+
+
+class Sink(Protocol):
+    """Where the bytes of one unfinished field go."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next bytes. May not raise: a sink that fails remembers why for `finish`."""
+
+    def finish(self) -> bytes | LongBody:
+        """Return the field; called once, when all its bytes were written."""
+
+    def abandon(self) -> None:
+        """Drop what was written; the rest will not come."""
+
+
+class _MemorySink(io.BytesIO):
+    """Grows as the bytes come, so a peer must send what it announces before we hold it."""
+
+    def finish(self) -> bytes:
+        return self.getvalue()
+
+    def abandon(self) -> None:
+        self.close()
+
+
+class _DroppingSink:
+    """Takes a field that is refused, so that the connection can go on behind it."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def write(self, data: bytes, /) -> None:
+        pass
+
+    def finish(self) -> RefusedBody:
+        return RefusedBody(self._reason)
+
+    def abandon(self) -> None:
+        pass
+
+
+Request: TypeAlias = tuple[list[Any], bytes]
+"""The fields of a request (bytes; a value may be a `LongBody`) and its metadata, framed, or empty."""
+
+
+class RequestDecoder:
+    """Turns a stream of bytes into requests, in time linear in its length.
+
+    However the stream is cut, the requests are the same. After bytes that are not the protocol,
+    ``error`` says why and the decoder takes nothing more; requests before them are still returned.
+
+    Attributes:
+        error: None, or what made the stream unreadable.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        *,
+        open_spool: Callable[[int], Sink] | None = None,
+        spool_threshold: int = 16 * 1024 * 1024,
+        max_value: int = 2**63 - 1,
+    ) -> None:
+        """Read requests of one dialect.
+
+        Args:
+            dialect: outcome of the handshake.
+            open_spool: called with the length of each value of at least ``spool_threshold`` bytes;
+                None keeps all values in memory.
+            spool_threshold: in bytes. One request may hold this much, and a mebibyte, in memory.
+            max_value: longest value accepted, in bytes. A longer one becomes a `RefusedBody`.
+        """
+        self.error: NwsProtocolException | None = None
+        self._open_spool = open_spool
+        self._spool_threshold = spool_threshold
+        self._max_value = max_value
+        self._max_held = max(spool_threshold, MAX_NAME) + 1024 * 1024
+        self._max_arguments = BATCH_ARGUMENTS if dialect.extensions else MAX_ARGUMENTS
+        self._plain_size = min(MAX_NAME, spool_threshold - 1, max_value)
+        self._has_metadata = dialect.metadata_in
+        self._in_dict = dialect.metadata_in  # else in the request proper
+        self._metadata = b""
+        self._fields: list[Any] = []
+        self._in_group = False  # else the count of the next group comes first
+        self._left = 0  # fields of the group still to come
+        self._counted = 0  # fields whose size is part of _held
+        self._held = 0
+        self._tail = b""  # the beginning of a number
+        self._sink: Sink | None = None
+        self._missing = 0  # bytes that the sink still waits for
+
+    def feed(self, data: bytes) -> list[Request]:
+        """Take bytes, return the requests that they complete."""
+        requests: list[Request] = []
+        if self.error is None:
+            try:
+                self._parse(data, requests)
+            except NwsProtocolException as error:
+                self.error = error
+                self.abandon()
+        return requests
+
+    def abandon(self) -> None:
+        """Give up the unfinished request: the connection has ended."""
+        if self._sink is not None:
+            self._sink.abandon()
+            self._sink = None
+        self._fields = []
+        self._tail = b""
+
+    def _parse(self, data: bytes, requests: list[Request]) -> None:
+        position = 0
+        if self._sink is not None:
+            position = self._fill_sink(data, 0)
+            if self._sink is not None:
+                return
+            self._left -= 1
+        elif self._tail:
+            data = self._tail + data
+            self._tail = b""
+        while True:
+            if not self._in_group:
+                start = position + 4
+                count = data[position:start]
+                if len(count) < 4:
+                    self._tail = count
+                    return
+                self._begin_group(int(count) if count.isdigit() else number(count))
+                position = start
+            position = self._read_fields(data, position)
+            if self._left:
+                self._count_held()
+                return
+            self._end_group(requests)
+
+    def _begin_group(self, count: int) -> None:
+        if self._in_dict:
+            if count > MAX_DICT_ENTRIES:
+                raise NwsProtocolException(
+                    f"a dict of {count} entries (at most {MAX_DICT_ENTRIES})"
+                )
+            self._left = 2 * count
+        elif 0 < count <= self._max_arguments:
+            self._left = count
+        else:
+            raise NwsProtocolException(f"a request of {count} fields (1 to {self._max_arguments})")
+        self._in_group = True
+        self._counted = self._held = 0
+
+    def _end_group(self, requests: list[Request]) -> None:
+        if self._in_dict:
+            texts = self._fields
+            self._metadata = encode_dict(dict(zip(texts[::2], texts[1::2], strict=True)))
+        else:
+            requests.append((self._fields, self._metadata))
+        self._fields = []
+        self._in_group = False
+        self._in_dict = self._has_metadata and not self._in_dict
+
+    def _read_fields(self, data: bytes, position: int) -> int:
+        """Slice out fields until the group or the data ends; return the new position."""
+        width = 4 if self._in_dict else 20
+        plain_size = self._plain_size
+        fields = self._fields
+        left = self._left
+        end = len(data)
+        while left:
+            start = position + width
+            length = data[position:start]
+            if start > end:
+                self._tail = length
+                break
+            size = int(length) if length.isdigit() else number(length)
+            position = start + size
+            if position <= end and size <= plain_size:
+                fields.append(data[start:position])
+            else:
+                self._open_sink(size)
+                position = start + self._fill_sink(data, start)
+                if self._sink is not None:
+                    break
+            left -= 1
+        self._left = left
+        return position
+
+    def _open_sink(self, size: int) -> None:
+        """Choose where a field goes that is long or not all here."""
+        self._missing = size
+        if size <= self._plain_size or self._in_dict:
+            self._sink = _MemorySink()
+            return
+        first, step = _VALUE_FIELDS.get(self._fields[0], (0, 0)) if self._fields else (0, 0)
+        is_value = step and len(self._fields) >= first and (len(self._fields) - first) % step == 0
+        if not is_value:
+            if size > MAX_NAME:
+                raise NwsProtocolException(f"a name of {size} bytes (at most {MAX_NAME})")
+            self._sink = _MemorySink()
+        elif size > self._max_value:
+            self._sink = _DroppingSink(f"a value of {size} bytes is over the limit of {self._max_value}")
+        elif size >= self._spool_threshold and self._open_spool is not None:
+            self._sink = self._open_spool(size)
+        else:
+            self._sink = _MemorySink()
+
+    def _fill_sink(self, data: bytes, start: int) -> int:
+        """Write what belongs to the open sink and close it when full; return the bytes used."""
+        sink = self._sink
+        assert sink is not None
+        piece = data[start : start + self._missing]
+        sink.write(piece)
+        self._missing -= len(piece)
+        if not self._missing:
+            self._fields.append(sink.finish())
+            self._sink = None
+        return len(piece)
+
+    def _count_held(self) -> None:
+        """Bound what one unfinished request keeps in memory."""
+        for field in self._fields[self._counted :]:
+            if field.__class__ is bytes:
+                self._held += len(field)
+        self._counted = len(self._fields)
+        if self._held > self._max_held:
+            raise NwsProtocolException(f"a request of more than {self._max_held} bytes in memory")
+
+
+class ReplyEncoder:
+    """Forms replies in one dialect. Each method returns the bytes before the payload, if any."""
+
+    __slots__ = ("_cookie", "_dict", "_metadata", "short_ok")
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._cookie = dialect.cookie
+        self._metadata = dialect.metadata_out
+        self._dict = b"0000" if dialect.metadata_out else b""
+        self.short_ok = self._dict + b"0000"
+
+    def short_failure(self, status: int, reason: str) -> bytes:
+        """Form a failed short reply; the reason goes into the metadata, where there is any."""
+        return self._reason(reason) + b"%04d" % status
+
+    def long_failure(self, status: int, reason: str) -> bytes:
+        """Form a failed long reply, which is always complete."""
+        head = self._reason(reason) + b"%04d%020d" % (status, 0)
+        return head + (BLANK_ID + b"%040d" % 0 if self._cookie else b"%020d" % 0)
+
+    def value(self, descriptor: bytes, variable_id: bytes, index: int, size: int, metadata: bytes) -> bytes:
+        """Form the head of a successful get. ``descriptor`` and ``variable_id`` have 20 bytes."""
+        head = (metadata or self._dict) if self._metadata else b""
+        if self._cookie:
+            return b"%b0000%b%b%020d%020d" % (head, descriptor, variable_id, index, size)
+        return b"%b0000%b%020d" % (head, descriptor, size)
+
+    def text(self, size: int) -> bytes:
+        """Form the head of a listing or a name: descriptor 0, no cookie."""
+        if self._cookie:
+            return b"%b0000%020d%b%020d%020d" % (self._dict, 0, BLANK_ID, 0, size)
+        return b"%b0000%020d%020d" % (self._dict, 0, size)
+
+    def many(self, count: int) -> bytes:
+        """Form the head of a reply with several values; `item` comes before each of them."""
+        return b"%b%04d%04d" % (self._dict, Status.OK, count)
+
+    def item(self, descriptor: bytes, lease: int, attempt: int, size: int, metadata: bytes) -> bytes:
+        """Form the head of one of several values; ``lease`` is 0 for a plain take."""
+        head = (metadata or self._dict) if self._metadata else b""
+        return b"%b%b%020d%04d%020d" % (head, descriptor, lease, attempt, size)
+
+    def many_failure(self, status: int, reason: str) -> bytes:
+        """Form a failed reply of that kind."""
+        return self._reason(reason) + b"%04d%04d" % (status, 0)
+
+    def _reason(self, reason: str) -> bytes:
+        if not self._metadata:
+            return b""
+        return encode_dict({REASON: reason.encode("utf-8", "replace")})

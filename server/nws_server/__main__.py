@@ -1,0 +1,85 @@
+"""Run a server in the foreground: `python -m nws_server`. It logs to stderr and ends on SIGTERM."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as _reactor
+from twisted.internet import stdio
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.python import usage
+from twisted.python.failure import Failure
+
+from nws_server.service import NwsService, address_text, make_service
+from nws_server.tap import Options
+
+reactor: Any = _reactor
+
+
+class RunOptions(Options):
+    """The options of running a server in the foreground; Twisted adds those of the base class."""
+
+    optFlags = [
+        ["announce", None, "Print the addresses as a JSON list on stdout once they are served."],
+        ["until-eof", None, "End when stdin is closed, that is, with the process that holds it."],
+    ]
+    optParameters = [
+        ["pidfile", None, None, "Write the process id here while the server runs.", Path],
+    ]
+
+
+class _UntilEof(Protocol):
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if reactor.running:
+            reactor.stop()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a server until it is told to stop; return the exit status."""
+    options = RunOptions()
+    try:
+        options.parseOptions(arguments)
+        pidfile: Path | None = options["pidfile"]
+        service = make_service(options.config())
+    except usage.UsageError as error:
+        print(f"nws_server: {error}\nTry --help.", file=sys.stderr)
+        return 2
+    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
+    return _run(service, pidfile, announce=options["announce"], until_eof=options["until-eof"])
+
+
+def _run(service: NwsService, pidfile: Path | None, *, announce: bool, until_eof: bool) -> int:
+    status = 0
+
+    def started(_: None) -> None:
+        if pidfile is not None:
+            pidfile.write_text(f"{os.getpid()}\n")
+        if announce:
+            print(json.dumps([address_text(port) for port in service.ports]), flush=True)
+        if until_eof:
+            stdio.StandardIO(_UntilEof())
+
+    def failed(failure: Failure) -> None:
+        nonlocal status
+        status = 1
+        print(f"nws_server: cannot start: {failure.getErrorMessage()}", file=sys.stderr)
+        reactor.stop()
+
+    def start() -> None:
+        service.start().addCallbacks(started).addErrback(failed)
+
+    reactor.callWhenRunning(start)
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.run()
+    if pidfile is not None and status == 0:
+        pidfile.unlink(missing_ok=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""The settings of a server, with their defaults and where they can come from."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+DEFAULT_PORT: Final = 8765
+MIN_LONG_VALUE: Final = 64
+"""Bytes. The original's lower bound on the size from which values are spooled."""
+
+NOT_SERVED: Final = ("NWS_WEB_PORT", "NWS_WEB_SERVED_DIR")
+"""Settings of the original that mean nothing before there is a web inspector."""
+
+
+class ConfigError(Exception):
+    """A setting has a value that cannot be used; the message names both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of one server. Sizes are in bytes, times in seconds.
+
+    Attributes:
+        listen: Twisted endpoint descriptions, such as ``tcp:8765:interface=127.0.0.1`` or
+            ``unix:/run/nws.sock:mode=600``.
+        tmp_dir: folder in which the spool folder is made.
+        long_value_size: values from this size on are kept in files.
+        max_value_size: longer values are refused; None for no limit.
+        memory_limit: bound on the memory for values, roughly; None for no limit.
+        spool_limit: bound on the spool folder; None for no limit.
+        max_connections: further ones are refused.
+        handshake_timeout: a connection that has not said by then what it is, is closed.
+        extensions: offer what the original protocol does not have.
+    """
+
+    listen: tuple[str, ...] = (f"tcp:{DEFAULT_PORT}:interface=127.0.0.1",)
+    tmp_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
+    long_value_size: int = 16 * 1024 * 1024
+    max_value_size: int | None = None
+    memory_limit: int | None = None
+    spool_limit: int | None = None
+    max_connections: int = 10_000
+    handshake_timeout: float = 30.0
+    extensions: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.listen:
+            raise ConfigError("a server must listen somewhere")
+        if not self.tmp_dir.is_dir():
+            raise ConfigError(f"the folder for long values, {str(self.tmp_dir)!r}, does not exist")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, **given: object) -> Config:
+        """Read the ``NWS_*`` variables; ``given`` settings that are not None come before them.
+
+        The original's names are ``NWS_INTERFACE`` (default: loopback only; empty or ``0.0.0.0``: all
+        interfaces), ``NWS_SERVER_PORT``, ``NWS_TMP_DIR`` and ``NWS_LONG_VALUE_SIZE``. Ours are
+        ``NWS_MAX_VALUE_SIZE``, ``NWS_MEMORY_LIMIT``, ``NWS_SPOOL_LIMIT`` and
+        ``NWS_MAX_CONNECTIONS``.
+
+        Raises:
+            ConfigError: a value cannot be used.
+        """
+        if environ is None:
+            environ = os.environ
+        interface = environ.get("NWS_INTERFACE", "127.0.0.1")
+        port = _whole(environ, "NWS_SERVER_PORT", 0, 65535)
+        settings: dict[str, object] = {
+            "listen": (tcp_endpoint(DEFAULT_PORT if port is None else port, interface),),
+            "long_value_size": _whole(environ, "NWS_LONG_VALUE_SIZE"),
+            "max_value_size": _whole(environ, "NWS_MAX_VALUE_SIZE"),
+            "memory_limit": _whole(environ, "NWS_MEMORY_LIMIT"),
+            "spool_limit": _whole(environ, "NWS_SPOOL_LIMIT"),
+            "max_connections": _whole(environ, "NWS_MAX_CONNECTIONS", 1),
+        }
+        if environ.get("NWS_TMP_DIR"):
+            settings["tmp_dir"] = Path(environ["NWS_TMP_DIR"])
+        settings.update(given)
+        chosen = {name: value for name, value in settings.items() if value is not None}
+        if "long_value_size" in chosen:
+            chosen["long_value_size"] = max(MIN_LONG_VALUE, int(str(chosen["long_value_size"])))
+        return cls(**chosen)  # type: ignore[arg-type]
+
+
+def tcp_endpoint(port: int, interface: str) -> str:
+    """Describe a TCP endpoint; colons in an IPv6 address are escaped."""
+    if interface in ("", "0.0.0.0"):  # noqa: S104 - only when the operator says so
+        return f"tcp:{port}"
+    return f"tcp:{port}:interface=" + interface.replace(":", r"\:")
+
+
+def _whole(
+    environ: Mapping[str, str], name: str, least: int = 0, most: int = 2**63 - 1
+) -> int | None:
+    """Read a whole number from the environment; None if it is not set."""
+    text = environ.get(name, "").strip()
+    if not text:
+        return None
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise ConfigError(f"{name}={text!r} is not a whole number from {least} to {most}")
+    return int(text)

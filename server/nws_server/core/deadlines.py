@@ -1,0 +1,62 @@
+"""Things that end at a given time. No clock here: the caller says what time it is."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Final, Protocol
+
+_SLACK: Final = 64
+
+
+class Mortal(Protocol):
+    """Something with a deadline. None, or a later one than was entered, voids the older entry."""
+
+    deadline: float | None
+
+
+class Deadlines:
+    """A heap of deadlines, in seconds of the caller's monotonic clock.
+
+    Withdrawing is free: set ``deadline`` to None. Dead entries are swept when they outnumber the
+    living, so that a lease renewed a million times does not fill the memory.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Mortal]] = []
+        self._order = count()
+        self._sweep_at = _SLACK
+        self.on_earlier: Callable[[float], None] | None = None
+        """Called with the time whenever a deadline is entered that comes before all others."""
+
+    def enter(self, item: Mortal, deadline: float) -> None:
+        """Set the deadline of an item, in place of any that it has."""
+        item.deadline = deadline
+        earlier = not self._heap or deadline < self._heap[0][0]
+        heapq.heappush(self._heap, (deadline, next(self._order), item))
+        if len(self._heap) > self._sweep_at:
+            self._heap = [entry for entry in self._heap if entry[2].deadline == entry[0]]
+            heapq.heapify(self._heap)
+            self._sweep_at = 2 * len(self._heap) + _SLACK
+        if earlier and self.on_earlier is not None:
+            self.on_earlier(deadline)
+
+    def next(self) -> float | None:
+        """Return when the next item is due."""
+        self._drop_dead()
+        return self._heap[0][0] if self._heap else None
+
+    def pop_due(self, now: float) -> Iterator[Mortal]:
+        """Take out, one by one, the items whose time has come."""
+        while True:
+            self._drop_dead()
+            if not self._heap or self._heap[0][0] > now:
+                return
+            item = heapq.heappop(self._heap)[2]
+            item.deadline = None
+            yield item
+
+    def _drop_dead(self) -> None:
+        while self._heap and self._heap[0][2].deadline != self._heap[0][0]:
+            heapq.heappop(self._heap)

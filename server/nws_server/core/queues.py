@@ -1,0 +1,222 @@
+"""The four orders in which a variable gives up its values, one class each.
+
+A queue holds `Value` objects whose ``index`` grows with each `append`. A value that was taken may be
+put back to its place. Values that came back are kept apart, sorted, because there are few of them:
+so appending and taking cost O(1), putting back O(log n) comparisons. Waiting clients, leases and
+ids are not known here.
+"""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from bisect import bisect_right, insort
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import ClassVar, Final
+
+from nws_server.core.values import Value
+
+_by_index = attrgetter("index")
+_COMPACT_FROM: Final = 64
+
+
+def _newest_first(value: Value) -> int:
+    return -value.index
+
+
+class Queue(ABC):
+    """The values of one variable."""
+
+    __slots__ = ()
+    mode: ClassVar[bytes]
+    iterable: ClassVar[bool] = False
+    """Whether iterators can walk it: its values keep their order while others are taken."""
+
+    @abstractmethod
+    def append(self, value: Value) -> Value | None:
+        """Add the newest value; return the one that it replaced, if any."""
+
+    @abstractmethod
+    def peek(self) -> Value:
+        """Return the value that a get sees. The queue may not be empty."""
+
+    @abstractmethod
+    def take(self) -> Value:
+        """Remove and return the value that a get sees. The queue may not be empty."""
+
+    @abstractmethod
+    def put_back(self, value: Value) -> None:
+        """Return a taken value to its place."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Value]:
+        """Walk the values in the order in which they would be taken."""
+
+    def after(self, index: int) -> Value | None:
+        """Return the first value with a larger index than this. Only if `iterable`."""
+        raise TypeError(f"a {self.mode.decode()} variable cannot be iterated")
+
+
+class Fifo(Queue):
+    """Oldest first. A list with a moving head, since a deque is slow in its middle."""
+
+    __slots__ = ("_fresh", "_head", "_returned")
+    mode = b"fifo"
+    iterable = True
+
+    def __init__(self) -> None:
+        self._fresh: list[Value] = []
+        self._head = 0  # what lies before it was taken
+        self._returned: list[Value] = []  # newest first; all older than the fresh ones
+
+    def append(self, value: Value) -> None:
+        self._fresh.append(value)
+
+    def peek(self) -> Value:
+        return self._returned[-1] if self._returned else self._fresh[self._head]
+
+    def take(self) -> Value:
+        if self._returned:
+            return self._returned.pop()
+        head = self._head
+        value = self._fresh[head]
+        self._head = head = head + 1
+        if head >= _COMPACT_FROM and 2 * head >= len(self._fresh):
+            del self._fresh[:head]
+            self._head = 0
+        else:
+            self._fresh[head - 1] = _TAKEN
+        return value
+
+    def put_back(self, value: Value) -> None:
+        insort(self._returned, value, key=_newest_first)
+
+    def after(self, index: int) -> Value | None:
+        older = bisect_right(self._returned, -index - 1, key=_newest_first)
+        if older:
+            return self._returned[older - 1]
+        place = bisect_right(self._fresh, index, lo=self._head, key=_by_index)
+        return self._fresh[place] if place < len(self._fresh) else None
+
+    def __len__(self) -> int:
+        return len(self._fresh) - self._head + len(self._returned)
+
+    def __iter__(self) -> Iterator[Value]:
+        yield from reversed(self._returned)
+        for place in range(self._head, len(self._fresh)):
+            yield self._fresh[place]
+
+
+_TAKEN: Final = Value(b"", b"")
+"""Fills the places before a fifo's head, so that taken values are freed at once."""
+
+
+class Lifo(Queue):
+    """Newest first."""
+
+    __slots__ = ("_fresh", "_returned")
+    mode = b"lifo"
+
+    def __init__(self) -> None:
+        self._fresh: list[Value] = []
+        self._returned: list[Value] = []  # oldest first
+
+    def append(self, value: Value) -> None:
+        self._fresh.append(value)
+
+    def _top(self) -> list[Value]:
+        returned, fresh = self._returned, self._fresh
+        if returned and (not fresh or returned[-1].index > fresh[-1].index):
+            return returned
+        return fresh
+
+    def peek(self) -> Value:
+        return self._top()[-1]
+
+    def take(self) -> Value:
+        return self._top().pop()
+
+    def put_back(self, value: Value) -> None:
+        insort(self._returned, value, key=_by_index)
+
+    def __len__(self) -> int:
+        return len(self._fresh) + len(self._returned)
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(sorted(self._fresh + self._returned, key=_newest_first))
+
+
+class Multi(Queue):
+    """Any value, each as likely as the others."""
+
+    __slots__ = ("_values",)
+    mode = b"multi"
+
+    def __init__(self) -> None:
+        self._values: list[Value] = []
+
+    def append(self, value: Value) -> None:
+        self._values.append(value)
+
+    def peek(self) -> Value:
+        return random.choice(self._values)
+
+    def take(self) -> Value:
+        values = self._values
+        place = int(random.random() * len(values))
+        values[place], values[-1] = values[-1], values[place]
+        return values.pop()
+
+    def put_back(self, value: Value) -> None:
+        self._values.append(value)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self._values)
+
+
+class Single(Queue):
+    """One value at most; a new one replaces it."""
+
+    __slots__ = ("_value",)
+    mode = b"single"
+    iterable = True
+
+    def __init__(self) -> None:
+        self._value: Value | None = None
+
+    def append(self, value: Value) -> Value | None:
+        replaced, self._value = self._value, value
+        return replaced
+
+    def peek(self) -> Value:
+        assert self._value is not None
+        return self._value
+
+    def take(self) -> Value:
+        value = self.peek()
+        self._value = None
+        return value
+
+    def put_back(self, value: Value) -> None:
+        self._value = value
+
+    def after(self, index: int) -> Value | None:
+        value = self._value
+        return value if value is not None and value.index > index else None
+
+    def __len__(self) -> int:
+        return 0 if self._value is None else 1
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(() if self._value is None else (self._value,))
+
+
+QUEUES: Final[dict[bytes, type[Queue]]] = {kind.mode: kind for kind in (Fifo, Lifo, Multi, Single)}
+"""Mode as clients spell it -> queue."""

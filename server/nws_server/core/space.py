@@ -1,0 +1,243 @@
+"""The contract of a space: what its operations do, in words. Kinds of spaces fulfil it elsewhere.
+
+`memory.MemorySpace` is the first kind; the contract's tests run against any. A space is used by one
+thread. It knows no clock and does no I/O of its own.
+
+**Answers.** Each operation is given a `Reply` and calls exactly one of its methods exactly once: in
+most cases before it returns, for an operation that waits some time later. A space that must make a
+change durable first may answer any operation late, but answers the operations of one reply target in
+the order in which they were called. A caller has at most one unanswered operation per reply target.
+A reply method may not call the space; it notes what is to be done and returns.
+
+**Time.** Callers set ``now`` (seconds, monotonic) before each batch of operations. Deadlines are
+relative to it. When the time of ``next_deadline()`` has come somebody must call ``expire()``;
+``on_earlier_deadline`` is called whenever that time moves forward.
+
+**Sessions.** Operations on variables go through the bindings of a session, made by `open_ws`,
+`use_ws` and `mktemp_ws`. A binding to a deleted workspace is dead for good: operations fail with
+``NO_WORKSPACE``; with ``NOT_OPEN`` where there never was one.
+
+**Waiting.** An operation with ``wait`` true that finds nothing returns a `Waiter` and stays in the
+variable's line of fetchers or finders until one of: a value comes; ``timeout`` seconds pass (answer
+``TIMED_OUT``); the variable is deleted (``FAILED``); `cancel` (no answer at all). One store serves
+every finder, then the fetcher that has waited longest. Whoever leaves a line changes nothing for the
+others.
+
+**Leases.** A leased value is out of the queue but in the books. It leaves the books when its lease
+is settled or its variable deleted. It returns to its place, as if it had not been taken, when the
+lease is released, its deadline passes or its session ends; unless the variable is ``single`` and was
+given a newer value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from nws_server.core.sessions import Session
+from nws_server.core.values import Value
+from nws_server.core.waiters import Waiter
+
+if TYPE_CHECKING:
+    from nws_server.core.variables import Variable
+
+__all__ = ["Cookie", "Reply", "Session", "Space", "Taken", "Value", "Waiter"]
+
+
+class Taken(NamedTuple):
+    """One of several values that an operation took."""
+
+    value: Value
+    lease: int
+    """The lease's id, or 0 for a plain take."""
+
+
+class Cookie(NamedTuple):
+    """Where an iterator stands: what it was told with the value that it saw last."""
+
+    variable_id: bytes
+    """Empty for an iterator that has seen nothing."""
+    index: int
+
+
+class Reply(Protocol):
+    """Where an operation's answer goes. Each answer is a call of one of these."""
+
+    def done(self) -> None:
+        """It was done, and there is nothing to tell."""
+
+    def failed(self, status: int, reason: str) -> None:
+        """It was not done, for a reason that a person can read. Nothing was changed."""
+
+    def value(self, value: Value, variable: Variable) -> None:
+        """A get found this value. If the operation removes, it is out of the books now."""
+
+    def values(self, taken: list[Taken], variable: Variable) -> None:
+        """A take or lease got these values, at least one."""
+
+    def text(self, text: bytes) -> None:
+        """A listing, or a name."""
+
+
+class Space(Protocol):
+    """Named workspaces of variables that any client can put values into and wait on."""
+
+    now: float
+    on_earlier_deadline: Callable[[float], None] | None
+
+    def open_session(self, peer: bytes) -> Session:
+        """Begin a session. ``peer`` is shown in listings."""
+
+    def close_session(self, session: Session) -> None:
+        """End a session: purge the workspaces it owns that are not persistent, then give back its
+        leases, each counted as an attempt. Its waiters must have been cancelled."""
+
+    def open_ws(
+        self, session: Session, name: bytes, label: bytes, persistent: bool, create: bool, reply: Reply
+    ) -> None:
+        """Bind a workspace, and own it if nobody does.
+
+        Only the session that becomes the owner decides whether it is persistent. Fails with
+        ``NO_WORKSPACE`` if it does not exist and ``create`` is false, with ``REFUSED`` for a name or
+        label with control characters.
+        """
+
+    def use_ws(self, session: Session, name: bytes, create: bool, reply: Reply) -> None:
+        """Bind a workspace without owning it. Fails like `open_ws`."""
+
+    def mktemp_ws(self, session: Session, template: bytes, reply: Reply) -> None:
+        """Make and bind an unowned workspace with a new name; answers with the name.
+
+        The template holds one ``%d`` with an optional width; else the answer is ``REFUSED``.
+        """
+
+    def delete_ws(self, session: Session, name: bytes, reply: Reply) -> None:
+        """Delete a workspace, whoever owns it. All who wait in it fail, fetchers before finders,
+        variable by variable. Fails with ``NO_WORKSPACE`` if there is none."""
+
+    def list_wss(self, session: Session, name: bytes | None, reply: Reply) -> None:
+        """Answer with a line per workspace, sorted by name, or for the named one only.
+
+        A line: ``>`` if this session owns it, else a blank; the name; TAB owner; TAB ``True`` or
+        ``False`` for persistent; TAB number of variables; TAB their names, sorted, between commas.
+        Each line ends with a newline. No workspace: one lone newline.
+        """
+
+    def declare_var(self, session: Session, ws: bytes, var: bytes, mode: bytes, reply: Reply) -> None:
+        """Make a variable of this mode, or make sure that it has it. Fails if it has another."""
+
+    def delete_var(self, session: Session, ws: bytes, var: bytes, reply: Reply) -> None:
+        """Delete a variable, its values and leases. All who wait for it fail. Fails if unknown."""
+
+    def list_vars(self, session: Session, ws: bytes, leased: bool, reply: Reply) -> None:
+        """Answer with a line per variable, sorted by name, newlines between them.
+
+        A line: name TAB values TAB fetchers TAB finders TAB mode, and TAB leased values if asked.
+        """
+
+    def list_leases(self, session: Session, ws: bytes, reply: Reply) -> None:
+        """Answer with a line per lease: variable TAB id TAB attempt TAB holder's peer TAB
+        milliseconds left; sorted by id, newlines between them."""
+
+    def store(
+        self,
+        session: Session,
+        ws: bytes,
+        var: bytes,
+        values: Sequence[Value],
+        reply: Reply,
+        variable_id: bytes = b"",
+    ) -> None:
+        """Store values, in order, all or none. A variable of unknown mode becomes ``fifo``.
+
+        Who waits is served first, in the way of one store after another, except that a fetcher who
+        takes several is given as many of these as it may have. Fails with ``REFUSED`` beyond the
+        memory limit, and with ``FAILED`` if the variable has another id than the one given.
+        """
+
+    def find(
+        self,
+        session: Session,
+        ws: bytes,
+        var: bytes,
+        reply: Reply,
+        *,
+        wait: bool,
+        cookie: Cookie | None = None,
+        timeout: float | None = None,
+    ) -> Waiter | None:
+        """Read the value that the mode puts first, leaving it there.
+
+        With a cookie it is the first value after that place; a cookie of another variable and a mode
+        that cannot be iterated fail at once. Creates the variable, with unknown mode, if need be.
+        """
+
+    def fetch(
+        self,
+        session: Session,
+        ws: bytes,
+        var: bytes,
+        reply: Reply,
+        *,
+        wait: bool,
+        cookie: Cookie | None = None,
+        timeout: float | None = None,
+    ) -> Waiter | None:
+        """Like `find`, but take it out. With a cookie it fails if values before that place remain."""
+
+    def take(
+        self,
+        session: Session,
+        ws: bytes,
+        var: bytes,
+        reply: Reply,
+        *,
+        limit: int,
+        wait: bool,
+        timeout: float | None = None,
+        lease: float | None = None,
+    ) -> Waiter | None:
+        """Take what is there, at least one and at most ``limit`` values; wait for the first only.
+
+        It stops short when the values are large together. With ``lease``, for so many seconds.
+        """
+
+    def put_back(self, variable: Variable, values: Sequence[Value]) -> None:
+        """Undo a fetch or take that never reached its client: the values return to their places.
+        Nothing happens if the variable is gone."""
+
+    def renew(self, session: Session, ids: Sequence[int], lease: float, reply: Reply) -> None:
+        """Let these leases last for so many seconds from now. All or none: fails with ``LEASE_LOST``
+        if the session does not hold one of them; the reason names it."""
+
+    def release(self, session: Session, ids: Sequence[int], blame: bool, reply: Reply) -> None:
+        """Give leased values back, counted as an attempt if ``blame``. All or none, like `renew`."""
+
+    def settle(
+        self,
+        session: Session,
+        ids: Sequence[int],
+        stores: Sequence[tuple[bytes, bytes, Value]],
+        reply: Reply,
+    ) -> None:
+        """Remove leased values for good and store others (workspace, variable, value), in one step.
+
+        All or nothing: fails with ``LEASE_LOST`` if one lease is not held, and as `store` does if
+        one value cannot be stored.
+        """
+
+    def cancel(self, waiter: Waiter) -> None:
+        """Withdraw a waiting operation, in O(1). Its reply will not be called."""
+
+    def next_deadline(self) -> float | None:
+        """Return when `expire` has something to do, or None."""
+
+    def expire(self) -> None:
+        """Fail the waits whose time is over, and give back the leases whose time is over, each
+        counted as an attempt."""
+
+    def totals(self) -> dict[str, int]:
+        """Count what is held: workspaces, variables, values, bytes, leases, waiting, memory."""
+
+    def close(self) -> None:
+        """Drop everything."""

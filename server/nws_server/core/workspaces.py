@@ -1,0 +1,45 @@
+"""A workspace: variables under names, and who owns it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nws_server.core.sessions import Session
+    from nws_server.core.variables import Variable
+
+
+class Workspace:
+    """One workspace. Deleted and made again under its name, it is another one.
+
+    Attributes:
+        name: as clients spell it.
+        alive: False once it was deleted; bindings to it are then dead.
+        owned: whether somebody took ownership, who need not be here any more.
+        owner: the session at whose end it is purged, or None.
+        owner_text: who took it, for listings.
+        persistent: it stays when its owner leaves.
+        probed: names of variables that exist only because somebody asked, oldest first.
+    """
+
+    __slots__ = (
+        "alive",
+        "name",
+        "owned",
+        "owner",
+        "owner_text",
+        "persistent",
+        "probed",
+        "variables",
+    )
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        self.alive = True
+        self.owned = False
+        self.owner: Session | None = None
+        self.owner_text = b""
+        self.persistent = False
+        self.variables: dict[bytes, Variable] = {}
+        self.probed: OrderedDict[bytes, None] = OrderedDict()

@@ -1,0 +1,158 @@
+"""What the connections of one server share: the space, the limits, the sessions, the clock.
+
+Also the order of work: an operation of one connection may let another one go on that has requests
+in hand. Such connections are queued in ``ready`` and served one after another when the operation is
+over (`drain`), never from inside it; so no chain of wake-ups can nest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nws.version import __version__
+from nws.wire import EXTENSIONS, METADATA_FROM_SERVER, METADATA_TO_SERVER, Sink
+from nws_server.core.space import Session, Space
+
+if TYPE_CHECKING:
+    from nws_server.connection import Connection
+
+NO_LIMIT: Final = 2**63 - 1
+_OFFERS: Final = (METADATA_TO_SERVER, METADATA_FROM_SERVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what one connection may do. Sizes in bytes.
+
+    Attributes:
+        spool_threshold: values from this size on go to a file while they arrive.
+        max_value: longer values are refused.
+        max_backlog: requests that may lie behind a waiting one before reading stops.
+    """
+
+    spool_threshold: int = 16 * 1024 * 1024
+    max_value: int = NO_LIMIT
+    max_backlog: int = 64 * 1024
+
+
+def _ignore(peer: bytes, reason: str) -> None:
+    """Report to nobody."""
+
+
+class Hub:
+    """The server behind its connections.
+
+    Attributes:
+        space: where operations go.
+        offers: options that a negotiating client may choose from.
+        open_spool: makes the sink for a long value, or None to keep all values in memory.
+        clock: seconds, monotonic.
+        ready: connections that can go on with requests they have in hand.
+        refuse: told of a peer whose connection is given up, and why.
+        crash: told of a peer whose operation raised an unexpected error, while it is handled.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        extensions: bool = True,
+        limits: Limits | None = None,
+        open_spool: Callable[[int], Sink] | None = None,
+        spooled: Callable[[], int] = int,
+        clock: Callable[[], float] = time.monotonic,
+        refuse: Callable[[bytes, str], None] = _ignore,
+        crash: Callable[[bytes, str], None] = _ignore,
+    ) -> None:
+        self.space = space
+        self.limits = limits or Limits()
+        offers = (*_OFFERS, EXTENSIONS) if extensions else _OFFERS
+        self.offers: Mapping[bytes, bytes] = dict.fromkeys(offers, b"")
+        self.open_spool = open_spool
+        self.clock = clock
+        self.refuse = refuse
+        self.crash = crash
+        self.ready: deque[Connection] = deque()
+        self._spooled = spooled
+        self._draining = False
+        self._started = clock()
+        self._connections: dict[Session, set[Connection]] = {}
+        self._tokens: dict[bytes, Session] = {}
+
+    # Sessions
+
+    def join(self, connection: Connection, peer: bytes) -> Session:
+        """Begin a session of one connection."""
+        session = self.space.open_session(peer)
+        self._connections[session] = {connection}
+        return session
+
+    def leave(self, connection: Connection, session: Session) -> None:
+        """Take a connection out of its session; the last one to leave ends it."""
+        members = self._connections[session]
+        members.discard(connection)
+        if not members:
+            del self._connections[session]
+            self._tokens = {t: s for t, s in self._tokens.items() if s is not session}
+            self.space.close_session(session)
+
+    def token_of(self, session: Session) -> bytes:
+        """Return the secret with which other connections can attach to a session."""
+        for token, known in self._tokens.items():
+            if known is session:
+                return token
+        token = secrets.token_hex(16).encode()
+        self._tokens[token] = session
+        return token
+
+    def attach(self, connection: Connection, own: Session, token: bytes) -> Session | None:
+        """Move a connection from its own session to the one with this token, if there is one."""
+        session = self._tokens.get(token)
+        if session is not None and session is not own:
+            self._connections[session].add(connection)
+            self.leave(connection, own)
+        return session
+
+    def connection_count(self) -> int:
+        """Count the connections that are past their handshake."""
+        return sum(map(len, self._connections.values()))
+
+    # Work
+
+    def drain(self) -> None:
+        """Let every connection go on that can."""
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while self.ready:
+                self.ready.popleft().go_on()
+        finally:
+            self._draining = False
+
+    def expire(self) -> None:
+        """End the waits and leases whose time is over."""
+        self.space.now = self.clock()
+        self.space.expire()
+        self.drain()
+
+    def status(self) -> bytes:
+        """Describe the server as JSON."""
+        return json.dumps(
+            {
+                "version": __version__,
+                "pid": os.getpid(),
+                "uptime": round(self.clock() - self._started, 3),
+                "connections": self.connection_count(),
+                "sessions": len(self._connections),
+                **self.space.totals(),
+                "spooled": self._spooled(),
+            }
+        ).encode()

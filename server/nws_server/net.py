@@ -1,0 +1,211 @@
+"""The edge: Twisted's transports on one side, `Connection` objects on the other. No protocol here.
+
+Flow control is in both directions. When a client does not read, Twisted tells us to pause; then
+nothing is performed or read for it until it has caught up, so what is buffered for one client is
+bounded by one reply. Long values are read from their files piece by piece, as the client takes them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, cast
+
+from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import ServerFactory, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from nws_server.connection import Connection
+from nws_server.hub import Hub
+
+if TYPE_CHECKING:
+    from nws.wire import LongBody
+
+_PIECE: Final = 256 * 1024
+"""Bytes of a long value in memory at a time. Larger pieces are no faster on loopback."""
+
+
+class _OpenableBody(Protocol):
+    def open(self) -> BinaryIO: ...
+
+
+@implementer(IPushProducer)
+class NwsProtocol(TwistedProtocol):
+    """One connection; the `Outlet` of its `Connection`."""
+
+    factory: NwsFactory
+
+    def __init__(self, hub: Hub, peer: bytes) -> None:
+        self._hub = hub
+        self._peer = peer
+        self._connection: Connection | None = None
+        self._deadline: IDelayedCall | None = None
+        self._writable = True
+        self._reading_paused = False
+        self._sending: BinaryIO | None = None  # the long value that is on its way
+        self._queue: deque[bytes | LongBody] = deque()  # what goes out behind it
+        self._closing = False
+
+    # Twisted calls these
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        if hasattr(transport, "setTcpNoDelay"):
+            transport.setTcpNoDelay(True)
+            transport.setTcpKeepAlive(True)
+        if not self.factory.admit(self):
+            transport.abortConnection()
+            return
+        transport.registerProducer(self, True)
+        self._connection = Connection(self._hub, self, self._peer)
+        self._deadline = self.factory.clock.callLater(
+            self.factory.handshake_timeout, self._handshake_overdue
+        )
+
+    def dataReceived(self, data: bytes) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        connection.receive(data)
+        if self._deadline is not None and connection.established:
+            self._deadline.cancel()
+            self._deadline = None
+            # From here on Twisted may call the connection directly: this method adds nothing.
+            self.dataReceived = connection.receive  # type: ignore[method-assign]
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.factory.dismiss(self)
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._stop_sending()
+        if self._connection is not None:
+            self._connection.lost()
+            self._connection = None
+
+    def pauseProducing(self) -> None:
+        self._writable = False
+        if self._connection is not None:
+            self._connection.stall()
+        self._transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._writable = True
+        self._pump()
+        if self._writable:
+            if not self._reading_paused:
+                self._transport.resumeProducing()
+            if self._connection is not None:
+                self._connection.unstall()
+
+    def stopProducing(self) -> None:
+        self._stop_sending()
+
+    # The connection calls these (see `Outlet`)
+
+    def write(self, data: bytes) -> None:
+        if self._sending is None and not self._queue:
+            self._transport.write(data)
+        else:
+            self._queue.append(data)
+
+    def write_body(self, body: LongBody) -> None:
+        self._queue.append(body)
+        self._pump()
+
+    def pause_reading(self) -> None:
+        self._reading_paused = True
+        self._transport.pauseProducing()
+
+    def resume_reading(self) -> None:
+        self._reading_paused = False
+        if self._writable:
+            self._transport.resumeProducing()
+
+    def close(self) -> None:
+        self._closing = True
+        self._pump()
+
+    # Long values
+
+    def _pump(self) -> None:
+        """Send pieces while the transport takes them."""
+        while self._writable:
+            if self._sending is not None:
+                piece = self._sending.read(_PIECE)
+                if piece:
+                    self._transport.write(piece)
+                    continue
+                self._sending.close()
+                self._sending = None
+            if not self._queue:
+                break
+            item = self._queue.popleft()
+            if isinstance(item, bytes):
+                self._transport.write(item)
+            else:
+                self._sending = cast(_OpenableBody, item).open()
+        if self._closing and self._sending is None and not self._queue:
+            self._transport.loseConnection()
+
+    def _stop_sending(self) -> None:
+        self._queue.clear()
+        if self._sending is not None:
+            self._sending.close()
+            self._sending = None
+
+    def _handshake_overdue(self) -> None:
+        self._deadline = None
+        self._hub.refuse(self._peer, "it did not say what it is in time")
+        self._transport.abortConnection()
+
+    @property
+    def _transport(self) -> Any:
+        return self.transport
+
+
+class NwsFactory(ServerFactory):
+    """Makes a protocol for each connection, up to a number of them."""
+
+    noisy = False  # Twisted would log its own start and stop lines beside ours
+
+    def __init__(
+        self, hub: Hub, clock: IReactorTime, *, max_connections: int, handshake_timeout: float
+    ) -> None:
+        """Serve a hub.
+
+        Args:
+            hub: the server behind the connections.
+            clock: the reactor, or a test's clock.
+            max_connections: further connections are closed at once.
+            handshake_timeout: seconds that a connection has to complete its handshake.
+        """
+        self.clock = clock
+        self.handshake_timeout = handshake_timeout
+        self._hub = hub
+        self._max_connections = max_connections
+        self._protocols: set[NwsProtocol] = set()
+
+    def buildProtocol(self, addr: IAddress) -> NwsProtocol:
+        peer = str(getattr(addr, "host", None) or "local").encode()
+        protocol = NwsProtocol(self._hub, peer)
+        protocol.factory = self
+        return protocol
+
+    def admit(self, protocol: NwsProtocol) -> bool:
+        """Count a new connection in, unless there are too many."""
+        if len(self._protocols) >= self._max_connections:
+            self._hub.refuse(protocol._peer, f"{self._max_connections} are connected already")
+            return False
+        self._protocols.add(protocol)
+        return True
+
+    def dismiss(self, protocol: NwsProtocol) -> None:
+        """Count a connection out."""
+        self._protocols.discard(protocol)
+
+    def hang_up(self) -> None:
+        """Close all connections."""
+        for protocol in list(self._protocols):
+            protocol._transport.loseConnection()

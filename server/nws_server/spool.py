@@ -1,0 +1,137 @@
+"""Long values as files: written while they arrive, read while they are sent.
+
+A file lives exactly as long as the object that stands for it, so there is no path by which it could
+be left behind: not when its variable goes, not when an upload is cut off, not when a reader is still
+at it. The folder goes with the server; one that a killed server left is removed by the next.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from nws.wire import RefusedBody
+
+try:
+    import fcntl
+except ImportError:  # Windows: folders of killed servers stay
+    fcntl = None  # type: ignore[assignment]
+
+_PREFIX: Final = "nws-spool-"
+_LOCK: Final = "lock"
+
+
+class Spool:
+    """A folder of long values, for one server.
+
+    Attributes:
+        used: bytes that the files have, counting those still being written in full.
+    """
+
+    def __init__(self, parent: Path, limit: int | None = None) -> None:
+        """Make a folder inside ``parent`` that only this user can enter.
+
+        Args:
+            parent: an existing folder.
+            limit: bytes that all files together may have; None for no limit.
+
+        Raises:
+            OSError: the folder cannot be made.
+        """
+        _remove_stale(parent)
+        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        self.used = 0
+        self._limit = limit
+        self._count = 0
+        self._lock = (self.folder / _LOCK).open("wb")
+        if fcntl is not None:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def open(self, size: int) -> SpoolSink:
+        """Return the sink for a value of ``size`` bytes. It reports failures when it finishes."""
+        self._count += 1
+        if self._limit is not None and self.used + size > self._limit:
+            reason = f"a value of {size} bytes goes beyond the spool limit of {self._limit} bytes"
+            return SpoolSink(self, None, 0, reason)
+        try:
+            path = self.folder / f"{self._count}"
+            return SpoolSink(self, SpoolFile(self, path, size), size, "")
+        except OSError as error:
+            return SpoolSink(self, None, 0, f"the value cannot be spooled: {error}")
+
+    def close(self) -> None:
+        """Remove the folder and all that is in it."""
+        self._lock.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _remove_stale(parent: Path) -> None:
+    """Remove the folders of servers that were killed: nobody holds their lock."""
+    if fcntl is None:
+        return
+    for folder in parent.glob(_PREFIX + "*"):
+        try:
+            with (folder / _LOCK).open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue  # in use, another user's, or just being made
+
+
+class SpoolFile:
+    """A value on disk. The file is removed when this object is."""
+
+    __slots__ = ("__weakref__", "_path", "_size")
+
+    def __init__(self, spool: Spool, path: Path, size: int) -> None:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        self._path = path
+        self._size = size
+        spool.used += size
+        weakref.finalize(self, _remove, spool, path, size)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        """Open the file, unbuffered."""
+        return self._path.open(mode, buffering=0)  # type: ignore[return-value]
+
+
+def _remove(spool: Spool, path: Path, size: int) -> None:
+    spool.used -= size
+    path.unlink(missing_ok=True)
+
+
+class SpoolSink:
+    """Writes an arriving value to its file; a `nws.wire.Sink`."""
+
+    def __init__(self, spool: Spool, file: SpoolFile | None, size: int, reason: str) -> None:
+        self._file = file
+        self._reason = reason
+        self._output = file.open("wb") if file is not None else None
+
+    def write(self, data: bytes, /) -> None:
+        if self._output is None:
+            return
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._output.write(rest) :]
+        except OSError as error:
+            self._reason = f"the value cannot be spooled: {error}"
+            self.abandon()
+
+    def finish(self) -> SpoolFile | RefusedBody:
+        file = self._file
+        self.abandon()
+        return RefusedBody(self._reason) if file is None else file
+
+    def abandon(self) -> None:
+        if self._output is not None:
+            self._output.close()
+        self._output = self._file = None

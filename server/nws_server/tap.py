@@ -1,0 +1,64 @@
+"""The server's command line options, and the `twistd nws` plugin's entry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.python import usage
+
+from nws_server.config import NOT_SERVED, Config, ConfigError
+from nws_server.service import NwsService, make_service
+
+
+class Options(usage.Options):  # type: ignore[misc]
+    """Settings given here come before the NWS_* environment variables."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Serve named workspaces. Without options the server listens on port 8765 of the loopback "
+        "interface. The same settings can be given as NWS_* environment variables; "
+        "docs/operations.md lists them."
+    )
+    optFlags = [["no-extensions", None, "Speak only the original protocol."]]
+    optParameters = [
+        ["tmp-dir", None, None, "Folder for long values.", Path],
+        ["long-value-size", None, None, "Keep values of so many bytes in files.", int],
+        ["max-value-size", None, None, "Refuse values of more bytes.", int],
+        ["memory-limit", None, None, "Refuse stores when values use so many bytes.", int],
+        ["spool-limit", None, None, "Refuse long values when files use so many bytes.", int],
+        ["max-connections", None, None, "Refuse further connections.", int],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listen: list[str] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """Where to listen, as a Twisted endpoint description, such as tcp:8765:interface=127.0.0.1
+        or unix:/run/nws.sock:mode=600. Can be given several times."""
+        self.listen.append(endpoint)
+
+    opt_l = opt_listen
+
+    def config(self) -> Config:
+        """Return the settings, from these options and the environment.
+
+        Raises:
+            usage.UsageError: one of them cannot be used.
+        """
+        names = [row[0] for row in Options.optParameters]
+        given: dict[str, Any] = {name.replace("-", "_"): self[name] for name in names}
+        try:
+            return Config.from_environment(
+                listen=tuple(self.listen) or None,
+                extensions=False if self["no-extensions"] else None,
+                **given,
+            )
+        except ConfigError as error:
+            raise usage.UsageError(str(error)) from error
+
+
+def makeService(options: Options) -> NwsService:
+    """Build the service for twistd, which expects this name."""
+    return make_service(options.config())
