@@ -201,7 +201,8 @@ class _DroppingSink:
 
 
 Request: TypeAlias = tuple[list[Any], bytes]
-"""The fields of a request (bytes; a value may be a `LongBody`) and its metadata, framed, or empty."""
+"""The fields of a request (bytes; a value may be a `LongBody`) and its metadata, framed, or
+empty."""
 
 
 class RequestDecoder:
@@ -273,7 +274,7 @@ class RequestDecoder:
         position = 0
         if self._sink is not None:
             position = self._fill_sink(data, 0)
-            if self._sink is not None:
+            if self._missing:
                 return
             self._left -= 1
         elif self._tail:
@@ -338,7 +339,7 @@ class RequestDecoder:
             else:
                 self._open_sink(size)
                 position = start + self._fill_sink(data, start)
-                if self._sink is not None:
+                if self._missing:
                     break
             left -= 1
         self._left = left
@@ -357,7 +358,9 @@ class RequestDecoder:
                 raise NwsProtocolException(f"a name of {size} bytes (at most {MAX_NAME})")
             self._sink = _MemorySink()
         elif size > self._max_value:
-            self._sink = _DroppingSink(f"a value of {size} bytes is over the limit of {self._max_value}")
+            self._sink = _DroppingSink(
+                f"a value of {size} bytes is over the limit of {self._max_value}"
+            )
         elif size >= self._spool_threshold and self._open_spool is not None:
             self._sink = self._open_spool(size)
         else:
@@ -405,7 +408,9 @@ class ReplyEncoder:
         head = self._reason(reason) + b"%04d%020d" % (status, 0)
         return head + (BLANK_ID + b"%040d" % 0 if self._cookie else b"%020d" % 0)
 
-    def value(self, descriptor: bytes, variable_id: bytes, index: int, size: int, metadata: bytes) -> bytes:
+    def value(
+        self, descriptor: bytes, variable_id: bytes, index: int, size: int, metadata: bytes
+    ) -> bytes:
         """Form the head of a successful get. ``descriptor`` and ``variable_id`` have 20 bytes."""
         head = (metadata or self._dict) if self._metadata else b""
         if self._cookie:
@@ -422,7 +427,9 @@ class ReplyEncoder:
         """Form the head of a reply with several values; `item` comes before each of them."""
         return b"%b%04d%04d" % (self._dict, Status.OK, count)
 
-    def item(self, descriptor: bytes, lease: int, attempt: int, size: int, metadata: bytes) -> bytes:
+    def item(
+        self, descriptor: bytes, lease: int, attempt: int, size: int, metadata: bytes
+    ) -> bytes:
         """Form the head of one of several values; ``lease`` is 0 for a plain take."""
         head = (metadata or self._dict) if self._metadata else b""
         return b"%b%b%020d%04d%020d" % (head, descriptor, lease, attempt, size)

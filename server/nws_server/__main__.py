@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet import reactor as _reactor
 from twisted.internet import stdio
@@ -24,11 +24,11 @@ reactor: Any = _reactor
 class RunOptions(Options):
     """The options of running a server in the foreground; Twisted adds those of the base class."""
 
-    optFlags = [
+    optFlags: ClassVar[list[Any]] = [
         ["announce", None, "Print the addresses as a JSON list on stdout once they are served."],
         ["until-eof", None, "End when stdin is closed, that is, with the process that holds it."],
     ]
-    optParameters = [
+    optParameters: ClassVar[list[Any]] = [
         ["pidfile", None, None, "Write the process id here while the server runs.", Path],
     ]
 
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a server until it is told to stop; return the exit status."""
     options = RunOptions()
     try:
-        options.parseOptions(arguments)
+        options.parseOptions(arguments)  # type: ignore[no-untyped-call]
         pidfile: Path | None = options["pidfile"]
         service = make_service(options.config())
     except usage.UsageError as error:

@@ -58,8 +58,8 @@ class Config:
     def from_environment(cls, environ: Mapping[str, str] | None = None, **given: object) -> Config:
         """Read the ``NWS_*`` variables; ``given`` settings that are not None come before them.
 
-        The original's names are ``NWS_INTERFACE`` (default: loopback only; empty or ``0.0.0.0``: all
-        interfaces), ``NWS_SERVER_PORT``, ``NWS_TMP_DIR`` and ``NWS_LONG_VALUE_SIZE``. Ours are
+        The original's names are ``NWS_INTERFACE`` (default: loopback only; empty or ``0.0.0.0``:
+        all interfaces), ``NWS_SERVER_PORT``, ``NWS_TMP_DIR`` and ``NWS_LONG_VALUE_SIZE``. Ours are
         ``NWS_MAX_VALUE_SIZE``, ``NWS_MEMORY_LIMIT``, ``NWS_SPOOL_LIMIT`` and
         ``NWS_MAX_CONNECTIONS``.
 
@@ -89,7 +89,7 @@ class Config:
 
 def tcp_endpoint(port: int, interface: str) -> str:
     """Describe a TCP endpoint; colons in an IPv6 address are escaped."""
-    if interface in ("", "0.0.0.0"):  # noqa: S104 - only when the operator says so
+    if interface in ("", "0.0.0.0"):
         return f"tcp:{port}"
     return f"tcp:{port}:interface=" + interface.replace(":", r"\:")
 

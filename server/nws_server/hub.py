@@ -14,14 +14,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from nws.version import __version__
 from nws.wire import EXTENSIONS, METADATA_FROM_SERVER, METADATA_TO_SERVER, Sink
 from nws_server.core.space import Session, Space
-
-if TYPE_CHECKING:
-    from nws_server.connection import Connection
 
 NO_LIMIT: Final = 2**63 - 1
 _OFFERS: Final = (METADATA_TO_SERVER, METADATA_FROM_SERVER)
@@ -40,6 +37,13 @@ class Limits:
     spool_threshold: int = 16 * 1024 * 1024
     max_value: int = NO_LIMIT
     max_backlog: int = 64 * 1024
+
+
+class Member(Protocol):
+    """A connection, as far as the hub knows it."""
+
+    def go_on(self) -> None:
+        """Perform what lies in the backlog."""
 
 
 def _ignore(peer: bytes, reason: str) -> None:
@@ -79,22 +83,22 @@ class Hub:
         self.clock = clock
         self.refuse = refuse
         self.crash = crash
-        self.ready: deque[Connection] = deque()
+        self.ready: deque[Member] = deque()
         self._spooled = spooled
         self._draining = False
         self._started = clock()
-        self._connections: dict[Session, set[Connection]] = {}
+        self._connections: dict[Session, set[Member]] = {}
         self._tokens: dict[bytes, Session] = {}
 
     # Sessions
 
-    def join(self, connection: Connection, peer: bytes) -> Session:
+    def join(self, connection: Member, peer: bytes) -> Session:
         """Begin a session of one connection."""
         session = self.space.open_session(peer)
         self._connections[session] = {connection}
         return session
 
-    def leave(self, connection: Connection, session: Session) -> None:
+    def leave(self, connection: Member, session: Session) -> None:
         """Take a connection out of its session; the last one to leave ends it."""
         members = self._connections[session]
         members.discard(connection)
@@ -112,7 +116,7 @@ class Hub:
         self._tokens[token] = session
         return token
 
-    def attach(self, connection: Connection, own: Session, token: bytes) -> Session | None:
+    def attach(self, connection: Member, own: Session, token: bytes) -> Session | None:
         """Move a connection from its own session to the one with this token, if there is one."""
         session = self._tokens.get(token)
         if session is not None and session is not own:

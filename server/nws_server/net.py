@@ -2,7 +2,8 @@
 
 Flow control is in both directions. When a client does not read, Twisted tells us to pause; then
 nothing is performed or read for it until it has caught up, so what is buffered for one client is
-bounded by one reply. Long values are read from their files piece by piece, as the client takes them.
+bounded by one reply. Long values are read from their files piece by piece, as the client takes
+them.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ class NwsFactory(ServerFactory):
         self._max_connections = max_connections
         self._protocols: set[NwsProtocol] = set()
 
-    def buildProtocol(self, addr: IAddress) -> NwsProtocol:
+    def buildProtocol(self, addr: IAddress | None) -> NwsProtocol:  # type: ignore[override]
         peer = str(getattr(addr, "host", None) or "local").encode()
         protocol = NwsProtocol(self._hub, peer)
         protocol.factory = self

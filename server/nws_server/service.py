@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from collections.abc import Generator
 from typing import Any
 
 from twisted.application.service import Service
@@ -40,11 +41,11 @@ class NwsService(Service):
         self._timer: IDelayedCall | None = None
 
     def startService(self) -> None:
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         self.start().addErrback(self._cannot_start)
 
     @defer.inlineCallbacks
-    def start(self) -> defer.Deferred[None]:
+    def start(self) -> Generator[defer.Deferred[Any], Any, None]:
         """Open the spool folder and listen. The Deferred fails if one of both cannot be."""
         config = self.config
         self._spool = Spool(config.tmp_dir, config.spool_limit)
@@ -63,8 +64,8 @@ class NwsService(Service):
         _log.info("NetWorkSpaces {version} serves on {places}", version=__version__, places=places)
 
     @defer.inlineCallbacks
-    def stopService(self) -> defer.Deferred[None]:
-        super().stopService()
+    def stopService(self) -> Generator[defer.Deferred[Any], Any, None]:
+        super().stopService()  # type: ignore[no-untyped-call]
         ports, self.ports = self.ports, []
         for port in ports:
             yield defer.maybeDeferred(port.stopListening)

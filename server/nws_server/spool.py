@@ -1,14 +1,15 @@
 """Long values as files: written while they arrive, read while they are sent.
 
-A file lives exactly as long as the object that stands for it, so there is no path by which it could
-be left behind: not when its variable goes, not when an upload is cut off, not when a reader is still
-at it. The folder goes with the server; one that a killed server left is removed by the next.
+A file lives exactly as long as the object that stands for it, so there is no path by which it
+could be left behind: not when its variable goes, not when an upload is cut off, not when a reader
+is still at it. The folder goes with the server; that of a killed server is removed by the next.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import weakref
 from pathlib import Path
@@ -16,10 +17,8 @@ from typing import BinaryIO, Final
 
 from nws.wire import RefusedBody
 
-try:
+if sys.platform != "win32":  # which has no such locks: folders of killed servers stay there
     import fcntl
-except ImportError:  # Windows: folders of killed servers stay
-    fcntl = None  # type: ignore[assignment]
 
 _PREFIX: Final = "nws-spool-"
 _LOCK: Final = "lock"
@@ -48,7 +47,7 @@ class Spool:
         self._limit = limit
         self._count = 0
         self._lock = (self.folder / _LOCK).open("wb")
-        if fcntl is not None:
+        if sys.platform != "win32":
             fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def open(self, size: int) -> SpoolSink:
@@ -71,15 +70,14 @@ class Spool:
 
 def _remove_stale(parent: Path) -> None:
     """Remove the folders of servers that were killed: nobody holds their lock."""
-    if fcntl is None:
-        return
-    for folder in parent.glob(_PREFIX + "*"):
-        try:
-            with (folder / _LOCK).open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-        except OSError:
-            continue  # in use, another user's, or just being made
+    if sys.platform != "win32":
+        for folder in parent.glob(_PREFIX + "*"):
+            try:
+                with (folder / _LOCK).open("rb") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
+            except OSError:
+                continue  # in use, another user's, or just being made
 
 
 class SpoolFile:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.python import usage
 
-from nws_server.config import NOT_SERVED, Config, ConfigError
+from nws_server.config import Config, ConfigError
 from nws_server.service import NwsService, make_service
 
 
-class Options(usage.Options):  # type: ignore[misc]
+class Options(usage.Options):
     """Settings given here come before the NWS_* environment variables."""
 
     synopsis = "[options]"
@@ -20,8 +20,8 @@ class Options(usage.Options):  # type: ignore[misc]
         "interface. The same settings can be given as NWS_* environment variables; "
         "docs/operations.md lists them."
     )
-    optFlags = [["no-extensions", None, "Speak only the original protocol."]]
-    optParameters = [
+    optFlags: ClassVar[list[Any]] = [["no-extensions", None, "Speak only the original protocol."]]
+    optParameters: ClassVar[list[Any]] = [
         ["tmp-dir", None, None, "Folder for long values.", Path],
         ["long-value-size", None, None, "Keep values of so many bytes in files.", int],
         ["max-value-size", None, None, "Refuse values of more bytes.", int],
@@ -31,7 +31,7 @@ class Options(usage.Options):  # type: ignore[misc]
     ]
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.listen: list[str] = []
 
     def opt_listen(self, endpoint: str) -> None:

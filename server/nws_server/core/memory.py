@@ -130,9 +130,7 @@ class MemorySpace:
         chosen = [self.workspaces[each] for each in names if each in self.workspaces]
         reply.text(listings.list_workspaces(chosen, session))
 
-    def _bind(
-        self, session: Session, name: bytes, create: bool, reply: Reply
-    ) -> Workspace | None:
+    def _bind(self, session: Session, name: bytes, create: bool, reply: Reply) -> Workspace | None:
         workspace = self.workspaces.get(name)
         if workspace is None:
             if not create:
@@ -283,7 +281,8 @@ class MemorySpace:
         if variable is None:
             return
         if variable_id and variable_id != variable.id:
-            return reply.failed(Status.FAILED, f"the variable {_shown(var)} has another id")
+            reply.failed(Status.FAILED, f"the variable {_shown(var)} has another id")
+            return
         self._give(variable, values)
         reply.done()
 
@@ -507,8 +506,8 @@ def _is_clean(name: bytes) -> bool:
 
 
 def _last_index(cookie: Cookie) -> int:
-    """Return the index that an iterator has seen; -1 before its first value."""
-    return cookie.index if cookie.variable_id else -1
+    """Return the index that an iterator saw last; -1 before its first value."""
+    return cookie.last if cookie.variable_id else -1
 
 
 def _shown(name: bytes) -> str:

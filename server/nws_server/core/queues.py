@@ -1,9 +1,9 @@
 """The four orders in which a variable gives up its values, one class each.
 
-A queue holds `Value` objects whose ``index`` grows with each `append`. A value that was taken may be
-put back to its place. Values that came back are kept apart, sorted, because there are few of them:
-so appending and taking cost O(1), putting back O(log n) comparisons. Waiting clients, leases and
-ids are not known here.
+A queue holds `Value` objects whose ``index`` grows with each `append`. A value that was taken may
+be put back to its place. Values that came back are kept apart, sorted, because there are few of
+them: so appending and taking cost O(1), putting back O(log n) comparisons. Waiting clients, leases
+and ids are not known here.
 """
 
 from __future__ import annotations

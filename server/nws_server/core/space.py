@@ -5,9 +5,9 @@ thread. It knows no clock and does no I/O of its own.
 
 **Answers.** Each operation is given a `Reply` and calls exactly one of its methods exactly once: in
 most cases before it returns, for an operation that waits some time later. A space that must make a
-change durable first may answer any operation late, but answers the operations of one reply target in
-the order in which they were called. A caller has at most one unanswered operation per reply target.
-A reply method may not call the space; it notes what is to be done and returns.
+change durable first may answer any operation late, but answers the operations of one reply target
+in the order in which they were called. A caller has at most one unanswered operation per reply
+target. A reply method may not call the space; it notes what is to be done and returns.
 
 **Time.** Callers set ``now`` (seconds, monotonic) before each batch of operations. Deadlines are
 relative to it. When the time of ``next_deadline()`` has come somebody must call ``expire()``;
@@ -20,13 +20,13 @@ relative to it. When the time of ``next_deadline()`` has come somebody must call
 **Waiting.** An operation with ``wait`` true that finds nothing returns a `Waiter` and stays in the
 variable's line of fetchers or finders until one of: a value comes; ``timeout`` seconds pass (answer
 ``TIMED_OUT``); the variable is deleted (``FAILED``); `cancel` (no answer at all). One store serves
-every finder, then the fetcher that has waited longest. Whoever leaves a line changes nothing for the
-others.
+every finder, then the fetcher that has waited longest. Whoever leaves a line changes nothing for
+the others.
 
 **Leases.** A leased value is out of the queue but in the books. It leaves the books when its lease
 is settled or its variable deleted. It returns to its place, as if it had not been taken, when the
-lease is released, its deadline passes or its session ends; unless the variable is ``single`` and was
-given a newer value.
+lease is released, its deadline passes or its session ends; unless the variable is ``single`` and
+was given a newer value.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Cookie(NamedTuple):
 
     variable_id: bytes
     """Empty for an iterator that has seen nothing."""
-    index: int
+    last: int
+    """The index of that value."""
 
 
 class Reply(Protocol):
@@ -93,13 +94,19 @@ class Space(Protocol):
         leases, each counted as an attempt. Its waiters must have been cancelled."""
 
     def open_ws(
-        self, session: Session, name: bytes, label: bytes, persistent: bool, create: bool, reply: Reply
+        self,
+        session: Session,
+        name: bytes,
+        label: bytes,
+        persistent: bool,
+        create: bool,
+        reply: Reply,
     ) -> None:
         """Bind a workspace, and own it if nobody does.
 
         Only the session that becomes the owner decides whether it is persistent. Fails with
-        ``NO_WORKSPACE`` if it does not exist and ``create`` is false, with ``REFUSED`` for a name or
-        label with control characters.
+        ``NO_WORKSPACE`` if it does not exist and ``create`` is false, with ``REFUSED`` for a name
+        or label with control characters.
         """
 
     def use_ws(self, session: Session, name: bytes, create: bool, reply: Reply) -> None:
@@ -123,7 +130,9 @@ class Space(Protocol):
         Each line ends with a newline. No workspace: one lone newline.
         """
 
-    def declare_var(self, session: Session, ws: bytes, var: bytes, mode: bytes, reply: Reply) -> None:
+    def declare_var(
+        self, session: Session, ws: bytes, var: bytes, mode: bytes, reply: Reply
+    ) -> None:
         """Make a variable of this mode, or make sure that it has it. Fails if it has another."""
 
     def delete_var(self, session: Session, ws: bytes, var: bytes, reply: Reply) -> None:
@@ -168,8 +177,9 @@ class Space(Protocol):
     ) -> Waiter | None:
         """Read the value that the mode puts first, leaving it there.
 
-        With a cookie it is the first value after that place; a cookie of another variable and a mode
-        that cannot be iterated fail at once. Creates the variable, with unknown mode, if need be.
+        With a cookie it is the first value after that place; a cookie of another variable and a
+        mode that cannot be iterated fail at once. Creates the variable, with unknown mode, if need
+        be.
         """
 
     def fetch(
@@ -183,7 +193,8 @@ class Space(Protocol):
         cookie: Cookie | None = None,
         timeout: float | None = None,
     ) -> Waiter | None:
-        """Like `find`, but take it out. With a cookie it fails if values before that place remain."""
+        """Like `find`, but take it out. With a cookie it fails if values before that place
+        remain."""
 
     def take(
         self,
@@ -207,11 +218,12 @@ class Space(Protocol):
         Nothing happens if the variable is gone."""
 
     def renew(self, session: Session, ids: Sequence[int], lease: float, reply: Reply) -> None:
-        """Let these leases last for so many seconds from now. All or none: fails with ``LEASE_LOST``
-        if the session does not hold one of them; the reason names it."""
+        """Let these leases last for so many seconds from now. All or none: fails with
+        ``LEASE_LOST`` if the session does not hold one of them; the reason names it."""
 
     def release(self, session: Session, ids: Sequence[int], blame: bool, reply: Reply) -> None:
-        """Give leased values back, counted as an attempt if ``blame``. All or none, like `renew`."""
+        """Give leased values back, counted as an attempt if ``blame``. All or none, like
+        `renew`."""
 
     def settle(
         self,

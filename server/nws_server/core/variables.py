@@ -99,7 +99,8 @@ class Variable:
     def put_back(self, value: Value) -> bool:
         """Return a taken value to its place, unless it has none any more.
 
-        A single variable keeps the last value stored: one that was stored before is not wanted back.
+        A single variable keeps the last value stored: one that was stored before is not wanted
+        back.
         """
         queue = self.queue
         assert queue is not None
