@@ -59,6 +59,8 @@ REASON: Final = b"nwsReason"
 """The metadata entry that carries the text of a failure."""
 
 BLANK_ID: Final = b" " * 20
+_MAX_WIDTH: Final = 20
+"""Digits. Python refuses, or takes long, to read thousands of them."""
 
 # Limits, where the original has none. Longer names than these are mistakes or attacks.
 MAX_NAME: Final = 64 * 1024
@@ -81,10 +83,10 @@ def number(field: bytes) -> int:
     """Read a decimal field that may be padded with blanks.
 
     Raises:
-        NwsProtocolException: it holds anything but digits.
+        NwsProtocolException: it holds anything but digits, or is wider than any field may be.
     """
     digits = field.strip(b" ")
-    if not digits.isdigit():
+    if not digits.isdigit() or len(field) > _MAX_WIDTH:
         raise NwsProtocolException(f"expected a number, got {field[:24]!r}")
     return int(digits)
 
@@ -280,6 +282,8 @@ class RequestDecoder:
         elif self._tail:
             data = self._tail + data
             self._tail = b""
+        # What began and ended in this piece holds no more than the piece.
+        may_hold_much = self._in_group or len(data) > self._max_held
         while True:
             if not self._in_group:
                 start = position + 4
@@ -290,10 +294,12 @@ class RequestDecoder:
                 self._begin_group(int(count) if count.isdigit() else number(count))
                 position = start
             position = self._read_fields(data, position)
-            if self._left:
+            if self._left or may_hold_much:
                 self._count_held()
+            if self._left:
                 return
             self._end_group(requests)
+            may_hold_much = len(data) > self._max_held
 
     def _begin_group(self, count: int) -> None:
         if self._in_dict:
@@ -379,7 +385,7 @@ class RequestDecoder:
         return len(piece)
 
     def _count_held(self) -> None:
-        """Bound what one unfinished request keeps in memory."""
+        """Bound what one request keeps in memory."""
         for field in self._fields[self._counted :]:
             if field.__class__ is bytes:
                 self._held += len(field)

@@ -165,15 +165,14 @@ def _take_or_lease(client: Caller, fields: list[Any], lease: float | None) -> No
     limit = number(fields[3])
     if limit < 1:
         raise Refusal("at least one value must be asked for")
-    timeout = _timeout(fields, 4)
     client.waiter = client.space.take(
         client.session,
         fields[1],
         fields[2],
         client,
         limit=min(limit, _MAX_TAKE),
-        wait=timeout != 0,
-        timeout=timeout,
+        wait=True,
+        timeout=_timeout(fields, 4),
         lease=lease,
     )
 

@@ -401,6 +401,9 @@ class MemorySpace:
         if not wait:
             waiter.reply.failed(Status.FAILED, "no value")
             return None
+        if timeout is not None and timeout <= 0:
+            waiter.reply.failed(Status.TIMED_OUT, "no value came in time")
+            return None
         workspace = waiter.variable.workspace
         if workspace is not None and waiter.variable.queue is None:
             workspace.probed.pop(waiter.variable.name, None)

@@ -1,0 +1,183 @@
+"""Python values and what stands for them on the wire: a descriptor and a payload.
+
+``str`` travels as UTF-8 text and ``bytes`` as binary, so that every language can read them;
+anything else is pickled. Large buffers inside a value (an array's data) lie behind the pickle
+instead of in it and are not copied on the way. Payloads of other languages that only they can read
+are refused by name; nothing foreign ever reaches the unpickler.
+
+Unpickling runs code that the writer of the value chose. Only connect to servers whose users you
+trust.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+from nws.errors import NwsPicklingException, NwsUnpicklingException
+
+__all__ = ["BINARY", "PICKLE", "PICKLE_WITH_BUFFERS", "TEXT", "Encoder", "Pieces", "decode"]
+
+_PYTHON: Final = 1 << 24
+_DIRECT: Final = 1
+_BINARY_BIT: Final = 2
+
+TEXT: Final = b"%020d" % (_PYTHON | _DIRECT)
+BINARY: Final = b"%020d" % (_PYTHON | _DIRECT | _BINARY_BIT)
+PICKLE: Final = b"%020d" % _PYTHON
+PICKLE_WITH_BUFFERS: Final = b"%020d" % (_PYTHON | 16)
+"""Our own: bit 4 means nothing to others in a payload that is not direct."""
+
+_LANGUAGES: Final = {
+    2: "Matlab",
+    3: "R",
+    4: "Perl",
+    5: "Ruby",
+    6: "Octave",
+    7: "Java",
+    8: "C#",
+    9: "Objective-C",
+    10: "Emacs Lisp",
+}
+_APART_FROM: Final = 64 * 1024
+"""Bytes. Smaller buffers are cheaper inside the pickle."""
+
+_ALIGNMENT: Final = 64
+"""Bytes. What the widest vector instructions like best."""
+
+Pieces: TypeAlias = Sequence[bytes | memoryview]
+"""A payload in pieces that are sent one after the other."""
+
+
+class Encoder:
+    """Turns values into descriptors and payloads.
+
+    Attributes:
+        protocol: the pickle protocol. 2 is what Python 2 and its client can read: then buffers stay
+            in the pickle and names of the standard library are those of Python 2.
+    """
+
+    def __init__(self, protocol: int = 5) -> None:
+        """Choose the pickle protocol, 0 to 5."""
+        if not 0 <= protocol <= 5:
+            raise ValueError(f"pickle protocol {protocol} is not one of 0 to 5")
+        self.protocol = protocol
+
+    def encode(self, value: Any) -> tuple[bytes, Pieces]:
+        """Return the descriptor and the payload of a value.
+
+        Raises:
+            NwsPicklingException: it cannot be pickled; the cause says why.
+        """
+        kind = value.__class__
+        if kind is str:
+            try:
+                return TEXT, (value.encode(),)
+            except UnicodeEncodeError:
+                pass  # lone surrogates are no text; a pickle keeps them
+        elif kind is bytes:
+            return BINARY, (value,)
+        try:
+            return self._pickle(value)
+        except Exception as error:
+            raise NwsPicklingException(
+                f"a value of type {kind.__qualname__} cannot be pickled: {error}", error
+            ) from error
+
+    def _pickle(self, value: Any) -> tuple[bytes, Pieces]:
+        if self.protocol < 5:
+            return PICKLE, (pickle.dumps(value, self.protocol),)
+        buffers: list[memoryview] = []
+
+        def stays_inside(buffer: pickle.PickleBuffer) -> bool:
+            view = buffer.raw()
+            if view.nbytes < _APART_FROM:
+                return True
+            buffers.append(view)
+            return False
+
+        data = pickle.dumps(value, 5, buffer_callback=stays_inside)
+        return (PICKLE_WITH_BUFFERS, _join(data, buffers)) if buffers else (PICKLE, (data,))
+
+
+def _join(data: bytes, buffers: Sequence[memoryview]) -> list[bytes | memoryview]:
+    """Lay out a pickle and its buffers: count and lengths, then each of them, aligned."""
+    sizes = [len(data), *(view.nbytes for view in buffers)]
+    pieces: list[bytes | memoryview] = [struct.pack(f"<Q{len(sizes)}Q", len(sizes), *sizes)]
+    position = len(pieces[0])
+    for piece in [memoryview(data), *buffers]:
+        padding = -position % _ALIGNMENT
+        pieces.append(bytes(padding))
+        pieces.append(piece)
+        position += padding + len(piece)
+    return pieces
+
+
+def _split(payload: memoryview) -> list[memoryview]:
+    """Undo `_join`."""
+    (count,) = struct.unpack_from("<Q", payload)
+    if not 0 < count <= len(payload) // 8:
+        raise ValueError("the table of buffers is damaged")
+    position = 8 * (count + 1)
+    parts = []
+    for size in struct.unpack_from(f"<{count}Q", payload, 8):
+        position += -position % _ALIGNMENT
+        parts.append(payload[position : position + size])
+        position += size
+    if position != len(payload):
+        raise ValueError("the payload is cut short")
+    return parts
+
+
+def decode(
+    descriptor: int,
+    payload: bytes | bytearray,
+    missing: Any = None,
+    loads: Callable[..., Any] = pickle.loads,
+) -> Any:
+    """Return the value that a descriptor and a payload stand for.
+
+    Direct text is ``str`` if it is UTF-8, else ``bytes``: Python 2 and Java mark any bytes as text.
+
+    Args:
+        descriptor: what came with the value.
+        payload: a bytearray is given away: arrays in the value then live in it, writable.
+        missing: stands for an empty payload that is not direct.
+        loads: the unpickler.
+
+    Raises:
+        NwsUnpicklingException: the format is that of another language, or the pickle cannot be read
+            here. It carries the payload.
+    """
+    if descriptor & _DIRECT:
+        if descriptor & _BINARY_BIT:
+            return bytes(payload)
+        try:
+            return payload.decode()
+        except UnicodeDecodeError:
+            return bytes(payload)
+    if not payload:
+        return missing
+    language = descriptor >> 24
+    if language != 1:
+        name = _LANGUAGES.get(language, f"language number {language}")
+        raise NwsUnpicklingException(
+            f"the value was written by {name} in a format that only {name} reads; "
+            "let it store text or raw bytes",
+            None,
+            bytes(payload),
+        )
+    try:
+        # latin-1 keeps every byte of strings that Python 2 has pickled.
+        if descriptor & 16:
+            data, *buffers = _split(memoryview(payload))
+            return loads(data, buffers=buffers, encoding="latin-1")
+        return loads(payload, encoding="latin-1")
+    except Exception as error:
+        raise NwsUnpicklingException(
+            f"the pickle cannot be read here: {type(error).__name__}: {error}",
+            error,
+            bytes(payload),
+        ) from error

@@ -1,0 +1,154 @@
+"""A whole server in memory: a hub, and connections whose bytes go to a recorder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from nws.wire import LongBody, Sink
+from nws_server.connection import Connection
+from nws_server.core.invariants import check_invariants
+from nws_server.core.memory import MemorySpace
+from nws_server.hub import Hub, Limits
+from nws_server.spool import Spool
+from tests.support.frames import KINDS, Speaker
+
+
+class Recorder:
+    """Keeps what a connection sends; an `Outlet`."""
+
+    def __init__(self) -> None:
+        self.sent = bytearray()
+        self.bodies = 0
+        self.closed = False
+        self.reading = True
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed
+        self.sent += data
+
+    def write_body(self, body: LongBody) -> None:
+        assert not self.closed
+        self.bodies += 1
+        with cast(Any, body).open() as file:
+            self.sent += file.read()
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Link(Speaker):
+    """A client of a server in memory."""
+
+    def __init__(self, hub: Hub, peer: bytes) -> None:
+        self.outlet = Recorder()
+        self.connection = Connection(hub, self.outlet, peer)
+        self.gone = False
+
+    def write(self, data: bytes) -> None:
+        self.connection.receive(data)
+
+    def read(self, size: int) -> bytes:
+        sent = self.outlet.sent
+        assert len(sent) >= size, f"{size} bytes are expected, there are {bytes(sent)!r}"
+        data = bytes(sent[:size])
+        del sent[:size]
+        return data
+
+    @property
+    def silent(self) -> bool:
+        """Whether the server has said nothing more."""
+        return not self.outlet.sent
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server has hung up."""
+        return self.outlet.closed
+
+    def lose(self) -> None:
+        """End the connection."""
+        if not self.gone:
+            self.gone = True
+            self.connection.lost()
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class MemoryServer:
+    """A hub with a clock of its own; its connections are `Link` objects.
+
+    Attributes:
+        refused, crashed: what the hub reported, as pairs of peer and text.
+    """
+
+    def __init__(
+        self,
+        *,
+        extensions: bool = True,
+        limits: Limits | None = None,
+        memory_limit: int | None = None,
+        spool: Spool | None = None,
+        open_spool: Callable[[int], Sink] | None = None,
+    ) -> None:
+        self.clock = Clock()
+        self.refused: list[tuple[bytes, str]] = []
+        self.crashed: list[tuple[bytes, str]] = []
+        self.links: list[Link] = []
+        self.spool = spool
+        self.space = MemorySpace(token=b"Ab12Cd", memory_limit=memory_limit)
+        self.hub = Hub(
+            self.space,
+            extensions=extensions,
+            limits=limits,
+            open_spool=spool.open if spool is not None else open_spool,
+            spooled=lambda: 0 if spool is None else spool.used,
+            clock=self.clock,
+            refuse=lambda peer, reason: self.refused.append((peer, reason)),
+            crash=lambda peer, what: self.crashed.append((peer, what)),
+        )
+
+    def link(self, peer: bytes = b"10.0.0.1") -> Link:
+        """Begin a connection that has said nothing yet."""
+        link = Link(self.hub, peer)
+        self.links.append(link)
+        return link
+
+    def connect(self, kind: str = "cookie", *, ws: str | None = "ws") -> Link:
+        """Begin a connection that has shaken hands and uses a workspace."""
+        link = self.link()
+        link.shake_hands(KINDS[kind])
+        if ws is not None:
+            assert link.ask("use ws", ws, "", "no").status == 0
+        return link
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, as the service does it."""
+        self.clock.now += seconds
+        self.hub.expire()
+
+    def check(self) -> None:
+        """Hold the server to what must be true at any time."""
+        check_invariants(self.space)
+        assert not self.crashed
+        for link in self.links:
+            assert link.silent, f"nobody read {bytes(link.outlet.sent)!r}"
+
+
+def spool_files(spool: Spool) -> Iterator[Path]:
+    """Walk the values in a spool folder."""
+    return (path for path in spool.folder.iterdir() if path.name != "lock")
