@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
+from nws.calls import Calls
 from nws.errors import NwsOperationException
 from nws.exchange import Answer
 

@@ -385,9 +385,9 @@ class RequestDecoder:
         return len(piece)
 
     def _count_held(self) -> None:
-        """Bound what one request keeps in memory."""
+        """Bound what one request keeps in memory, beside values that are the spool's business."""
         for field in self._fields[self._counted :]:
-            if field.__class__ is bytes:
+            if field.__class__ is bytes and len(field) < self._spool_threshold:
                 self._held += len(field)
         self._counted = len(self._fields)
         if self._held > self._max_held:

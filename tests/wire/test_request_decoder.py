@@ -198,6 +198,16 @@ def test_what_one_request_holds_is_bounded(piece: int, sizes: list[int], accepte
     assert (len(requests), decoder.error is None) == (accepted, accepted)
 
 
+@pytest.mark.parametrize("piece", [100_000, 10_000_000])
+def test_without_a_spool_long_values_stay_in_memory(piece: int) -> None:
+    stream = request("store", "ws", "x", "0", 2_000_000 * b"v")
+    decoder = RequestDecoder(PLAIN, spool_threshold=1000)
+    requests = []
+    for start in range(0, len(stream), piece):
+        requests += decoder.feed(stream[start : start + piece])
+    assert [len(fields[4]) for fields, _ in requests] == [2_000_000]
+
+
 def test_what_was_announced_is_not_held_before_it_comes() -> None:
     """Else a few bytes could make the server ask for all the memory that there is."""
     decoder = RequestDecoder(PLAIN)
