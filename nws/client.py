@@ -17,8 +17,9 @@ an interrupted call costs the connection, and a timeout is kept by asking again 
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from nws.calls import Calls, encode_name
 from nws.errors import (
@@ -37,13 +38,13 @@ from nws.errors import (
     NwsUnsupportedOperationException,
 )
 from nws.extensions import WorkspaceExtensions
-from nws.files import check_writable, upload_of
+from nws.files import WorkspaceFiles
 from nws.iterators import NwsValueIterator
 from nws.leases import Lease
 from nws.listings import VariableInfo, WorkspaceInfo, parse_variables, parse_workspaces
 from nws.textfile import NwsTextFile
 from nws.transport import Address
-from nws.values import BINARY, Encoder
+from nws.values import Encoder
 
 __all__ = [
     "DICT",
@@ -201,6 +202,21 @@ class NwsServer:
         text = self._calls.text([b"list wss"])
         return text if format == STRING else parse_workspaces(text)
 
+    def status(self) -> dict[str, Any]:
+        """Return what the server says of itself.
+
+        Returns:
+            ``version``, ``pid``, ``uptime`` in seconds; how many ``connections``, ``sessions``,
+            ``workspaces``, ``variables``, ``values``, ``leases`` and ``waiting`` operations there
+            are; ``bytes`` in values, ``memory`` they cost, and bytes ``spooled`` to files.
+
+        Raises:
+            NwsUnsupportedOperationException: the server speaks only the original protocol.
+        """
+        self._calls.require_extensions("status")
+        status: dict[str, Any] = json.loads(self._calls.text([b"server status"]))
+        return status
+
     def __enter__(self) -> NwsServer:
         return self
 
@@ -237,7 +253,7 @@ class NwsServer:
         return space
 
 
-class NetWorkSpace(WorkspaceExtensions):
+class NetWorkSpace(WorkspaceFiles, WorkspaceExtensions):
     """A workspace on a server: variables that hold values, for any process to store and fetch.
 
     Attributes:
@@ -406,52 +422,6 @@ class NetWorkSpace(WorkspaceExtensions):
             )
         return NwsValueIterator(self._calls, self._name, varName, operation, timeout)
 
-    # Files
-
-    def storeFile(self, varName: str, fobj: BinaryIO, n: int = 0) -> int:
-        """Store the bytes of a file as one value. They are not gathered in memory.
-
-        Args:
-            varName: name of the variable.
-            fobj: a file that is open for reading bytes; it is read from its present position.
-            n: store at most so many bytes; 0 for all to the end.
-
-        Returns:
-            How many bytes were stored. 0 at the end of the file: then nothing was stored.
-
-        Raises:
-            TypeError: the file is not open for reading bytes.
-        """
-        name = encode_name(varName)
-        body = upload_of(fobj, n)
-        if len(body):
-            self._calls.short([b"store", self._name, name, BINARY, body])
-        return len(body)
-
-    def fetchFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
-        """Remove a value and write its bytes, serialised or not, to a binary file; see `fetch`.
-
-        Returns:
-            How many bytes were written.
-
-        Raises:
-            TypeError: the file is not open for writing bytes.
-            OSError: the file cannot be written; the value stays in the variable.
-        """
-        return self._to_file(b"fetch", varName, fobj, timeout)
-
-    def fetchTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
-        """Like `fetchFile`, but return False if there is no value."""
-        return self._try_to_file(b"fetchTry", varName, fobj)
-
-    def findFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
-        """Write a value's bytes to a binary file, without removing it; see `fetchFile`."""
-        return self._to_file(b"find", varName, fobj, timeout)
-
-    def findTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
-        """Like `findFile`, but return False if there is no value."""
-        return self._try_to_file(b"findTry", varName, fobj)
-
     def makefile(self, varName: str, mode: str = "r") -> NwsTextFile:
         """Return a text file whose lines are the values of a fifo variable.
 
@@ -480,18 +450,6 @@ class NetWorkSpace(WorkspaceExtensions):
             raise
         except NwsOperationException:
             return missing
-
-    def _to_file(
-        self, operation: bytes, varName: str, fobj: BinaryIO, timeout: float | None
-    ) -> int:
-        check_writable(fobj)
-        return self._calls.get(operation, self._name, varName, into=fobj, timeout=timeout)[0].size
-
-    def _try_to_file(self, operation: bytes, varName: str, fobj: BinaryIO) -> int | bool:
-        try:
-            return self._to_file(operation, varName, fobj, None)
-        except NwsOperationException:
-            return False
 
 
 def _check_format(format: str) -> None:

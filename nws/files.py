@@ -1,4 +1,4 @@
-"""User's files: can they be read or written, and how much is there to read?"""
+"""Values that come from files and go to files."""
 
 from __future__ import annotations
 
@@ -6,9 +6,78 @@ import io
 import os
 from typing import BinaryIO
 
+from nws.calls import Calls, encode_name
+from nws.errors import NwsOperationException
 from nws.exchange import Upload
+from nws.values import BINARY
 
-__all__ = ["check_writable", "upload_of"]
+__all__ = ["WorkspaceFiles", "check_writable", "upload_of"]
+
+
+class WorkspaceFiles:
+    """The part of `nws.client.NetWorkSpace` that moves bytes between values and files.
+
+    The bytes pass through memory in pieces, whatever their number.
+    """
+
+    _calls: Calls
+    _name: bytes
+
+    def storeFile(self, varName: str, fobj: BinaryIO, n: int = 0) -> int:
+        """Store the bytes of a file as one value. They are not gathered in memory.
+
+        Args:
+            varName: name of the variable.
+            fobj: a file that is open for reading bytes; it is read from its present position.
+            n: store at most so many bytes; 0 for all to the end.
+
+        Returns:
+            How many bytes were stored. 0 at the end of the file: then nothing was stored.
+
+        Raises:
+            TypeError: the file is not open for reading bytes.
+        """
+        name = encode_name(varName)
+        body = upload_of(fobj, n)
+        if len(body):
+            self._calls.short([b"store", self._name, name, BINARY, body])
+        return len(body)
+
+    def fetchFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
+        """Remove a value and write its bytes, serialised or not, to a binary file; see `fetch`.
+
+        Returns:
+            How many bytes were written.
+
+        Raises:
+            TypeError: the file is not open for writing bytes.
+            OSError: the file cannot be written; the value stays in the variable.
+        """
+        return self._to_file(b"fetch", varName, fobj, timeout)
+
+    def fetchTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
+        """Like `fetchFile`, but return False if there is no value."""
+        return self._try_to_file(b"fetchTry", varName, fobj)
+
+    def findFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
+        """Write a value's bytes to a binary file, without removing it; see `fetchFile`."""
+        return self._to_file(b"find", varName, fobj, timeout)
+
+    def findTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
+        """Like `findFile`, but return False if there is no value."""
+        return self._try_to_file(b"findTry", varName, fobj)
+
+    def _to_file(
+        self, operation: bytes, varName: str, fobj: BinaryIO, timeout: float | None
+    ) -> int:
+        check_writable(fobj)
+        return self._calls.get(operation, self._name, varName, into=fobj, timeout=timeout)[0].size
+
+    def _try_to_file(self, operation: bytes, varName: str, fobj: BinaryIO) -> int | bool:
+        try:
+            return self._to_file(operation, varName, fobj, None)
+        except NwsOperationException:
+            return False
 
 
 def check_writable(fobj: BinaryIO) -> None:

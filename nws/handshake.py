@@ -77,7 +77,7 @@ class ServerHandshake:
             wanted, end = parse_dict(self._buffer, 4)
         except NwsProtocolException:
             wanted, end = {b"": b""}, len(self._buffer)  # no option has an empty name
-        if end < 0:
+        if end < 0 or end > MAX_HANDSHAKE:
             self.refused = len(self._buffer) > MAX_HANDSHAKE
             return b""
         if not all(self._allows(name, value) for name, value in wanted.items()):

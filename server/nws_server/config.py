@@ -80,7 +80,7 @@ class Config:
         }
         if environ.get("NWS_TMP_DIR"):
             settings["tmp_dir"] = Path(environ["NWS_TMP_DIR"])
-        settings.update(given)
+        settings.update({name: value for name, value in given.items() if value is not None})
         chosen = {name: value for name, value in settings.items() if value is not None}
         if "long_value_size" in chosen:
             chosen["long_value_size"] = max(MIN_LONG_VALUE, int(str(chosen["long_value_size"])))
