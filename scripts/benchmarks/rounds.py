@@ -1,0 +1,97 @@
+"""How things are timed: in turns, so that a change of the machine's speed hits all of them alike.
+
+A single time says little on a machine that does other things as well. Two times that were taken one
+right after the other can be compared; `interleave` takes many such pairs, and a `Comparison` looks
+at each pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import TypeAlias
+
+Round: TypeAlias = Callable[[], float]
+"""Do a piece of work once; return the seconds that one operation took."""
+
+Samples: TypeAlias = dict[str, list[float]]
+"""Name -> seconds per operation in each round."""
+
+
+def timed(operations: int, work: Callable[[], object]) -> float:
+    """Return the seconds that each of so many operations took."""
+    start = perf_counter()
+    work()
+    return (perf_counter() - start) / operations
+
+
+def interleave(contenders: Mapping[str, Round], rounds: int) -> Samples:
+    """Let the contenders take turns, after one turn each that does not count."""
+    samples: Samples = {name: [] for name in contenders}
+    for number in range(rounds + 1):
+        for name, work in contenders.items():
+            seconds = work()
+            if number:
+                samples[name].append(seconds)
+    return samples
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a ratio should be.
+
+    Attributes:
+        bound: the ratio that is just good enough.
+        is_cost: the ratio says how much dearer, not how much faster, so it may be at most that.
+    """
+
+    bound: float
+    is_cost: bool = False
+
+    def __str__(self) -> str:
+        return f"{'<=' if self.is_cost else '>='} {self.bound:g}"
+
+    def is_met(self, ratio: float) -> bool:
+        """Tell whether a ratio is good enough."""
+        return ratio <= self.bound if self.is_cost else ratio >= self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Something of ours beside something else, measured in turns.
+
+    Attributes:
+        row: the group that it belongs to.
+        work: what was done.
+        other: what ours is compared with.
+        seconds: per operation, in each round.
+        other_seconds: the same of the other.
+        aim: None if the figure is there for information only.
+    """
+
+    row: str
+    work: str
+    other: str
+    seconds: list[float]
+    other_seconds: list[float]
+    aim: Aim | None = None
+
+    @property
+    def ratios(self) -> list[float]:
+        """How many times as fast ours is, pair by pair; how many times as dear if that is asked."""
+        pairs = zip(self.seconds, self.other_seconds, strict=True)
+        if self.aim is not None and self.aim.is_cost:
+            return [ours / other for ours, other in pairs]
+        return [other / ours for ours, other in pairs]
+
+    @property
+    def ratio(self) -> float:
+        """The median of the ratios."""
+        return median(self.ratios)
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the median meets the aim; None if there is none."""
+        return None if self.aim is None else self.aim.is_met(self.ratio)
