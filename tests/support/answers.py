@@ -24,7 +24,7 @@ class Answer:
     Attributes:
         who: for messages of failed tests.
         kind: the method that was called; None as long as the operation waits.
-        waiter: what the operation returned, if it waits or waited.
+        waiter: what the operation returned, as long as it waits.
         variable: where the values came from.
         values_got: the values themselves, in order.
         lease_ids: their leases; zeros for a plain take, empty for a single value.
@@ -78,6 +78,7 @@ class Answer:
     def _answered(self, kind: Kind) -> None:
         assert self.kind is None, f"{self!r} is answered again, with {kind.value}"
         self.kind = kind
+        self.waiter = None
         self._journal.append(self)
 
     # What tests read

@@ -253,4 +253,3 @@ def _variable_of(data: bytes) -> bytes:
         names.append(data[start:end])
         start = end + 20
     return b"/".join(names)
-

@@ -20,10 +20,16 @@ class Client:
 
     Gets do not wait unless told to. Every method returns the `Answer`, which for an operation that
     waits comes later.
+
+    Attributes:
+        space: where operations go.
+        name: for messages.
+        session: the session.
+        answers: of the gets; they may still wait.
     """
 
     def __init__(self, space: Space, journal: list[Answer], peer: bytes) -> None:
-        self._space = space
+        self.space = space
         self._journal = journal
         self.name = peer.decode()
         self.session = space.open_session(peer)
@@ -56,29 +62,27 @@ class Client:
     ) -> Answer:
         return self._tell(
             "open ws",
-            lambda reply: self._space.open_ws(
-                self.session, name, label, persistent, create, reply
-            ),
+            lambda reply: self.space.open_ws(self.session, name, label, persistent, create, reply),
         )
 
     def use_ws(self, name: bytes = WS, *, create: bool = True) -> Answer:
         return self._tell(
-            "use ws", lambda reply: self._space.use_ws(self.session, name, create, reply)
+            "use ws", lambda reply: self.space.use_ws(self.session, name, create, reply)
         )
 
     def mktemp_ws(self, template: bytes) -> Answer:
         return self._tell(
-            "mktemp ws", lambda reply: self._space.mktemp_ws(self.session, template, reply)
+            "mktemp ws", lambda reply: self.space.mktemp_ws(self.session, template, reply)
         )
 
     def delete_ws(self, name: bytes = WS) -> Answer:
         return self._tell(
-            "delete ws", lambda reply: self._space.delete_ws(self.session, name, reply)
+            "delete ws", lambda reply: self.space.delete_ws(self.session, name, reply)
         )
 
     def list_wss(self, name: bytes | None = None) -> bytes:
         answer = self._tell(
-            "list wss", lambda reply: self._space.list_wss(self.session, name, reply)
+            "list wss", lambda reply: self.space.list_wss(self.session, name, reply)
         )
         return answer.listing
 
@@ -87,22 +91,22 @@ class Client:
     def declare_var(self, var: bytes, mode: bytes, *, ws: bytes = WS) -> Answer:
         return self._tell(
             "declare var",
-            lambda reply: self._space.declare_var(self.session, ws, var, mode, reply),
+            lambda reply: self.space.declare_var(self.session, ws, var, mode, reply),
         )
 
     def delete_var(self, var: bytes, *, ws: bytes = WS) -> Answer:
         return self._tell(
-            "delete var", lambda reply: self._space.delete_var(self.session, ws, var, reply)
+            "delete var", lambda reply: self.space.delete_var(self.session, ws, var, reply)
         )
 
     def list_vars(self, *, ws: bytes = WS, leased: bool = False) -> Answer:
         return self._tell(
-            "list vars", lambda reply: self._space.list_vars(self.session, ws, leased, reply)
+            "list vars", lambda reply: self.space.list_vars(self.session, ws, leased, reply)
         )
 
     def list_leases(self, *, ws: bytes = WS) -> Answer:
         return self._tell(
-            "list leases", lambda reply: self._space.list_leases(self.session, ws, reply)
+            "list leases", lambda reply: self.space.list_leases(self.session, ws, reply)
         )
 
     # Values
@@ -118,7 +122,7 @@ class Client:
     ) -> Answer:
         return self._tell(
             "store",
-            lambda reply: self._space.store(self.session, ws, var, values, reply, variable_id),
+            lambda reply: self.space.store(self.session, ws, var, values, reply, variable_id),
         )
 
     def find(
@@ -132,7 +136,7 @@ class Client:
     ) -> Answer:
         return self._ask(
             "find",
-            lambda reply: self._space.find(
+            lambda reply: self.space.find(
                 self.session, ws, var, reply, wait=wait, cookie=cookie, timeout=timeout
             ),
         )
@@ -148,7 +152,7 @@ class Client:
     ) -> Answer:
         return self._ask(
             "fetch",
-            lambda reply: self._space.fetch(
+            lambda reply: self.space.fetch(
                 self.session, ws, var, reply, wait=wait, cookie=cookie, timeout=timeout
             ),
         )
@@ -165,7 +169,7 @@ class Client:
     ) -> Answer:
         return self._ask(
             "take",
-            lambda reply: self._space.take(
+            lambda reply: self.space.take(
                 self.session, ws, var, reply, limit=limit, wait=wait, timeout=timeout, lease=lease
             ),
         )
@@ -186,21 +190,21 @@ class Client:
 
     def put_back(self, answer: Answer) -> None:
         assert answer.variable is not None
-        self._space.put_back(answer.variable, answer.values_got)
+        self.space.put_back(answer.variable, answer.values_got)
 
     def cancel(self, answer: Answer) -> None:
         assert answer.waiter is not None
-        self._space.cancel(answer.waiter)
+        self.space.cancel(answer.waiter)
         self.answers.remove(answer)
 
     def renew(self, ids: Sequence[int], seconds: float) -> Answer:
         return self._tell(
-            "renew", lambda reply: self._space.renew(self.session, ids, seconds, reply)
+            "renew", lambda reply: self.space.renew(self.session, ids, seconds, reply)
         )
 
     def release(self, ids: Sequence[int], *, blame: bool = False) -> Answer:
         return self._tell(
-            "release", lambda reply: self._space.release(self.session, ids, blame, reply)
+            "release", lambda reply: self.space.release(self.session, ids, blame, reply)
         )
 
     def settle(self, ids: Sequence[int], *stores: Store) -> Answer:
@@ -212,14 +216,14 @@ class Client:
         self, ids: Sequence[int], stores: Sequence[tuple[bytes, bytes, Value]]
     ) -> Answer:
         return self._tell(
-            "settle", lambda reply: self._space.settle(self.session, ids, stores, reply)
+            "settle", lambda reply: self.space.settle(self.session, ids, stores, reply)
         )
 
     def leave(self) -> None:
         """End the session as a connection does: first withdraw what waits."""
         for answer in [answer for answer in self.answers if answer.waits]:
             self.cancel(answer)
-        self._space.close_session(self.session)
+        self.space.close_session(self.session)
 
 
 class Company:

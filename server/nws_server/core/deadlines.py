@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import weakref
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Final, Protocol
@@ -20,11 +21,12 @@ class Deadlines:
     """A heap of deadlines, in seconds of the caller's monotonic clock.
 
     Withdrawing is free: set ``deadline`` to None. Dead entries are swept when they outnumber the
-    living, so that a lease renewed a million times does not fill the memory.
+    living, so that a lease renewed a million times does not fill the memory. The heap does not keep
+    items alive: a settled lease would hold its value, and a spooled one's file, until its time.
     """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Mortal]] = []
+        self._heap: list[tuple[float, int, weakref.ref[Mortal]]] = []
         self._order = count()
         self._sweep_at = _SLACK
         self.on_earlier: Callable[[float], None] | None = None
@@ -32,11 +34,13 @@ class Deadlines:
 
     def enter(self, item: Mortal, deadline: float) -> None:
         """Set the deadline of an item, in place of any that it has."""
+        if item.deadline == deadline:
+            return  # a second entry would be as alive as the first, and never be swept
         item.deadline = deadline
         earlier = not self._heap or deadline < self._heap[0][0]
-        heapq.heappush(self._heap, (deadline, next(self._order), item))
+        heapq.heappush(self._heap, (deadline, next(self._order), weakref.ref(item)))
         if len(self._heap) > self._sweep_at:
-            self._heap = [entry for entry in self._heap if entry[2].deadline == entry[0]]
+            self._heap = [(when, n, ref) for when, n, ref in self._heap if _is_due(ref(), when)]
             heapq.heapify(self._heap)
             self._sweep_at = 2 * len(self._heap) + _SLACK
         if earlier and self.on_earlier is not None:
@@ -53,10 +57,15 @@ class Deadlines:
             self._drop_dead()
             if not self._heap or self._heap[0][0] > now:
                 return
-            item = heapq.heappop(self._heap)[2]
-            item.deadline = None
-            yield item
+            item = heapq.heappop(self._heap)[2]()
+            if item is not None:
+                item.deadline = None
+                yield item
 
     def _drop_dead(self) -> None:
-        while self._heap and self._heap[0][2].deadline != self._heap[0][0]:
+        while self._heap and not _is_due(self._heap[0][2](), self._heap[0][0]):
             heapq.heappop(self._heap)
+
+
+def _is_due(item: Mortal | None, when: float) -> bool:
+    return item is not None and item.deadline == when

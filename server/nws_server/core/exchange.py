@@ -45,17 +45,18 @@ class Exchange:
         """New values: number them, serve who waits, keep the rest."""
         for value in values:
             variable.number(value)
-        if variable.finders:
+        if variable.finders and values:
             for waiter in list(variable.finders):
                 self.cancel(waiter)
                 waiter.reply.value(values[0], variable)
-        while values and variable.fetchers:
+        given = 0
+        while variable.fetchers and given < len(values):
             waiter = variable.fetchers.first()
-            share = _share(variable, waiter.limit, values)
+            share = _share(variable, waiter.limit, values, given)
             self.cancel(waiter)
-            self.hand_over(waiter, values[:share])
-            values = values[share:]
-        for value in values:
+            self.hand_over(waiter, values[given : given + share])
+            given += share
+        for value in values[given:]:
             replaced = variable.keep(value)
             self.memory += value.weight
             if replaced is not None:
@@ -88,29 +89,31 @@ class Exchange:
                 taken.append(Taken(value, lease.id))
             waiter.reply.values(taken, variable)
 
-    def put_back(self, variable: Variable, values: Iterable[Value]) -> None:
+    def put_back(self, variable: Variable, values: Sequence[Value]) -> None:
         """Values that were taken return to their places, and to those who wait for them."""
         if variable.workspace is None:
             return
-        for value in values:
+        # The last one taken returns first, so that each goes to the end of the queue's list.
+        for value in reversed(values):
             if variable.put_back(value):
                 self.memory += value.weight
         if variable.finders or variable.fetchers:
             self._serve(variable)
 
     def _serve(self, variable: Variable) -> None:
+        """Give values that came back to those who wait, but not to finders that saw them."""
         queue = variable.queue
-        for waiter in [*variable.finders, *variable.fetchers]:
-            if not queue:
-                return
+        if not queue:
+            return
+        for waiter in list(variable.finders):
             found = queue.after(waiter.after) if queue.iterable else queue.peek()
-            if found is None:
-                continue  # an iterator that has seen all there is
-            self.cancel(waiter)
-            if waiter.removes:
-                self.hand_over(waiter, self.collect(variable, waiter.limit or 1))
-            else:
+            if found is not None:
+                self.cancel(waiter)
                 waiter.reply.value(found, variable)
+        while queue and variable.fetchers:
+            waiter = variable.fetchers.first()
+            self.cancel(waiter)
+            self.hand_over(waiter, self.collect(variable, waiter.limit or 1))
 
     def undo(self, leases: Iterable[Lease], *, blame: bool) -> None:
         """End leases unsettled.
@@ -161,6 +164,7 @@ class Exchange:
         """A variable goes: fetchers and then finders fail, values and leases are dropped."""
         variable.workspace = None
         self.memory -= sum(value.weight for value in variable.queue or ())
+        variable.clear()  # others may still hold the variable, but not what was in it
         for waiter in [*variable.fetchers, *variable.finders]:
             self.cancel(waiter)
             waiter.reply.failed(Status.FAILED, reason)
@@ -168,13 +172,14 @@ class Exchange:
             self.close_lease(lease)
 
 
-def _share(variable: Variable, limit: int | None, values: Sequence[Value]) -> int:
-    """Count how many of some new values one fetcher may take."""
+def _share(variable: Variable, limit: int | None, values: Sequence[Value], given: int) -> int:
+    """Count how many new values one fetcher may take, when so many are given away already."""
     if limit is None or variable.mode == b"single":
         return 1
+    end = min(given + limit, len(values))
     size = 0
-    for share, value in enumerate(values[:limit]):
+    for place in range(given, end):
         if size >= MAX_TAKE_BYTES:
-            return share
-        size += value.size
-    return min(limit, len(values))
+            return place - given
+        size += values[place].size
+    return end - given

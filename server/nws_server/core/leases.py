@@ -25,7 +25,7 @@ class Lease:
         deadline: when it goes back by itself.
     """
 
-    __slots__ = ("attempt", "deadline", "id", "session", "value", "variable")
+    __slots__ = ("__weakref__", "attempt", "deadline", "id", "session", "value", "variable")
 
     def __init__(self, number: int, session: Session, variable: Variable, value: Value) -> None:
         self.id = number

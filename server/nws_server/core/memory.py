@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from nws.errors import Status
-from nws_server.core import listings, templates, variables
+from nws_server.core import listings, templates, variables, workspaces
 from nws_server.core.exchange import Exchange
 from nws_server.core.leases import Lease
 from nws_server.core.queues import QUEUES
@@ -45,21 +45,26 @@ class MemorySpace:
 
         Args:
             token: six characters that make the names of temporary workspaces unique to this run.
-            memory_limit: bytes of memory for values and variables, roughly, beyond which stores
-                are refused; None for no limit.
-            max_probed: bound on the variables that only failed gets created, per workspace.
+            memory_limit: bytes of memory for values, variables and workspaces, roughly, beyond
+                which no more are taken in; None for no limit.
+            max_probed: bound on the variables that only failed gets created, per workspace; at
+                least 1.
+
+        Raises:
+            ValueError: the bound is less than 1.
         """
+        if max_probed < 1:
+            raise ValueError(f"max_probed is {max_probed}, not at least 1")
         self.workspaces: dict[bytes, Workspace] = {}
         self.exchange = Exchange(self._watch_probed)
         self._token = b"__nwss" + token
         self._memory_limit = memory_limit
         self._max_probed = max_probed
-        self._serial = 0  # of workspaces: temporary names are made from it
+        self._serial = -1  # counts workspaces but the first; temporary names are made from it
         self._variable_number = 0
         self._session_number = 0
-        default = Workspace(DEFAULT_WORKSPACE)
+        default = self._new_workspace(DEFAULT_WORKSPACE)
         default.owned, default.owner_text = True, b"[system]"
-        self.workspaces[DEFAULT_WORKSPACE] = default
 
     # Sessions
 
@@ -110,6 +115,8 @@ class MemorySpace:
                 Status.REFUSED,
                 f"{_shown(template)} is not a name with exactly one %d in it (width up to 20)",
             )
+        if self._is_full(workspaces.weight_of(template), reply):
+            return None
         for serial in range(self._serial, self._serial + _MKTEMP_TRIES):
             name = templates.fill(template, serial) + self._token
             if name not in self.workspaces:
@@ -139,7 +146,7 @@ class MemorySpace:
             if not _is_clean(name):
                 reply.failed(Status.REFUSED, f"the name {_shown(name)} holds control characters")
                 return None
-            if self._is_full(variables.OVERHEAD, reply):
+            if self._is_full(workspaces.weight_of(name), reply):
                 return None
             workspace = self._new_workspace(name)
         session.bindings[name] = workspace
@@ -147,11 +154,13 @@ class MemorySpace:
 
     def _new_workspace(self, name: bytes) -> Workspace:
         self._serial += 1
+        self.exchange.memory += workspaces.weight_of(name)
         workspace = self.workspaces[name] = Workspace(name)
         return workspace
 
     def _purge(self, workspace: Workspace) -> None:
         del self.workspaces[workspace.name]
+        self.exchange.memory -= workspaces.weight_of(workspace.name)
         workspace.alive = False
         if workspace.owner is not None:
             workspace.owner.owned.pop(workspace, None)
@@ -218,26 +227,37 @@ class MemorySpace:
             variable = workspace.variables.get(var)
             if variable is not None:
                 return variable
-        workspace = self._can_create(session, ws, var, reply)
-        return None if workspace is None else self._new_variable(workspace, var)
+        workspace = self._can_name(session, ws, var, reply)
+        if workspace is None or self._is_full(variables.weight_of(var), reply):
+            return None
+        return self._new_variable(workspace, var)
 
-    def _can_create(
-        self, session: Session, ws: bytes, var: bytes, reply: Reply
-    ) -> Workspace | None:
-        """Return the workspace if a variable is there or may be made; else call the reply."""
+    def _can_name(self, session: Session, ws: bytes, var: bytes, reply: Reply) -> Workspace | None:
+        """Return the workspace if it may have a variable of this name; else call the reply."""
         workspace = self._workspace(session, ws, reply)
-        if workspace is None or var in workspace.variables:
-            return workspace
-        if not _is_clean(var):
+        if workspace is not None and not _is_clean(var):
             reply.failed(Status.REFUSED, f"the name {_shown(var)} holds control characters")
             return None
-        return None if self._is_full(variables.OVERHEAD, reply) else workspace
+        return workspace
+
+    def _variable_with_id(
+        self, session: Session, ws: bytes, var: bytes, variable_id: bytes, reply: Reply
+    ) -> Variable | None:
+        """Return a variable that is there and has this id; None if the reply was called."""
+        workspace = self._workspace(session, ws, reply)
+        if workspace is None:
+            return None
+        variable = workspace.variables.get(var)
+        if variable is None or variable.id != variable_id:
+            reply.failed(Status.FAILED, f"the variable {_shown(var)} has another id")
+            return None
+        return variable
 
     def _new_variable(self, workspace: Workspace, var: bytes) -> Variable:
         self._variable_number += 1
         variable = Variable(var, self._variable_number, workspace)
         workspace.variables[var] = variable
-        self.exchange.memory += variables.OVERHEAD
+        self.exchange.memory += variable.weight
         self._watch_probed(variable)
         return variable
 
@@ -261,7 +281,7 @@ class MemorySpace:
         assert workspace is not None
         del workspace.variables[variable.name]
         workspace.probed.pop(variable.name, None)
-        self.exchange.memory -= variables.OVERHEAD
+        self.exchange.memory -= variable.weight
         self.exchange.forget(variable, reason)
 
     # Values in
@@ -277,11 +297,11 @@ class MemorySpace:
     ) -> None:
         if self._memory_limit is not None and self._is_full(sum(v.weight for v in values), reply):
             return
-        variable = self._variable(session, ws, var, reply)
+        if variable_id:
+            variable = self._variable_with_id(session, ws, var, variable_id, reply)
+        else:
+            variable = self._variable(session, ws, var, reply)
         if variable is None:
-            return
-        if variable_id and variable_id != variable.id:
-            reply.failed(Status.FAILED, f"the variable {_shown(var)} has another id")
             return
         self._give(variable, values)
         reply.done()
@@ -346,23 +366,18 @@ class MemorySpace:
         if variable is None:
             return None
         queue = variable.queue
-        after = -1
-        hit = bool(queue)
         if cookie is not None:
             if not self._can_iterate(variable, cookie, reply):
                 return None
-            after = _last_index(cookie)
-            found = queue.after(after) if queue else None
-            if queue and found is not None and found is not queue.peek():
+            if queue and queue.peek().index <= _last_index(cookie):
                 reply.failed(Status.FAILED, "values before the iterator's place are still there")
                 return None
-            hit = found is not None
-        if hit:
+        if queue:
             value = variable.take()
             self.exchange.memory -= value.weight
             reply.value(value, variable)
             return None
-        waiter = Waiter(session, reply, variable, removes=True, after=after)
+        waiter = Waiter(session, reply, variable, removes=True)
         return self._miss(waiter, wait, timeout)
 
     def take(
@@ -438,10 +453,13 @@ class MemorySpace:
         held = self._held(session, ids, reply)
         if held is None:
             return
-        grows = sum(value.weight for _, _, value in stores) - sum(x.value.weight for x in held)
-        if grows > 0 and self._is_full(grows, reply):
+        if any(self._can_name(session, ws, var, reply) is None for ws, var, _ in stores):
             return
-        if any(self._can_create(session, ws, var, reply) is None for ws, var, _ in stores):
+        new = {(ws, var) for ws, var, _ in stores if var not in session.bindings[ws].variables}
+        grows = sum(variables.weight_of(var) for _, var in new)
+        grows += sum(value.weight for _, _, value in stores)
+        grows -= sum(lease.value.weight for lease in held)
+        if grows > 0 and self._is_full(grows, reply):
             return
         for lease in held:
             self.exchange.close_lease(lease)

@@ -17,11 +17,14 @@ relative to it. When the time of ``next_deadline()`` has come somebody must call
 `use_ws` and `mktemp_ws`. A binding to a deleted workspace is dead for good: operations fail with
 ``NO_WORKSPACE``; with ``NOT_OPEN`` where there never was one.
 
+**Refusals.** What would make a workspace or variable fails with ``REFUSED`` if the new name has
+control characters, or if the space has no room left. This holds for gets too.
+
 **Waiting.** An operation with ``wait`` true that finds nothing returns a `Waiter` and stays in the
 variable's line of fetchers or finders until one of: a value comes; ``timeout`` seconds pass (answer
 ``TIMED_OUT``); the variable is deleted (``FAILED``); `cancel` (no answer at all). One store serves
-every finder, then the fetcher that has waited longest. Whoever leaves a line changes nothing for
-the others.
+every finder, then the fetcher that has waited longest. So does a value that comes back, but for
+finders with a cookie that is not before it. Whoever leaves a line changes nothing for the others.
 
 **Leases.** A leased value is out of the queue but in the books. It leaves the books when its lease
 is settled or its variable deleted. It returns to its place, as if it had not been taken, when the
@@ -194,7 +197,7 @@ class Space(Protocol):
         timeout: float | None = None,
     ) -> Waiter | None:
         """Like `find`, but take it out. With a cookie it fails if values before that place
-        remain."""
+        remain; once it waits, it is a fetcher like any other."""
 
     def take(
         self,

@@ -17,7 +17,7 @@ class Value:
         payload: bytes, or a body that lives elsewhere (a spool file) and frees itself when dropped.
         metadata: the framed dict that came with the store; empty if none did.
         size: length of the payload in bytes.
-        weight: bytes of memory that this value costs.
+        weight: bytes of memory that this value costs, its metadata included.
         index: how many values its variable was given before it.
         attempt: how often it was leased and came back unsettled.
     """
@@ -29,6 +29,8 @@ class Value:
         self.payload = payload
         self.metadata = metadata
         self.size = len(payload)
-        self.weight = self.size + OVERHEAD if payload.__class__ is bytes else OVERHEAD
+        self.weight = len(metadata) + OVERHEAD
+        if payload.__class__ is bytes:
+            self.weight += self.size
         self.index = 0
         self.attempt = 0

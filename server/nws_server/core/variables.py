@@ -13,11 +13,17 @@ if TYPE_CHECKING:
     from nws_server.core.workspaces import Workspace
 
 OVERHEAD: Final = 1000
-"""Bytes of memory that an empty variable costs, for the memory limit (CPython 3.11)."""
+"""Bytes of memory that an empty variable costs, for the memory limit, beside its name (CPython
+3.11)."""
 
 UNKNOWN: Final = b"unknown"
 _NOBODY: Final = WaitingLine()
 """The line of every variable that nobody waits for; it is never joined."""
+
+
+def weight_of(name: bytes) -> int:
+    """Return what a variable of this name would cost."""
+    return OVERHEAD + len(name)
 
 
 class Variable:
@@ -27,9 +33,10 @@ class Variable:
         name: as clients spell it.
         id: twenty digits that no other variable of this server has or had.
         workspace: where it lives; None once it was deleted.
-        queue: its values; None while the mode is unknown.
+        queue: its values; None while the mode is unknown, and once it was deleted.
         stored: how many values it was ever given; the next one's index.
         bytes: total size of the values in the queue.
+        weight: bytes of memory that it costs without its values.
         fetchers, finders: who waits for a value.
         leases: values that were taken from here and may come back, by lease id.
     """
@@ -43,6 +50,7 @@ class Variable:
         "name",
         "queue",
         "stored",
+        "weight",
         "workspace",
     )
 
@@ -53,6 +61,7 @@ class Variable:
         self.queue: Queue | None = None
         self.stored = 0
         self.bytes = 0
+        self.weight = weight_of(name)
         self.fetchers = _NOBODY
         self.finders = _NOBODY
         self.leases: dict[int, Lease] = {}
@@ -109,6 +118,11 @@ class Variable:
         queue.put_back(value)
         self.bytes += value.size
         return True
+
+    def clear(self) -> None:
+        """Drop the values, for good."""
+        self.queue = None
+        self.bytes = 0
 
     def line_for(self, waiter: Waiter) -> WaitingLine:
         """Return the line that a waiter stands in, or would join."""

@@ -21,11 +21,13 @@ class Waiter:
         removes: whether it stands in the line of the fetchers, not of the finders.
         limit: the most values it takes, or None for an operation that answers with one.
         lease: seconds for which it leases what it takes, or None.
-        after: an iterator's last index; a value that comes *back* must be newer to satisfy it.
+        after: the last index of an iterator that finds; a value that comes *back* must be newer to
+            satisfy it.
         deadline: when it gives up, or None.
     """
 
     __slots__ = (
+        "__weakref__",
         "after",
         "deadline",
         "lease",

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from nws_server.core.sessions import Session
     from nws_server.core.variables import Variable
+
+OVERHEAD: Final = 500
+"""Bytes of memory that an empty workspace costs, for the memory limit, beside its name (CPython
+3.11)."""
+
+
+def weight_of(name: bytes) -> int:
+    """Return what a workspace of this name would cost, without its variables."""
+    return OVERHEAD + len(name)
 
 
 class Workspace:

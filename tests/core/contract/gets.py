@@ -43,7 +43,7 @@ class GetContract:
     def test_value_comes_as_it_was_stored(self, company: Company) -> None:
         client = company.client()
         value = text_value(b"\x00\xff\n" * 1000)
-        value.metadata = b"0001" b"0001a0001b"
+        value.metadata = b"00010001a0001b"
         client.store_values(b"x", [value])
         (found,) = client.find(b"x").values_got
         (fetched,) = client.fetch(b"x").values_got

@@ -1,0 +1,377 @@
+"""Any sequence of operations, against the model: no value is lost, doubled or given out of turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from unittest import TestCase
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from nws_server.core.invariants import check_invariants
+from nws_server.core.memory import MemorySpace
+from nws_server.core.space import Cookie
+from tests.core.contract.timeouts import Alarm
+from tests.core.model import Model, Place
+from tests.support.answers import Answer, Kind
+from tests.support.clients import Client, Company
+from tests.support.values import text_value
+
+WORKSPACES = [b"a", b"b"]
+MODES = [b"fifo", b"lifo", b"multi", b"single"]
+SLOTS = 3
+MAX_PROBED = 2
+
+_T = TypeVar("_T")
+
+slots = st.integers(0, SLOTS - 1)
+# Most of it happens in one variable, so that things meet there.
+workspaces = st.sampled_from([b"a"] * 9 + [b"b"])
+names = st.sampled_from([b"x"] * 6 + [b"y", b"y", b"z", b"u"])
+modes = st.sampled_from(MODES)
+rarely = st.sampled_from([False] * 3 + [True])
+seconds = st.sampled_from([1, 2, 3, 5])
+timeouts = st.sampled_from([None, None, 0, 1, 2, 3])
+places = st.integers(0, 99)
+
+
+def pick(choices: list[_T], place: int) -> _T:
+    """Choose one, by a number that Hypothesis can make smaller."""
+    return choices[place % len(choices)]
+
+
+class SpaceMachine(RuleBasedStateMachine):
+    """Three clients in two workspaces do what they like."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.space = MemorySpace(max_probed=MAX_PROBED)
+        self.company = Company(self.space)
+        self.model = Model(MAX_PROBED)
+        self.alarm = Alarm(self.space)
+        self.clients: dict[int, Client] = {}
+        self.lease_ids: list[int] = [77]  # all that there ever were, and one that there was not
+        self.cookies: list[Cookie] = [Cookie(b"", 0), Cookie(b"", 5), Cookie(b"1", 0)]
+        self.payloads = 0
+        self.modes: dict[bytes, bytes] = {}
+
+    @initialize(x=modes, y=modes)
+    def begin(self, x: bytes, y: bytes) -> None:
+        self.modes = {b"x": x, b"y": y}
+        self.space.delete_ws(self.company.stranger().session, b"__default", Answer([]))
+        for slot in range(SLOTS):
+            self._come(slot)
+            for ws in WORKSPACES:
+                self._bind(slot, ws, owns=False)
+        for name, mode in self.modes.items():
+            self._declare(0, WORKSPACES[0], name, mode)
+
+    def _told(self, tell: Callable[[], None]) -> None:
+        """Tell the model what was done, with all answers that came of it."""
+        self.model.events.extend(self.company.journal)
+        for answer in self.company.journal:
+            self._remember(answer)
+        self.company.journal.clear()
+        tell()
+        assert not self.model.events, f"nobody asked for {list(self.model.events)}"
+
+    def _remember(self, answer: Answer) -> None:
+        self.lease_ids += [number for number in answer.lease_ids if number]
+        if answer.kind is Kind.VALUE:
+            self.cookies.append(answer.cookie)
+
+    def _payloads(self, count: int) -> list[bytes]:
+        self.payloads += count
+        return [b"%d" % number for number in range(self.payloads - count, self.payloads)]
+
+    # Sessions and workspaces
+
+    def _come(self, slot: int) -> None:
+        self.clients[slot] = self.company.stranger()
+        self.model.open_session(slot)
+
+    def _bind(self, slot: int, ws: bytes, *, owns: bool, persistent: bool = False) -> None:
+        client = self.clients[slot]
+        answer = client.open_ws(ws, persistent=persistent) if owns else client.use_ws(ws)
+        self._told(
+            lambda: self.model.bind(slot, ws, answer, owns=owns, persistent=persistent),
+        )
+
+    @rule(slot=slots, ws=workspaces, persistent=st.booleans())
+    def open_ws(self, slot: int, ws: bytes, persistent: bool) -> None:
+        self._bind(slot, ws, owns=True, persistent=persistent)
+
+    @rule(slot=slots, ws=workspaces)
+    def use_ws(self, slot: int, ws: bytes) -> None:
+        self._bind(slot, ws, owns=False)
+
+    @precondition(lambda self: self.payloads > 5)
+    @rule(slot=slots, ws=workspaces, really=rarely)
+    def delete_ws(self, slot: int, ws: bytes, really: bool) -> None:
+        if not really:
+            return
+        answer = self.clients[slot].delete_ws(ws)
+        self._told(lambda: self.model.delete_ws(ws, answer))
+
+    @rule(slot=slots, really=rarely)
+    def leave(self, slot: int, really: bool) -> None:
+        if not really:
+            return
+        self.clients[slot].leave()
+        self._told(lambda: self.model.close_session(slot))
+        self._come(slot)
+        self._bind(slot, WORKSPACES[0], owns=False)
+
+    # Variables
+
+    @rule(slot=slots, ws=workspaces, var=names, mode=modes)
+    def declare(self, slot: int, ws: bytes, var: bytes, mode: bytes) -> None:
+        self._declare(slot, ws, var, self.modes.get(var, mode))
+
+    def _declare(self, slot: int, ws: bytes, var: bytes, mode: bytes) -> None:
+        answer = self.clients[slot].declare_var(var, mode, ws=ws)
+        self._told(lambda: self.model.declare(slot, ws, var, mode, answer))
+
+    @rule(slot=slots, ws=workspaces, var=names, really=rarely)
+    def delete_var(self, slot: int, ws: bytes, var: bytes, really: bool) -> None:
+        if not really:
+            return
+        answer = self.clients[slot].delete_var(var, ws=ws)
+        self._told(lambda: self.model.delete_var(slot, ws, var, answer))
+
+    # Values
+
+    @rule(slot=slots, ws=workspaces, var=names, count=st.integers(1, 4))
+    def store(self, slot: int, ws: bytes, var: bytes, count: int) -> None:
+        payloads = self._payloads(count)
+        answer = self.clients[slot].store(var, *payloads, ws=ws)
+        self._told(lambda: self.model.store(slot, ws, var, payloads, answer))
+
+    @rule(
+        slot=slots,
+        ws=workspaces,
+        var=names,
+        removes=st.booleans(),
+        wait=st.booleans(),
+        timeout=timeouts,
+    )
+    def get(
+        self, slot: int, ws: bytes, var: bytes, removes: bool, wait: bool, timeout: float | None
+    ) -> None:
+        self._get(slot, ws, var, removes=removes, wait=wait, timeout=timeout)
+
+    @rule(
+        slot=slots,
+        var=names,
+        removes=st.booleans(),
+        wait=st.booleans(),
+        timeout=timeouts,
+        which=places,
+    )
+    def iterate(
+        self, slot: int, var: bytes, removes: bool, wait: bool, timeout: float | None, which: int
+    ) -> None:
+        cookie = pick(self.cookies[::-1], which)
+        ws = WORKSPACES[0]
+        self._get(slot, ws, var, removes=removes, wait=wait, timeout=timeout, cookie=cookie)
+
+    def _get(
+        self, slot: int, ws: bytes, var: bytes, *, removes: bool, wait: bool, **options: Any
+    ) -> None:
+        client = self.clients[slot]
+        get = client.fetch if removes else client.find
+        answer = get(var, ws=ws, wait=wait, **options)
+        self._told(
+            lambda: self.model.get(slot, ws, var, answer, removes=removes, wait=wait, **options),
+        )
+
+    @rule(
+        slot=slots,
+        ws=workspaces,
+        var=names,
+        limit=st.integers(1, 4),
+        lease=st.sampled_from([None, 1, 2, 4]),
+        wait=st.booleans(),
+        timeout=timeouts,
+    )
+    def take(
+        self,
+        slot: int,
+        ws: bytes,
+        var: bytes,
+        limit: int,
+        lease: float | None,
+        wait: bool,
+        timeout: float | None,
+    ) -> None:
+        options: dict[str, Any] = {
+            "limit": limit,
+            "lease": lease,
+            "wait": wait,
+            "timeout": timeout,
+        }
+        answer = self.clients[slot].take(var, ws=ws, **options)
+        self._told(lambda: self.model.get(slot, ws, var, answer, removes=True, **options))
+
+    @precondition(lambda self: self.model.waits)
+    @rule(which=places)
+    def cancel(self, which: int) -> None:
+        wait = pick(self.model.waits, which)
+        self.clients[wait.session].cancel(wait.answer)
+        self._told(lambda: self.model.cancel(wait))
+
+    @precondition(lambda self: self.model.deliveries)
+    @rule(which=places)
+    def put_back(self, which: int) -> None:
+        delivery = pick(self.model.deliveries[::-1], which)
+        self.clients[0].put_back(delivery[0])
+        self._told(lambda: self.model.put_back(delivery))
+
+    # Leases
+
+    def _some_leases(self, slot: int, chosen: list[int]) -> list[int]:
+        """Choose among those held, and now and then one that is not."""
+        held = [lease.id for lease in self.model.leases.values() if lease.session == slot]
+        return [
+            pick(held, each) if held and each % 10 else pick(self.lease_ids, each)
+            for each in chosen
+        ]
+
+    @rule(slot=slots, chosen=st.lists(places, max_size=4), blame=st.booleans())
+    def release(self, slot: int, chosen: list[int], blame: bool) -> None:
+        ids = self._some_leases(slot, chosen)
+        answer = self.clients[slot].release(ids, blame=blame)
+        self._told(lambda: self.model.release(slot, ids, answer, blame=blame))
+
+    @rule(slot=slots, chosen=st.lists(places, max_size=3), duration=seconds)
+    def renew(self, slot: int, chosen: list[int], duration: float) -> None:
+        ids = self._some_leases(slot, chosen)
+        answer = self.clients[slot].renew(ids, duration)
+        self._told(lambda: self.model.renew(slot, ids, duration, answer))
+
+    @rule(
+        slot=slots,
+        chosen=st.lists(places, max_size=3),
+        into=st.lists(st.tuples(workspaces, names), max_size=4),
+    )
+    def settle(self, slot: int, chosen: list[int], into: list[tuple[bytes, bytes]]) -> None:
+        ids = self._some_leases(slot, chosen)
+        payloads = self._payloads(len(into))
+        stores = [(ws, var, payload) for (ws, var), payload in zip(into, payloads, strict=True)]
+        answer = self.clients[slot].settle_values(
+            ids, [(ws, var, text_value(payload)) for ws, var, payload in stores]
+        )
+        self._told(lambda: self.model.settle(slot, ids, stores, answer))
+
+    # Time
+
+    @rule(duration=seconds)
+    def pass_time(self, duration: float) -> None:
+        """Time goes by, and the server is late: several things may be over at once."""
+        self.company.pass_time(duration)
+        self.alarm.set_for = self.space.next_deadline()
+        self.model.now += duration
+        self._told(self.model.expire)
+
+    @precondition(lambda self: self.alarm.set_for is not None)
+    @rule()
+    def ring(self) -> None:
+        """The alarm rings on time."""
+        when = self.alarm.set_for
+        self.alarm.ring()
+        assert when is not None
+        self.model.now = max(self.model.now, when)
+        self._told(self.model.expire)
+
+    # What is always true
+
+    @invariant()
+    def books_agree(self) -> None:
+        check_invariants(self.space)
+        self.company.check()
+
+    @invariant()
+    def every_value_is_in_one_place(self) -> None:
+        where: dict[object, Place] = {}
+        for workspace in self.space.workspaces.values():
+            for variable in workspace.variables.values():
+                queue = [value.payload for value in variable.queue or ()]
+                leased = [lease.value.payload for lease in variable.leases.values()]
+                assert not where.keys() & {*queue, *leased}
+                assert len({*queue, *leased}) == len(queue) + len(leased)
+                where.update((payload, Place.QUEUE) for payload in queue)
+                where.update((payload, Place.LEASE) for payload in leased)
+        inside = (Place.QUEUE, Place.LEASE)
+        expected = {
+            item.payload: item.place for item in self.model.items.values() if item.place in inside
+        }
+        assert where == expected
+        delivered = [item.payload for _, _, items in self.model.deliveries for item in items]
+        assert len(set(delivered)) == len(delivered)
+        assert {
+            item.payload for item in self.model.items.values() if item.place is Place.DELIVERED
+        } == set(delivered)
+
+    @invariant()
+    def variables_agree(self) -> None:
+        assert self.space.workspaces.keys() == self.model.workspaces.keys()
+        for name, expected in self.model.workspaces.items():
+            actual = self.space.workspaces[name]
+            assert actual.persistent == expected.persistent
+            assert actual.owned == expected.owned
+            owner = None if expected.owner is None else self.clients[expected.owner].session
+            assert actual.owner is owner
+            assert list(actual.variables) == list(expected.variables)
+            assert list(actual.probed) == expected.probed
+            for var, plain in expected.variables.items():
+                variable = actual.variables[var]
+                assert variable.mode == (plain.mode or b"unknown")
+                for line, plain_line in (
+                    (variable.fetchers, plain.fetchers),
+                    (variable.finders, plain.finders),
+                ):
+                    assert [waiter.reply for waiter in line] == [get.answer for get in plain_line]
+
+    @invariant()
+    def leases_agree(self) -> None:
+        actual = {
+            lease.id: (lease.value.payload, lease.attempt, lease.deadline, lease.session)
+            for lease in self.space.exchange.leases
+        }
+        assert actual == {
+            lease.id: (
+                lease.item.payload,
+                lease.item.attempt + 1,
+                lease.deadline,
+                self.clients[lease.session].session,
+            )
+            for lease in self.model.leases.values()
+        }
+
+    @invariant()
+    def alarm_is_not_late(self) -> None:
+        assert self.space.next_deadline() == self.model.next_deadline()
+        self.alarm.check()
+
+    def teardown(self) -> None:
+        self.space.close()
+        check_invariants(self.space)
+        totals = self.space.totals()
+        assert not any(totals.values()), totals
+
+
+# The same on every run: a test that fails now and then helps nobody.
+SpaceMachine.TestCase.settings = settings(
+    max_examples=150, stateful_step_count=60, deadline=None, derandomize=True, database=None
+)
+
+
+TestSpace: type[TestCase] = SpaceMachine.TestCase
