@@ -260,7 +260,7 @@ class RequestDecoder:
             try:
                 self._parse(data, requests)
             except NwsProtocolException as error:
-                self.error = error
+                self.error = error.with_traceback(None)  # which would keep what was read
                 self.abandon()
         return requests
 
