@@ -6,6 +6,7 @@ is particular to one operation of the user's interface stays in that interface.
 
 from __future__ import annotations
 
+import io
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -18,13 +19,16 @@ from nws.errors import (
     NwsUnpicklingException,
     NwsUnsupportedOperationException,
 )
-from nws.exchange import ANSWER_TIMEOUT, Answer, Field, Item
+from nws.exchange import Answer, Field, Item
 from nws.pool import Pool
 from nws.transport import Address, Transport
 from nws.values import Encoder, decode
 from nws.wire import BLANK_ID
 
-__all__ = ["Calls", "encode_name", "milliseconds"]
+__all__ = ["Calls", "check_readable", "check_writable", "encode_name", "milliseconds"]
+
+_LONGEST_WAIT: Final = 10**9
+"""Seconds; some thirty years."""
 
 _POLL_FIRST: Final = 0.001
 _POLL_LAST: Final = 0.1
@@ -72,16 +76,20 @@ class Calls:
     ) -> None:
         """Do an operation that is answered with a status; see `Transport.short`."""
         pool = self.pool
-        transport = pool.acquire()
+        mine: list[Transport] = []
         try:
-            transport.short(fields, ordinary)
+            pool.acquire(mine).short(fields, ordinary)
         finally:
-            pool.release(transport)
+            pool.idle += mine
 
     def text(self, fields: Sequence[Field]) -> str:
         """Do an operation that is answered with a text."""
-        with self.pool.connection() as transport:
-            return transport.long(fields).payload.decode("utf-8", "replace")
+        pool = self.pool
+        mine: list[Transport] = []
+        try:
+            return pool.acquire(mine).long(fields).payload.decode("utf-8", "replace")
+        finally:
+            pool.idle += mine
 
     def get(
         self,
@@ -94,36 +102,40 @@ class Calls:
         into: BinaryIO | None = None,
         missing: Any = None,
     ) -> tuple[Answer, Any]:
-        """Do one of the gets; return the answer and, unless it went to a file, the value."""
-        fields = [operation, workspace, encode_name(variable)]
-        if cookie is not None:
-            fields += (cookie[0], b"%020d" % cookie[1])
-        patience: float | None = ANSWER_TIMEOUT
-        if not operation.endswith(b"Try"):
-            patience = None
-            if timeout is not None:
-                if not self.extended:
-                    return self._poll(operation, workspace, variable, cookie, timeout, into)
-                if cookie is None:
-                    fields += (BLANK_ID, b"0")
-                fields.append(milliseconds(timeout))
-                patience = timeout + ANSWER_TIMEOUT
+        """Do one of the gets; return the answer and, unless it went to a file, the value.
+
+        With a cookie, a value that cannot be read is returned as the NwsUnpicklingException.
+        """
+        fields = _fields_of_get(operation, workspace, variable, cookie, timeout)
+        if timeout is not None and not self.extended:
+            return self._poll(operation, workspace, variable, cookie, timeout, into)
         removes = b"fetch" in operation
+        wait = 0.0 if operation.endswith(b"Try") else timeout
         pool = self.pool
-        transport = pool.acquire()
+        mine: list[Transport] = []
+        value: Any = None
         try:
-            answer = transport.long(fields, removes=removes, patience=patience, into=into)
-            if into is not None:
-                return answer, None
-            return answer, decode(answer.descriptor, answer.payload, missing)
-        except NwsException:
-            raise
-        except BaseException:  # Ctrl-C after the value had come
-            if removes:
-                transport.give_back()
+            transport = pool.acquire(mine)
+            answer = transport.long(fields, removes=removes, wait=wait, into=into)
+            try:
+                if into is None:
+                    value = decode(answer.descriptor, answer.payload, missing)
+            except NwsUnpicklingException as error:
+                if mine:
+                    transport.pending = None
+                if cookie is None:
+                    raise
+                value = error
+            # No exception can strike from here to the caller's caller; see `Pool`.
+            if mine:
+                transport.pending = None
+            return answer, value
+        except BaseException:
+            if mine:
+                mine[0].give_back()
             raise
         finally:
-            pool.release(transport)
+            pool.idle += mine
 
     def _poll(
         self,
@@ -142,10 +154,13 @@ class Calls:
                 return self.get(operation + b"Try", workspace, variable, cookie=cookie, into=into)
             except NwsUnpicklingException:
                 raise
-            except NwsOperationException as error:
+            except NwsOperationException:
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise NwsTimeoutException(f"{error} within {timeout} seconds") from None
+                    raise NwsTimeoutException(
+                        f"{operation.decode()} of {variable!r} in workspace {workspace.decode()!r} "
+                        f"at {self.address}: no value came in time"
+                    ) from None
                 time.sleep(min(pause, left))
                 pause = min(2 * pause, _POLL_LAST)
 
@@ -153,18 +168,19 @@ class Calls:
         self, fields: Sequence[bytes], timeout: float | None, make: Callable[[Item], Any]
     ) -> list[Any]:
         """Take or lease several values; what cannot be made of them goes back."""
-        patience = None if timeout is None else timeout + ANSWER_TIMEOUT
-        with self.pool.connection() as transport:
-            items = transport.many(fields, removes=True, patience=patience)
-            try:
-                return [make(item) for item in items]
-            except BaseException:
-                if items[0].lease:
-                    ids = b" ".join(b"%d" % item.lease for item in items)
-                    transport.short([b"release", ids, b"yes"])
-                else:
-                    transport.give_back()
-                raise
+        pool = self.pool
+        mine: list[Transport] = []
+        try:
+            transport = pool.acquire(mine)
+            made = [make(item) for item in transport.many(fields, wait=timeout)]
+            transport.pending = None  # see `get`
+            return made
+        except BaseException as error:
+            if mine:
+                mine[0].give_back(blame=isinstance(error, NwsUnpicklingException))
+            raise
+        finally:
+            pool.idle += mine
 
     def _bind_again(self, transport: Transport) -> None:
         """In a forked child: use the workspaces that the parent had at hand."""
@@ -173,6 +189,23 @@ class Calls:
                 transport.short([b"use ws", name, b"", b"no", b"no"])
             except NwsOperationException:
                 pass  # deleted by now; operations on it will say so
+
+
+def _fields_of_get(
+    operation: bytes,
+    workspace: bytes,
+    variable: str,
+    cookie: tuple[bytes, int] | None,
+    timeout: float | None,
+) -> list[bytes]:
+    fields = [operation, workspace, encode_name(variable)]
+    if cookie is not None:
+        fields += (cookie[0], b"%020d" % cookie[1])
+    if timeout is not None:
+        if cookie is None:
+            fields += (BLANK_ID, b"0")
+        fields.append(milliseconds(timeout))
+    return fields
 
 
 def encode_name(name: str, what: str = "variable") -> bytes:
@@ -186,14 +219,35 @@ def encode_name(name: str, what: str = "variable") -> bytes:
     return name.encode()
 
 
+def check_readable(fobj: object) -> None:
+    """Make sure that bytes can be read from a user's file.
+
+    Raises:
+        TypeError: it has no such method, or its mode says that they cannot.
+    """
+    _check_file(fobj, "read", "r+", "reading")
+
+
+def check_writable(fobj: object) -> None:
+    """Make sure that bytes can be written to a user's file; see `check_readable`."""
+    _check_file(fobj, "write", "wax+", "writing")
+
+
+def _check_file(fobj: object, method: str, flags: str, purpose: str) -> None:
+    mode = getattr(fobj, "mode", None)
+    fits = not isinstance(mode, str) or ("b" in mode and any(flag in mode for flag in flags))
+    if not callable(getattr(fobj, method, None)) or isinstance(fobj, io.TextIOBase) or not fits:
+        raise TypeError(f"{fobj!r} is not a file that is open for {purpose} bytes")
+
+
 def milliseconds(seconds: float | None) -> bytes:
     """Return a time as it goes over the wire; None, for ever, is empty.
 
     Raises:
-        ValueError: it is negative or no number.
+        ValueError: it is negative, no number, or longer than anybody waits.
     """
     if seconds is None:
         return b""
-    if not 0 <= seconds < math.inf:
-        raise ValueError(f"{seconds!r} is not a number of seconds")
+    if not 0 <= seconds <= _LONGEST_WAIT:
+        raise ValueError(f"{seconds!r} is not a number of seconds from 0 to {_LONGEST_WAIT}")
     return b"%d" % math.ceil(1000 * seconds)

@@ -98,11 +98,6 @@ V_VARIABLE, V_VALUES, V_FETCHERS, V_FINDERS, V_MODE = range(5)
 DEFAULT_HOST: Final = "localhost"
 DEFAULT_PORT: Final = 8765
 
-_BATCH_VALUES: Final = 1000
-_BATCH_BYTES: Final = 1024 * 1024
-_POLL_FIRST: Final = 0.001
-_POLL_LAST: Final = 0.1
-
 
 class NwsServer:
     """A connection to a server.

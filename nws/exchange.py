@@ -2,10 +2,14 @@
 
 Theory of operation
 -------------------
-An exception may strike at any moment: Ctrl-C raises one between any two byte codes. So all that an
-exchange has got so far is kept in it, and bytes and counts go from the socket into its lists
-without a byte code in between: ``list.extend(map(receive, ...))`` runs in C. Hence an exchange that
-was cut short can be read to its end later, by calling the same method again.
+An exception may strike at any moment: the handler of a signal, such as Ctrl-C's, runs between any
+two byte codes. So all that an exchange has sent and got so far is kept in it, and bytes and counts
+go from the socket into its lists without a byte code in between: ``list.extend(map(receive, ...))``
+runs in C. Hence an exchange that was cut short can be brought to its end later, by calling the same
+methods again.
+
+A handler also runs inside a call that waits for the socket. What it raises may be an OSError, such
+as TimeoutError, but unlike those of the system it has no number (`is_ours`).
 
 This module knows sockets and the shape of replies; what a cut-short exchange means for the
 connection is the business of ``transport.py``.
@@ -24,25 +28,34 @@ from nws.errors import NwsConnectionDroppedException, NwsProtocolException
 from nws.wire import REASON, Dialect, parse_dict
 
 __all__ = [
-    "ANSWER_TIMEOUT",
-    "TICK",
     "Answer",
     "Exchange",
     "Field",
     "Item",
+    "Patience",
     "Upload",
     "frame",
+    "is_ours",
     "look_up",
 ]
 
-ANSWER_TIMEOUT: Final = 60.0
-"""Seconds without a byte after which a server that owes an answer is given up."""
 
-TICK: Final = 5
-"""Seconds. How often a blocked read or write looks whether it should go on."""
+class Patience(NamedTuple):
+    """How long a silent server is borne. All in seconds."""
+
+    answer: float = 60.0
+    """Without a byte, after which a server that owes an answer is given up."""
+    recovery: float = 5.0
+    """The same for an answer that nobody waits for any more."""
+    tick: float = 5.0
+    """How often a blocked read or write looks whether it should go on."""
+
 
 _LARGE: Final = 256 * 1024
 """Bytes. Longer payloads are received in place."""
+
+_LONGEST: Final = 2**47
+"""Bytes. No machine can hold more, so this is not a length."""
 
 _BUFFER: Final = 64 * 1024
 _BLOCK: Final = 1024 * 1024
@@ -67,14 +80,15 @@ class Upload:
     def blocks(self) -> Iterator[bytes]:
         """Read the field."""
         left = self._size
+        while left and (block := self._file.read(min(left, _BLOCK))):
+            left -= len(block)
+            yield block
+        if left:
+            warnings.warn(
+                f"the file ended {left} bytes early; zeros are stored in their place", stacklevel=2
+            )
         while left:
-            block = self._file.read(min(left, _BLOCK))
-            if not block:
-                warnings.warn(
-                    f"the file ended {left} bytes early; zeros are stored in their place",
-                    stacklevel=2,
-                )
-                block = bytes(min(left, _BLOCK))
+            block = bytes(min(left, _BLOCK))
             left -= len(block)
             yield block
 
@@ -87,8 +101,12 @@ def frame(fields: Sequence[Field]) -> list[bytes | memoryview | Upload]:
     """Frame a request; small pieces are joined, large ones are left alone."""
     small = [b"%04d" % len(fields)]
     pieces: list[bytes | memoryview | Upload] = []
-    for field in fields:
-        parts = (field,) if isinstance(field, bytes | Upload) else field
+    for given in fields:
+        field = given[0] if isinstance(given, tuple) and len(given) == 1 else given
+        if isinstance(field, bytes) and len(field) < _BUFFER:  # as nearly all are
+            small.append(b"%020d%b" % (len(field), field))
+            continue
+        parts = (field,) if isinstance(field, bytes | memoryview | Upload) else field
         small.append(b"%020d" % sum(map(len, parts)))
         for part in parts:
             if len(part) < _BUFFER and not isinstance(part, Upload):
@@ -101,11 +119,16 @@ def frame(fields: Sequence[Field]) -> list[bytes | memoryview | Upload]:
     return pieces
 
 
-def look_up(sock: socket.socket) -> None:
-    """Let a blocking socket return every `TICK`, empty-handed."""
+def is_ours(error: OSError) -> bool:
+    """Tell whether the system reported an error about a socket, or the handler of a signal did."""
+    return error.errno is not None
+
+
+def look_up(sock: socket.socket, seconds: float) -> None:
+    """Let a blocking socket return every so many seconds, empty-handed."""
     sock.settimeout(None)
     if sys.platform != "win32":  # there only the connection's end can end a wait
-        tick = struct.pack("ll", TICK, 0)
+        tick = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, tick)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, tick)
 
@@ -116,7 +139,7 @@ class Item(NamedTuple):
     descriptor: int
     lease: int
     attempt: int
-    payload: bytes
+    payload: bytes | bytearray
 
 
 class Answer(NamedTuple):
@@ -133,41 +156,60 @@ class Answer(NamedTuple):
     items: Sequence[Item] = ()
 
 
+_DONE: Final = Answer(0, "")
+
+
 class Exchange:
     """What is known of a request that was, or is being, sent, and of its reply.
 
     Attributes:
         fields: of the request.
         removes: success takes values away from the server.
-        patience: seconds without a byte after which the server is given up; None: never.
-        into: file that is given the payload.
         read: the one of the methods for reading that fits the reply.
         answer: the reply, once it is complete.
+        undo: an exchange that undoes this one, if that takes one.
     """
+
+    read: Callable[[], Answer]
+    answer: Answer | None = None
+    undo: Exchange | None = None
+    _unwanted = False
+    _waited = 0.0
 
     def __init__(
         self,
         sock: socket.socket,
         dialect: Dialect,
         fields: Sequence[Field],
+        patience: Patience,
         *,
         removes: bool = False,
-        patience: float | None = ANSWER_TIMEOUT,
+        wait: float | None = 0.0,
         into: BinaryIO | None = None,
     ) -> None:
+        """Prepare an exchange.
+
+        Args:
+            sock: the connection, to which `look_up` was applied.
+            dialect: what is spoken there.
+            fields: of the request.
+            patience: with the server.
+            removes: success takes values away from the server.
+            wait: seconds that the server may wait before it answers; None for any time.
+            into: file that is given the payload.
+        """
         self.fields = fields
         self.removes = removes
-        self.patience = patience
-        self.into = into
-        self.read: Callable[[], Answer] = self.read_short
-        self.answer: Answer | None = None
         self._socket = sock
         self._dialect = dialect
+        self._patience = patience
+        self._limit = None if wait is None else wait + patience.answer
+        self._into = into
         self._request = frame(fields)
+        self._size = sum(map(len, self._request))
         self._sent: list[int] = []  # what each call took
         self._pieces: list[bytes] = []  # what came, but for a large payload
         self._received: list[int] = []  # how much came of a large payload
-        self._waited = 0.0
 
     # Sending
 
@@ -179,61 +221,85 @@ class Exchange:
     @property
     def half_sent(self) -> bool:
         """Whether the server has a part of the request only."""
-        return bool(self._sent) and sum(self._sent) < sum(map(len, self._request))
+        return bool(self._sent) and sum(self._sent) < self._size
 
-    def send(self) -> None:
-        """Send the request, whole."""
+    def send(self, flags: int = 0) -> None:
+        """Send what was not sent yet of the request and of the notes behind it."""
+        if len(self._request) == 1 and not self._sent:
+            (piece,) = self._request
+            if isinstance(piece, bytes):
+                self._send_all(piece, 0, flags)
+                return
+        begin, done = 0, sum(self._sent)
         for piece in self._request:
-            if isinstance(piece, Upload):
-                for block in piece.blocks():
-                    self._send_all(block)
-            else:
-                self._send_all(piece)
+            end = begin + len(piece)
+            if end > done:
+                if isinstance(piece, Upload):
+                    for block in piece.blocks():
+                        self._send_all(block, 0, flags)
+                else:
+                    self._send_all(piece, max(0, done - begin), flags)
+            begin = end
 
-    def _send_all(self, data: bytes | memoryview) -> None:
-        done = 0
+    def say(self, note: bytes, flags: int = 0) -> None:
+        """Send a note behind the request, unless that was done. There is no reply to it."""
+        first = len(self._request) == 1
+        if note not in self._request:
+            self._request.append(note)
+            if first:  # the request itself was sent, as a whole
+                self._send_all(note, 0, flags)
+                return
+        self.send(flags)
+
+    def _send_all(self, data: bytes | memoryview, done: int, flags: int) -> None:
         while done < len(data):
             rest = memoryview(data)[done:] if done else data
             try:
-                self._sent.extend(map(self._socket.send, (rest,)))
-            except BlockingIOError:
-                self._be_patient(ANSWER_TIMEOUT)
+                self._sent.extend(map(self._socket.send, (rest,), (flags,)))
             except OSError as error:
-                raise NwsConnectionDroppedException(str(error)) from error
+                self._look_up(error, self._patience.answer)
             else:
                 done += self._sent[-1]
                 self._waited = 0.0
 
     # Reading. Each of these may be called again after an exception.
 
+    def hurry(self) -> None:
+        """Nobody wants the payload any more: drop it, and do not wait long for it."""
+        self._unwanted = True
+        self._into = None
+        self._limit = self._patience.recovery
+        self._waited = 0.0
+
     def read_short(self) -> Answer:
         """Read a reply that is a status."""
         reason, data, at = self._head(4)
         self._expect_end(data, at + 4)
-        return Answer(_int(data[at : at + 4]), reason)
+        status = _int(data[at : at + 4])
+        return Answer(status, reason) if status else _DONE
 
     def read_long(self) -> Answer:
         """Read a reply with a payload."""
-        reason, data, at = self._head(84 if self._dialect.cookie else 44)
+        cookie = self._dialect.cookie
+        reason, data, at = self._head(84 if cookie else 44)
         status = _int(data[at : at + 4])
         descriptor = _int(data[at + 4 : at + 24])
         variable_id, index = b"", 0
-        at += 24
-        if self._dialect.cookie:
-            variable_id = data[at : at + 20]
-            index = _int(data[at + 20 : at + 40])
+        if cookie:
+            variable_id = data[at + 24 : at + 44]
+            index = _int(data[at + 44 : at + 64])
             at += 40
-        size = _int(data[at : at + 20])
-        at += 20
+        size = _length(data[at + 24 : at + 44])
+        at += 44
         payload: bytes | bytearray = b""
-        if self.into is not None or self._received:
+        if self._into is not None or self._unwanted:
             self._pour(data[at:], size)
         elif size > _LARGE:
             payload = self._receive_in_place(data[at:], size)
         else:
             if len(data) < at + size:
                 data = self._need(at + size)
-            payload = data[at : at + size]
+            payload = _cut(data, at, at + size)
             self._expect_end(data, at + size)
         return Answer(status, reason, descriptor, variable_id, index, payload, size)
 
@@ -251,9 +317,9 @@ class Exchange:
             descriptor = _int(data[at : at + 20])
             lease = _int(data[at + 20 : at + 40])
             attempt = _int(data[at + 40 : at + 44])
-            end = at + 64 + _int(data[at + 44 : at + 64])
+            end = at + 64 + _length(data[at + 44 : at + 64])
             data = self._need(end)
-            items.append(Item(descriptor, lease, attempt, data[at + 64 : end]))
+            items.append(Item(descriptor, lease, attempt, _cut(data, at + 64, end)))
             at = end
         self._expect_end(data, at)
         return Answer(status, reason, items=items)
@@ -286,13 +352,13 @@ class Exchange:
     def _need(self, size: int) -> bytes:
         """Return what came: at least ``size`` bytes."""
         pieces = self._pieces
-        have = sum(map(len, pieces))
+        have = sum(map(len, pieces)) if pieces else 0
         while have < size:
-            wanted = max(size - have, _BUFFER)
+            wanted = _BUFFER if size - have < _BUFFER else min(size - have, _BLOCK)
             try:
                 pieces.extend(map(self._socket.recv, (wanted,)))
             except OSError as error:
-                self._look_up(error)
+                self._look_up(error, self._patience.answer if have else self._limit)
                 continue
             have += self._check(len(pieces[-1]))
         if len(pieces) > 1:
@@ -311,15 +377,19 @@ class Exchange:
 
     def _pour(self, begun: bytes, size: int) -> None:
         """Receive a payload into the file; without one, what is left of it is dropped."""
+        self._expect_end(begun, size)
         if not self._received:
             self._received.append(len(begun))
-            if self.into is not None:
-                self.into.write(begun)
+            self._write(memoryview(begun))
         with memoryview(bytearray(min(size, _BLOCK))) as view:
             while (rest := size - sum(self._received)) > 0:
                 self._receive_into(view[: min(rest, _BLOCK)])
-                if self.into is not None:
-                    self.into.write(view[: self._received[-1]])
+                self._write(view[: self._received[-1]])
+
+    def _write(self, data: memoryview) -> None:
+        """Write to the file; a raw one may take only a part at a time."""
+        while self._into is not None and data:
+            data = data[self._into.write(data) or len(data) :]
 
     def _receive_into(self, view: memoryview) -> None:
         """Fill a part of a block, and count it."""
@@ -327,7 +397,7 @@ class Exchange:
             try:
                 self._received.extend(map(self._socket.recv_into, (view,), (0,), (_ALL,)))
             except OSError as error:
-                self._look_up(error)
+                self._look_up(error, self._patience.answer)
                 continue
             self._check(self._received[-1])
             return
@@ -338,19 +408,33 @@ class Exchange:
         self._waited = 0.0
         return came
 
-    def _look_up(self, error: OSError) -> None:
-        """A read came back without a byte: go on waiting, or give up."""
+    def _look_up(self, error: OSError, limit: float | None) -> None:
+        """Nothing could be sent or received: try again, or give up after ``limit`` seconds."""
+        if not is_ours(error):
+            raise error
         if not isinstance(error, BlockingIOError):
             raise NwsConnectionDroppedException(str(error)) from error
-        self._be_patient(self.patience)
-
-    def _be_patient(self, patience: float | None) -> None:
-        self._waited += TICK
-        if patience is not None and self._waited >= patience:
+        self._waited += self._patience.tick
+        if limit is not None and self._waited >= limit:
             raise NwsConnectionDroppedException(f"no answer for {self._waited:.0f} seconds")
+
+
+def _cut(data: bytes, begin: int, end: int) -> bytes | bytearray:
+    """Copy a payload out; a longer one so that arrays in it can live there, writable."""
+    if end - begin < _BUFFER:
+        return data[begin:end]
+    with memoryview(data) as view:
+        return bytearray(view[begin:end])
 
 
 def _int(field: bytes) -> int:
     if not field.isdigit():
         raise NwsProtocolException(f"expected a number, got {field[:20]!r}")
     return int(field)
+
+
+def _length(field: bytes) -> int:
+    length = _int(field)
+    if length > _LONGEST:
+        raise NwsProtocolException(f"a payload of {length} bytes was announced")
+    return length

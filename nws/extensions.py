@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from nws.calls import Calls, encode_name, milliseconds
-from nws.errors import NwsOperationException, NwsUnpicklingException
 from nws.exchange import Field, Item
 from nws.leases import Lease
 from nws.values import decode
@@ -53,25 +52,16 @@ class WorkspaceExtensions:
     def fetch_many(self, varName: str, limit: int, *, timeout: float | None = None) -> list[Any]:
         """Remove and return what is there, at least one and at most ``limit`` values.
 
-        It waits for the first one only. Raises what `fetch` raises.
+        It waits for the first one only. Raises what `fetch` raises; then no value is removed, not
+        even one that cannot be read. An original server gives one value at a time: it could not
+        take back those before one that fails.
         """
         if limit < 1:
             raise ValueError(f"limit {limit} is less than one")
         if not self._calls.extended:
-            return self._fetch_singly(varName, limit, timeout)
+            return [self._calls.get(b"fetch", self._name, varName, timeout=timeout)[1]]
         fields = [b"take", self._name, encode_name(varName), b"%d" % limit, milliseconds(timeout)]
         return self._calls.many(fields, timeout, lambda item: decode(item.descriptor, item.payload))
-
-    def _fetch_singly(self, varName: str, limit: int, timeout: float | None) -> list[Any]:
-        values = [self._calls.get(b"fetch", self._name, varName, timeout=timeout)[1]]
-        while len(values) < limit:
-            try:
-                values.append(self._calls.get(b"fetchTry", self._name, varName)[1])
-            except NwsUnpicklingException:
-                raise
-            except NwsOperationException:
-                break
-        return values
 
     # Leases
 

@@ -6,12 +6,12 @@ import io
 import os
 from typing import BinaryIO
 
-from nws.calls import Calls, encode_name
+from nws.calls import Calls, check_readable, check_writable, encode_name
 from nws.errors import NwsOperationException
 from nws.exchange import Upload
 from nws.values import BINARY
 
-__all__ = ["WorkspaceFiles", "check_writable", "upload_of"]
+__all__ = ["WorkspaceFiles", "upload_of"]
 
 
 class WorkspaceFiles:
@@ -80,26 +80,18 @@ class WorkspaceFiles:
             return False
 
 
-def check_writable(fobj: BinaryIO) -> None:
-    """Make sure that bytes can be written to a file.
-
-    Raises:
-        TypeError: it says that they cannot.
-    """
-    _check(fobj, "write", "wax+", "writing")
-
-
 def upload_of(fobj: BinaryIO, limit: int) -> Upload:
     """Announce the rest of a file, or its next ``limit`` bytes if that is not 0.
 
-    The length comes from, in this order: the file's ``len`` (a number or a method), the system, or
-    its end, if it can seek. A file that knows no length at all is read into memory.
+    The length comes from, in this order: the file's ``len`` (a number or a method); its end, if it
+    can seek; the system, which only knows the length of what was compressed. A file that knows no
+    length at all is read into memory.
 
     Raises:
         TypeError: it is not open for reading bytes.
         ValueError: the limit is negative.
     """
-    _check(fobj, "read", "r+", "reading")
+    check_readable(fobj)
     if limit < 0:
         raise ValueError(f"{limit} is not a number of bytes")
     left = _length_left(fobj)
@@ -107,13 +99,6 @@ def upload_of(fobj: BinaryIO, limit: int) -> Upload:
         data = fobj.read(limit) if limit else fobj.read()
         return Upload(io.BytesIO(data), len(data))
     return Upload(fobj, min(left, limit) if limit else left)
-
-
-def _check(fobj: object, method: str, flags: str, purpose: str) -> None:
-    mode = getattr(fobj, "mode", None)
-    fits = not isinstance(mode, str) or ("b" in mode and any(flag in mode for flag in flags))
-    if not callable(getattr(fobj, method, None)) or isinstance(fobj, io.TextIOBase) or not fits:
-        raise TypeError(f"{fobj!r} is not a file that is open for {purpose} bytes")
 
 
 def _length_left(fobj: BinaryIO) -> int | None:
@@ -126,11 +111,11 @@ def _length_left(fobj: BinaryIO) -> int | None:
     if length is not None:
         return max(0, int(length() if callable(length) else length) - position)
     try:
-        end = os.fstat(fobj.fileno()).st_size
+        end = fobj.seek(0, io.SEEK_END)
+        fobj.seek(position)
     except (AttributeError, OSError):
         try:
-            end = fobj.seek(0, io.SEEK_END)
-            fobj.seek(position)
+            end = os.fstat(fobj.fileno()).st_size
         except (AttributeError, OSError):
             return None
     return max(0, end - position)

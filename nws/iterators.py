@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
-from nws.calls import Calls
-from nws.errors import NwsOperationException
+from nws.calls import Calls, check_writable
+from nws.errors import NwsOperationException, NwsUnpicklingException
 from nws.exchange import Answer
 
 __all__ = ["NwsValueIterator"]
@@ -18,7 +18,7 @@ class NwsValueIterator:
 
     It ends when there is no further value (the ``Try`` kinds), when the variable is deleted, or
     when the variable's mode is lifo or multi. Once it has ended it stays so until `restart` or
-    `reset`.
+    `reset`. After a value that cannot be read (NwsUnpicklingException) it goes on with the next.
     """
 
     def __init__(
@@ -58,7 +58,11 @@ class NwsValueIterator:
 
         Returns:
             How many bytes were written; 0 when there is no further value.
+
+        Raises:
+            TypeError: the file is not open for writing bytes.
         """
+        check_writable(fobj)
         try:
             answer, _ = self._advance(fobj)
         except StopIteration:
@@ -92,4 +96,6 @@ class NwsValueIterator:
             self._ended = True
             raise StopIteration from None
         self._cookie = (answer.variable_id, answer.value_index)
+        if value.__class__ is NwsUnpicklingException:  # no call: it could be interrupted
+            raise value
         return answer, value

@@ -1,8 +1,13 @@
 """The connections of one session: one for each thread that is at it, and none from before a fork.
 
 On a server of ours all connections of a pool share one session, so it does not matter which of them
-an operation uses: ownership, bindings and leases are the session's. An original server knows only
-single connections; there threads take turns, and one that blocks in a fetch holds up the others.
+an operation uses: ownership, bindings and leases are the session's. It lasts as long as one of them
+does. An original server knows only single connections; there threads take turns, and one that
+blocks in a fetch holds up the others.
+
+An exception that strikes between any two byte codes must not leave a connection in nobody's hands.
+So a borrowed connection goes from one list into another without a byte code in between, and back by
+``+=``, which the handler of a signal cannot interrupt.
 """
 
 from __future__ import annotations
@@ -10,12 +15,10 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from nws.errors import NwsConnectionDroppedException
+from nws.errors import NwsConnectionDroppedException, NwsException
 from nws.transport import Address, Transport
-from nws.wire import Dialect
 
 __all__ = ["Pool"]
 
@@ -25,6 +28,9 @@ class Pool:
 
     Attributes:
         address: of the server.
+        dialect: what the server speaks.
+        main: the session's first connection, or what took its place.
+        idle: connections that nobody uses; borrowers add theirs when they are done.
     """
 
     def __init__(self, address: Address, on_new_session: Callable[[Transport], None]) -> None:
@@ -40,77 +46,84 @@ class Pool:
         """
         self.address = address
         self._on_new_session = on_new_session
-        self._lock = threading.Lock()
-        self._turn = threading.Lock()  # for the only connection to an original server
+        self._lock = threading.RLock()
+        self._ended = ""  # why the session cannot go on
         self._begin_session()
         self._orphaned = False  # this process is a fork of the one that had the session
         _pools.add(self)
 
     def _begin_session(self) -> None:
-        self._main = Transport(self.address)
+        self.main = Transport(self.address)
+        self.dialect = self.main.dialect
+        self._all = weakref.WeakSet((self.main,))
+        self.idle: list[Transport] = []
         # The token by which further connections join the session. It is asked for now because
         # later, when it is needed, this connection may be waiting.
         self._token = b""
         if self.dialect.extensions:
-            self._token = bytes(self._main.long([b"session"]).payload)
-        self._all = [self._main]
-        self._idle = [self._main]
+            self._token = bytes(self.main.long([b"session"]).payload)
+            self.idle.append(self.main)
 
-    @property
-    def main(self) -> Transport:
-        """The session's first connection."""
-        return self._main
+    def acquire(self, mine: list[Transport]) -> Transport:
+        """Borrow a connection that nobody else uses.
 
-    @property
-    def dialect(self) -> Dialect:
-        """What the server speaks."""
-        return self._main.dialect
+        Args:
+            mine: an empty list. In the end, whatever happens, its contents must be added to
+                ``idle``. It stays empty if there is only one connection for all.
 
-    @contextmanager
-    def connection(self) -> Iterator[Transport]:
-        """Lend a connection that nobody else uses."""
-        transport = self.acquire()
-        try:
-            yield transport
-        finally:
-            self.release(transport)
-
-    def acquire(self) -> Transport:
-        """Take a connection that nobody else uses; give it to `release` in the end."""
+        Raises:
+            NwsConnectionDroppedException: the session has ended.
+            NwsConnectException: one more connection is needed, but cannot be made.
+        """
         if self._orphaned:
             self._start_anew()
-        if not self._main.dialect.extensions:
-            self._turn.acquire()
-            return self._main
+        if not self.dialect.extensions:
+            return self.main
         try:
-            return self._idle.pop()
+            mine.extend(map(self.idle.pop, (-1,)))
         except IndexError:
-            return self._connect_another()
-
-    def release(self, transport: Transport) -> None:
-        """Give a connection back."""
-        if not self._main.dialect.extensions:
-            self._turn.release()
-        elif transport.usable or transport is self._main:
-            self._idle.append(transport)
-        else:
-            self._all.remove(transport)
+            mine.append(self._connect_another())
+        transport = mine[0]
+        if transport.pending is not None:
+            transport.give_back()
+        if not transport.usable:
+            transport = self._replace(mine)
+        return transport
 
     def _connect_another(self) -> Transport:
-        """All connections are in use, most likely by threads that wait: open one more."""
+        """Open one more connection of the session."""
         with self._lock:
-            if not self._main.usable:
-                raise NwsConnectionDroppedException(
-                    f"the session with the server at {self.address} has ended"
-                )
-            transport = Transport(self.address)
-            transport.short([b"attach", self._token])
-            self._all.append(transport)
-            return transport
+            if not self._ended:
+                try:
+                    transport = Transport(self.address)
+                    transport.short([b"attach", self._token])
+                    self._all.add(transport)
+                    return transport
+                except NwsException as error:
+                    if any(other.usable for other in self._all):
+                        raise
+                    self._ended = str(error)
+            raise NwsConnectionDroppedException(
+                f"the session with the server at {self.address} has ended: {self._ended}"
+            )
+
+    def _replace(self, mine: list[Transport]) -> Transport:
+        """Put a new connection in the place of one that is of no use any more."""
+        useless = mine[0]
+        transport = self._connect_another()
+        if self.main is useless:
+            self.main = transport
+        mine[0] = transport
+        useless.close()
+        return transport
 
     def close(self) -> None:
         """End the session. Threads that wait get an NwsConnectionDroppedException."""
-        for transport in self._all:
+        self._ended = self._ended or "it was closed"
+        idle, self.idle = self.idle, []
+        for transport in idle:
+            transport.give_back()
+        for transport in list(self._all):
             transport.close()
 
     def _start_anew(self) -> None:
@@ -118,27 +131,23 @@ class Pool:
         with self._lock:
             if self._orphaned:
                 self._begin_session()
+                self._on_new_session(self.main)
                 self._orphaned = False
-                self._on_new_session(self._main)
 
     def _after_fork(self) -> None:
-        """Let go of the parent's connections at once: if we held them open, the server would not
-        notice the parent's end."""
-        for transport in self._all:
-            transport.forget()
-        self._all, self._idle = [], []
-        self._lock = threading.Lock()
-        self._turn = threading.Lock()
+        """Have done with the parent's connections, which are closed here already, and its locks."""
+        self.idle = []
+        self._lock = threading.RLock()
         self._orphaned = True
 
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 
 
-def _let_go() -> None:
+def _after_fork() -> None:
     for pool in list(_pools):
         pool._after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_after_fork)

@@ -124,12 +124,15 @@ class NwsTextFile:
             yield line
 
     def _next_value(self) -> str:
-        value = next(self._lines, "")
-        if not isinstance(value, str):
-            raise ValueError(
-                f"the variable {self.name!r} holds a {type(value).__name__}, which is no text"
-            )
-        return value
+        """Return the next text that is not empty; an empty one at the end."""
+        for value in self._lines:
+            if not isinstance(value, str):
+                raise ValueError(
+                    f"the variable {self.name!r} holds a {type(value).__name__}, which is no text"
+                )
+            if value:
+                return value
+        return ""
 
     def _cut(self, end: int) -> str:
         text, self._text = self._text[:end], self._text[end:]

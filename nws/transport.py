@@ -2,21 +2,29 @@
 
 An operation that is cut short by an exception is finished in the background of that exception: the
 server is told to cancel it, its reply is read in any case, and what it removed is given back. Where
-that cannot be done the connection is dropped, and a server of ours then puts the value back itself.
+that cannot be done in a few seconds, or only a part of the request was sent, the connection is
+``stuck``: useless, but it keeps its session alive until another connection takes its place. When it
+is closed then, the server puts the value back by itself. An original server can do none of this:
+there the connection is dropped.
 
 A removed value is acknowledged once its last byte was read. The acknowledgement shares a packet
 with the next request where the system can do that (``MSG_MORE``): the kernel owns it from then on,
-and sends it after 200 ms at the latest, even when this process is killed.
+and sends it after 200 ms at the latest, even when this process is killed. It can be taken back
+until the next request; hence an exchange that removed something stays ``pending`` until the caller
+says that the value is in its hands, and by that time no exception can get between.
 
 Threads, forks and sessions are the business of ``pool.py``.
 """
 
 from __future__ import annotations
 
+import os
 import socket
+import threading
+import time
 import weakref
-from collections.abc import Sequence
-from typing import BinaryIO, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from nws.errors import (
     NwsConnectException,
@@ -24,10 +32,9 @@ from nws.errors import (
     NwsException,
     NwsOperationException,
     NwsProtocolException,
-    Status,
     exception_for,
 )
-from nws.exchange import ANSWER_TIMEOUT, TICK, Answer, Exchange, Field, Item, look_up
+from nws.exchange import Answer, Exchange, Field, Item, Patience, is_ours, look_up
 from nws.handshake import ClientHandshake
 from nws.wire import Dialect, encode_request
 
@@ -36,6 +43,7 @@ __all__ = ["Address", "Transport"]
 CONNECT_TIMEOUT: Final = 20.0
 """Seconds for connecting and shaking hands."""
 
+_UNIX: Final = "unix:"
 _MORE: Final[int] = getattr(socket, "MSG_MORE", 0)
 _ACK: Final = encode_request([b"ack"])
 _NACK: Final = encode_request([b"nack"])
@@ -49,52 +57,88 @@ class Address(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return self.host if self.host.startswith("unix:") else f"{self.host}:{self.port}"
+        return self.host if self.host.startswith(_UNIX) else f"{self.host}:{self.port}"
 
 
 class Transport:
-    """A connection to a server, for one thread at a time.
+    """A connection to a server, for one thread at a time. To an original server: for one operation
+    at a time, whatever the thread; there is only one connection.
 
     Attributes:
         address: of the server.
         dialect: what was agreed on.
         socket: to look at.
+        pending: the operation that is under way, or whose outcome is not in the caller's hands
+            yet. The caller sets it to None once it is. Whatever is found here later was cut short.
+        stuck: out of step with the server for good; close it when another one is there.
     """
 
-    def __init__(self, address: Address, timeout: float = CONNECT_TIMEOUT) -> None:
+    def __init__(
+        self,
+        address: Address,
+        timeout: float = CONNECT_TIMEOUT,
+        patience: Patience = Patience(),  # noqa: B008 - it is a tuple
+    ) -> None:
         """Connect and shake hands.
 
         Raises:
             NwsConnectException: within ``timeout`` seconds this was not possible.
         """
         self.address = address
-        self._exchange: Exchange | None = None
+        self.pending: Exchange | None = None
+        self.stuck = False
+        self._patience = patience
         self._dropped = ""
+        self._turn = threading.RLock()  # for an original server
+        self.socket: socket.socket
+        deadline = time.monotonic() + timeout
         try:
-            self.socket = _connect(address, timeout)
-        except OSError as error:
+            self._connect(timeout, deadline)
+        except (OSError, OverflowError, UnicodeError) as error:
+            if _by_alarm(error, deadline):
+                raise
             raise NwsConnectException(
                 f"cannot connect to a NetWorkSpaces server at {address}: {error}; "
                 "is it running? `nws server start` starts one on this machine"
             ) from error
-        self.dialect = self._shake_hands()
+        self.dialect = self._shake_hands(deadline)
         weakref.finalize(self, self.socket.close)
-        look_up(self.socket)
+        look_up(self.socket, patience.tick)
 
-    def _shake_hands(self) -> Dialect:
+    def _connect(self, timeout: float, deadline: float) -> None:
+        problem = OSError("the name has no address")
+        for sock, where in _candidates(self.address):
+            self.socket = sock
+            _transports.add(self)
+            try:
+                sock.settimeout(timeout)
+                sock.connect(where)
+                if not self.address.host.startswith(_UNIX):
+                    _tune(sock)
+                return
+            except BaseException as error:
+                sock.close()
+                if not isinstance(error, OSError) or _by_alarm(error, deadline):
+                    raise
+                problem = error
+        raise problem
+
+    def _shake_hands(self, deadline: float) -> Dialect:
         handshake = ClientHandshake()
         try:
             self.socket.sendall(handshake.start())
             while handshake.dialect is None and handshake.refused is None:
+                # Not zero, which would mean not to wait at all.
+                self.socket.settimeout(max(0.001, deadline - time.monotonic()))
                 data = self.socket.recv(4096)
                 if not data:
                     handshake.refused = "it closed the connection during the handshake"
                 self.socket.sendall(handshake.feed(data))
-        except OSError as error:
-            handshake.refused = f"the handshake failed: {error}"
-        except BaseException:
+        except BaseException as error:
             self.socket.close()
-            raise
+            if not isinstance(error, OSError) or _by_alarm(error, deadline):
+                raise
+            handshake.refused = f"the handshake failed: {error}"
         if handshake.dialect is None:
             self.socket.close()
             raise NwsConnectException(
@@ -112,7 +156,7 @@ class Transport:
         Raises:
             NwsException: ``ordinary`` for an ordinary failure, else as `exception_for` has it.
         """
-        exchange = Exchange(self.socket, self.dialect, fields)
+        exchange = Exchange(self.socket, self.dialect, fields, self._patience)
         exchange.read = exchange.read_short
         self._run(exchange, ordinary)
 
@@ -121,15 +165,15 @@ class Transport:
         fields: Sequence[Field],
         *,
         removes: bool = False,
-        patience: float | None = ANSWER_TIMEOUT,
+        wait: float | None = 0.0,
         into: BinaryIO | None = None,
     ) -> Answer:
         """Do an operation that is answered with a payload.
 
         Args:
             fields: of the request.
-            removes: it takes a value away; see `give_back`.
-            patience: seconds after which a silent server is given up; None if it may wait for ever.
+            removes: it takes a value away, and stays ``pending``.
+            wait: seconds that the server may wait before it answers; None for any time.
             into: a file that is given the payload piece by piece, in place of the answer.
 
         Raises:
@@ -137,41 +181,52 @@ class Transport:
             OSError: the file cannot be written. The value stays with the server.
         """
         exchange = Exchange(
-            self.socket, self.dialect, fields, removes=removes, patience=patience, into=into
+            self.socket,
+            self.dialect,
+            fields,
+            self._patience,
+            removes=removes,
+            wait=wait,
+            into=into,
         )
         exchange.read = exchange.read_long
         return self._run(exchange)
 
-    def many(
-        self,
-        fields: Sequence[Field],
-        *,
-        removes: bool = False,
-        patience: float | None = ANSWER_TIMEOUT,
-    ) -> Sequence[Item]:
-        """Do an operation that is answered with several values; see `long`."""
-        exchange = Exchange(self.socket, self.dialect, fields, removes=removes, patience=patience)
+    def many(self, fields: Sequence[Field], *, wait: float | None = 0.0) -> Sequence[Item]:
+        """Do an operation that takes or leases values and is answered with them; see `long`."""
+        exchange = Exchange(
+            self.socket, self.dialect, fields, self._patience, removes=True, wait=wait
+        )
         exchange.read = exchange.read_many
         return self._run(exchange).items
 
-    def give_back(self) -> None:
-        """Have the server put back what the last operation removed.
+    def give_back(self, *, blame: bool = False) -> None:
+        """Undo what is ``pending``, or bring it to its end. After another exception: do it again.
 
-        Nothing is raised if it cannot be told: it does so by itself when the connection ends.
+        Args:
+            blame: if it was a lease, count it as an attempt.
         """
-        if self.usable and self.dialect.extensions:
-            try:
-                self.socket.send(_NACK)
-            except OSError as error:
-                self._drop(str(error))
+        exchange = self.pending
+        if exchange is None:
+            return
+        try:
+            self._finish(exchange, blame)
+        except (OSError, NwsException) as error:
+            if isinstance(error, OSError) and not is_ours(error):
+                raise
+            self._be_stuck(f"{_deed(exchange.fields)} was interrupted, and then: {error}")
+        self.pending = None
 
     def close(self) -> None:
         """Hang up. A thread that waits here gets an NwsConnectionDroppedException."""
         try:
-            self.socket.shutdown(socket.SHUT_RDWR)  # closing alone would not wake that thread
+            self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # it is gone already
-        self._drop("it was closed")
+        if self.pending is None:
+            self._drop("it was closed")
+        else:  # who is at it closes the socket: its number may be given out again at once
+            self._dropped = self._dropped or "it was closed"
 
     def forget(self) -> None:
         """Close this process's handle of a connection that belongs to the parent process."""
@@ -179,7 +234,7 @@ class Transport:
 
     @property
     def usable(self) -> bool:
-        """Whether the connection is there, as far as one knows."""
+        """Whether the connection is there and in step, as far as one knows."""
         return not self._dropped
 
     # An exchange
@@ -187,35 +242,36 @@ class Transport:
     def _run(
         self, exchange: Exchange, ordinary: type[NwsException] = NwsOperationException
     ) -> Answer:
-        if self._exchange is not None:
-            self._recover(self._exchange)
+        if self.dialect.extensions:
+            return self._exchange(exchange, ordinary)
+        with self._turn:
+            return self._exchange(exchange, ordinary)
+
+    def _exchange(self, exchange: Exchange, ordinary: type[NwsException]) -> Answer:
+        if self.pending is not None:
+            self.give_back()
         if self._dropped:
             raise NwsConnectionDroppedException(
                 f"the connection to the server at {self.address} is gone: {self._dropped}"
             )
-        self._exchange = exchange
+        self.pending = exchange
         try:
             exchange.send()
             answer = exchange.answer = exchange.read()
             if exchange.removes and not answer.status and self.dialect.extensions:
-                self._acknowledge()
-            self._exchange = None
+                exchange.say(_ACK, _MORE)
+            else:
+                self.pending = None
         except (NwsConnectionDroppedException, NwsProtocolException) as error:
             self._drop(str(error))
             deed = _deed(exchange.fields)
             raise type(error)(f"{deed}: lost the server at {self.address}: {error}") from error
         except BaseException:
-            self._recover(exchange)
+            self.give_back()
             raise
         if answer.status:
             raise self._failure(exchange, answer, ordinary)
         return answer
-
-    def _acknowledge(self) -> None:
-        try:
-            self.socket.send(_ACK, _MORE)
-        except OSError as error:
-            raise NwsConnectionDroppedException(str(error)) from error
 
     def _failure(
         self, exchange: Exchange, answer: Answer, ordinary: type[NwsException]
@@ -228,60 +284,76 @@ class Transport:
 
     # An exchange that was cut short
 
-    def _recover(self, exchange: Exchange) -> None:
-        """Bring the connection back into step, or drop it. Another interruption is no harm."""
-        try:
-            self._finish(exchange)
-        except (OSError, NwsException) as error:
-            self._drop(f"{_deed(exchange.fields)} was interrupted, and then: {error}")
-        self._exchange = None
-
-    def _finish(self, exchange: Exchange) -> None:
+    def _finish(self, exchange: Exchange, blame: bool) -> None:
         """Read what nobody waits for any more, and give it back."""
         if exchange.unsent:
             return
         if exchange.half_sent:
             raise NwsConnectionDroppedException("only a part of the request had been sent")
-        if not self.dialect.extensions:
-            raise NwsConnectionDroppedException("this server cannot cancel an operation")
         if exchange.answer is None:
-            self.socket.send(_CANCEL)
-            exchange.patience = TICK
-            exchange.into = None
+            if not self.dialect.extensions:
+                raise NwsConnectionDroppedException("this server cannot cancel an operation")
+            exchange.say(_CANCEL)
+            exchange.hurry()
             exchange.answer = exchange.read()
+        if exchange.answer.status or not exchange.removes or not self.dialect.extensions:
+            return
         items = exchange.answer.items
         if items and items[0].lease:
-            ids = b" ".join(b"%d" % item.lease for item in items)
-            self._exchange = None
-            self.short([b"release", ids, b"no"])
-        elif exchange.removes and exchange.answer.status == Status.OK:
-            self.socket.send(_NACK)
+            self._release(exchange, items, blame)
+        else:
+            exchange.say(_NACK)
+
+    def _release(self, exchange: Exchange, items: Sequence[Item], blame: bool) -> None:
+        ids = b" ".join(b"%d" % item.lease for item in items)
+        if exchange.undo is None:
+            exchange.undo = Exchange(
+                self.socket,
+                self.dialect,
+                [b"release", ids, b"yes" if blame else b"no"],
+                self._patience,
+            )
+        exchange.undo.hurry()
+        exchange.undo.send()
+        exchange.undo.read_short()
+
+    def _be_stuck(self, reason: str) -> None:
+        if not self.dialect.extensions:
+            self._drop(reason)
+        self._dropped = self._dropped or reason
+        self.stuck = True
 
     def _drop(self, reason: str) -> None:
-        if not self._dropped:
-            self._dropped = reason
-        self._exchange = None
+        self._dropped = self._dropped or reason
+        self.pending = None
         self.socket.close()
 
 
-def _connect(address: Address, timeout: float) -> socket.socket:
-    if address.host.startswith("unix:"):
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(timeout)
-            sock.connect(address.host.removeprefix("unix:"))
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-    sock = socket.create_connection(address, timeout)
+def _by_alarm(error: Exception, deadline: float) -> bool:
+    """Tell whether the handler of a signal raised a TimeoutError: it was not time yet for ours."""
+    early = time.monotonic() < deadline
+    return early and isinstance(error, TimeoutError) and not is_ours(error)
+
+
+def _candidates(address: Address) -> Iterator[tuple[socket.socket, Any]]:
+    """Make a socket for each way to an address."""
+    if address.host.startswith(_UNIX):
+        path = address.host.removeprefix(_UNIX)
+        yield socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), path
+        return
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    for family, kind, protocol, _, where in found:
+        yield socket.socket(family, kind, protocol), where
+
+
+def _tune(sock: socket.socket) -> None:
+    """Send at once; notice within two minutes that the server's machine has gone away, also while
+    a fetch is blocked."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    # A server whose machine went away is noticed within two minutes, also by a blocked fetch.
     for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
         if hasattr(socket, name):
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return sock
 
 
 def _deed(fields: Sequence[Field]) -> str:
@@ -293,3 +365,17 @@ def _deed(fields: Sequence[Field]) -> str:
     if name.endswith(" ws") or name.startswith("list "):
         return " ".join([name, *map(repr, texts[1:2])])
     return f"{name} of {texts[2]!r} in workspace {texts[1]!r}" if len(texts) == 3 else name
+
+
+_transports: weakref.WeakSet[Transport] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    """In a forked child, let go of the parent's connections at once, even of those that another
+    thread is just making: if we held them open, the server would not notice the parent's end."""
+    for transport in list(_transports):
+        transport.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)

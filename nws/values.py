@@ -81,6 +81,8 @@ class Encoder:
             return BINARY, (value,)
         try:
             return self._pickle(value)
+        except TimeoutError:
+            raise  # by the handler of an alarm: not the value's fault
         except Exception as error:
             raise NwsPicklingException(
                 f"a value of type {kind.__qualname__} cannot be pickled: {error}", error
@@ -143,7 +145,8 @@ def decode(
 
     Args:
         descriptor: what came with the value.
-        payload: a bytearray is given away: arrays in the value then live in it, writable.
+        payload: a bytearray is given away: arrays in the value live in it, writable. Bytes with
+            buffers are copied for that.
         missing: stands for an empty payload that is not direct.
         loads: the unpickler.
 
@@ -172,9 +175,12 @@ def decode(
     try:
         # latin-1 keeps every byte of strings that Python 2 has pickled.
         if descriptor & 16:
-            data, *buffers = _split(memoryview(payload))
+            writable = payload if isinstance(payload, bytearray) else bytearray(payload)
+            data, *buffers = _split(memoryview(writable))
             return loads(data, buffers=buffers, encoding="latin-1")
         return loads(payload, encoding="latin-1")
+    except TimeoutError:
+        raise  # by the handler of an alarm: not the value's fault
     except Exception as error:
         raise NwsUnpicklingException(
             f"the pickle cannot be read here: {type(error).__name__}: {error}",

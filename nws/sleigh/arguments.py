@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from nws.errors import SleighIllegalValueException
+
 __all__ = ["fixed_arguments", "task_arguments"]
 
 
@@ -14,11 +16,20 @@ def task_arguments(element_args: Any) -> Iterator[tuple[Any, ...]]:
     ``element_args`` is a list of iterables, one for each argument; the shortest one ends the tasks.
     Where one argument varies, the list around it may be left out. A string or bytes object counts
     as one argument, not as an iterable.
+
+    Raises:
+        SleighIllegalValueException: something in it is no iterable.
     """
-    if not _is_list_of_iterables(element_args):
+    if isinstance(element_args, str | bytes):
         element_args = [element_args]
-    if not element_args:
-        return iter(())
+    if not isinstance(element_args, list) or (element_args and not _varies(element_args[0])):
+        element_args = [element_args]
+    for given in element_args:
+        if not _varies(given):
+            raise SleighIllegalValueException(
+                f"elementArgs: {given!r} is not an iterable of arguments; "
+                "what is the same for all elements belongs into fixedArgs"
+            )
     return zip(*element_args, strict=False)
 
 
@@ -27,7 +38,5 @@ def fixed_arguments(fixed_args: Any) -> list[Any]:
     return list(fixed_args) if isinstance(fixed_args, list | tuple) else [fixed_args]
 
 
-def _is_list_of_iterables(given: Any) -> bool:
-    if not isinstance(given, list):
-        return False
-    return not given or (isinstance(given[0], Iterable) and not isinstance(given[0], str | bytes))
+def _varies(given: Any) -> bool:
+    return isinstance(given, Iterable) and not isinstance(given, str | bytes)

@@ -7,34 +7,52 @@ our children alive.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import weakref
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["Child"]
 
+_BOOT: Final = (
+    "import sys; sys.path[:] = filter(None, sys.path); import json; "
+    "sys.path[:], arguments = json.loads(sys.stdin.buffer.readline() or sys.exit()); "
+)
+"""How a child's Python begins: it is to find modules where we find ours. The working folder, which
+Python puts on the path for ``-c``, may have a ``json.py`` of the user's."""
+
 
 class Child:
-    """A process in a group of its own, so that Ctrl-C at a terminal reaches only us."""
+    """A Python process in a group of its own, so that Ctrl-C at a terminal reaches only us.
 
-    def __init__(self, command: Sequence[str], **streams: Any) -> None:
+    Attributes:
+        process: to look at.
+        let_go: call it to close the child's stdin: then the child is to end.
+    """
+
+    def __init__(self, code: str, arguments: list[Any], **streams: Any) -> None:
         """Start it.
 
         Args:
-            command: program and arguments.
+            code: one line of Python, which finds ``arguments`` and `sys`.
+            arguments: plain data.
             streams: ``stdout`` and ``stderr`` for `subprocess.Popen`.
 
         Raises:
             OSError: it cannot be started.
         """
-        read_end, self._life_line = os.pipe()
+        read_end, life_line = os.pipe()
+        self.let_go = weakref.finalize(self, os.close, life_line)
+        self.let_go.atexit = False
         try:
             self.process = subprocess.Popen(
-                command, stdin=read_end, start_new_session=sys.platform != "win32", **streams
+                [sys.executable, "-c", _BOOT + code],
+                stdin=read_end,
+                start_new_session=sys.platform != "win32",
+                **streams,
             )
         except BaseException:
             self.let_go()
@@ -42,11 +60,9 @@ class Child:
         finally:
             os.close(read_end)
         _children.add(self)
-
-    def tell(self, data: bytes) -> None:
-        """Write to its stdin: a little, so that it cannot block."""
+        path = [str(entry) for entry in sys.path]
         try:
-            os.write(self._life_line, data)
+            os.write(life_line, json.dumps([path, arguments]).encode() + b"\n")
         except BrokenPipeError:
             pass  # it has ended; whoever waits for it will see
 
@@ -58,23 +74,21 @@ class Child:
     def how_it_ended(self) -> str:
         """Say for people how a child ended that is gone."""
         status = self.process.returncode
-        if status is not None and status < 0:
-            return f"was killed by {signal.Signals(-status).name}"
-        return f"ended with exit status {status}"
-
-    def let_go(self) -> None:
-        """Close its stdin: it is to end."""
-        if self._life_line >= 0:
-            os.close(self._life_line)
-            self._life_line = -1
+        if status is None or status >= 0:
+            return f"exit status {status}"
+        try:
+            return signal.Signals(-status).name
+        except ValueError:
+            return f"signal {-status}"  # real-time signals have no names
 
     def wait(self, grace: float) -> None:
-        """Wait for ``grace`` seconds until it has ended, and then end it."""
+        """Wait for ``grace`` seconds until it has ended; then end it, and what it has started."""
         try:
             self.process.wait(grace)
         except subprocess.TimeoutExpired:
-            self._kill()
-            self.process.wait()
+            pass
+        self._kill()
+        self.process.wait()
 
     def _kill(self) -> None:
         if sys.platform == "win32":
@@ -82,8 +96,8 @@ class Child:
         else:
             try:
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # it ended at this very moment
+            except (ProcessLookupError, PermissionError):
+                pass  # nobody of its group is left, or (macOS) nobody but a zombie
 
 
 _children: weakref.WeakSet[Child] = weakref.WeakSet()
@@ -92,6 +106,7 @@ _children: weakref.WeakSet[Child] = weakref.WeakSet()
 def _let_go_all() -> None:
     for child in list(_children):
         child.let_go()
+        child.process.returncode = 0  # it is not ours to wait for
 
 
 if hasattr(os, "register_at_fork"):

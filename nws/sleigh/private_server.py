@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from nws.errors import SleighNwsException
 from nws.sleigh.children import Child
 
 __all__ = ["PrivateServer"]
 
+_CODE: Final = (
+    "import shutil; from nws_server.__main__ import main; "
+    "folders, *options = arguments; status = main(options); "
+    "[shutil.rmtree(folder, ignore_errors=True) for folder in folders if status == 0]; "
+    "sys.exit(status)"
+)
+"""What the server's Python runs. It removes its folders itself, for the master may have died; but
+not if it could not start, so that the master can read its log."""
+
 _GRACE: Final = 5.0
 """Seconds that the server has to end by itself."""
+
+_LONGEST: Final = 100
+"""Bytes. The system's limit for the path of a socket is 108 or 104, with its final zero."""
 
 
 class PrivateServer:
@@ -30,18 +45,19 @@ class PrivateServer:
         Raises:
             SleighNwsException: it did not start; the message holds what it said.
         """
-        self._folder = tempfile.TemporaryDirectory(prefix="nws-", ignore_cleanup_errors=True)
-        folder = Path(self._folder.name)
-        self._log: IO[Any] = (folder / "log").open("w+")
-        socket = folder / "socket"
+        self._folders: list[Path] = []
         windows = sys.platform == "win32"
-        where = "tcp:0:interface=127.0.0.1" if windows else f"unix:{socket}:mode=600"
-        command = [sys.executable, "-m", "nws_server", "--announce", "--until-eof"]
-        command += ("--listen", where, "--tmp-dir", str(folder))
         try:
-            self._child = Child(command, stdout=-1, stderr=self._log)
+            folder = self._make_folder()
+            socket = self._place_for_socket(folder)
+            where = "tcp:0:interface=127.0.0.1" if windows else f"unix:{_quoted(socket)}:mode=600"
+            options = ["--announce", "--until-eof", "--listen", where, "--tmp-dir", str(folder)]
+            arguments = [list(map(str, self._folders)), *options]
+            self._log = folder / "log"
+            with self._log.open("wb") as log:
+                self._child = Child(_CODE, arguments, stdout=-1, stderr=log)
         except OSError as error:
-            self._close_files()
+            self._remove_folders()
             raise SleighNwsException(f"the sleigh's server cannot be started: {error}") from error
         (address,) = self._announced()
         if windows:
@@ -50,12 +66,25 @@ class PrivateServer:
         else:
             self.host, self.port = f"unix:{socket}", 0
 
+    def _make_folder(self, parent: str | None = None) -> Path:
+        # Not a TemporaryDirectory: that would remove itself also at the end of a fork of us.
+        self._folders.append(Path(tempfile.mkdtemp(prefix="nws-", dir=parent)))
+        return self._folders[-1]
+
+    def _place_for_socket(self, folder: Path) -> str:
+        """Choose a path that is short enough; the folder for long values may be anywhere."""
+        path = str(folder / "socket")
+        if len(os.fsencode(path)) > _LONGEST and sys.platform != "win32":
+            path = str(self._make_folder("/tmp") / "socket")
+        return path
+
     def _announced(self) -> list[str]:
         """Return where it listens; it says so when it is ready, or ends."""
-        output = self._child.process.stdout
+        output: IO[bytes] | None = self._child.process.stdout
         assert output is not None
         try:
-            line = output.readline()
+            with output:
+                line = output.readline()
         except BaseException:
             self.stop()
             raise
@@ -74,17 +103,25 @@ class PrivateServer:
 
     def what_it_said(self) -> str:
         """Return the last lines of its log."""
-        self._log.seek(0)
-        return "\n".join(self._log.read().splitlines()[-10:])
+        try:
+            lines = self._log.read_text(errors="replace").splitlines()
+        except OSError:
+            return "nothing"  # somebody has removed it
+        return "\n".join(lines[-10:])
 
     def stop(self) -> None:
-        """End it and remove its folder."""
-        self._child.let_go()
-        self._child.wait(_GRACE)
-        if self._child.process.stdout is not None:
-            self._child.process.stdout.close()
-        self._close_files()
+        """End it and remove its folders."""
+        try:
+            self._child.let_go()
+            self._child.wait(_GRACE)
+        finally:
+            self._remove_folders()
 
-    def _close_files(self) -> None:
-        self._log.close()
-        self._folder.cleanup()
+    def _remove_folders(self) -> None:
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _quoted(path: str) -> str:
+    """Return a path as it stands in a Twisted endpoint description."""
+    return re.sub(r"([\\:=])", r"\\\1", path)

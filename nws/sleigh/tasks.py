@@ -18,18 +18,22 @@ import cloudpickle
 from nws.errors import SleighTaskException
 
 __all__ = [
+    "GIVEN_UP",
     "MAX_ATTEMPTS",
     "Job",
     "Outcome",
     "Task",
     "dumps",
     "failure",
+    "given_up",
     "job_variable",
     "result_of",
 ]
 
 MAX_ATTEMPTS: Final = 3
 """How often a task may cost a worker its life before it is given up."""
+
+GIVEN_UP: Final = f"each of the {MAX_ATTEMPTS} workers that ran it ended before it was done"
 
 dumps: Callable[[Any], bytes] = cloudpickle.dumps
 """Pickle a user's object; what the workers cannot import, such as a lambda, travels by value."""
@@ -71,15 +75,26 @@ def job_variable(number: int) -> str:
     return f"job {number}"
 
 
-def failure(task: Task, error: BaseException) -> Outcome:
-    """Describe an exception, with its traceback from the user's function on."""
+def failure(task: Task, error: BaseException, headline: str = "") -> Outcome:
+    """Describe an exception, with its traceback from the user's function on.
+
+    Args:
+        task: what failed.
+        error: why.
+        headline: what comes before the traceback.
+    """
     frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
-    text = "".join(traceback.format_exception(type(error), error, frames))
+    text = headline + "".join(traceback.format_exception(type(error), error, frames))
     try:
         cause = dumps(error)
     except Exception:
         cause = b""  # the text says it all
     return Outcome(task.job, task.tag, b"", text, cause)
+
+
+def given_up(task: Task) -> Outcome:
+    """Describe a task that nobody is to try again."""
+    return Outcome(task.job, task.tag, b"", GIVEN_UP)
 
 
 def result_of(outcome: Outcome) -> Any:
@@ -88,13 +103,14 @@ def result_of(outcome: Outcome) -> Any:
         try:
             return pickle.loads(outcome.value)
         except Exception as error:
-            failed = SleighTaskException(f"the result cannot be read by the master: {error!r}")
+            text = f"the result of element {outcome.tag} cannot be read by the master: {error!r}"
+            failed = SleighTaskException(text)
             failed.__cause__ = error
             return failed
     failed = SleighTaskException(f"element {outcome.tag} failed\n{outcome.text}")
     if outcome.cause:
         try:
             failed.__cause__ = pickle.loads(outcome.cause)
-        except Exception as error:
-            failed.__cause__ = error
+        except Exception:
+            pass  # another exception in its place would mislead; the text says it all
     return failed

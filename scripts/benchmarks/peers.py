@@ -1,14 +1,13 @@
 """The small programs at the other end of a benchmark, each in a process of its own.
 
-``echo``: answers requests of a given size over a bare socket. ``relay``: passes messages between
-two clients over bare sockets. ``bounce-bare``, ``bounce-ours`` and ``bounce-redis``: the second
-client of a ping-pong, by way of a relay, a server of ours, a Redis. Each says "ready" and its port.
+``echo``: answers requests over a bare socket. ``relay``: passes messages between two clients over
+bare sockets. ``bounce-bare``, ``bounce-ours`` and ``bounce-redis``: the second client of a
+ping-pong, by way of a relay, a server of ours, a Redis. Each says "ready" and its port.
 """
 
 from __future__ import annotations
 
 import socket
-import struct
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -17,13 +16,7 @@ from nws.client import NetWorkSpace
 from scripts.benchmarks.processes import HOST, redis_client
 
 SPACE: Final = "benchmark"
-ORDER: Final = struct.Struct("!III")
-"""What an echo is told before a round: number of requests, size of each, size of each reply."""
-
-
-def receive(sock: socket.socket, size: int) -> bytes:
-    """Receive exactly so many bytes, fewer only at the end of the connection."""
-    return sock.recv(size, socket.MSG_WAITALL)
+_ENOUGH: Final = 64 * 1024
 
 
 def connect(port: int) -> socket.socket:
@@ -31,6 +24,17 @@ def connect(port: int) -> socket.socket:
     sock = socket.create_connection((HOST, port))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
+
+
+def request(size: int, reply_size: int) -> bytes:
+    """Form a request to the echo. Like all messages here it is small enough to come in one go."""
+    return b"%04d" % reply_size + bytes(size - 4)
+
+
+def ask(sock: socket.socket, message: bytes) -> bytes:
+    """Send a message and wait for the answer."""
+    sock.sendall(message)
+    return sock.recv(_ENOUGH)
 
 
 def _accept(count: int) -> list[socket.socket]:
@@ -48,25 +52,20 @@ def _say_ready(port: int = 0) -> None:
 
 def _echo() -> None:
     (client,) = _accept(1)
-    while order := receive(client, ORDER.size):
-        count, request_size, reply_size = ORDER.unpack(order)
-        reply = bytes(reply_size)
-        for _ in range(count):
-            receive(client, request_size)
-            client.sendall(reply)
+    while message := client.recv(_ENOUGH):
+        client.sendall(bytes(int(message[:4])))
 
 
-def _relay(size: int) -> None:
+def _relay() -> None:
     first, second = _accept(2)
-    while message := receive(first, size):
-        second.sendall(message)
-        first.sendall(receive(second, size))
+    while message := first.recv(_ENOUGH):
+        first.sendall(ask(second, message))
 
 
-def _bounce_bare(port: int, size: int) -> None:
+def _bounce_bare(port: int) -> None:
     relay = connect(port)
     _say_ready()
-    while message := receive(relay, size):
+    while message := relay.recv(_ENOUGH):
         relay.sendall(message)
 
 
@@ -77,11 +76,11 @@ def _bounce_ours(port: int) -> None:
         space.store("pong", space.fetch("ping"))
 
 
-def _bounce_redis(port: int) -> None:
-    redis = redis_client(port)
+def _bounce_redis(port: int, tuned: int) -> None:
+    redis = redis_client(port, tuned=bool(tuned))
     _say_ready()
     while True:
-        redis.rpush("pong", redis.blpop("ping")[1])
+        redis.rpush(f"pong {tuned}", redis.blpop(f"ping {tuned}")[1])
 
 
 _PROGRAMS: Final[dict[str, Callable[..., None]]] = {

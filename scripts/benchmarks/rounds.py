@@ -7,29 +7,40 @@ at each pair.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
+
+Call: TypeAlias = Callable[[], object]
+"""Something that is timed."""
 
 Round: TypeAlias = Callable[[], float]
 """Do a piece of work once; return the seconds that one operation took."""
 
-Samples: TypeAlias = dict[str, list[float]]
-"""Name -> seconds per operation in each round."""
+_Key = TypeVar("_Key", bound=Hashable)
 
 
-def timed(operations: int, work: Callable[[], object]) -> float:
-    """Return the seconds that each of so many operations took."""
-    start = perf_counter()
-    work()
-    return (perf_counter() - start) / operations
+def repeated(call: Call, count: int, operations: int = 1) -> Round:
+    """Return a round of so many calls, each of which does so many operations."""
+
+    def round_() -> float:
+        start = perf_counter()
+        for _ in range(count):
+            call()
+        return (perf_counter() - start) / (count * operations)
+
+    return round_
 
 
-def interleave(contenders: Mapping[str, Round], rounds: int) -> Samples:
-    """Let the contenders take turns, after one turn each that does not count."""
-    samples: Samples = {name: [] for name in contenders}
+def interleave(contenders: Mapping[_Key, Round], rounds: int) -> dict[_Key, list[float]]:
+    """Let the contenders take turns, after one turn each that does not count.
+
+    Returns:
+        Seconds per operation in each round.
+    """
+    samples: dict[_Key, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, work in contenders.items():
             seconds = work()
@@ -63,7 +74,6 @@ class Comparison:
     """Something of ours beside something else, measured in turns.
 
     Attributes:
-        row: the group that it belongs to.
         work: what was done.
         other: what ours is compared with.
         seconds: per operation, in each round.
@@ -71,7 +81,6 @@ class Comparison:
         aim: None if the figure is there for information only.
     """
 
-    row: str
     work: str
     other: str
     seconds: list[float]
@@ -87,11 +96,6 @@ class Comparison:
         return [other / ours for ours, other in pairs]
 
     @property
-    def ratio(self) -> float:
-        """The median of the ratios."""
-        return median(self.ratios)
-
-    @property
     def is_met(self) -> bool | None:
-        """Whether the median meets the aim; None if there is none."""
-        return None if self.aim is None else self.aim.is_met(self.ratio)
+        """Whether the median of the ratios meets the aim; None if there is none."""
+        return None if self.aim is None else self.aim.is_met(median(self.ratios))

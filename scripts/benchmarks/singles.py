@@ -2,99 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from nws.client import NetWorkSpace
 from nws.values import BINARY
 from nws.wire import BLANK_ID, Dialect, ReplyEncoder, encode_request
-from scripts.benchmarks.peers import ORDER, SPACE, connect, receive
+from scripts.benchmarks.peers import SPACE, ask, connect, request
 from scripts.benchmarks.processes import HOST, our_server, peer, redis_client, redis_server
-from scripts.benchmarks.rounds import Aim, Comparison, Round, interleave, timed
+from scripts.benchmarks.rounds import Aim, Call, Comparison, interleave, repeated
 
-ROW: Final = "singles"
 ABOUT: Final = "one client, a value of 10 bytes"
 
 _AIM: Final = Aim(1.2)
-_VALUE: Final = b"ten bytes!"
 _COUNT: Final = 1000
+_VALUE: Final = b"ten bytes!"
+_TUNED: Final = ", tuned"
+_ORDER: Final = ("store", "find", "fetch")
+
+# What goes over the wire, for the bare socket.
 _ENCODER: Final = ReplyEncoder(Dialect(metadata_out=True, extensions=True))
-_FOUND: Final = len(_ENCODER.value(BINARY, BLANK_ID, 0, len(_VALUE), b"")) + len(_VALUE)
-
-
-class _Work(NamedTuple):
-    """One operation, as each of the contenders calls it."""
-
-    ours: str
-    redis: str
-    request: int
-    """Size of our request, for the bare socket."""
-    reply: int
-
-
-def _request(operation: bytes, *value: bytes) -> int:
-    return len(encode_request([operation, SPACE.encode(), b"x", *value]))
-
-
-_WORKS: Final = (
-    _Work("store", "RPUSH", _request(b"store", BINARY, _VALUE), len(_ENCODER.short_ok)),
-    _Work("find", "LINDEX", _request(b"find"), _FOUND),
-    _Work("fetch", "BLPOP", _request(b"fetch"), _FOUND),
-)
+_STORED: Final = len(_ENCODER.short_ok)
+_FOUND: Final = len(_ENCODER.value(BINARY, BLANK_ID, 0, 10, b"")) + len(_VALUE)
 
 
 def run(rounds: int) -> Iterator[Comparison]:
-    """Store, find and fetch; the order of a round keeps the variable from growing."""
+    """Store, find, fetch in each round, which leaves the variable as it was."""
     with ExitStack() as stack:
-        space = stack.enter_context(
-            NetWorkSpace(SPACE, HOST, stack.enter_context(our_server()), useUse=True)
-        )
-        echo = stack.enter_context(connect(stack.enter_context(peer("echo"))))
-        redis_port = stack.enter_context(redis_server())
-        contenders: dict[str, Round] = {}
-        for work in _WORKS:
-            contenders[work.ours] = partial(timed, _COUNT, partial(_ours, space, work))
-            if redis_port is not None:
-                redis = redis_client(redis_port)
-                contenders[work.redis] = partial(timed, _COUNT, partial(_redis, redis, work))
-            bare = partial(_bare, echo, work)
-            contenders["bare " + work.ours] = partial(timed, _COUNT, bare)
-        samples = interleave(contenders, 2 * rounds)
-    for work in _WORKS:
-        ours = samples[work.ours]
-        if work.redis in samples:
-            yield Comparison(
-                ROW, work.ours, f"redis-py {work.redis}", ours, samples[work.redis], _AIM
-            )
-        yield Comparison(ROW, work.ours, "bare socket", ours, samples["bare " + work.ours])
+        start = stack.enter_context
+        space = start(NetWorkSpace(SPACE, HOST, start(our_server()), useUse=True))
+        echo = start(connect(start(peer("echo"))))
+        bare: dict[str, Call] = {
+            "store": partial(ask, echo, _request(_STORED, b"store", BINARY, _VALUE)),
+            "find": partial(ask, echo, _request(_FOUND, b"find")),
+            "fetch": partial(ask, echo, _request(_FOUND, b"fetch")),
+        }
+        ours: dict[str, Call] = {
+            "store": partial(space.store, "x", _VALUE),
+            "find": partial(space.find, "x"),
+            "fetch": partial(space.fetch, "x"),
+        }
+        calls: dict[tuple[str, str], Call] = {(work, "ours"): call for work, call in ours.items()}
+        redis_port = start(redis_server())
+        if redis_port is not None:
+            for tuned, name in ((False, ""), (True, _TUNED)):
+                redis = redis_client(redis_port, tuned=tuned)
+                calls["store", f"redis-py RPUSH{name}"] = partial(redis.rpush, "x", _VALUE)
+                calls["find", f"redis-py LINDEX{name}"] = partial(redis.lindex, "x", 0)
+                calls["fetch", f"redis-py BLPOP{name}"] = partial(redis.blpop, "x")
+        for work, call in bare.items():
+            calls[work, "bare socket"] = call
+        samples = interleave({name: repeated(call, _COUNT) for name, call in calls.items()}, rounds)
+    for (work, other), seconds in sorted(
+        samples.items(), key=lambda item: _ORDER.index(item[0][0])
+    ):
+        if other != "ours":
+            aim = _AIM if other.startswith("redis-py") and not other.endswith(_TUNED) else None
+            yield Comparison(work, other, samples[work, "ours"], seconds, aim)
 
 
-def _ours(space: NetWorkSpace, work: _Work) -> None:
-    if work.ours == "store":
-        _repeat(partial(space.store, "x", _VALUE))
-    else:
-        _repeat(partial(getattr(space, work.ours), "x"))
-
-
-def _redis(redis: Any, work: _Work) -> None:
-    if work.redis == "RPUSH":
-        _repeat(partial(redis.rpush, "x", _VALUE))
-    elif work.redis == "LINDEX":
-        _repeat(partial(redis.lindex, "x", 0))
-    else:
-        _repeat(partial(redis.blpop, "x"))
-
-
-def _repeat(call: Callable[[], object]) -> None:
-    for _ in range(_COUNT):
-        call()
-
-
-def _bare(echo: Any, work: _Work) -> None:
-    echo.sendall(ORDER.pack(_COUNT, work.request, work.reply))
-    request = bytes(work.request)
-    for _ in range(_COUNT):
-        echo.sendall(request)
-        receive(echo, work.reply)
+def _request(reply_size: int, operation: bytes, *value: bytes) -> bytes:
+    fields = [operation, SPACE.encode(), b"x", *value]
+    return request(len(encode_request(fields)), reply_size)

@@ -11,7 +11,13 @@ from typing import Any, ClassVar
 from twisted.internet import reactor as _reactor
 from twisted.internet import stdio
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
 from twisted.python import usage
 from twisted.python.failure import Failure
 
@@ -39,6 +45,14 @@ class _UntilEof(Protocol):
             reactor.stop()
 
 
+def _ours_or_serious() -> LogLevelFilterPredicate:
+    """Choose what is logged: of Twisted only warnings, as it has its own lines beside ours."""
+    chosen = LogLevelFilterPredicate()
+    for namespace in ("log_legacy", "twisted"):
+        chosen.setLogLevelForNamespace(namespace, LogLevel.warn)
+    return chosen
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a server until it is told to stop; return the exit status."""
     options = RunOptions()
@@ -47,9 +61,10 @@ def main(arguments: list[str] | None = None) -> int:
         pidfile: Path | None = options["pidfile"]
         service = make_service(options.config())
     except usage.UsageError as error:
-        print(f"nws_server: {error}\nTry --help.", file=sys.stderr)
+        print(f"nws_server: {error} (see --help)", file=sys.stderr)
         return 2
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stderr)], redirectStandardIO=False)
+    log = FilteringLogObserver(textFileLogObserver(sys.stderr), [_ours_or_serious()])
+    globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
     return _run(service, pidfile, announce=options["announce"], until_eof=options["until-eof"])
 
 

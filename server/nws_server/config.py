@@ -7,11 +7,24 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from twisted.internet.endpoints import serverFromString
 
 DEFAULT_PORT: Final = 8765
 MIN_LONG_VALUE: Final = 64
 """Bytes. The original's lower bound on the size from which values are spooled."""
+
+NUMBERS: Final = {
+    "long_value_size": 0,
+    "max_value_size": 0,
+    "memory_limit": 0,
+    "spool_limit": 0,
+    "max_connections": 1,
+}
+"""Settings that are whole numbers, and the least that each may be."""
+
+_MOST: Final = 2**63 - 1
 
 NOT_SERVED: Final = ("NWS_WEB_PORT", "NWS_WEB_SERVED_DIR")
 """Settings of the original that mean nothing before there is a web inspector."""
@@ -51,6 +64,8 @@ class Config:
     def __post_init__(self) -> None:
         if not self.listen:
             raise ConfigError("a server must listen somewhere")
+        for description in self.listen:
+            _check_endpoint(description)
         if not self.tmp_dir.is_dir():
             raise ConfigError(f"the folder for long values, {str(self.tmp_dir)!r}, does not exist")
 
@@ -69,15 +84,13 @@ class Config:
         if environ is None:
             environ = os.environ
         interface = environ.get("NWS_INTERFACE", "127.0.0.1")
-        port = _whole(environ, "NWS_SERVER_PORT", 0, 65535)
+        port = whole_number(environ.get("NWS_SERVER_PORT"), "NWS_SERVER_PORT", 0, 65535)
         settings: dict[str, object] = {
-            "listen": (tcp_endpoint(DEFAULT_PORT if port is None else port, interface),),
-            "long_value_size": _whole(environ, "NWS_LONG_VALUE_SIZE"),
-            "max_value_size": _whole(environ, "NWS_MAX_VALUE_SIZE"),
-            "memory_limit": _whole(environ, "NWS_MEMORY_LIMIT"),
-            "spool_limit": _whole(environ, "NWS_SPOOL_LIMIT"),
-            "max_connections": _whole(environ, "NWS_MAX_CONNECTIONS", 1),
+            "listen": (tcp_endpoint(DEFAULT_PORT if port is None else port, interface),)
         }
+        for setting, least in NUMBERS.items():
+            name = f"NWS_{setting.upper()}"
+            settings[setting] = whole_number(environ.get(name), name, least)
         if environ.get("NWS_TMP_DIR"):
             settings["tmp_dir"] = Path(environ["NWS_TMP_DIR"])
         settings.update({name: value for name, value in given.items() if value is not None})
@@ -94,13 +107,25 @@ def tcp_endpoint(port: int, interface: str) -> str:
     return f"tcp:{port}:interface=" + interface.replace(":", r"\:")
 
 
-def _whole(
-    environ: Mapping[str, str], name: str, least: int = 0, most: int = 2**63 - 1
-) -> int | None:
-    """Read a whole number from the environment; None if it is not set."""
-    text = environ.get(name, "").strip()
+def whole_number(text: str | None, name: str, least: int, most: int = _MOST) -> int | None:
+    """Read a whole number; None if nothing is given.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    text = (text or "").strip()
     if not text:
         return None
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise ConfigError(f"{name}={text!r} is not a whole number from {least} to {most}")
+    if not text.isdecimal() or len(text) > 20 or not least <= int(text) <= most:
+        span = f"of at least {least}" if most == _MOST else f"from {least} to {most}"
+        raise ConfigError(f"{name}={text!r} is not a whole number {span}")
     return int(text)
+
+
+def _check_endpoint(description: str) -> None:
+    """Raise ConfigError if Twisted cannot read this description of an endpoint."""
+    reactor: Any = None  # nothing is opened, so none is needed
+    try:
+        serverFromString(reactor, description)
+    except Exception as error:  # each kind of endpoint has its own ways to fail
+        raise ConfigError(f"it cannot listen on {description!r}: {error}") from error

@@ -29,7 +29,12 @@ from nws_server.hub import Hub
 from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, UNKNOWN, Form, Refusal
 
 _JOIN_BELOW: Final = 64 * 1024
-"""Longer payloads are written by themselves instead of being copied together with their head."""
+"""Longer payloads are written by themselves instead of being copied together with their head, and
+this much is written before the next request is performed: then a client that does not read is
+noticed before the answers to all that it sent at once lie in memory."""
+
+_NOT_AN_ANSWER: Final = (b"ack", b"nack", b"cancel")
+"""Requests that do not say that the client has what it was given. A cancel may cross the value."""
 
 
 class Outlet(Protocol):
@@ -74,6 +79,7 @@ class Connection:
         "_paused",
         "_peer",
         "_stalled",
+        "_unsent",
         "extended",
         "hub",
         "removes",
@@ -111,6 +117,7 @@ class Connection:
         self._stalled = False
         self._closed = False
         self._out: list[bytes] = []
+        self._unsent = 0  # bytes of payload in it
 
     @property
     def established(self) -> bool:
@@ -130,8 +137,8 @@ class Connection:
         requests = self._decoder.feed(data)
         if self.waiter is None and not self._stalled and not self._backlog:
             self._work(requests)
-        elif requests or data:
-            self._queue_up(requests, len(data))
+        elif requests:
+            self._queue_up(requests)
         if self._out:
             self._flush()
         if self._decoder.error is not None:
@@ -146,6 +153,7 @@ class Connection:
         self._decoder.abandon()
         if not self._acked:
             self.take_back()
+        self._delivered = None  # what is kept for a nack may be a file
         if self.established:
             self.hub.leave(self, self.session)
         self.hub.drain()
@@ -157,6 +165,7 @@ class Connection:
     def unstall(self) -> None:
         """The client reads again."""
         self._stalled = False
+        self.space.now = self.hub.clock()
         if self._backlog:
             self.hub.ready.append(self)
             self.hub.drain()
@@ -222,28 +231,30 @@ class Connection:
         """Perform requests until one waits or the client falls behind; keep the rest."""
         for place, request in enumerate(requests):
             if self.waiter is not None or self._stalled:
-                self._queue_up(requests[place:], 0)
+                self._queue_up(requests[place:])
                 return
             self._perform(request)
 
-    def _queue_up(self, requests: list[Request], size: int) -> None:
-        """Keep requests for later, except those that overtake."""
+    def _queue_up(self, requests: list[Request]) -> None:
+        """Keep requests for later. A cancel overtakes when there is something to cancel."""
         for request in requests:
-            if request[0][0] == b"cancel" and self.extended:
+            if self.waiter is not None and self.extended and request[0] == [b"cancel"]:
                 self._perform(request)
             else:
                 self._backlog.append(request)
-        self._backlog_size += size
+                self._backlog_size += _weight(request)
         if self._backlog_size > self.hub.limits.max_backlog and not self._paused:
             self._paused = True
             self._outlet.pause_reading()
+        if self.waiter is None and self._backlog:  # what it waited behind was cancelled
+            self.hub.ready.append(self)
 
     def _perform(self, request: Request) -> None:
         """Call the operation that a request names; every failure becomes its answer."""
         fields = request[0]
         name = fields[0]
         operation = self._operations.get(name, UNKNOWN)
-        if self._delivered is not None and name not in (b"ack", b"nack"):
+        if self._delivered is not None and name not in _NOT_AN_ANSWER:
             self._delivered = None
         if self.waiter is None:
             self._form = operation.form
@@ -265,6 +276,9 @@ class Connection:
     def text(self, text: bytes) -> None:
         self._out.append(self._encoder.text(len(text)))
         self._out.append(text)
+        self._unsent += len(text)
+        if self._unsent >= _JOIN_BELOW:
+            self._flush()
 
     def failed(self, status: int, reason: str) -> None:
         encoder = self._encoder
@@ -314,6 +328,9 @@ class Connection:
             self._outlet.write_body(payload)
         elif value.size < _JOIN_BELOW:
             self._out.append(payload)
+            self._unsent += value.size
+            if self._unsent >= _JOIN_BELOW:
+                self._flush()
         else:
             self._flush()
             self._outlet.write(payload)
@@ -329,6 +346,7 @@ class Connection:
         if self._out:
             data = b"".join(self._out)
             self._out.clear()
+            self._unsent = 0
             self._outlet.write(data)
 
     # What operations do to the connection (see `Caller`)
@@ -342,3 +360,10 @@ class Connection:
             variable, values = self._delivered
             self._delivered = None
             self.space.put_back(variable, values)
+
+
+def _weight(request: Request) -> int:
+    """Return the bytes of memory that a request costs, roughly."""
+    fields, metadata = request
+    held = [len(field) for field in fields if field.__class__ is bytes]
+    return 150 + 60 * len(fields) + sum(held) + len(metadata)

@@ -31,7 +31,7 @@ class Limits:
     Attributes:
         spool_threshold: values from this size on go to a file while they arrive.
         max_value: longer values are refused.
-        max_backlog: requests that may lie behind a waiting one before reading stops.
+        max_backlog: memory for requests behind a waiting one before reading stops.
     """
 
     spool_threshold: int = 16 * 1024 * 1024

@@ -9,9 +9,17 @@ them.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, cast
 
-from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IPushProducer,
+    IReactorTime,
+    ISSLTransport,
+    ISystemHandle,
+)
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
@@ -42,9 +50,11 @@ class NwsProtocol(TwistedProtocol):
         self._peer = peer
         self._connection: Connection | None = None
         self._deadline: IDelayedCall | None = None
+        self._send: Callable[[bytes], int] | None = None
         self._writable = True
         self._reading_paused = False
         self._sending: BinaryIO | None = None  # the long value that is on its way
+        self._left = 0  # bytes of it
         self._queue: deque[bytes | LongBody] = deque()  # what goes out behind it
         self._closing = False
 
@@ -58,7 +68,8 @@ class NwsProtocol(TwistedProtocol):
         if not self.factory.admit(self):
             transport.abortConnection()
             return
-        transport.registerProducer(self, True)
+        self._send = _sender(transport)
+        transport.registerProducer(self, self._send is None)
         self._connection = Connection(self._hub, self, self._peer)
         self._deadline = self.factory.clock.callLater(
             self.factory.handshake_timeout, self._handshake_overdue
@@ -84,6 +95,7 @@ class NwsProtocol(TwistedProtocol):
         if self._connection is not None:
             self._connection.lost()
             self._connection = None
+            self.__dict__.pop("dataReceived", None)  # the connection's, and that would keep us
 
     def pauseProducing(self) -> None:
         self._writable = False
@@ -94,7 +106,7 @@ class NwsProtocol(TwistedProtocol):
     def resumeProducing(self) -> None:
         self._writable = True
         self._pump()
-        if self._writable:
+        if self._writable and not self._closing:
             if not self._reading_paused:
                 self._transport.resumeProducing()
             if self._connection is not None:
@@ -107,7 +119,7 @@ class NwsProtocol(TwistedProtocol):
 
     def write(self, data: bytes) -> None:
         if self._sending is None and not self._queue:
-            self._transport.write(data)
+            self._put(data)
         else:
             self._queue.append(data)
 
@@ -132,23 +144,57 @@ class NwsProtocol(TwistedProtocol):
 
     def _pump(self) -> None:
         """Send pieces while the transport takes them."""
-        while self._writable:
-            if self._sending is not None:
-                piece = self._sending.read(_PIECE)
-                if piece:
-                    self._transport.write(piece)
-                    continue
-                self._sending.close()
-                self._sending = None
-            if not self._queue:
-                break
-            item = self._queue.popleft()
-            if isinstance(item, bytes):
-                self._transport.write(item)
-            else:
-                self._sending = cast(_OpenableBody, item).open()
-        if self._closing and self._sending is None and not self._queue:
+        try:
+            while self._writable and (self._sending is not None or self._queue):
+                if self._sending is not None:
+                    self._send_piece(self._sending)
+                else:
+                    self._begin(self._queue.popleft())
+        except OSError as error:  # the value's head is sent: no other answer can be given
+            reason = f"the value that it is sent cannot be read: {error.strerror or error}"
+            self._hub.refuse(self._peer, reason)
+            self._stop_sending()
+            self._closing = True
+            self._transport.abortConnection()
+            return
+        if self._closing and self._writable and self._sending is None:
+            # Twisted would never close it behind a producer that it has paused.
+            self._transport.unregisterProducer()
             self._transport.loseConnection()
+
+    def _put(self, data: bytes) -> None:
+        """Hand bytes to the system; what it does not take now, Twisted sends later.
+
+        Twisted alone would wait for the next turn of the reactor to send anything at all, and ask
+        the system twice about the socket: that costs a small answer half of its time.
+        """
+        if self._send is None or not self._writable:
+            self._transport.write(data)
+            return
+        try:
+            sent = self._send(data)
+        except OSError:  # full, or the connection has ended: then Twisted is about to say so
+            sent = 0
+        if sent < len(data):
+            self._transport.write(data[sent:])
+            self.pauseProducing()
+
+    def _begin(self, item: bytes | LongBody) -> None:
+        if isinstance(item, bytes):
+            self._put(item)
+        else:
+            self._sending = cast(_OpenableBody, item).open()
+            self._left = len(item)
+
+    def _send_piece(self, file: BinaryIO) -> None:
+        piece = file.read(min(self._left, _PIECE))
+        if self._left and not piece:
+            raise OSError("its file is too short")
+        self._left -= len(piece)
+        if not self._left:
+            self._sending = None
+            file.close()
+        self._put(piece)
 
     def _stop_sending(self) -> None:
         self._queue.clear()
@@ -164,6 +210,15 @@ class NwsProtocol(TwistedProtocol):
     @property
     def _transport(self) -> Any:
         return self.transport
+
+
+def _sender(transport: Any) -> Callable[[bytes], int] | None:
+    """Return the system's own way to send, where Twisted only carries plain bytes to a socket."""
+    if ISystemHandle.providedBy(transport) and not ISSLTransport.providedBy(transport):
+        handle: Any = transport.getHandle()
+        send: Callable[[bytes], int] = handle.send
+        return send
+    return None
 
 
 class NwsFactory(ServerFactory):
@@ -209,4 +264,4 @@ class NwsFactory(ServerFactory):
     def hang_up(self) -> None:
         """Close all connections."""
         for protocol in list(self._protocols):
-            protocol._transport.loseConnection()
+            protocol.close()

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.logger import Logger
 
 from nws.version import __version__
-from nws_server.config import Config
+from nws_server.config import Config, ConfigError
 from nws_server.core.memory import MemorySpace
 from nws_server.hub import NO_LIMIT, Hub, Limits
 from nws_server.net import NwsFactory
@@ -39,14 +39,18 @@ class NwsService(Service):
         self._hub: Hub | None = None
         self._factory: NwsFactory | None = None
         self._timer: IDelayedCall | None = None
+        self._failed = False
 
     def startService(self) -> None:
         super().startService()  # type: ignore[no-untyped-call]
         self.start().addErrback(self._cannot_start)
+        if self._failed:
+            raise SystemExit(1)  # else twistd would end as if all were well
 
     @defer.inlineCallbacks
     def start(self) -> Generator[defer.Deferred[Any], Any, None]:
-        """Open the spool folder and listen. The Deferred fails if one of both cannot be."""
+        """Open the spool folder and listen. The Deferred fails if one of both cannot be; then
+        `stopService` removes what was there already."""
         config = self.config
         self._spool = Spool(config.tmp_dir, config.spool_limit)
         self._hub = self._make_hub(self._spool)
@@ -58,7 +62,10 @@ class NwsService(Service):
         )
         for description in config.listen:
             endpoint = serverFromString(self._reactor, description)
-            port = yield endpoint.listen(self._factory)
+            try:
+                port = yield endpoint.listen(self._factory)
+            except Exception as error:  # some of these name no address
+                raise ConfigError(f"it cannot listen on {description!r}: {error}") from error
             self.ports.append(port)
         places = ", ".join(map(address_text, self.ports))
         _log.info("NetWorkSpaces {version} serves on {places}", version=__version__, places=places)
@@ -79,7 +86,8 @@ class NwsService(Service):
         if self._spool is not None:
             self._spool.close()
             self._spool = None
-        _log.info("NetWorkSpaces has stopped")
+        if ports:
+            _log.info("NetWorkSpaces has stopped")
 
     def _make_hub(self, spool: Spool) -> Hub:
         config = self.config
@@ -108,7 +116,8 @@ class NwsService(Service):
         if self._reactor.running:
             self._reactor.stop()
         else:
-            self._reactor.callWhenRunning(self._reactor.stop)
+            self._failed = True
+            self.stopService()
 
     def _log_refusal(self, peer: bytes, reason: str) -> None:
         _log.warn("refused {peer}: {reason}", peer=peer.decode(), reason=reason)

@@ -42,13 +42,10 @@ class Spool:
             OSError: the folder cannot be made.
         """
         _remove_stale(parent)
-        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        self.folder, self._lock = _make_folder(parent)
         self.used = 0
         self._limit = limit
         self._count = 0
-        self._lock = (self.folder / _LOCK).open("wb")
-        if sys.platform != "win32":
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def open(self, size: int) -> SpoolSink:
         """Return the sink for a value of ``size`` bytes. It reports failures when it finishes."""
@@ -68,16 +65,31 @@ class Spool:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def _make_folder(parent: Path) -> tuple[Path, BinaryIO]:
+    """Make a folder, and lock it as long as the file that is returned with it is open."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        lock = (folder / _LOCK).open("wb")
+        if sys.platform == "win32":
+            return folder, lock
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / _LOCK).exists():
+            return folder, lock
+        lock.close()  # another server that starts just now took it for a dead one's
+
+
 def _remove_stale(parent: Path) -> None:
-    """Remove the folders of servers that were killed: nobody holds their lock."""
+    """Remove this user's folders of servers that were killed: nobody holds their lock."""
     if sys.platform != "win32":
         for folder in parent.glob(_PREFIX + "*"):
             try:
+                if folder.lstat().st_uid != os.geteuid():
+                    continue  # its lock may be anything, even a pipe that blocks who opens it
                 with (folder / _LOCK).open("rb") as lock:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(folder, ignore_errors=True)
             except OSError:
-                continue  # in use, another user's, or just being made
+                continue  # in use, or just being made
 
 
 class SpoolFile:
@@ -121,15 +133,26 @@ class SpoolSink:
             while rest:
                 rest = rest[self._output.write(rest) :]
         except OSError as error:
-            self._reason = f"the value cannot be spooled: {error}"
-            self.abandon()
+            self._fail(error)
 
     def finish(self) -> SpoolFile | RefusedBody:
+        if self._output is not None:
+            try:
+                self._output.close()
+            except OSError as error:  # some file systems say only now that there is no room
+                self._fail(error)
         file = self._file
         self.abandon()
         return RefusedBody(self._reason) if file is None else file
 
     def abandon(self) -> None:
-        if self._output is not None:
-            self._output.close()
-        self._output = self._file = None
+        output, self._output, self._file = self._output, None, None
+        if output is not None:
+            try:
+                output.close()
+            except OSError:
+                pass  # nobody wants what is in it
+
+    def _fail(self, error: OSError) -> None:
+        self._reason = f"the value cannot be spooled: {error}"
+        self.abandon()

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from twisted.python import usage
 
-from nws_server.config import Config, ConfigError
+from nws_server.config import NUMBERS, Config, ConfigError, whole_number
 from nws_server.service import NwsService, make_service
 
 
@@ -23,11 +23,11 @@ class Options(usage.Options):
     optFlags: ClassVar[list[Any]] = [["no-extensions", None, "Speak only the original protocol."]]
     optParameters: ClassVar[list[Any]] = [
         ["tmp-dir", None, None, "Folder for long values.", Path],
-        ["long-value-size", None, None, "Keep values of so many bytes in files.", int],
-        ["max-value-size", None, None, "Refuse values of more bytes.", int],
-        ["memory-limit", None, None, "Refuse stores when values use so many bytes.", int],
-        ["spool-limit", None, None, "Refuse long values when files use so many bytes.", int],
-        ["max-connections", None, None, "Refuse further connections.", int],
+        ["long-value-size", None, None, "Keep values of so many bytes in files."],
+        ["max-value-size", None, None, "Refuse values of more bytes."],
+        ["memory-limit", None, None, "Refuse stores when values use so many bytes."],
+        ["spool-limit", None, None, "Refuse long values when files use so many bytes."],
+        ["max-connections", None, None, "Refuse further connections."],
     ]
 
     def __init__(self) -> None:
@@ -41,15 +41,21 @@ class Options(usage.Options):
 
     opt_l = opt_listen
 
+    def postOptions(self) -> None:
+        """Tell at once of what cannot be used: twistd shows errors as such only at this moment."""
+        self.config()
+
     def config(self) -> Config:
         """Return the settings, from these options and the environment.
 
         Raises:
             usage.UsageError: one of them cannot be used.
         """
-        names = [row[0] for row in Options.optParameters]
-        given: dict[str, Any] = {name.replace("-", "_"): self[name] for name in names}
+        given: dict[str, Any] = {"tmp_dir": self["tmp-dir"]}
         try:
+            for setting, least in NUMBERS.items():
+                option = setting.replace("_", "-")
+                given[setting] = whole_number(self[option], f"--{option}", least)
             return Config.from_environment(
                 listen=tuple(self.listen) or None,
                 extensions=False if self["no-extensions"] else None,

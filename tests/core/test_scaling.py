@@ -212,14 +212,14 @@ def test_expiring_costs_what_is_due() -> None:
 
 
 class CountedList(list[Value]):
-    """Counts the values that are copied out of it."""
+    """Counts the values that are copied out of it, and out of its copies."""
 
     copied = 0
 
     def __getitem__(self, place: SupportsIndex | slice) -> Any:
         got: Any = super().__getitem__(place)
-        self.copied += len(got) if isinstance(place, slice) else 1
-        return got
+        CountedList.copied += len(got) if isinstance(place, slice) else 1
+        return CountedList(got) if isinstance(place, slice) else got
 
 
 @pytest.mark.parametrize("limit", [None, 1, 3, 9999])
@@ -232,8 +232,9 @@ def test_storing_many_for_many_who_wait(limit: int | None) -> None:
             client.fetch(b"x", wait=True)
         else:
             client.take(b"x", limit, wait=True)
+    CountedList.copied = 0
     client.store_values(b"x", values)
-    assert values.copied <= 3 * len(values)
+    assert CountedList.copied <= 3 * len(values)
 
 
 class MovingList(list[Value]):

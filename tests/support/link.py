@@ -72,6 +72,10 @@ class Link(Speaker):
         """Whether the server has hung up."""
         return self.outlet.closed
 
+    def reads(self) -> bool:
+        """Whether the server takes in what this client sends."""
+        return self.outlet.reading
+
     def lose(self) -> None:
         """End the connection."""
         if not self.gone:

@@ -76,6 +76,15 @@ class Server:
             assert client.ask("use ws", ws, "", "no").status == 0
         return client
 
+    def refuses(self) -> bool:
+        """Tell whether it closes a new connection at once."""
+        try:
+            client = self.client(None)
+        except ConnectionResetError:
+            return True  # it did so before the connection was there for us
+        with client:
+            return client.at_end()
+
     def memory(self) -> int:
         """Return the bytes of memory that the process has in use."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]

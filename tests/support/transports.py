@@ -14,8 +14,8 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 
-from tests.support.frames import KINDS, Speaker
 from nws_server.net import NwsFactory, NwsProtocol
+from tests.support.frames import KINDS, Speaker
 
 
 class _Interest:
@@ -46,27 +46,27 @@ class NarrowTransport(FileDescriptor):
         self._room = 0
         self._aborted = False
         self.startReading()
-        protocol.makeConnection(self)  # type: ignore[arg-type]
+        protocol.makeConnection(self)
 
     # What the test does
 
     def take(self, size: int) -> None:
         """Let the client read so many bytes, if there are so many."""
         self._room = size
-        while self.writing and self._room > 0:
+        while self.is_written() and self._room > 0:
             self._turn()
         self._end_of_turn()
 
     def take_all(self) -> None:
         """Let the client read until there is nothing more."""
-        while self.writing:
+        while self.is_written():
             self._room = 1 << 30
             self._turn()
         self._end_of_turn()
 
     def deliver(self, data: bytes) -> None:
         """Let the client's bytes arrive, which must be wanted."""
-        assert self.reading
+        assert self.is_read()
         self.protocol.dataReceived(data)
 
     def hang_up(self) -> None:
@@ -79,12 +79,12 @@ class NarrowTransport(FileDescriptor):
         """Bytes that wait to be taken."""
         return len(self.dataBuffer) - self.offset + self._tempDataLen
 
-    @property
-    def reading(self) -> bool:
+    def is_read(self) -> bool:
+        """Whether the server wants to hear from the client."""
         return bool(self._interest.readers)
 
-    @property
-    def writing(self) -> bool:
+    def is_written(self) -> bool:
+        """Whether the server has something for the client."""
         return bool(self._interest.writers)
 
     # What Twisted does
@@ -103,7 +103,7 @@ class NarrowTransport(FileDescriptor):
         super().write(data)
         self.most_held = max(self.most_held, self.held)
 
-    def writeSomeData(self, data: Any) -> int:
+    def writeSomeData(self, data: Any) -> int:  # noqa: N802 - Twisted's name, as below
         piece = bytes(data)[: self._room]
         self._room -= len(piece)
         self.sent += piece
@@ -113,12 +113,12 @@ class NarrowTransport(FileDescriptor):
         super().connectionLost(reason)
         self.protocol.connectionLost(reason)
 
-    def abortConnection(self) -> None:
+    def abortConnection(self) -> None:  # noqa: N802
         self._aborted = True  # like Twisted's, it is lost a moment later
         self.stopReading()
         self.stopWriting()
 
-    def getPeer(self) -> IPv4Address:
+    def getPeer(self) -> IPv4Address:  # noqa: N802
         return IPv4Address("TCP", "10.0.0.1", 4711)
 
 

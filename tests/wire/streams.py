@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -155,7 +156,7 @@ def cuts(draw: st.DrawFn, data: bytes) -> list[bytes]:
     """Cut bytes into pieces, some of them empty."""
     places = sorted(draw(st.lists(st.integers(0, len(data)), max_size=8)))
     edges = [0, *places, len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(edges)]
 
 
 def single_bytes(data: bytes) -> list[bytes]:

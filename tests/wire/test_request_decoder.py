@@ -86,7 +86,9 @@ def test_damaged_streams_in_any_cutting_give_the_same_end(
     stream = bytearray(b"".join(each.data for each in sent))
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(stream)))
-        stream[place : place + 1] = data.draw(st.sampled_from([b"", b"9", b" ", b"-", b"\xff", b"00"]))
+        stream[place : place + 1] = data.draw(
+            st.sampled_from([b"", b"9", b" ", b"-", b"\xff", b"00"])
+        )
     whole = Reader(dialect).feed([bytes(stream)])
     reader = Reader(dialect).feed(data.draw(cuts(bytes(stream))))
     assert reader.outcome == whole.outcome

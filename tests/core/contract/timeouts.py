@@ -28,7 +28,7 @@ class Alarm:
     def ring(self) -> None:
         """Let it be the time the alarm is set for."""
         assert self.set_for is not None
-        self._space.now = self.set_for
+        self._space.now = max(self._space.now, self.set_for)
         self._space.expire()
         self.set_for = self._space.next_deadline()
 

@@ -1,0 +1,105 @@
+"""Measure a server and a client of ours beside Redis and bare sockets, and print a table.
+
+Each line compares two things that took turns: the median time of each for one operation, and the
+ratio of the two times, round by round, as median and range. It says how many times as fast ours is;
+in the row "scale", how many times as dear. All processes that it needs it starts and stops itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from scripts.benchmarks import batches, large, machine, pingpong, report, scale, singles
+from scripts.benchmarks.processes import CannotStartError
+from scripts.benchmarks.rounds import Comparison
+
+
+class Row(NamedTuple):
+    """A group of comparisons."""
+
+    about: str
+    run: Callable[[int], Iterator[Comparison]]
+    rounds: int
+    quick_rounds: int
+
+
+ROWS: Final = {
+    "singles": Row(singles.ABOUT, singles.run, 40, 5),
+    "pingpong": Row(pingpong.ABOUT, pingpong.run, 40, 5),
+    "batches": Row(batches.ABOUT, batches.run, 40, 5),
+    "large": Row(large.ABOUT, large.run, 20, 3),
+    "scale": Row(scale.ABOUT, scale.run, 20, 3),
+}
+
+
+def main() -> int:
+    """Run the rows that were asked for; return the exit status."""
+    options = _options()
+    if options.one_core:
+        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    try:
+        _run(options.rows, quick=options.quick, output=options.json)
+    except KeyboardInterrupt:
+        return 130
+    except CannotStartError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(names: list[str], *, quick: bool, output: Path | None) -> None:
+    about = machine.describe()
+    for part, text in about.items():
+        print(f"{part + ':':<10}{text}")
+    print(f"\n{report.head()}")
+    results: dict[str, list[Comparison]] = {}
+    for name in names:
+        row = ROWS[name]
+        print(f"\n{name}: {row.about}", flush=True)
+        results[name] = []
+        for result in row.run(row.quick_rounds if quick else row.rounds):
+            results[name].append(result)
+            print(report.line(result), flush=True)
+        if not results[name]:
+            print("left out: there is nothing here to compare it with")
+    print(f"\n{report.summary(list(chain.from_iterable(results.values())))}")
+    if output is not None:
+        output.write_text(json.dumps(report.as_json(about, results), indent=1) + "\n")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: for a first look")
+    if hasattr(os, "sched_setaffinity"):
+        parser.add_argument(
+            "--one-core", action="store_true", help="keep all processes on one core: steadier"
+        )
+    parser.set_defaults(one_core=False)
+    parser.add_argument(
+        "--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="NAME", help=", ".join(ROWS)
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all times here as well")
+    return parser.parse_args()
+
+
+def _stop(signal_number: int, _: object) -> None:
+    """End as on Ctrl-C, so that everything that was started is stopped."""
+    raise SystemExit(128 + signal_number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""An exception that strikes at any moment of an operation leaves the session in step and no value
+lost or doubled.
+
+The moments are those at which CPython runs the handlers of signals, one after the other. Strikes
+inside a call that waits for the socket are in ``test_storm.py`` and ``test_interrupts.py``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from threading import Thread
+from typing import Any, Final
+
+import pytest
+
+from nws.client import NetWorkSpace, NwsConnectionDroppedException
+from tests.support.spaces import Opener, variable
+from tests.support.strikes import struck
+
+LARGE: Final = b"large" * 100_000
+"""Longer than what is received in one piece."""
+
+
+def fetch_file(ws: NetWorkSpace) -> list[Any]:
+    file = io.BytesIO()
+    ws.fetchFile("x", file)
+    return [file.getvalue()]
+
+
+TAKES: Final[dict[str, Callable[[NetWorkSpace], list[Any]]]] = {
+    "fetch": lambda ws: [ws.fetch("x")],
+    "fetch with a timeout": lambda ws: [ws.fetch("x", timeout=20)],
+    "fetchTry": lambda ws: [ws.fetchTry("x")],
+    "fetchFile": fetch_file,
+    "ifetch": lambda ws: [next(ws.ifetch("x"))],
+    "fetch_many": lambda ws: ws.fetch_many("x", 5),
+}
+
+
+def everything(ws: NetWorkSpace, name: str = "x") -> list[Any]:
+    """Fetch all that is there."""
+    nothing = object()
+    return list(iter(lambda: ws.fetchTry(name, nothing), nothing))
+
+
+@pytest.mark.parametrize("name", TAKES)
+@pytest.mark.parametrize("value", [b"small", LARGE], ids=["small", "large"])
+def test_a_value_is_taken_or_still_there(opened: Opener, name: str, value: bytes) -> None:
+    ws = opened()
+    for moment in count():
+        ws.store("before", "this is fetched for good")
+        ws.fetch("before")
+        ws.store("x", value)
+        taken, goes_on = struck(moment, TAKES[name], ws)
+        assert sum(taken, everything(ws)) == [value], moment
+        assert variable(ws, "before").values == 0, moment
+        if not goes_on:
+            break
+    assert moment > 50
+    assert ws.server.status()["leases"] == 0
+
+
+def test_what_the_handler_raises_may_be_an_oserror(opened: Opener) -> None:
+    """As the handlers of alarms do, with TimeoutError."""
+    ws = opened()
+    for moment in count():
+        ws.store("x", b"value")
+        taken, goes_on = struck(moment, ws.fetch, "x", TimeoutError("alarm"))
+        assert taken + everything(ws) == [b"value"], moment
+        if not goes_on:
+            break
+
+
+def test_an_iterator_that_finds_stays_at_its_place(opened: Opener) -> None:
+    ws = opened()
+    ws.store_many("x", range(300))
+    found: list[int] = []
+    values = ws.ifindTry("x")
+    for moment in count():
+        more, goes_on = struck(moment, next, values)
+        found += more
+        if not goes_on:
+            break
+    assert moment > 50
+    found += values
+    assert found == list(range(300))
+
+
+@pytest.mark.parametrize("limit", [1, 5])
+def test_a_lease_is_held_or_given_back(opened: Opener, limit: int) -> None:
+    ws = opened()
+    ws.store("x", "value")
+    for moment in count():
+        held, goes_on = struck(moment, partial(ws.lease_many, "x"), limit)
+        for leases in held:
+            assert leases[0].attempt == 1, "an interruption is not the value's fault"
+            ws.release(leases, blame=False)
+        assert variable(ws, "x") == ("x", 1, 0, 0, "fifo"), moment
+        assert variable(ws, "x").leased == 0, moment
+        if not goes_on:
+            break
+
+
+def test_a_step_is_done_whole_or_not_at_all(opened: Opener) -> None:
+    ws = opened()
+    outcomes = set()
+    for moment in count():
+        ws.store("x", "task")
+        lease = ws.lease("x")
+        _, goes_on = struck(moment, lease.settle, [("y", "result"), ("z", "more")])
+        done = not variable(ws, "x").leased
+        if not done:
+            lease.release()
+        assert everything(ws, "x") == ([] if done else ["task"]), moment
+        assert everything(ws, "y") == (["result"] if done else []), moment
+        assert everything(ws, "z") == (["more"] if done else []), moment
+        outcomes.add(done)
+        if not goes_on:
+            break
+    assert outcomes == {True, False}
+
+
+@pytest.mark.parametrize("value", [b"small", LARGE], ids=["small", "large"])
+def test_a_store_happens_once_or_not_at_all(opened: Opener, value: object) -> None:
+    ws = opened()
+    outcomes = set()
+    for moment in count():
+        _, goes_on = struck(moment, partial(ws.store, "x"), value)
+        outcomes.add(len(everything(ws)))
+        if not goes_on:
+            break
+    assert outcomes == {0, 1}
+    assert f">{ws.currentWs()}\t" in ws.server.listWss(), "it is still the owner's session"
+
+
+def test_other_operations_stay_in_step(opened: Opener) -> None:
+    ws = opened()
+    acts: list[tuple[Callable[[Any], Any], Any]] = [
+        (ws.listVars, None),
+        (ws.server.listWss, "dict"),
+        (partial(ws.declare, "s"), "single"),
+        (ws.server.useWs, "another"),
+        (ws.find, "kept"),
+        (lambda data: ws.storeFile("file", io.BytesIO(data)), b"content"),
+    ]
+    ws.store("kept", 1)
+    for act, argument in acts:
+        for moment in count():
+            _, goes_on = struck(moment, act, argument)
+            assert ws.find("kept") == 1
+            if not goes_on:
+                break
+
+
+def test_an_original_server_costs_the_connection_at_worst(opened_original: Opener) -> None:
+    ws, observer = opened_original(useUse=True), opened_original(useUse=True)
+    lost = 0
+    for moment in count():
+        observer.store("x", moment)
+        taken, goes_on = struck(moment, ws.fetch, "x")
+        try:
+            assert ws.findTry("nothing") is None
+        except NwsConnectionDroppedException:
+            ws = opened_original(useUse=True)
+        taken += everything(observer)
+        assert taken in ([moment], [])
+        lost += not taken
+        if not goes_on:
+            break
+    assert lost < moment, "only what the server had sent already may be lost"
+
+
+def test_nobody_is_locked_out_of_an_original_server(opened_original: Opener) -> None:
+    for moment in count():
+        ws = opened_original(useUse=True)
+        ws.store("x", 0)
+        _, goes_on = struck(moment, ws.find, "x")
+        outcomes: list[str] = []
+        thread = Thread(target=try_to_find, args=(ws, outcomes), daemon=True)
+        thread.start()
+        thread.join(20)
+        assert outcomes in (["found"], ["dropped"]), moment
+        if not goes_on:
+            break
+
+
+def try_to_find(ws: NetWorkSpace, outcomes: list[str]) -> None:
+    """Use the session from another thread."""
+    try:
+        ws.find("x")
+    except NwsConnectionDroppedException:
+        outcomes.append("dropped")
+    else:
+        outcomes.append("found")

@@ -1,0 +1,254 @@
+"""Ctrl-C while a call waits: the object stays usable and no value is lost."""
+
+from __future__ import annotations
+
+import select
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+from random import Random
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from nws import pool as pool_module
+from nws.client import NetWorkSpace
+from nws.exchange import Patience
+from nws.transport import Transport
+from tests.support.programs import started
+from tests.support.server import PATIENCE, running
+from tests.support.spaces import Opener, opening, until_waiting, variable
+from tests.support.strikes import Strike, Striker
+
+CALLS = ["fetch", "find", "fetch_many", "lease", "ifetch"]
+
+
+class Child:
+    """A program that waits for values, seen from outside."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def tell(self, line: str) -> None:
+        """Have it do something."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
+    def has_answered(self, seconds: float = PATIENCE) -> bool:
+        """Wait a while for what it says."""
+        return bool(select.select([self._process.stdout], [], [], seconds)[0])
+
+    def answer(self) -> str:
+        """Return what it says."""
+        assert self.has_answered()
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@contextmanager
+def child_of(opener: Opener) -> Iterator[Child]:
+    """Start such a program."""
+    with started("client/programs/blocked.py", opener.port, opener.name) as process:
+        yield Child(process)
+
+
+def until_it_waits(ws: NetWorkSpace, call: str) -> None:
+    until_waiting(ws, "x", **{"finders" if call == "find" else "fetchers": 1})
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_ctrl_c(opened: Opener, call: str) -> None:
+    ws = opened(useUse=True)
+    with child_of(opened) as child:
+        for _ in range(3):
+            child.tell(f"{call} x")
+            until_it_waits(ws, call)
+            child.interrupt()
+            assert child.answer() == "interrupted"
+            assert variable(ws, "x")[1:4] == (0, 0, 0), "nobody waits any more"
+        ws.store("x", "not lost")
+        assert ws.find("x") == "not lost"
+        child.tell(f"{call} x")
+        assert "not lost" in child.answer()
+        child.tell("owner -")
+        assert child.answer() == "true", "it is the same session still"
+
+
+def test_ctrl_c_costs_the_connection_to_an_original_server(opened_original: Opener) -> None:
+    ws = opened_original(useUse=True)
+    with child_of(opened_original) as child:
+        child.tell("fetch x")
+        until_it_waits(ws, "fetch")
+        child.interrupt()
+        assert child.answer() == "interrupted"
+        until_waiting(ws, "x")
+        ws.store("x", "not lost")
+        assert ws.fetch("x") == "not lost"
+
+
+def test_a_value_that_is_stored_just_then(opened: Opener) -> None:
+    ws = opened(useUse=True)
+    random = Random(1)
+    outcomes = {"interrupted": 0, "fetched": 0}
+    with child_of(opened) as child:
+        for number in range(150):
+            call = random.choice(("fetch", "fetch_many", "ifetch"))
+            child.tell(f"{call} x")
+            until_it_waits(ws, call)
+            # One of them is first; by how much depends on the machine.
+            acts = [child.interrupt, partial(ws.store, "x", number)]
+            random.shuffle(acts)
+            for act in acts:
+                act()
+            if child.answer() == "interrupted":
+                outcomes["interrupted"] += 1
+                assert ws.fetch("x") == number
+            else:
+                outcomes["fetched"] += 1
+                child.interrupt()  # it may still be on its way; nothing is under way there
+            assert variable(ws, "x")[1:4] == (0, 0, 0)
+    assert outcomes["interrupted"], outcomes
+
+
+def test_a_second_ctrl_c_need_not_wait_for_the_server(tmp_path: Path) -> None:
+    """The server does not answer at all; when it does again, everything is in order."""
+    with running(tmp_path) as server, opening(server.port, "ws") as opener:
+        ws = opener(useUse=True)
+        with child_of(opener) as child:
+            child.tell("fetch x")
+            until_it_waits(ws, "fetch")
+            server.process.send_signal(signal.SIGSTOP)
+            try:
+                presses = 0
+                while not child.has_answered(0.02):
+                    child.interrupt()
+                    presses += 1
+                assert child.answer() == "interrupted"
+                assert presses >= 2
+            finally:
+                server.process.send_signal(signal.SIGCONT)
+            ws.store("x", "not lost")
+            assert ws.find("x") == "not lost"
+            child.tell("fetch x")
+            assert child.answer() == '"not lost"'
+            child.tell("owner -")
+            assert child.answer() == "true"
+
+
+def test_a_server_that_is_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the session goes on on another connection."""
+    patience = Patience(recovery=0.05, tick=0.02)
+    monkeypatch.setattr(pool_module, "Transport", partial(Transport, patience=patience))
+    with running(tmp_path) as server, opening(server.port, "ws") as opener:
+        ws = opener()
+        first = ws.server.nwsSocket
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            with striking_while_it_waits(), pytest.raises(Strike):
+                ws.fetch("x")
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        ws.store("x", "not lost")
+        assert ws.fetch("x") == "not lost"
+        assert ws.server.nwsSocket is not first
+        assert ">ws\t" in ws.server.listWss(), "it is the same session still"
+        assert variable(ws, "x")[1:4] == (0, 0, 0)
+
+
+@contextmanager
+def striking_while_it_waits(striker: Striker | None = None) -> Iterator[None]:
+    """Have a timer's handler raise a Strike, again and again until it hits the client."""
+    hit = False
+
+    def strike(_: int, frame: FrameType | None) -> None:
+        nonlocal hit
+        if frame is None or not frame.f_code.co_filename.endswith("exchange.py") or hit:
+            return
+        hit = True
+        if striker is not None:
+            striker.watch(frame)
+        raise Strike
+
+    before = signal.signal(signal.SIGALRM, strike)
+    signal.setitimer(signal.ITIMER_REAL, 0.003, 0.001)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("call", ["fetch", "fetch_many", "lease"])
+def test_another_exception_during_the_recovery(opened: Opener, call: str) -> None:
+    """The first strikes a call that waits; the second one, each moment after that."""
+    ws = opened()
+    calls: dict[str, Any] = {
+        "fetch": ws.fetch,
+        "fetch_many": partial(ws.fetch_many, limit=5),
+        "lease": ws.lease,
+    }
+    for moment in count():
+        striker = Striker(moment)
+        with striking_while_it_waits(striker), pytest.raises(Strike), striker.ending():
+            calls[call]("x")
+        ws.store("x", moment)
+        assert variable(ws, "x")[1:4] == (1, 0, 0), moment
+        assert ws.fetch("x") == moment
+        if not striker.struck:
+            break
+    assert moment > 20
+
+
+@pytest.mark.parametrize("call", ["fetch", "fetch_many", "lease"])
+def test_another_exception_while_a_value_is_given_back(opened: Opener, call: str) -> None:
+    """The first strikes when the value has come; the second one, each moment after that."""
+    ws = opened()
+    ws.store("x", Mine())
+    calls: dict[str, Any] = {
+        "fetch": ws.fetch,
+        "fetch_many": partial(ws.fetch_many, limit=5),
+        "lease": ws.lease,
+    }
+    for moment in count():
+        striker = Striker(moment)
+        Mine.striker = striker
+        with pytest.raises(Strike), striker.ending():
+            calls[call]("x")
+        Mine.striker = None
+        assert variable(ws, "x")[1:4] == (1, 0, 0), moment
+        assert variable(ws, "x").leased == 0, moment
+        if not striker.struck:
+            break
+    assert moment > 20
+
+
+class Mine:
+    """A value that strikes while it is unpickled."""
+
+    striker: Striker | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return strike_now, ()
+
+
+def strike_now() -> object:
+    """Raise the first strike, and let the second one follow."""
+    if Mine.striker is None:
+        return Mine()
+    import sys
+
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_globals is globals():
+        frame = frame.f_back
+    Mine.striker.watch(frame)
+    raise Strike

@@ -1,0 +1,186 @@
+"""Where settings come from, and what becomes of those that cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.python import usage
+
+from nws_server.config import Config, ConfigError
+from nws_server.tap import Options
+
+
+def from_environment(**environ: str) -> Config:
+    return Config.from_environment(environ)
+
+
+def test_without_settings_only_this_machine_gets_in() -> None:
+    config = from_environment()
+    assert config == Config()
+    assert config.listen == ("tcp:8765:interface=127.0.0.1",)
+    assert config.long_value_size == 16 * 1024 * 1024
+    assert config.extensions
+
+
+@pytest.mark.parametrize(
+    ("interface", "endpoint"),
+    [
+        ("", "tcp:8765"),
+        ("0.0.0.0", "tcp:8765"),
+        ("10.0.0.1", "tcp:8765:interface=10.0.0.1"),
+        ("::1", r"tcp:8765:interface=\:\:1"),
+    ],
+)
+def test_the_interface(interface: str, endpoint: str) -> None:
+    assert from_environment(NWS_INTERFACE=interface).listen == (endpoint,)
+
+
+def test_the_environment_sets_what_it_names(tmp_path: Path) -> None:
+    config = from_environment(
+        NWS_SERVER_PORT=" 8000 ",
+        NWS_TMP_DIR=str(tmp_path),
+        NWS_LONG_VALUE_SIZE="1000",
+        NWS_MAX_VALUE_SIZE="2000",
+        NWS_MEMORY_LIMIT="3000",
+        NWS_SPOOL_LIMIT="0",
+        NWS_MAX_CONNECTIONS="5",
+    )
+    assert config == Config(
+        listen=("tcp:8000:interface=127.0.0.1",),
+        tmp_dir=tmp_path,
+        long_value_size=1000,
+        max_value_size=2000,
+        memory_limit=3000,
+        spool_limit=0,
+        max_connections=5,
+    )
+
+
+def test_an_empty_setting_is_none() -> None:
+    names = ("NWS_SERVER_PORT", "NWS_TMP_DIR", "NWS_LONG_VALUE_SIZE", "NWS_MEMORY_LIMIT")
+    assert from_environment(**dict.fromkeys(names, "")) == Config()
+
+
+def test_the_size_of_long_values_has_a_lower_bound() -> None:
+    assert from_environment(NWS_LONG_VALUE_SIZE="1").long_value_size == 64
+    assert Config.from_environment({}, long_value_size=1).long_value_size == 64
+
+
+def test_what_is_given_comes_before_the_environment() -> None:
+    environ = {"NWS_MAX_CONNECTIONS": "5", "NWS_MEMORY_LIMIT": "6"}
+    config = Config.from_environment(environ, max_connections=7, memory_limit=None)
+    assert (config.max_connections, config.memory_limit) == (7, 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NWS_SERVER_PORT", "abc"),
+        ("NWS_SERVER_PORT", "-1"),
+        ("NWS_SERVER_PORT", "65536"),
+        ("NWS_LONG_VALUE_SIZE", "16M"),
+        ("NWS_MAX_VALUE_SIZE", "1e6"),
+        ("NWS_MEMORY_LIMIT", "-5"),
+        ("NWS_SPOOL_LIMIT", "0x10"),
+        ("NWS_MAX_CONNECTIONS", "0"),
+        ("NWS_MAX_CONNECTIONS", 5000 * "9"),
+    ],
+)
+def test_a_wrong_number_is_named_with_its_setting(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}='{value}' is not a whole number"):
+        from_environment(**{name: value})
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"the folder for long values, .*nowhere', does not"):
+        from_environment(NWS_TMP_DIR=str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("endpoint", ["", "garbage", "8765", "tcp:abc", "tcp:1:no=2", "unix"])
+def test_endpoints_that_cannot_be_read(endpoint: str) -> None:
+    with pytest.raises(ConfigError, match="it cannot listen on "):
+        Config(listen=("tcp:8765", endpoint))
+
+
+def test_a_server_listens_somewhere() -> None:
+    with pytest.raises(ConfigError, match="must listen somewhere"):
+        Config(listen=())
+
+
+# Options
+
+
+def parsed(*arguments: str) -> Config:
+    options = Options()
+    options.parseOptions(list(arguments))
+    return options.config()
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the environment of whoever runs the tests out of them."""
+    for name in ("NWS_INTERFACE", "NWS_SERVER_PORT", "NWS_TMP_DIR", "NWS_LONG_VALUE_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_no_options_are_the_defaults() -> None:
+    assert parsed() == Config()
+
+
+def test_all_options(tmp_path: Path) -> None:
+    config = parsed(
+        *("--listen", "tcp:1:interface=127.0.0.1", "-l", "unix:/run/nws.sock:mode=600"),
+        *("--tmp-dir", str(tmp_path), "--long-value-size", "1000", "--max-value-size=2000"),
+        *("--memory-limit=3000", "--spool-limit=4000", "--max-connections=5", "--no-extensions"),
+    )
+    assert config == Config(
+        listen=("tcp:1:interface=127.0.0.1", "unix:/run/nws.sock:mode=600"),
+        tmp_dir=tmp_path,
+        long_value_size=1000,
+        max_value_size=2000,
+        memory_limit=3000,
+        spool_limit=4000,
+        max_connections=5,
+        extensions=False,
+    )
+
+
+def test_options_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NWS_SERVER_PORT", "1")
+    monkeypatch.setenv("NWS_LONG_VALUE_SIZE", "1000")
+    config = parsed("--listen", "tcp:2")
+    assert (config.listen, config.long_value_size) == (("tcp:2",), 1000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--memory-limit", "abc"], "--memory-limit='abc' is not a whole number of at least 0"),
+        (["--max-connections=0"], "--max-connections='0' is not a whole number of at least 1"),
+        (["--spool-limit=-1"], "--spool-limit='-1' is not"),
+        (["--listen", "garbage"], "it cannot listen on 'garbage'"),
+        (["--tmp-dir", "/no/such/folder"], "does not exist"),
+        (["--nonsense"], "--nonsense not recognized"),
+        (["nonsense"], "Wrong number of arguments"),
+    ],
+)
+def test_wrong_options_are_told_at_once(arguments: list[str], message: str) -> None:
+    with pytest.raises(usage.UsageError, match=message):
+        Options().parseOptions(arguments)
+
+
+def test_a_wrong_setting_in_the_environment_is_told_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NWS_SERVER_PORT", "abc")
+    with pytest.raises(usage.UsageError, match="NWS_SERVER_PORT='abc'"):
+        Options().parseOptions([])
+
+
+def test_each_setting_is_described() -> None:
+    options: Any = Options()
+    described = " ".join(options.getUsage().split())
+    for row in [*Options.optParameters, *Options.optFlags]:
+        assert f"--{row[0]}" in described

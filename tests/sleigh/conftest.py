@@ -1,0 +1,78 @@
+"""Sleighs, servers and folders for the tests of this folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nws.sleigh import Sleigh
+from tests.support.processes import children, run_python
+from tests.support.server import Server, running
+
+Script = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def sleigh(nothing_is_left: None) -> Iterator[Sleigh]:
+    """Two workers and a private server, shared by the tests of a module."""
+    with Sleigh(workerCount=2) as sleigh:
+        yield sleigh
+
+
+@pytest.fixture
+def lonely(nothing_is_left: None) -> Iterator[Sleigh]:
+    """One worker and a private server, for one test."""
+    with Sleigh(workerCount=1) as sleigh:
+        yield sleigh
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of ours, shared by the tests of a module."""
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """No process may outlive the tests of a module."""
+    before = children(os.getpid())
+    yield
+    assert children(os.getpid()) == before
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder with a short path for temporary files; nothing may be left in it."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    try:
+        yield folder
+        assert list(folder.iterdir()) == []
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def script(tmp_path: Path, short: Path) -> Script:
+    """Runs the text of a program as a file of its own. It may not complain on stderr."""
+
+    def run(
+        text: str, *arguments: str, cwd: Path | None = None, stdin: str = "", status: int = 0
+    ) -> subprocess.CompletedProcess[str]:
+        path = tmp_path / "program.py"
+        path.write_text(text)
+        env = {"TMPDIR": str(short)}
+        done = run_python(
+            path, *arguments, cwd=cwd or tmp_path, env=env, stdin=stdin, status=status
+        )
+        assert done.stderr == ""
+        return done
+
+    return run

@@ -1,0 +1,244 @@
+"""What tasks of the tests do: in a module, as users have it. Workers import it, so it is light."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+
+def echo(*arguments: Any) -> tuple[Any, ...]:
+    return arguments
+
+
+def times_ten(number: int) -> int:
+    return 10 * number
+
+
+class Scale:
+    """Something with a method, and something to call."""
+
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def apply(self, number: int) -> int:
+        return self.factor * number
+
+    @classmethod
+    def double(cls, number: int) -> int:
+        return cls(2).apply(number)
+
+    @staticmethod
+    def negate(number: int) -> int:
+        return -number
+
+    def __call__(self, number: int) -> int:
+        return self.apply(number)
+
+
+def worker(_: Any = None) -> int:
+    """Say which worker runs this."""
+    return os.getpid()
+
+
+def loaded_modules(_: Any) -> list[str]:
+    return sorted(sys.modules)
+
+
+# Waiting for one another. A task that waits has not ended: so the test knows where it is.
+
+
+def is_first(folder: Path, name: object) -> bool:
+    """Tell whether nobody has asked this before."""
+    try:
+        os.close(os.open(folder / f"first {name}", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
+
+
+def note(folder: Path, name: object) -> None:
+    """Leave a file with the process id of this worker in it."""
+    draft = folder / f"draft {os.getpid()}"
+    draft.write_text(str(os.getpid()))
+    draft.rename(folder / str(name))
+
+
+def wait_for_ever(*_: Any) -> NoReturn:
+    while True:
+        threading.Event().wait()
+
+
+def note_and_wait(element: int, folder: Path) -> NoReturn:
+    note(folder, element)
+    wait_for_ever()
+
+
+def wait_the_first_time(element: int, folder: Path) -> int:
+    """Wait for ever where this element runs for the first time."""
+    if is_first(folder, element):
+        note_and_wait(element, folder)
+    return 10 * element
+
+
+def start_a_child_and_wait(element: int, folder: Path) -> NoReturn:
+    """Start a process that nobody ends."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    draft = folder / f"draft {os.getpid()}"
+    draft.write_text(f"{os.getpid()} {child.pid}")
+    draft.rename(folder / str(element))
+    wait_for_ever()
+
+
+def start_a_child(_: Any) -> int:
+    """Start a process that nobody ends, and leave it behind."""
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]).pid
+
+
+# Ways to die
+
+
+def _segmentation_fault() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.string_at(0)
+
+
+WAYS: dict[str, Callable[[], None]] = {
+    "exit status 7": lambda: os._exit(7),
+    "exit status 0": lambda: os._exit(0),
+    "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
+    "SIGSEGV": _segmentation_fault,
+}
+"""By how their end is called afterwards."""
+
+
+def die(way: str) -> NoReturn:
+    WAYS[way]()
+    wait_for_ever()
+
+
+class Deadly:
+    """An object that kills whoever handles it, at a given moment; at most so many times."""
+
+    def __init__(self, moment: str, way: str, folder: Path, times: int) -> None:
+        self.moment = moment
+        self.way = way
+        self.folder = folder
+        self.times = times
+        self.handler = os.getpid()
+
+    def handle(self, moment: str) -> None:
+        if moment == self.moment and os.getpid() != self.handler:
+            for time in range(self.times):
+                if is_first(self.folder, f"death {time}"):
+                    die(self.way)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ = state
+        self.handle("unpickling its arguments")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.handle("pickling its result")
+        return object.__new__, (Deadly,), self.__dict__
+
+
+def handle(element: int, deadly: Deadly | None) -> tuple[int, Deadly | None]:
+    """Be killed by it, or not. Whoever runs this for an element leaves a note."""
+    if deadly is not None:
+        deadly.handle("running")
+    return 10 * element, deadly
+
+
+def count_runs(element: int, victim: int, way: str, folder: Path, times: int) -> int:
+    """Die of one element, and count how often each is run."""
+    run = next(number for number in range(100) if is_first(folder, f"run {number} of {element}"))
+    if element == victim and run < times:
+        die(way)
+    return 10 * element
+
+
+def stop_the_first_time(element: int, folder: Path) -> tuple[int, int]:
+    """Be stopped where element 0 is run for the first time, as by Ctrl-Z."""
+    if element == 0 and is_first(folder, element):
+        note(folder, "stopped")
+        os.kill(os.getpid(), signal.SIGSTOP)
+        note(folder, "continued")
+    return 10 * element, os.getpid()
+
+
+# Failures
+
+
+class NotPickled(Exception):
+    """An exception that cannot be sent."""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("this is not for others")
+
+
+class NotUnpickled(Exception):
+    """An exception that can be sent but not received: its arguments are not what it is made of."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(f"{reason} {number}")
+
+
+class NoException(Exception):
+    """An exception that turns into something else on the way."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return str, ("a string",)
+
+
+class Unreadable:
+    """A value that can be sent, but read only by the process that made it."""
+
+    def __init__(self) -> None:
+        self.maker = os.getpid()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state["maker"] != os.getpid():
+            raise ValueError("this is private")
+
+
+def fail(kind: type[BaseException], *arguments: Any) -> NoReturn:
+    raise kind(*arguments)
+
+
+def fail_with_a_cause(_: Any) -> NoReturn:
+    try:
+        raise KeyError("the origin")
+    except KeyError as error:
+        raise RuntimeError("the consequence") from error
+
+
+def make(kind: Callable[[], Any]) -> Any:
+    return kind()
+
+
+def make_a_lock(_: Any) -> Any:
+    return threading.Lock()
+
+
+def read_stdin(_: Any) -> str:
+    return sys.stdin.read() + subprocess.check_output(["cat"], text=True)
+
+
+def speak(element: int) -> int:
+    print(f"element {element} is here")
+    print(f"element {element} complains", file=sys.stderr)
+    return element
+
+
+def close_stdout(element: int) -> int:
+    sys.stdout.close()
+    sys.stdout = None
+    return element

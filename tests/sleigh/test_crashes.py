@@ -1,0 +1,214 @@
+"""Workers that die: in every way, at every moment. Their elements are done again elsewhere."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from nws.sleigh import Sleigh, SleighJoinException, SleighTaskException
+from tests.sleigh.functions import (
+    WAYS,
+    Deadly,
+    count_runs,
+    echo,
+    handle,
+    is_first,
+    start_a_child_and_wait,
+    times_ten,
+    wait_the_first_time,
+    worker,
+)
+from tests.support.processes import Aside, children, until, until_file, until_gone
+
+MOMENTS = ("unpickling its arguments", "running", "pickling its result")
+
+
+@pytest.fixture(scope="module")
+def sleigh(nothing_is_left: None) -> Iterator[Sleigh]:
+    """Three workers, which die often."""
+    with Sleigh(workerCount=3) as sleigh:
+        yield sleigh
+
+
+def workers() -> list[int]:
+    return children(os.getpid(), running="nws.sleigh.worker")
+
+
+# Once
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_an_element_that_kills_once_is_done_again(
+    sleigh: Sleigh, tmp_path: Path, moment: str, way: str
+) -> None:
+    deadly = [None, None, Deadly(moment, way, tmp_path, times=1), None, None]
+    results = sleigh.eachElem(handle, [range(5), deadly])
+    assert [number for number, _ in results] == [0, 10, 20, 30, 40]
+    assert len(list(tmp_path.glob("first death *"))) == 1
+
+
+def test_what_all_tasks_share_kills_once(sleigh: Sleigh, tmp_path: Path) -> None:
+    deadly = Deadly("unpickling its arguments", "SIGKILL", tmp_path, times=1)
+    results = sleigh.eachElem(handle, range(5), [deadly])
+    assert [number for number, _ in results] == [0, 10, 20, 30, 40]
+
+
+def test_a_worker_that_is_killed_from_outside(sleigh: Sleigh, tmp_path: Path) -> None:
+    call = Aside(partial(sleigh.eachElem, wait_the_first_time, range(3), [tmp_path]))
+    for element in (2, 0, 1):
+        os.kill(int(until_file(tmp_path / str(element))), signal.SIGKILL)
+    assert call.result() == [0, 10, 20]
+
+
+def test_a_killed_workers_own_children_end(sleigh: Sleigh, tmp_path: Path) -> None:
+    call = Aside(partial(sleigh.eachElem, start_a_child_and_wait, [0], [tmp_path]))
+    for _ in range(3):
+        worker_pid, child_pid = map(int, until_file(tmp_path / "0").split())
+        (tmp_path / "0").unlink()
+        os.kill(worker_pid, signal.SIGKILL)
+        until_gone([child_pid])
+    (result,) = call.result()
+    assert isinstance(result, SleighTaskException)
+
+
+# Each time
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_element_that_kills_each_time_alone_is_an_error(
+    sleigh: Sleigh, tmp_path: Path, way: str
+) -> None:
+    results = sleigh.eachElem(count_runs, range(6), [2, way, tmp_path, 1000])
+    (failed,) = (result for result in results if isinstance(result, SleighTaskException))
+    assert results == [0, 10, failed, 30, 40, 50]
+    assert "element 2 failed" in str(failed)
+    assert "each of the 3 workers that ran it ended" in str(failed)
+    assert f"{way} (3 times)" in str(failed)
+
+
+@pytest.mark.parametrize("moment", ["unpickling its arguments", "pickling its result"])
+def test_an_element_that_kills_at_another_moment_each_time(
+    sleigh: Sleigh, tmp_path: Path, moment: str
+) -> None:
+    deadly = [None, Deadly(moment, "SIGKILL", tmp_path, times=1000), None]
+    first, failed, last = sleigh.eachElem(handle, [range(3), deadly])
+    assert (first[0], last[0]) == (0, 20)
+    assert "each of the 3 workers that ran it ended" in str(failed)
+
+
+def test_an_element_may_kill_twice(sleigh: Sleigh, tmp_path: Path) -> None:
+    results = sleigh.eachElem(count_runs, range(3), [1, "SIGKILL", tmp_path, 2])
+    assert results == [0, 10, 20]
+
+
+def test_only_the_running_element_is_blamed(sleigh: Sleigh, tmp_path: Path) -> None:
+    sleigh.eachElem(count_runs, range(40), [20, "SIGKILL", tmp_path, 1000])
+    for element in range(40):
+        ran = len(list(tmp_path.glob(f"first run * of {element}")))
+        assert ran == (3 if element == 20 else 1)
+
+
+def test_all_elements_kill(sleigh: Sleigh, tmp_path: Path) -> None:
+    deadly = [Deadly("running", "exit status 7", tmp_path, times=1000)] * 4
+    results = sleigh.eachElem(handle, [range(4), deadly])
+    assert all(isinstance(result, SleighTaskException) for result in results)
+    assert sleigh.eachElem(times_ten, [1]) == [10]
+
+
+def test_what_all_tasks_share_kills_each_time(sleigh: Sleigh, tmp_path: Path) -> None:
+    deadly = Deadly("unpickling its arguments", "SIGKILL", tmp_path, times=1000)
+    results = sleigh.eachElem(handle, range(2), [deadly])
+    assert all(isinstance(result, SleighTaskException) for result in results)
+
+
+# Between calls
+
+
+def test_idle_workers_that_were_killed_are_replaced(sleigh: Sleigh) -> None:
+    sleigh.eachElem(worker, range(10))
+    killed = workers()
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    until_gone(killed)
+    assert sleigh.eachElem(times_ten, range(10)) == list(range(0, 100, 10))
+    assert len(workers()) == 3
+    assert set(killed).isdisjoint(sleigh.eachElem(worker, range(10)))
+
+
+def test_the_only_worker_is_killed(lonely: Sleigh, tmp_path: Path) -> None:
+    assert lonely.eachElem(count_runs, range(3), [1, "SIGKILL", tmp_path, 2]) == [0, 10, 20]
+
+
+def test_the_dead_are_replaced_while_results_keep_coming(tmp_path: Path) -> None:
+    """Those who live on give the master no pause in which it would look after the others."""
+    with Sleigh(workerCount=2) as sleigh:
+        (tmp_path / "pids").mkdir()
+        pids = sleigh.eachElem(_kill_one_and_go_on, range(100), [tmp_path])
+        assert len(set(pids)) == 2, "one that lived on, and the one that came instead"
+
+
+def _kill_one_and_go_on(element: int, folder: Path) -> int:
+    """Element 0 kills its worker once. The others take a moment each, until a third one came."""
+    pids = folder / "pids"
+    (pids / str(os.getpid())).touch()
+    if element == 0 and is_first(folder, element):
+        until(lambda: len(list(pids.iterdir())) == 2, "both workers")
+        os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        until(lambda: len(list(pids.iterdir())) == 3, "a new worker", within=0.1)
+    except AssertionError:
+        pass  # the next element waits on
+    return os.getpid()
+
+
+def test_nothing_of_the_dead_is_kept(lonely: Sleigh) -> None:
+    def open_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    def kill_and_call() -> None:
+        (pid,) = lonely.eachElem(worker, [0])
+        os.kill(pid, signal.SIGKILL)
+        until_gone([pid])
+        assert lonely.eachElem(times_ten, [1]) == [10]
+
+    kill_and_call()
+    before = open_files()
+    for _ in range(3):
+        kill_and_call()
+    assert open_files() == before
+
+
+def test_random_deaths(sleigh: Sleigh) -> None:
+    """An element can be killed twice here at most."""
+    random.seed(7)
+    for _ in range(4):
+        call = Aside(partial(sleigh.eachElem, times_ten, range(1000)))
+        until(lambda: len(workers()) == 3, "three workers")
+        for pid in random.sample(workers(), 2):
+            os.kill(pid, signal.SIGKILL)
+        assert call.result() == list(range(0, 10000, 10))
+
+
+# Workers that never get to work
+
+
+def test_workers_that_cannot_start_end_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sleigh(workerCount=1) as sleigh:
+        (pid,) = sleigh.eachElem(worker, [0])
+        (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(9)\n")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        os.kill(pid, signal.SIGKILL)
+        until_gone([pid])
+        with pytest.raises(SleighJoinException, match=r"exit status 9"):
+            sleigh.eachElem(echo, [1, 2])
+        monkeypatch.delenv("PYTHONPATH")
+        assert sleigh.eachElem(echo, [3]) == [(3,)]

@@ -1,0 +1,293 @@
+"""The end of a sleigh, however it comes: no process and no file stays behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from nws.sleigh import Sleigh, SleighNwsException, SleighStoppedException
+from tests.sleigh.conftest import Script
+from tests.sleigh.functions import (
+    note_and_wait,
+    start_a_child,
+    start_a_child_and_wait,
+    times_ten,
+    worker,
+)
+from tests.support.processes import Aside, children, python, runs, until_file, until_gone
+
+SOON = 2.0
+"""Seconds within which all must be gone."""
+
+
+def workers() -> list[int]:
+    return children(os.getpid(), running="nws.sleigh.worker")
+
+
+def servers() -> list[int]:
+    return children(os.getpid(), running="nws_server")
+
+
+# In order
+
+
+def test_stop(short: Path) -> None:
+    sleigh = Sleigh(workerCount=2)
+    assert (len(workers()), len(servers())) == (2, 1)
+    assert sleigh.eachElem(times_ten, [1]) == [10]
+    sleigh.stop()
+    assert (workers(), servers()) == ([], [])
+    sleigh.stop()
+    with pytest.raises(SleighStoppedException):
+        sleigh.eachElem(times_ten, [1])
+    assert "stopped" in str(sleigh)
+
+
+def test_stop_before_the_workers_are_there(short: Path) -> None:
+    Sleigh(workerCount=5).stop()
+    assert (workers(), servers()) == ([], [])
+
+
+def test_with(short: Path) -> None:
+    with pytest.raises(LookupError), Sleigh(workerCount=1) as sleigh:
+        raise LookupError
+    assert (workers(), servers()) == ([], [])
+    with pytest.raises(SleighStoppedException):
+        sleigh.eachElem(times_ten, [1])
+
+
+def test_nobody_refers_to_it_any_more(short: Path) -> None:
+    sleigh = Sleigh(workerCount=1)
+    sleigh.eachElem(times_ten, [1])
+    del sleigh
+    gc.collect()
+    assert (workers(), servers()) == ([], [])
+
+
+def test_stop_lets_workers_end_in_order(tmp_path: Path) -> None:
+    """Their exit handlers run: libraries remove their files there."""
+
+    def leave_a_note_at_the_end(element: int) -> int:
+        import atexit
+
+        atexit.register((tmp_path / "the end").write_text, "!")
+        return element
+
+    with Sleigh(workerCount=1) as sleigh:
+        sleigh.eachElem(leave_a_note_at_the_end, [0])
+    assert (tmp_path / "the end").exists()
+
+
+def test_stop_ends_what_tasks_have_left_behind() -> None:
+    with Sleigh(workerCount=1) as sleigh:
+        pids = sleigh.eachElem(start_a_child, range(2))
+        assert all(map(runs, pids))
+    until_gone(pids)
+
+
+def test_stop_in_the_middle_of_tasks(short: Path, tmp_path: Path) -> None:
+    """After Ctrl-C, and while another thread still waits."""
+    sleigh = Sleigh(workerCount=1)
+    call = Aside(partial(sleigh.eachElem, start_a_child_and_wait, [0], [tmp_path]))
+    pids = list(map(int, until_file(tmp_path / "0").split()))
+    began = time.monotonic()
+    sleigh.stop()
+    assert time.monotonic() - began < SOON, "nobody waited for the task"
+    until_gone(pids)
+    with pytest.raises(SleighStoppedException):
+        call.result()
+
+
+@pytest.mark.slow
+def test_stop_of_workers_that_are_stopped() -> None:
+    sleigh = Sleigh(workerCount=3)
+    sleigh.eachElem(worker, range(10))
+    for pid in workers():
+        os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    sleigh.stop()
+    assert time.monotonic() - began < 8, "they had a time of grace together, not each"
+    assert workers() == []
+
+
+# The server dies
+
+
+def test_the_server_dies_during_a_call(short: Path, tmp_path: Path) -> None:
+    with Sleigh(workerCount=2) as sleigh:
+        call = Aside(partial(sleigh.eachElem, note_and_wait, range(4), [tmp_path]))
+        pids = [int(until_file(tmp_path / "0")), int(until_file(tmp_path / "1"))]
+        (server,) = servers()
+        os.kill(server, signal.SIGKILL)
+        with pytest.raises(SleighNwsException):
+            call.result()
+    until_gone([server, *pids])
+
+
+def test_the_server_dies_between_calls(short: Path) -> None:
+    with Sleigh(workerCount=2) as sleigh:
+        sleigh.eachElem(times_ten, [1])
+        (server,) = servers()
+        os.kill(server, signal.SIGKILL)
+        until_gone([server])
+        for _ in range(2):
+            with pytest.raises(SleighNwsException):
+                sleigh.eachElem(times_ten, [1])
+    assert workers() == []
+
+
+def test_idle_workers_leave_when_the_server_dies(short: Path) -> None:
+    with Sleigh(workerCount=2) as sleigh:
+        sleigh.eachElem(times_ten, range(100))
+        pids = workers()
+        os.kill(servers()[0], signal.SIGKILL)
+        until_gone(pids, within=SOON)
+
+
+# The master ends without stop()
+
+UNSTOPPED = """
+from nws.sleigh import Sleigh
+
+if __name__ == "__main__":
+    sleigh = Sleigh(workerCount=2)
+    print(sleigh.eachElem(abs, [-1, -2]))
+    {end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [("pass", 0), ("raise SystemExit(3)", 3), ("sleigh = None", 0)]
+)
+def test_the_interpreter_ends(script: Script, end: str, status: int) -> None:
+    """The fixture looks for complaints on stderr and for what is left of temporary files."""
+    assert script(UNSTOPPED.format(end=end), status=status).stdout == "[1, 2]\n"
+
+
+def test_the_interpreter_ends_with_several_sleighs(script: Script) -> None:
+    text = UNSTOPPED.format(end="others = [Sleigh(workerCount=1), Sleigh(workerCount=1)]")
+    assert script(text).stdout == "[1, 2]\n"
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from nws.sleigh import Sleigh
+from tests.sleigh.functions import start_a_child_and_wait
+
+if __name__ == "__main__":
+    with Sleigh(workerCount=3) as sleigh:  # two at work, and an idle one
+        sleigh.eachElem(start_a_child_and_wait, [0, 1], [Path(sys.argv[1])])
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_the_master_is_killed(how: signal.Signals, short: Path, tmp_path: Path) -> None:
+    env = {"TMPDIR": str(short)}
+    with python("-c", KILLED, str(tmp_path), cwd=tmp_path, env=env) as master:
+        pids: list[int] = []
+        for element in range(2):
+            pids += map(int, until_file(tmp_path / str(element)).split())
+        ours = children(master.pid)
+        assert len(ours) == 4, "three workers and the server"
+        master.send_signal(how)
+        assert master.wait() == -how
+        until_gone([*ours, *pids], within=SOON)
+        assert master.communicate() == ("", "")
+
+
+def test_the_master_is_killed_while_workers_start(short: Path, tmp_path: Path) -> None:
+    text = "from nws.sleigh import Sleigh\nsleigh = Sleigh(workerCount=3)\nprint()\ninput()"
+    env = {"TMPDIR": str(short)}
+    with python("-c", text, cwd=tmp_path, env=env) as master:
+        assert master.stdout is not None
+        master.stdout.readline()
+        ours = children(master.pid)
+        assert len(ours) == 4
+        master.kill()
+        until_gone(ours, within=SOON)
+        assert master.communicate() == ("", "")
+
+
+# Forks of the master
+
+FORKED = """
+import os, threading
+from nws.sleigh import Sleigh
+
+if __name__ == "__main__":
+    sleigh = Sleigh(workerCount=2)
+    sleigh.eachElem(abs, [-1, -2])
+    child = os.fork()
+    if child:
+        print(child)
+    threading.Event().wait()
+"""
+
+
+def test_a_fork_of_the_master_keeps_nothing_alive(short: Path, tmp_path: Path) -> None:
+    env = {"TMPDIR": str(short)}
+    with python("-c", FORKED, cwd=tmp_path, env=env) as master:
+        assert master.stdout is not None
+        fork = int(master.stdout.readline())
+        ours = [pid for pid in children(master.pid) if pid != fork]
+        assert len(ours) == 3
+        master.kill()
+        try:
+            until_gone(ours, within=SOON)
+            assert runs(fork)
+        finally:
+            os.kill(fork, signal.SIGKILL)
+
+
+ENDING_FORK = """
+import os, sys
+from nws.sleigh import Sleigh, SleighStoppedException
+
+if __name__ == "__main__":
+    with Sleigh(workerCount=2) as sleigh:
+        sleigh.eachElem(abs, [-1])
+        child = os.fork()
+        if child == 0:
+            try:
+                sleigh.eachElem(abs, [-1])
+            except SleighStoppedException as error:
+                print(error, flush=True)
+            {end}
+        assert os.waitpid(child, 0)[1] == 0
+        print(sleigh.eachElem(abs, [-1, -2]))
+    print("stopped")
+"""
+
+
+@pytest.mark.parametrize("end", ["sys.exit()", "sleigh.stop(); os._exit(0)", "os._exit(0)"])
+def test_the_end_of_a_fork_is_not_the_end_of_the_sleigh(script: Script, end: str) -> None:
+    first, *others = script(ENDING_FORK.format(end=end)).stdout.splitlines()
+    assert "this sleigh belongs to process" in first
+    assert others == ["[1, 2]", "stopped"]
+
+
+BY_MULTIPROCESSING = """
+import multiprocessing
+from nws.sleigh import Sleigh
+
+if __name__ == "__main__":
+    with Sleigh(workerCount=1) as sleigh:
+        for method in ("fork", "spawn"):
+            context = multiprocessing.get_context(method)
+            process = context.Process(target=abs, args=(-1,))
+            process.start()
+            process.join()
+            assert process.exitcode == 0
+        print(sleigh.eachElem(abs, [-1, -2]))
+"""
+
+
+def test_processes_of_multiprocessing(script: Script) -> None:
+    assert script(BY_MULTIPROCESSING).stdout == "[1, 2]\n"

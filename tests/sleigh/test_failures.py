@@ -1,0 +1,185 @@
+"""Tasks that fail: each is a SleighTaskException in its place, which says why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nws.sleigh import Sleigh, SleighTaskException
+from tests.sleigh.functions import (
+    NoException,
+    NotPickled,
+    NotUnpickled,
+    Unreadable,
+    echo,
+    fail,
+    fail_with_a_cause,
+    make,
+    make_a_lock,
+    times_ten,
+    worker,
+)
+from tests.support.server import running
+
+
+@pytest.fixture(autouse=True)
+def the_workers_live_on(sleigh: Sleigh) -> Iterator[None]:
+    """No failure costs a worker its life."""
+    before = set(sleigh.eachElem(worker, range(100)))
+    yield
+    assert sleigh.eachElem(times_ten, [1, 2]) == [10, 20]
+    assert len(before | set(sleigh.eachElem(worker, range(100)))) <= 2
+
+
+def failure(result: Any) -> SleighTaskException:
+    """Return the exception object that stands for a failed element."""
+    assert isinstance(result, SleighTaskException)
+    return result
+
+
+def test_one_failure_among_results(sleigh: Sleigh) -> None:
+    first, failed, last = sleigh.eachElem(lambda number: 6 // number, [1, 0, 2])
+    assert (first, last) == (6, 3)
+    assert "element 1 failed" in str(failure(failed))
+    assert isinstance(failed.__cause__, ZeroDivisionError)
+
+
+def test_the_text_is_the_remote_traceback(sleigh: Sleigh) -> None:
+    (failed,) = sleigh.eachElem(fail, [ValueError], "a reason")
+    text = str(failure(failed))
+    assert "Traceback (most recent call last)" in text
+    assert "functions.py" in text
+    assert "in fail" in text
+    assert "raise kind(*arguments)" in text
+    assert text.rstrip().endswith("ValueError: a reason")
+    assert "worker.py" not in text, "the way to the user's function is not the user's concern"
+
+
+def test_the_text_has_the_cause_of_the_cause(sleigh: Sleigh) -> None:
+    (failed,) = sleigh.eachElem(fail_with_a_cause, [0])
+    assert "KeyError: 'the origin'" in str(failure(failed))
+    assert isinstance(failed.__cause__, RuntimeError)
+
+
+def test_an_exception_of_a_class_that_workers_cannot_import(sleigh: Sleigh) -> None:
+    class Mine(Exception):
+        pass
+
+    (failed,) = sleigh.eachElem(fail, [Mine], "a reason")
+    assert isinstance(failure(failed).__cause__, Mine)
+    assert failed.__cause__.args == ("a reason",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "says"),
+    [
+        (NotPickled, (), "NotPickled"),
+        (NotUnpickled, (3, "times"), "NotUnpickled: times 3"),
+        (NoException, ("a reason",), "NoException: a reason"),
+    ],
+)
+def test_an_exception_that_does_not_arrive(
+    sleigh: Sleigh, kind: type[Exception], arguments: tuple[Any, ...], says: str
+) -> None:
+    (failed,) = sleigh.eachElem(fail, [kind], list(arguments))
+    assert says in str(failure(failed))
+    assert failed.__cause__ is None, "any other exception would mislead"
+
+
+def test_an_exception_whose_text_fails(sleigh: Sleigh) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    (failed,) = sleigh.eachElem(fail, [Mute])
+    assert "Mute" in str(failure(failed))
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_the_end_of_a_task_is_not_the_end_of_the_worker(
+    sleigh: Sleigh, kind: type[BaseException]
+) -> None:
+    failed, result = sleigh.eachElem(
+        lambda kind: fail(kind, 3) if kind is not None else "well", [kind, None]
+    )
+    assert isinstance(failure(failed).__cause__, kind)
+    assert failed.__cause__.args == (3,)
+    assert result == "well"
+
+
+def test_too_few_arguments(sleigh: Sleigh) -> None:
+    (failed,) = sleigh.eachElem(times_ten, [[1], [2]])
+    assert "takes 1 positional argument but 2 were given" in str(failure(failed))
+    assert isinstance(failed.__cause__, TypeError)
+
+
+def test_endless_recursion(sleigh: Sleigh) -> None:
+    def deeper(number: int) -> int:
+        return deeper(number + 1)
+
+    (failed,) = sleigh.eachElem(deeper, [0])
+    assert isinstance(failure(failed).__cause__, RecursionError)
+
+
+# What cannot be sent
+
+
+def test_a_result_that_cannot_be_pickled(sleigh: Sleigh) -> None:
+    failed, result = sleigh.eachElem(lambda fun: fun(0), [make_a_lock, times_ten])
+    assert "the result cannot be pickled" in str(failure(failed))
+    assert "lock" in str(failed)
+    assert result == 0
+
+
+def test_a_result_that_the_master_cannot_read(sleigh: Sleigh) -> None:
+    failed, result = sleigh.eachElem(make, [Unreadable, int])
+    assert "the result of element 0 cannot be read by the master" in str(failure(failed))
+    assert isinstance(failed.__cause__, ValueError)
+    assert result == 0
+
+
+def test_arguments_that_the_worker_cannot_read(sleigh: Sleigh) -> None:
+    results = sleigh.eachElem(echo, [1, Unreadable(), 3])
+    assert (results[0], results[2]) == ((1,), (3,))
+    assert "ValueError: this is private" in str(failure(results[1]))
+    assert "the arguments cannot be read by the worker" in str(results[1])
+
+
+def test_fixed_arguments_that_the_worker_cannot_read(sleigh: Sleigh) -> None:
+    results = sleigh.eachElem(echo, [1, 2], Unreadable())
+    for result in results:
+        assert "ValueError: this is private" in str(failure(result))
+        assert "the function or fixedArgs cannot be read by the worker" in str(result)
+
+
+def test_a_function_of_a_module_that_only_the_master_has(
+    sleigh: Sleigh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").write_text("def work(number):\n    return number\n")
+    monkeypatch.syspath_prepend(tmp_path)  # after the workers were told theirs
+    from only_here import work  # type: ignore[import-not-found]
+
+    for result in sleigh.eachElem(work, [1, 2]):
+        assert "No module named 'only_here'" in str(failure(result))
+        assert isinstance(result.__cause__, ModuleNotFoundError)
+
+
+def test_what_the_server_does_not_take(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, "--max-value-size", "5000") as server,
+        Sleigh(workerCount=2, nwsHost="127.0.0.1", nwsPort=server.port) as sleigh,
+    ):
+        results = sleigh.eachElem(bytes, [10, 10000, 20])
+        assert (results[0], results[2]) == (bytes(10), bytes(20))
+        assert "the server does not take the result" in str(failure(results[1]))
+        assert sleigh.eachElem(times_ten, [1]) == [10]
+
+
+def test_failures_are_not_logged(sleigh: Sleigh, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        sleigh.eachElem(fail, [ValueError])
+    assert caplog.records == []

@@ -1,0 +1,169 @@
+"""The server of a sleigh: its own, or one that is there already."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from nws.client import NetWorkSpace, NwsServer
+from nws.sleigh import Sleigh, SleighIllegalValueException, SleighNwsException
+from tests.sleigh.functions import times_ten
+from tests.support.processes import children
+from tests.support.server import Server, running
+from tests.support.spaces import HOST
+
+
+def permissions(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# A private one
+
+
+def test_only_this_user_can_reach_a_private_server(short: Path) -> None:
+    with Sleigh(workerCount=1):
+        (folder,) = short.iterdir()
+        (place,) = (path for path in folder.rglob("*") if path.is_socket())
+        assert permissions(folder) == 0o700
+        assert permissions(place) == 0o600
+        assert place.parent == folder
+        (server,) = children(os.getpid(), running="nws_server")
+        assert tcp_sockets(server) == []
+
+
+def tcp_sockets(pid: int) -> list[str]:
+    """Return the inodes of a process's TCP sockets."""
+    links = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    ours = {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+    tables = [Path(f"/proc/{pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+    listed = {line.split()[9] for table in tables for line in table.splitlines()[1:]}
+    return sorted(ours & listed)
+
+
+def test_each_sleigh_has_its_own(short: Path) -> None:
+    with Sleigh(workerCount=1), Sleigh(workerCount=1):
+        assert len(list(short.iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["x" * 120, "a:b=c\\d e", "ä'\"%s{}", "new\nline"])
+def test_a_folder_for_temporary_files_with_any_name(
+    short: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    before = set(Path("/tmp").glob("nws-*"))
+    folder = short / name
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with Sleigh(workerCount=1) as sleigh:
+        assert sleigh.eachElem(times_ten, [1]) == [10]
+        assert len(list(folder.iterdir())) == 1, "long values go where they were told to go"
+    assert list(folder.iterdir()) == []
+    assert set(Path("/tmp").glob("nws-*")) <= before
+    folder.rmdir()
+
+
+def test_no_folder_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(SleighNwsException, match=r"cannot be started.*missing"):
+        Sleigh()
+
+
+def test_a_private_server_that_cannot_start(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NWS_MEMORY_LIMIT", "a lot")
+    with pytest.raises(SleighNwsException, match=r"did not start.*NWS_MEMORY_LIMIT"):
+        Sleigh()
+    assert children(os.getpid(), running="nws_server") == []
+
+
+def test_no_python_to_start(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", str(short / "python"))
+    with pytest.raises(SleighNwsException, match="cannot be started"):
+        Sleigh()
+
+
+def test_settings_of_another_server_do_no_harm(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NWS_SERVER_PORT", "1")
+    monkeypatch.setenv("NWS_INTERFACE", "192.0.2.1")
+    monkeypatch.setenv("NWS_TMP_DIR", "/nowhere")
+    with Sleigh(workerCount=1) as sleigh:
+        assert sleigh.eachElem(times_ten, [1]) == [10]
+
+
+# A given one
+
+
+def test_a_given_server(server: Server) -> None:
+    with Sleigh(workerCount=2, nwsHost=HOST, nwsPort=server.port) as sleigh:
+        assert children(os.getpid(), running="--until-eof") == [server.pid]
+        assert sleigh.eachElem(times_ten, range(100)) == list(range(0, 1000, 10))
+        assert rides(server) == 1
+        assert f"{HOST}:{server.port}" in str(sleigh)
+    assert rides(server) == 0
+
+
+def rides(server: Server) -> int:
+    """Count the workspaces of sleighs."""
+    with NwsServer(HOST, server.port) as found:
+        listing = found.listWss("dict")
+        assert isinstance(listing, dict)
+        return sum(name.startswith("sleigh_ride_") for name in listing)
+
+
+def test_sleighs_that_share_a_server(server: Server) -> None:
+    with (
+        Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as one,
+        Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as other,
+    ):
+        assert rides(server) == 2
+        assert one.eachElem(times_ten, [1]) == other.eachElem(times_ten, [1]) == [10]
+    assert rides(server) == 0
+
+
+def test_a_given_server_on_a_unix_socket(tmp_path: Path, short: Path) -> None:
+    place = short / "socket"
+    with (
+        running(tmp_path, listen=f"unix:{place}:mode=600"),
+        Sleigh(workerCount=1, nwsHost=f"unix:{place}") as sleigh,
+    ):
+        assert sleigh.eachElem(times_ten, [1]) == [10]
+
+
+def test_the_workspace_is_deleted_by_somebody_else(server: Server) -> None:
+    with Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as sleigh:
+        with NetWorkSpace("looking on", HOST, server.port) as ws:
+            listing = ws.server.listWss("dict")
+            assert isinstance(listing, dict)
+            for name in listing:
+                if name.startswith("sleigh_ride_"):
+                    ws.server.deleteWs(name)
+        with pytest.raises(SleighNwsException, match="was deleted"):
+            sleigh.eachElem(times_ten, [1])
+
+
+# One that is of no use
+
+
+def test_no_server_there() -> None:
+    with socket.socket() as unused:
+        unused.bind((HOST, 0))
+        with pytest.raises(SleighNwsException, match="cannot connect"):
+            Sleigh(nwsHost=HOST, nwsPort=unused.getsockname()[1])
+
+
+def test_a_server_of_the_original(tmp_path: Path) -> None:
+    with running(tmp_path, "--no-extensions") as server:
+        with pytest.raises(SleighNwsException, match="speaks only the original protocol"):
+            Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port)
+        assert rides(server) == 0
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_workers(short: Path, count: int) -> None:
+    with pytest.raises(SleighIllegalValueException, match=f"workerCount={count}"):
+        Sleigh(workerCount=count)
