@@ -1,5 +1,6 @@
 """Hello: two programs that know nothing of each other but the name of a variable.
 
+Teaches: find leaves a value there, fetch takes it away, and fetchTry does not wait for one.
 Run it with a server (`nws server start`):  python examples/hello.py [host [port]]
 """
 

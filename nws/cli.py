@@ -16,11 +16,15 @@ import click
 
 from nws.client import DEFAULT_PORT, DICT, NwsServer
 from nws.errors import NwsConnectException, NwsException, NwsUnsupportedOperationException
+from nws.transport import Address, Transport
 from nws.version import __version__
 
 __all__ = ["main"]
 
 _PAUSE: Final = 0.05
+_ANSWER: Final = 1.0
+"""Seconds until a port that says nothing is taken for something else than a server of ours."""
+
 _NOT_RUNNING: Final = 3
 """Exit status of `nws server status` when there is no server, as init scripts have it."""
 
@@ -73,8 +77,10 @@ def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -
         raise click.ClickException(f"a server runs on port {port} already")
     files = _Files(port)
     environment = {**os.environ, "NWS_SERVER_PORT": str(port), "NWS_INTERFACE": interface}
+    environment["PYTHONSAFEPATH"] = "1"  # no modules from the working folder, whatever is in it
     command = [sys.executable, "-m", "nws_server", "--announce", "--pidfile", str(files.pid)]
     with files.log.open("ab") as log:
+        begin = log.tell()
         process = subprocess.Popen(
             [*command, *options],
             stdin=subprocess.DEVNULL,
@@ -83,25 +89,36 @@ def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -
             env=environment,
             start_new_session=True,
         )
-    places = _wait_for_announcement(process, timeout)
-    if not places:
+    try:
+        places = _wait_for_announcement(process, timeout)
+    except BaseException as error:
         process.kill()
         process.wait()
-        raise click.ClickException(f"the server did not start:\n{_tail(files.log)}")
+        if not isinstance(error, ValueError):
+            raise
+        said = f"{error}{_text_from(files.log, begin)}"
+        raise click.ClickException(f"the server did not start:\n{said}") from None
     process.returncode = 0  # it goes on without us; nobody is to wait for it
     click.echo(f"The server serves on {', '.join(places)} (process {process.pid}).")
     click.echo(f"Its log is {files.log}.")
 
 
 def _wait_for_announcement(process: subprocess.Popen[bytes], timeout: float) -> list[str]:
-    """Return the addresses that a server prints when it serves; none if it does not."""
+    """Return the addresses that a server prints when it serves.
+
+    Raises:
+        ValueError: it prints none; the text is what it prints instead.
+    """
     output: IO[bytes] | None = process.stdout
     assert output is not None
     with output:
         if sys.platform != "win32" and not select.select([output], [], [], timeout)[0]:
-            return []
+            raise ValueError(f"nothing came from it within {timeout:g} seconds\n")
         line = output.readline()
-    return list(json.loads(line)) if line else []
+        try:
+            return list(json.loads(line))
+        except ValueError:
+            raise ValueError((line + output.read()).decode(errors="replace")) from None
 
 
 @server.command()
@@ -110,23 +127,19 @@ def _wait_for_announcement(process: subprocess.Popen[bytes], timeout: float) -> 
 def stop(port: int, timeout: float) -> None:
     """Stop the server that `start` started: clients are disconnected, files removed."""
     files = _Files(port)
-    try:
-        pid = int(files.pid.read_text())
-    except (FileNotFoundError, ValueError):
+    pid = files.recorded_pid()
+    if pid is None or not _is_server(pid, files.pid):
+        files.pid.unlink(missing_ok=True)
         if _answers(port):
             raise click.ClickException(
                 f"the server on port {port} was not started by `nws server start`; "
                 "stop it in the way in which it was started"
-            ) from None
+            )
         click.echo(f"No server runs on port {port}.")
-        return
-    if not _is_server(pid, port):
-        files.pid.unlink(missing_ok=True)
-        click.echo(f"The server on port {port} had ended already.")
         return
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
-    while _is_alive(pid):
+    while _is_server(pid, files.pid):
         if time.monotonic() > deadline:
             raise click.ClickException(f"process {pid} has not ended after {timeout:g} seconds")
         time.sleep(_PAUSE)
@@ -145,6 +158,8 @@ def status(host: str, port: int, as_json: bool) -> None:
     except NwsConnectException as error:
         click.echo(str(error), err=True)
         sys.exit(_NOT_RUNNING)
+    except NwsException as error:
+        raise click.ClickException(str(error)) from error
     if as_json:
         click.echo(json.dumps(report))
     else:
@@ -173,41 +188,48 @@ class _Files:
     def __init__(self, port: int) -> None:
         state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
         folder = Path(state) / "nws"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise click.ClickException(f"no place for log and process id: {error}") from error
         self.pid = folder / f"{port}.pid"
         self.log = folder / f"{port}.log"
+
+    def recorded_pid(self) -> int | None:
+        """Return the process id that a server has written; it may be another process's by now."""
+        try:
+            return int(self.pid.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
 
 
 def _answers(port: int) -> bool:
     try:
-        NwsServer("localhost", port).close()
+        Transport(Address("localhost", port), _ANSWER).close()
     except NwsConnectException:
         return False
     return True
 
 
-def _is_server(pid: int, port: int) -> bool:
-    """Tell whether a process is the server on this port: the number may be another's by now."""
-    if not _is_alive(pid):
-        return False
-    try:
-        with NwsServer("localhost", port) as found:
-            return bool(found.status()["pid"] == pid)
-    except NwsUnsupportedOperationException:
-        return True  # started with --no-extensions, and its pid file is there
-    except NwsException:
-        return False
+def _is_server(pid: int, pidfile: Path) -> bool:
+    """Tell whether a process is the server that has written this file. It may be slow to answer."""
+    command = _command_line(pid)
+    return "nws_server" in command and str(pidfile) in command
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _command_line(pid: int) -> str:
+    """Return how a process was started; nothing if it has ended."""
+    if Path("/proc/self/cmdline").exists():
+        try:
+            return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).replace("\0", " ")
+        except OSError:
+            return ""
+    command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-def _tail(path: Path) -> str:
-    return "\n".join(path.read_text(errors="replace").splitlines()[-10:])
+def _text_from(path: Path, start: int) -> str:
+    """Return the end of what was added to a log since it was so long."""
+    with path.open("rb") as file:
+        file.seek(start)
+        return b"".join(file.readlines()[-10:]).decode(errors="replace").rstrip()

@@ -88,7 +88,8 @@ class Hub:
         self._draining = False
         self._started = clock()
         self._connections: dict[Session, set[Member]] = {}
-        self._tokens: dict[bytes, Session] = {}
+        self._tokens: dict[Session, bytes] = {}
+        self._sessions: dict[bytes, Session] = {}  # by token
 
     # Sessions
 
@@ -104,21 +105,22 @@ class Hub:
         members.discard(connection)
         if not members:
             del self._connections[session]
-            self._tokens = {t: s for t, s in self._tokens.items() if s is not session}
+            token = self._tokens.pop(session, None)
+            if token is not None:
+                del self._sessions[token]
             self.space.close_session(session)
 
     def token_of(self, session: Session) -> bytes:
         """Return the secret with which other connections can attach to a session."""
-        for token, known in self._tokens.items():
-            if known is session:
-                return token
-        token = secrets.token_hex(16).encode()
-        self._tokens[token] = session
+        token = self._tokens.get(session)
+        if token is None:
+            token = self._tokens[session] = secrets.token_hex(16).encode()
+            self._sessions[token] = session
         return token
 
     def attach(self, connection: Member, own: Session, token: bytes) -> Session | None:
         """Move a connection from its own session to the one with this token, if there is one."""
-        session = self._tokens.get(token)
+        session = self._sessions.get(token)
         if session is not None and session is not own:
             self._connections[session].add(connection)
             self.leave(connection, own)

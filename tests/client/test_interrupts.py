@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -18,7 +18,7 @@ import pytest
 
 from nws import pool as pool_module
 from nws.client import NetWorkSpace
-from nws.exchange import Patience
+from nws.exchange import Exchange, Patience
 from nws.transport import Transport
 from tests.support.programs import started
 from tests.support.server import PATIENCE, running
@@ -46,6 +46,7 @@ class Child:
 
     def has_answered(self, seconds: float = PATIENCE) -> bool:
         """Wait a while for what it says."""
+        assert self._process.stdout is not None
         return bool(select.select([self._process.stdout], [], [], seconds)[0])
 
     def answer(self) -> str:
@@ -85,7 +86,7 @@ def test_ctrl_c(opened: Opener, call: str) -> None:
 
 
 def test_ctrl_c_costs_the_connection_to_an_original_server(opened_original: Opener) -> None:
-    ws = opened_original(useUse=True)
+    ws = opened_original()
     with child_of(opened_original) as child:
         child.tell("fetch x")
         until_it_waits(ws, "fetch")
@@ -106,7 +107,7 @@ def test_a_value_that_is_stored_just_then(opened: Opener) -> None:
             child.tell(f"{call} x")
             until_it_waits(ws, call)
             # One of them is first; by how much depends on the machine.
-            acts = [child.interrupt, partial(ws.store, "x", number)]
+            acts: list[Callable[[], None]] = [child.interrupt, partial(ws.store, "x", number)]
             random.shuffle(acts)
             for act in acts:
                 act()
@@ -137,6 +138,7 @@ def test_a_second_ctrl_c_need_not_wait_for_the_server(tmp_path: Path) -> None:
                 assert presses >= 2
             finally:
                 server.process.send_signal(signal.SIGCONT)
+            until_waiting(ws, "x")
             ws.store("x", "not lost")
             assert ws.find("x") == "not lost"
             child.tell("fetch x")
@@ -168,13 +170,11 @@ def test_a_server_that_is_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @contextmanager
 def striking_while_it_waits(striker: Striker | None = None) -> Iterator[None]:
     """Have a timer's handler raise a Strike, again and again until it hits the client."""
-    hit = False
 
     def strike(_: int, frame: FrameType | None) -> None:
-        nonlocal hit
-        if frame is None or not frame.f_code.co_filename.endswith("exchange.py") or hit:
-            return
-        hit = True
+        if frame is None or frame.f_code is not Exchange._need.__code__:
+            return  # it does not wait yet
+        signal.setitimer(signal.ITIMER_REAL, 0)
         if striker is not None:
             striker.watch(frame)
         raise Strike

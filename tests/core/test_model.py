@@ -64,8 +64,17 @@ class SpaceMachine(RuleBasedStateMachine):
         self.payloads = 0
         self.modes: dict[bytes, bytes] = {}
 
-    @initialize(x=modes, y=modes)
-    def begin(self, x: bytes, y: bytes) -> None:
+    @initialize(
+        x=modes,
+        y=modes,
+        stored=st.integers(0, 4),
+        takers=st.lists(leasing, max_size=3),
+        waiting=st.lists(st.sampled_from(["find", "fetch", "take"]), max_size=5),
+    )
+    def begin(
+        self, x: bytes, y: bytes, stored: int, takers: list[float | None], waiting: list[str]
+    ) -> None:
+        """Begin where it is interesting: some values are taken, and some clients wait."""
         self.modes = {b"x": x, b"y": y}
         self.space.delete_ws(self.company.stranger().session, b"__default", Answer([]))
         for slot in range(SLOTS):
@@ -74,6 +83,15 @@ class SpaceMachine(RuleBasedStateMachine):
                 self._bind(slot, ws, owns=False)
         for name, mode in self.modes.items():
             self._declare(0, WORKSPACES[0], name, mode)
+        if stored:
+            self.store(0, b"a", b"x", stored)
+        for slot, lease in enumerate(takers):
+            self.take(slot, b"a", b"x", 2, lease, False, None)
+        for place, what in enumerate(waiting):
+            if what == "take":
+                self.take(place % SLOTS, b"a", b"x", 2, 5, True, None)
+            else:
+                self.get(place % SLOTS, b"a", b"x", what == "fetch", True, None)
 
     def _told(self, tell: Callable[[], None]) -> None:
         """Tell the model what was done, with all answers that came of it."""

@@ -69,6 +69,8 @@ def test_a_session_ends_with_its_last_connection(server: MemoryServer, kind: str
     assert witness.get("list wss", "mine").payload == b"\n"
     late = server.connect(kind)
     assert late.ask("attach", token).status == Status.REFUSED
+    assert not server.hub._tokens
+    assert not server.hub._sessions
 
 
 def test_attaching_ends_the_session_that_the_connection_had(

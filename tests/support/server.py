@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from tests.support.frames import KINDS, Answer, Speaker
+from tests.support.frames import KINDS, Speaker
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PATIENCE: Final = 30.0
@@ -186,9 +186,3 @@ class Client(Speaker):
             if self.waiting(ws) == count:
                 return
         raise AssertionError(f"{self.waiting(ws)} operations wait, not {count}")
-
-
-def resident(answer: Answer) -> dict[str, int]:
-    """Read the reply to ``server status``."""
-    found: dict[str, int] = json.loads(answer.payload)
-    return found

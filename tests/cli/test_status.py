@@ -1,0 +1,91 @@
+"""`nws server status`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+
+from nws.version import __version__
+from tests.cli.conftest import Nws
+from tests.support.processes import Aside, until_gone
+from tests.support.server import PATIENCE
+from tests.support.spaces import HOST
+
+
+def lines(text: str) -> dict[str, str]:
+    """Return the names and values of a report for people."""
+    found = {}
+    for line in text.splitlines():
+        name, _, value = line.partition("  ")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def test_for_people(started: Nws) -> None:
+    with started.open() as ws:
+        for number in range(3):
+            ws.store("x", number)
+        report = lines(started.server("status").stdout)
+    assert report["version"] == __version__
+    assert report["pid"] == str(started.pid)
+    assert report["workspaces"] == "2", "the default one too"
+    assert report["values"] == "3"
+
+
+def test_for_programs(started: Nws) -> None:
+    with started.open() as ws:
+        ws.store("x", "abc")
+        report = json.loads(started.server("status", "--json").stdout)
+    assert (report["version"], report["pid"]) == (__version__, started.pid)
+    assert (report["workspaces"], report["variables"], report["values"]) == (2, 1, 1)
+    assert report["bytes"] == 3
+    assert report["uptime"] >= 0
+
+
+def test_of_a_server_that_speaks_the_original_protocol(nws: Nws) -> None:
+    nws.server("start", "--", "--no-extensions")
+    with nws.open() as ws:
+        ws.store("x", 1)
+        ws.store("y", 2)
+        report = json.loads(nws.server("status", "--json").stdout)
+        assert lines(nws.server("status").stdout).keys() == report.keys()
+    assert report["version"] == "speaks only the original protocol"
+    assert (report["workspaces"], report["variables"]) == (2, 2)
+
+
+def test_it_leaves_nothing_on_the_server(started: Nws) -> None:
+    for _ in range(2):
+        report = json.loads(started.server("status", "--json").stdout)
+    assert (report["connections"], report["sessions"]) == (1, 1), "itself"
+    assert report["workspaces"] == 1
+
+
+def test_no_server(nws: Nws) -> None:
+    for options in ((), ("--json",)):
+        done = nws.server("status", *options, status=3)
+        assert done.stdout == ""
+        assert f"localhost:{nws.port}" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not nws.folder.exists(), "looking makes no files"
+
+
+def test_a_server_that_was_killed(started: Nws) -> None:
+    pid = started.pid
+    os.kill(pid, signal.SIGKILL)
+    until_gone([pid])
+    started.server("status", status=3)
+
+
+def test_something_else_at_the_port(nws: Nws) -> None:
+    with socket.create_server((HOST, nws.port)) as other:
+        other.settimeout(PATIENCE)
+
+        def hang_up() -> None:
+            other.accept()[0].close()
+
+        answer = Aside(hang_up)
+        done = nws.server("status", status=3)
+        answer.result()
+    assert "cannot use the server" in done.stderr

@@ -1,0 +1,365 @@
+"""Peers that are no NetWorkSpaces server, or a broken one: clear errors, never a hang."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nws.client import (
+    NetWorkSpace,
+    NwsConnectException,
+    NwsConnectionDroppedException,
+    NwsException,
+    NwsOperationException,
+    NwsProtocolException,
+    NwsServer,
+    NwsServerException,
+)
+from nws.exchange import Patience
+from nws.transport import Address, Transport
+from tests.support.frames import framed_dict
+from tests.support.impostors import impostor
+from tests.support.server import running
+from tests.support.spaces import HOST, Opener, opening, until_waiting
+
+OFFER: Final = b"P000" + framed_dict({b"MetadataFromServer": b"", b"NwsExtensions": b""})
+IMPATIENT: Final = Patience(answer=0.1, recovery=0.1, tick=0.02)
+
+# Handshakes
+
+
+@pytest.mark.parametrize(
+    "banner",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"-ERR unknown command 'X000'\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+        b"2224",
+        b"\0\0\0\0",
+        b"x" * 100_000,
+    ],
+)
+@pytest.mark.parametrize("speak_first", [False, True])
+def test_another_service(banner: bytes, speak_first: bool) -> None:
+    with impostor(banner, hang_up=True, speak_first=speak_first) as port:
+        with pytest.raises(NwsConnectException, match="not a NetWorkSpaces server") as caught:
+            NwsServer(HOST, port)
+        assert f"{HOST}:{port}" in str(caught.value)
+
+
+@pytest.mark.parametrize("texts", [(b"",), (b"X",), (b"P000",), (b"P0000001",), (OFFER,)])
+def test_it_hangs_up_during_the_handshake(texts: tuple[bytes, ...]) -> None:
+    with (
+        impostor(*texts, hang_up=True) as port,
+        pytest.raises(NwsConnectException, match=f"{HOST}:{port}.*(closed|handshake failed)"),
+    ):
+        NwsServer(HOST, port)
+
+
+@pytest.mark.parametrize("texts", [(), (b"22",), (b"P0000001",), (OFFER,)])
+def test_it_says_nothing(texts: tuple[bytes, ...]) -> None:
+    with impostor(*texts) as port, pytest.raises(NwsConnectException, match="handshake failed"):
+        Transport(Address(HOST, port), timeout=0.05)
+
+
+def test_it_says_one_byte_at_a_time() -> None:
+    """Not each of them may take the whole time."""
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def drip() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(0.02)
+                connection.sendall(b"P0640009")
+                while True:
+                    try:
+                        if not connection.recv(100):
+                            return
+                    except TimeoutError:
+                        pass
+                    except OSError:
+                        return
+                    try:
+                        connection.sendall(b"x")
+                    except OSError:
+                        return
+
+        thread = Thread(target=drip)
+        thread.start()
+        with pytest.raises(NwsConnectException, match="handshake failed"):
+            Transport(Address(HOST, port), timeout=0.2)
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "offer", [b"P000zzzz", b"P0009999", b"P0000001-001", b"P00000010004abcd????"]
+)
+def test_an_offer_that_cannot_be_read(offer: bytes) -> None:
+    with impostor(offer) as port, pytest.raises(NwsConnectException, match="cannot be read"):
+        Transport(Address(HOST, port), timeout=5)
+
+
+@pytest.mark.parametrize("answer", [b"F000", b"zzzz"])
+def test_it_refuses_what_it_offered(answer: bytes) -> None:
+    with impostor(OFFER, answer) as port, pytest.raises(NwsConnectException, match="refused"):
+        NwsServer(HOST, port)
+
+
+@pytest.mark.parametrize("texts", [(b"2223junk",), (OFFER, b"A000junk"), (OFFER + b"junk",)])
+def test_it_says_more_than_it_was_asked(texts: tuple[bytes, ...]) -> None:
+    with impostor(*texts, b"0000") as port, pytest.raises(NwsServerException):
+        NwsServer(HOST, port).listWss()
+
+
+# Answers
+
+
+def short(transport: Transport) -> None:
+    transport.short([b"store", b"ws", b"x", b"1", b"value"])
+
+
+def long(transport: Transport) -> None:
+    transport.long([b"fetch", b"ws", b"x"], removes=True, wait=None)
+
+
+def long_to_file(transport: Transport) -> None:
+    with Path("/dev/null").open("wb") as file:
+        transport.long([b"fetch", b"ws", b"x"], removes=True, wait=None, into=file)
+
+
+def many(transport: Transport) -> None:
+    transport.many([b"take", b"ws", b"x", b"5", b""], wait=None)
+
+
+HEAD = b"0000" + b"%020d" % 16777217 + b"%020d" % 1 + b"%020d" % 0
+ITEM = b"0000" + b"%020d" % 16777217 + b"%020d" % 0 + b"0000" + b"%020d" % 5 + b"value"
+REASON = framed_dict({b"nwsReason": b"because"})
+FORMS: Final[dict[str, tuple[Callable[[Transport], None], bytes]]] = {
+    "short": (short, b"00000000"),
+    "short failure": (short, REASON + b"0001"),
+    "long": (long, b"0000" + HEAD + b"%020d" % 5 + b"value"),
+    "long with metadata": (long, framed_dict({b"a": b"b"}) + HEAD + b"%020d" % 5 + b"value"),
+    "long failure": (long, REASON + b"0001" + b"%020d" % 0 + b" " * 20 + b"%040d" % 0),
+    "large": (long, b"0000" + HEAD + b"%020d" % 300_000 + bytes(300_000)),
+    "to a file": (long_to_file, b"0000" + HEAD + b"%020d" % 100_000 + bytes(100_000)),
+    "many": (many, b"000000000002" + ITEM + ITEM),
+    "many failure": (many, REASON + b"00010000"),
+}
+
+
+def answered(answer: bytes, *, hang_up: bool = True) -> Iterator[Transport]:
+    """Connect to a peer that gives this answer to the first request."""
+    with impostor(OFFER, b"A000", answer, hang_up=hang_up) as port:
+        transport = Transport(Address(HOST, port), patience=IMPATIENT)
+        try:
+            yield transport
+        finally:
+            transport.close()
+
+
+def outcome(ask: Callable[[Transport], None], answer: bytes, *, hang_up: bool = True) -> str:
+    """Ask, get this answer, and name what was raised; nothing but an NwsException may be."""
+    for transport in answered(answer, hang_up=hang_up):
+        try:
+            ask(transport)
+        except NwsException as error:
+            assert f"at {transport.address}" in str(error)
+            return type(error).__name__
+    return ""
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_answers_are_right_if_they_are_whole(form: str) -> None:
+    ask, answer = FORMS[form]
+    expected = "NwsOperationException" if "failure" in form else ""
+    assert outcome(ask, answer) == expected
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_answer_that_breaks_off(form: str) -> None:
+    ask, answer = FORMS[form]
+    cuts = [cut for cut in range(len(answer)) if cut < 250 or cut == len(answer) - 1]
+    for cut in cuts:
+        assert outcome(ask, answer[:cut]) == "NwsConnectionDroppedException", cut
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_answer_that_does_not_go_on(form: str) -> None:
+    """Also of an operation that may wait for ever: once the answer has begun it must end."""
+    ask, answer = FORMS[form]
+    for cut in (1, len(answer) // 2, len(answer) - 1):
+        got = outcome(ask, answer[:cut], hang_up=False)
+        assert got == "NwsConnectionDroppedException", cut
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_answer_that_does_not_end(form: str) -> None:
+    ask, answer = FORMS[form]
+    if len(answer) < 1000:
+        assert outcome(ask, answer + b"junk") == "NwsProtocolException"
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@given(answer=st.binary(max_size=200))
+def test_garbage_in_place_of_an_answer(form: str, answer: bytes) -> None:
+    outcome(FORMS[form][0], b"0000" + answer)
+    outcome(FORMS[form][0], answer)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_digit_that_is_wrong(form: str, data: st.DataObject) -> None:
+    ask, answer = FORMS[form]
+    damaged = bytearray(answer)
+    damaged[data.draw(st.integers(0, min(len(answer), 200) - 1))] = data.draw(
+        st.sampled_from(b"0129 -x\xff")
+    )
+    outcome(ask, bytes(damaged))
+
+
+@pytest.mark.parametrize("size", [10**20 - 1, 2**63, 2**50, 2**47 + 1])
+def test_a_length_that_cannot_be(size: int) -> None:
+    head = b"0000" + HEAD + b"%020d" % size
+    assert outcome(long, head) == "NwsProtocolException"
+    assert outcome(long_to_file, head) == "NwsProtocolException"
+    item = b"000000000001" + ITEM[:-25] + b"%020d" % size
+    assert outcome(many, item) == "NwsProtocolException"
+
+
+def test_after_nonsense_the_connection_is_gone() -> None:
+    for transport in answered(b"nonsense"):
+        with pytest.raises(NwsProtocolException, match="store of 'x' in workspace 'ws'"):
+            short(transport)
+        with pytest.raises(NwsConnectionDroppedException, match="is gone"):
+            short(transport)
+
+
+@pytest.mark.parametrize(
+    ("call", "texts"),
+    [
+        ("listWss", [b"no tabs\n", b" a\tb\tc\td\te\n", b"\xff\xfe\n"]),
+        ("listVars", [b"no tabs", b"a\tb\tc\td\te", b"a\t1\t1"]),
+        ("status", [b"no JSON", b"{", b"", b"[]"]),
+    ],
+)
+def test_a_listing_that_cannot_be_read(call: str, texts: list[bytes]) -> None:
+    ok = b"00000000"
+    token = b"0000" + b"0000" + b"%020d" % 0 + b" " * 20 + b"%020d" % 0 + b"%020d" % 3 + b"abc"
+    for text in texts:
+        answer = token[:-23] + b"%020d" % len(text) + text
+        with impostor(OFFER, b"A000", token, ok, answer) as port:
+            ws: Any = NetWorkSpace("ws", HOST, port)
+            calls = {
+                "listWss": lambda: ws.server.listWss("dict"),  # noqa: B023
+                "listVars": lambda: ws.listVars(format="dict"),  # noqa: B023
+                "status": lambda: ws.server.status(),  # noqa: B023
+            }
+            with pytest.raises(NwsProtocolException, match="cannot be read"):
+                calls[call]()
+            ws.server.close()
+
+
+# Silence
+
+
+def test_a_server_that_owes_an_answer_is_given_up() -> None:
+    for ask in (short, long):
+        for transport in answered(b"", hang_up=False):
+            if ask is long:
+                asked = lambda t: t.long([b"fetchTry", b"ws", b"x"], removes=True)  # noqa: E731
+            else:
+                asked = ask
+            with pytest.raises(NwsConnectionDroppedException, match="no answer for"):
+                asked(transport)
+
+
+def test_a_server_that_reads_nothing_is_given_up() -> None:
+    with impostor(OFFER, b"A000", b"") as port:
+        transport = Transport(Address(HOST, port), patience=IMPATIENT)
+        with pytest.raises(NwsConnectionDroppedException, match="no answer for"):
+            transport.short([b"store", b"ws", b"x", b"1", bytes(20_000_000)])
+        transport.close()
+
+
+def test_a_wait_ends_a_while_after_its_time() -> None:
+    for transport in answered(b"", hang_up=False):
+        with pytest.raises(NwsConnectionDroppedException, match="no answer for"):
+            transport.long([b"fetch", b"ws", b"x"], removes=True, wait=0.05)
+
+
+# Servers that go away
+
+
+def wait_for(ws: NetWorkSpace, call: str, errors: list[Exception]) -> None:
+    try:
+        getattr(ws, call)("x")
+    except NwsServerException as error:
+        errors.append(error)
+
+
+@pytest.mark.parametrize("call", ["fetch", "find", "lease"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_the_server_goes_while_a_call_waits(tmp_path: Path, call: str, how: signal.Signals) -> None:
+    errors: list[Exception] = []
+    with running(tmp_path) as server, opening(server.port, "ws") as opener:
+        ws, observer = opener(useUse=True), opener()
+        thread = Thread(target=wait_for, args=(ws, call, errors))
+        thread.start()
+        until_waiting(observer, "x", **{"finders" if call == "find" else "fetchers": 1})
+        server.stop(how)
+        thread.join()
+        assert [type(error) for error in errors] == [NwsConnectionDroppedException]
+        assert f"{call} of 'x' in workspace 'ws': lost the server at {HOST}" in str(errors[0])
+        for _ in range(2):
+            with pytest.raises(NwsConnectionDroppedException, match=f"{HOST}:{server.port}"):
+                ws.store("x", 1)
+            with pytest.raises(NwsConnectionDroppedException):
+                observer.listVars()
+
+
+def test_another_server_in_its_place_knows_nothing_of_the_session(tmp_path: Path) -> None:
+    with running(tmp_path) as server, opening(server.port, "ws") as opener:
+        ws = opener()
+        server.stop(signal.SIGKILL)
+        listen = f"tcp:{server.port}:interface={HOST}"
+        with running(tmp_path, listen=listen):
+            for _ in range(3):
+                with pytest.raises(NwsConnectionDroppedException):
+                    ws.store("x", 1)
+            opener().store("x", 1)
+
+
+# What errors say
+
+
+def test_errors_name_what_was_done_where(opened: Opener) -> None:
+    ws = opened()
+    place = f"at {HOST}:{opened.port}"
+    ws.declare("x", "lifo")
+    for act, words in (
+        (lambda: ws.declare("x", "fifo"), f"declare var of 'x' in workspace {opened.name!r}"),
+        (lambda: ws.deleteVar("y"), f"delete var of 'y' in workspace {opened.name!r}"),
+        (lambda: ws.server.deleteWs("none"), "delete ws 'none'"),
+        (lambda: ws.server.openWs("none", create=False), "open ws 'none'"),
+        (lambda: ws.server.mktempWs("none"), "mktemp ws 'none'"),
+        (lambda: ws.listVars("none"), "list vars 'none'"),
+        (lambda: ws.fetch("z", timeout=0), f"fetch of 'z' in workspace {opened.name!r}"),
+        (lambda: ws.lease("z", timeout=0), f"lease of 'z' in workspace {opened.name!r}"),
+        (lambda: ws.fetch_many("z", 1, timeout=0), f"take of 'z' in workspace {opened.name!r}"),
+    ):
+        with pytest.raises(NwsOperationException) as caught:
+            act()
+        assert words in str(caught.value)
+        assert place in str(caught.value)

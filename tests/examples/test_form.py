@@ -1,0 +1,46 @@
+"""The examples are what people copy from: short, explained, and made of public names only."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.examples.conftest import EXAMPLES
+
+FILES = sorted(EXAMPLES.glob("*.py"))
+PUBLIC = {"nws.client", "nws.sleigh"}
+TESTED = {"chat", "hello", "ping_pong", "ring", "tutorial", "wordcount"}
+
+
+def test_each_example_has_a_test() -> None:
+    assert {file.stem for file in FILES} == TESTED
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_it_is_short(file: Path) -> None:
+    assert len(file.read_text().splitlines()) < 60
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_it_says_what_it_teaches_and_how_to_run_it(file: Path) -> None:
+    text = ast.get_docstring(ast.parse(file.read_text()))
+    assert text is not None
+    assert "\nTeaches: " in text
+    assert f"python examples/{file.name}" in text
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_it_uses_public_names_only(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            modules, names = [alias.name for alias in node.names], []
+        elif isinstance(node, ast.ImportFrom):
+            modules, names = [node.module or "."], [alias.name for alias in node.names]
+        else:
+            names, modules = [getattr(node, "attr", getattr(node, "id", ""))], []
+        for module in modules:
+            assert not module.startswith("nws") or module in PUBLIC, module
+        for name in names:
+            assert not name.startswith("_") or name in ("_", "__name__", "__doc__"), name
