@@ -209,7 +209,13 @@ class NwsServer:
             NwsUnsupportedOperationException: the server speaks only the original protocol.
         """
         self._calls.require_extensions("status")
-        status: dict[str, Any] = json.loads(self._calls.text([b"server status"]))
+        text = self._calls.text([b"server status"])
+        try:
+            status = json.loads(text)
+        except ValueError:
+            status = None
+        if not isinstance(status, dict):
+            raise NwsProtocolException(f"the status cannot be read: {text[:100]!r}")
         return status
 
     def __enter__(self) -> NwsServer:

@@ -130,7 +130,7 @@ class ClientHandshake:
             return b""
         answer = self._buffer[:4]
         if answer in (ANSWER_COOKIE, ANSWER_NO_COOKIE):
-            self.dialect = Dialect(cookie=answer == ANSWER_COOKIE)
+            self._end(Dialect(cookie=answer == ANSWER_COOKIE))
         elif answer == ANSWER_OFFERS:
             return self._choose()
         else:
@@ -154,6 +154,12 @@ class ClientHandshake:
     def _conclude(self, wanted: Mapping[bytes, bytes]) -> None:
         if self._buffer[:4] == ACCEPTED:
             extended = bool(wanted)
-            self.dialect = Dialect(metadata_out=extended, extensions=extended)
+            self._end(Dialect(metadata_out=extended, extensions=extended))
         else:
             self.refused = f"the server refused the options {sorted(wanted)}"
+
+    def _end(self, dialect: Dialect) -> None:
+        if len(self._buffer) > 4:
+            self.refused = f"it said more than it was asked ({self._buffer[4:20]!r})"
+        else:
+            self.dialect = dialect

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from nws.errors import NwsProtocolException
+
 __all__ = ["VariableInfo", "WorkspaceInfo", "parse_variables", "parse_workspaces"]
 
 
@@ -47,13 +49,13 @@ def parse_workspaces(text: str) -> dict[str, WorkspaceInfo]:
     listing = {}
     for line in text.split("\n"):
         if line:
-            name, owner, persistent, numvars, names = line[1:].split("\t")
+            name, owner, persistent, numvars, names = _fields(line[1:])[:5]
             listing[name] = WorkspaceInfo(
                 name,
                 line.startswith(">"),
                 owner,
                 persistent == "True",
-                int(numvars),
+                _count(numvars),
                 names.split(",") if names else [],
             )
     return listing
@@ -64,13 +66,26 @@ def parse_variables(text: str) -> dict[str, VariableInfo]:
     listing = {}
     for line in text.split("\n"):
         if line:
-            name, values, fetchers, finders, mode, *leased = line.split("\t")
+            name, values, fetchers, finders, mode, *leased = _fields(line)
             listing[name] = VariableInfo(
                 name,
-                int(values),
-                int(fetchers),
-                int(finders),
+                _count(values),
+                _count(fetchers),
+                _count(finders),
                 mode,
-                leased=int(leased[0]) if leased else 0,
+                leased=_count(leased[0]) if leased else 0,
             )
     return listing
+
+
+def _fields(line: str) -> list[str]:
+    fields = line.split("\t")
+    if len(fields) < 5:
+        raise NwsProtocolException(f"the listing cannot be read: {line[:100]!r}")
+    return fields
+
+
+def _count(field: str) -> int:
+    if not field.isdecimal():
+        raise NwsProtocolException(f"the listing cannot be read: {field[:20]!r} is no number")
+    return int(field)

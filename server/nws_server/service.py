@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from typing import Any
 
 from twisted.application.service import Service
@@ -30,9 +31,10 @@ class NwsService(Service):
         ports: where it listens, once it is started; useful when a port was chosen by the system.
     """
 
-    def __init__(self, config: Config, reactor: Any) -> None:
+    def __init__(self, config: Config, reactor: Any, clock: Callable[[], float]) -> None:
         """Prepare a server; nothing is opened before `start`."""
         self.config = config
+        self._clock = clock
         self.ports: list[IListeningPort] = []
         self._reactor = reactor
         self._spool: Spool | None = None
@@ -61,7 +63,7 @@ class NwsService(Service):
             handshake_timeout=config.handshake_timeout,
         )
         for description in config.listen:
-            endpoint = serverFromString(self._reactor, description)
+            endpoint = serverFromString(self._reactor, _for_this_user(description))
             try:
                 port = yield endpoint.listen(self._factory)
             except Exception as error:  # some of these name no address
@@ -106,7 +108,7 @@ class NwsService(Service):
             ),
             open_spool=spool.open,
             spooled=lambda: spool.used,
-            clock=self._reactor.seconds,
+            clock=self._clock,
             refuse=self._log_refusal,
             crash=self._log_crash,
         )
@@ -130,7 +132,7 @@ class NwsService(Service):
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        delay = max(0.0, when - self._reactor.seconds())
+        delay = max(0.0, when - self._clock())
         self._timer = self._reactor.callLater(delay, self._expire)
 
     def _expire(self) -> None:
@@ -140,6 +142,13 @@ class NwsService(Service):
             next_deadline = self._hub.space.next_deadline()
             if next_deadline is not None:
                 self._set_timer(next_deadline)
+
+
+def _for_this_user(description: str) -> str:
+    """Close a Unix socket to other users unless the operator has said who may open it."""
+    if description.startswith("unix:") and ":mode=" not in description:
+        return description + ":mode=600"
+    return description
 
 
 def address_text(port: IListeningPort) -> str:
@@ -152,9 +161,13 @@ def address_text(port: IListeningPort) -> str:
 
 
 def make_service(config: Config, reactor: Any = None) -> NwsService:
-    """Build a server. Without a reactor it uses Twisted's global one."""
-    if reactor is None:
-        from twisted.internet import reactor as global_reactor
+    """Build a server. Without a reactor it uses Twisted's global one, and a monotonic clock.
 
-        reactor = global_reactor
-    return NwsService(config, reactor)
+    Twisted's own clock is that of the wall: a jump of it must not end leases. A reactor that a test
+    moves by hand is also the clock.
+    """
+    if reactor is not None:
+        return NwsService(config, reactor, reactor.seconds)
+    from twisted.internet import reactor as global_reactor
+
+    return NwsService(config, global_reactor, time.monotonic)

@@ -83,11 +83,12 @@ def test_a_signal_ends_it_well(tmp_path: Path, how: signal.Signals) -> None:
 
 
 @unix_only
-def test_a_unix_socket_is_for_this_user_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("option", "mode"), [("", 0o600), (":mode=660", 0o660)])
+def test_a_unix_socket_is_for_this_user_only(tmp_path: Path, option: str, mode: int) -> None:
     path = tmp_path / "socket"
-    with running(tmp_path, listen=f"unix:{path}:mode=600") as server:
+    with running(tmp_path, listen=f"unix:{path}{option}") as server:
         assert server.addresses == [str(path)]
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == mode
         sock = socket.socket(socket.AF_UNIX)
         sock.connect(str(path))
         with Client(sock) as client:
