@@ -22,6 +22,7 @@ import struct
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import BinaryIO, Final, NamedTuple, TypeAlias
 
 from nws.errors import NwsConnectionDroppedException, NwsProtocolException
@@ -57,9 +58,17 @@ _LARGE: Final = 256 * 1024
 _LONGEST: Final = 2**47
 """Bytes. No machine can hold more, so this is not a length."""
 
+_WORTH_READING: Final = 16 * 1024 * 1024
+"""Bytes. Less of a payload that nobody wants is read to stay in step."""
+
 _BUFFER: Final = 64 * 1024
 _BLOCK: Final = 1024 * 1024
 _ALL: Final[int] = getattr(socket, "MSG_WAITALL", 0)
+
+
+_SHORT: Final = 256
+_LENGTHS: Final = [b"%020d" % size for size in range(_SHORT)]
+"""The lengths of short fields, ready to be sent."""
 
 
 class Upload:
@@ -103,8 +112,9 @@ def frame(fields: Sequence[Field]) -> list[bytes | memoryview | Upload]:
     pieces: list[bytes | memoryview | Upload] = []
     for given in fields:
         field = given[0] if isinstance(given, tuple) and len(given) == 1 else given
-        if isinstance(field, bytes) and len(field) < _BUFFER:  # as nearly all are
-            small.append(b"%020d%b" % (len(field), field))
+        if isinstance(field, bytes) and len(field) < _SHORT:  # as nearly all are
+            small.append(_LENGTHS[len(field)])
+            small.append(field)
             continue
         parts = (field,) if isinstance(field, bytes | memoryview | Upload) else field
         small.append(b"%020d" % sum(map(len, parts)))
@@ -282,8 +292,8 @@ class Exchange:
         """Read a reply with a payload."""
         cookie = self._dialect.cookie
         reason, data, at = self._head(84 if cookie else 44)
-        status = _int(data[at : at + 4])
-        descriptor = _int(data[at + 4 : at + 24])
+        status = _usual(data[at : at + 4])
+        descriptor = _usual(data[at + 4 : at + 24])
         variable_id, index = b"", 0
         if cookie:
             variable_id = data[at + 24 : at + 44]
@@ -313,12 +323,14 @@ class Exchange:
         for _ in range(count):
             if self._dialect.metadata_out:
                 _, at = self._dict(at)
-            data = self._need(at + 64)
-            descriptor = _int(data[at : at + 20])
+            if len(data) < at + 64:
+                data = self._need(at + 64)
+            descriptor = _usual(data[at : at + 20])
             lease = _int(data[at + 20 : at + 40])
-            attempt = _int(data[at + 40 : at + 44])
+            attempt = _usual(data[at + 40 : at + 44])
             end = at + 64 + _length(data[at + 44 : at + 64])
-            data = self._need(end)
+            if len(data) < end:
+                data = self._need(end)
             items.append(Item(descriptor, lease, attempt, _cut(data, at + 64, end)))
             at = end
         self._expect_end(data, at)
@@ -337,6 +349,8 @@ class Exchange:
     def _dict(self, at: int) -> tuple[str, int]:
         """Receive the dict that starts at ``at``; return the reason in it and its end."""
         data = self._need(at + 4)
+        if data.startswith(b"0000", at):
+            return "", at + 4
         entries, end = parse_dict(data, at)
         while end < 0:
             data = self._need(len(data) + 1)
@@ -378,6 +392,8 @@ class Exchange:
     def _pour(self, begun: bytes, size: int) -> None:
         """Receive a payload into the file; without one, what is left of it is dropped."""
         self._expect_end(begun, size)
+        if self._unwanted and size - sum(self._received) > _WORTH_READING:
+            raise NwsConnectionDroppedException(f"{size} bytes are too many to read for nothing")
         if not self._received:
             self._received.append(len(begun))
             self._write(memoryview(begun))
@@ -427,6 +443,12 @@ def _cut(data: bytes, begin: int, end: int) -> bytes | bytearray:
         return bytearray(view[begin:end])
 
 
+@lru_cache(maxsize=1024)
+def _usual(field: bytes) -> int:
+    """Read a number that most likely was read before, such as a status or a length."""
+    return _int(field)
+
+
 def _int(field: bytes) -> int:
     if not field.isdigit():
         raise NwsProtocolException(f"expected a number, got {field[:20]!r}")
@@ -434,7 +456,7 @@ def _int(field: bytes) -> int:
 
 
 def _length(field: bytes) -> int:
-    length = _int(field)
+    length = _usual(field)
     if length > _LONGEST:
         raise NwsProtocolException(f"a payload of {length} bytes was announced")
     return length

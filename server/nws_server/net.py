@@ -194,7 +194,10 @@ class NwsProtocol(TwistedProtocol):
         if not self._left:
             self._sending = None
             file.close()
-        self._put(piece)
+        # By way of the reactor, so that others have their turn between two pieces.
+        self._transport.write(piece)
+        if self._send is not None:
+            self.pauseProducing()  # until it is sent
 
     def _stop_sending(self) -> None:
         self._queue.clear()
