@@ -139,7 +139,7 @@ def stop(port: int, timeout: float) -> None:
         return
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
-    while _is_server(pid, files.pid):
+    while not _has_ended(pid):
         if time.monotonic() > deadline:
             raise click.ClickException(f"process {pid} has not ended after {timeout:g} seconds")
         time.sleep(_PAUSE)
@@ -215,6 +215,18 @@ def _is_server(pid: int, pidfile: Path) -> bool:
     """Tell whether a process is the server that has written this file. It may be slow to answer."""
     command = _command_line(pid)
     return "nws_server" in command and str(pidfile) in command
+
+
+def _has_ended(pid: int) -> bool:
+    """Tell whether a process is gone. A zombie is: in a container nobody may ever wait for it."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False  # this system has no /proc, or it ends just now
+    return state in ("Z", "X")
 
 
 def _command_line(pid: int) -> str:

@@ -7,7 +7,8 @@ blocks in a fetch holds up the others.
 
 An exception that strikes between any two byte codes must not leave a connection in nobody's hands.
 So a borrowed connection goes from one list into another without a byte code in between, and back by
-``+=``, which the handler of a signal cannot interrupt.
+``+=``, which the handler of a signal cannot interrupt. (Python 3.10 runs handlers in more places: a
+value can be lost there if one raises just when a fetch returns.)
 """
 
 from __future__ import annotations

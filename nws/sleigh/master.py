@@ -40,7 +40,7 @@ __all__ = ["Sleigh"]
 _WATCH: Final = 0.25
 """Seconds between looks at the workers."""
 
-_GRACE: Final = 3.0
+_GRACE: Final = 2.0
 """Seconds that workers have to end by themselves."""
 
 _FETCH: Final = 1000

@@ -16,7 +16,9 @@ from typing import Any, Final
 
 import pytest
 
+from nws import exchange
 from nws.client import NetWorkSpace, NwsConnectionDroppedException
+from tests.support.server import PATIENCE
 from tests.support.spaces import Opener, variable
 from tests.support.strikes import struck
 
@@ -61,6 +63,27 @@ def test_a_value_is_taken_or_still_there(opened: Opener, name: str, value: bytes
             break
     assert moment > 50
     assert ws.server.status()["leases"] == 0
+
+
+def test_what_is_left_of_a_long_value_is_not_read(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another connection takes the place of this one instead."""
+    monkeypatch.setattr(exchange, "_WORTH_READING", len(LARGE) // 10)
+    ws = opened()
+    replaced = 0
+    for moment in count():
+        ws.store("x", LARGE)
+        before = ws.server.nwsSocket
+        taken, goes_on = struck(moment, ws.fetch, "x")
+        # The server may not have noticed yet that the old connection is gone.
+        assert taken or ws.fetch("x", timeout=PATIENCE) == LARGE, moment
+        assert variable(ws, "x").values == 0, moment
+        replaced += ws.server.nwsSocket is not before
+        if not goes_on:
+            break
+    assert 0 < replaced < moment
+    assert f">{ws.currentWs()}\t" in ws.server.listWss(), "it is the same session still"
 
 
 def test_what_the_handler_raises_may_be_an_oserror(opened: Opener) -> None:

@@ -19,11 +19,12 @@ import pytest
 from nws import pool as pool_module
 from nws.client import NetWorkSpace
 from nws.exchange import Exchange, Patience
-from nws.transport import Transport
+from nws.transport import Address, Transport
+from tests.support.impostors import impostor
 from tests.support.programs import started
 from tests.support.server import PATIENCE, running
-from tests.support.spaces import Opener, opening, until_waiting, variable
-from tests.support.strikes import Strike, Striker
+from tests.support.spaces import HOST, Opener, opening, until_waiting, variable
+from tests.support.strikes import Strike, Striker, alarm
 
 CALLS = ["fetch", "find", "fetch_many", "lease", "ifetch"]
 
@@ -179,13 +180,8 @@ def striking_while_it_waits(striker: Striker | None = None) -> Iterator[None]:
             striker.watch(frame)
         raise Strike
 
-    before = signal.signal(signal.SIGALRM, strike)
-    signal.setitimer(signal.ITIMER_REAL, 0.003, 0.001)
-    try:
+    with alarm(strike, 0.003, 0.001):
         yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize("call", ["fetch", "fetch_many", "lease"])
@@ -252,3 +248,17 @@ def strike_now() -> object:
         frame = frame.f_back
     Mine.striker.watch(frame)
     raise Strike
+
+
+def test_the_alarm_goes_off_while_one_connects() -> None:
+    """What the handler raises is not taken for a failure of the connection."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError("the alarm went off")
+
+    with (
+        impostor() as port,
+        pytest.raises(TimeoutError, match="the alarm went off"),
+        alarm(give_up, 0.02),
+    ):
+        Transport(Address(HOST, port))

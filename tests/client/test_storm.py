@@ -9,6 +9,7 @@ between the return of the call and the list in which the value is kept. A plain
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.support.server import running
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 can be struck at returns too")
 @pytest.mark.parametrize("seed", range(3))
 def test_every_value_is_accounted_for(tmp_path: Path, seed: int) -> None:
     with running(tmp_path) as server:

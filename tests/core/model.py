@@ -94,11 +94,6 @@ class Lease(Timed):
     session: int = field(kw_only=True)
 
 
-@dataclass(eq=False)
-class Session:
-    bindings: dict[bytes, Workspace] = field(default_factory=dict)
-
-
 Delivery = tuple[Answer, Variable, list[Item]]
 
 
@@ -113,7 +108,7 @@ class Model:
     def __init__(self, max_probed: int) -> None:
         self.now = 0.0
         self.workspaces: dict[bytes, Workspace] = {}
-        self.sessions: dict[int, Session] = {}
+        self.bindings: dict[int, dict[bytes, Workspace]] = {}
         self.waits: list[Wait] = []
         self.leases: dict[int, Lease] = {}
         self.items: dict[bytes, Item] = {}
@@ -138,7 +133,7 @@ class Model:
     # Sessions and workspaces
 
     def open_session(self, slot: int) -> None:
-        self.sessions[slot] = Session()
+        self.bindings[slot] = {}
 
     def close_session(self, slot: int) -> None:
         for wait in [wait for wait in self.waits if wait.session == slot]:
@@ -149,13 +144,13 @@ class Model:
             elif workspace.owner == slot:
                 self._purge(name)
         self._undo([each for each in self.leases.values() if each.session == slot], blame=True)
-        del self.sessions[slot]
+        del self.bindings[slot]
 
     def bind(
         self, slot: int, name: bytes, answer: Answer, *, owns: bool, persistent: bool = False
     ) -> None:
         workspace = self.workspaces.setdefault(name, Workspace())
-        self.sessions[slot].bindings[name] = workspace
+        self.bindings[slot][name] = workspace
         if owns and not workspace.owned:
             workspace.owned, workspace.owner = True, slot
             workspace.persistent = persistent
@@ -197,7 +192,7 @@ class Model:
         self._expect(answer, Kind.DONE)
 
     def _workspace(self, slot: int, ws: bytes, answer: Answer) -> Workspace | None:
-        workspace = self.sessions[slot].bindings.get(ws)
+        workspace = self.bindings[slot].get(ws)
         if workspace is not None and workspace.alive:
             return workspace
         self._fails(answer, Status.NOT_OPEN if workspace is None else Status.NO_WORKSPACE)

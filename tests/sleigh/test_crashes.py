@@ -26,7 +26,14 @@ from tests.sleigh.functions import (
 )
 from tests.support.processes import Aside, children, until, until_file, until_gone
 
-MOMENTS = ("unpickling its arguments", "running", "pickling its result")
+DEATHS = [
+    *(("running", way) for way in WAYS),
+    *(
+        (moment, way)
+        for moment in ("unpickling its arguments", "pickling its result")
+        for way in ("SIGKILL", "exit status 7")
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +50,7 @@ def workers() -> list[int]:
 # Once
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(("moment", "way"), DEATHS)
 def test_an_element_that_kills_once_is_done_again(
     sleigh: Sleigh, tmp_path: Path, moment: str, way: str
 ) -> None:
@@ -116,8 +122,8 @@ def test_only_the_running_element_is_blamed(sleigh: Sleigh, tmp_path: Path) -> N
 
 
 def test_all_elements_kill(sleigh: Sleigh, tmp_path: Path) -> None:
-    deadly = [Deadly("running", "exit status 7", tmp_path, times=1000)] * 4
-    results = sleigh.eachElem(handle, [range(4), deadly])
+    deadly = [Deadly("running", "exit status 7", tmp_path, times=1000)] * 3
+    results = sleigh.eachElem(handle, [range(3), deadly])
     assert all(isinstance(result, SleighTaskException) for result in results)
     assert sleigh.eachElem(times_ten, [1]) == [10]
 

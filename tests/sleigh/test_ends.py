@@ -50,7 +50,7 @@ def test_stop(short: Path) -> None:
 
 
 def test_stop_before_the_workers_are_there(short: Path) -> None:
-    Sleigh(workerCount=5).stop()
+    Sleigh(workerCount=2).stop()
     assert (workers(), servers()) == ([], [])
 
 
@@ -112,7 +112,7 @@ def test_stop_of_workers_that_are_stopped() -> None:
         os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
     sleigh.stop()
-    assert time.monotonic() - began < 8, "they had a time of grace together, not each"
+    assert time.monotonic() - began < 5, "they had a time of grace together, not each"
     assert workers() == []
 
 
@@ -162,16 +162,14 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(
-    ("end", "status"), [("pass", 0), ("raise SystemExit(3)", 3), ("sleigh = None", 0)]
-)
+@pytest.mark.parametrize(("end", "status"), [("raise SystemExit(3)", 3), ("sleigh = None", 0)])
 def test_the_interpreter_ends(script: Script, end: str, status: int) -> None:
     """The fixture looks for complaints on stderr and for what is left of temporary files."""
     assert script(UNSTOPPED.format(end=end), status=status).stdout == "[1, 2]\n"
 
 
 def test_the_interpreter_ends_with_several_sleighs(script: Script) -> None:
-    text = UNSTOPPED.format(end="others = [Sleigh(workerCount=1), Sleigh(workerCount=1)]")
+    text = UNSTOPPED.format(end="other = Sleigh(workerCount=1)")
     assert script(text).stdout == "[1, 2]\n"
 
 

@@ -6,6 +6,7 @@ import functools
 import math
 import operator
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -175,10 +176,11 @@ def test_two_thousand_tiny_tasks(sleigh: Sleigh) -> None:
     assert sleigh.eachElem(times_ten, range(2000)) == list(range(0, 20000, 10))
 
 
-def test_two_sleighs_at_once(sleigh: Sleigh) -> None:
+def test_two_sleighs_at_once_each_with_a_server(sleigh: Sleigh, short: Path) -> None:
     with Sleigh(workerCount=1) as other:
         calls = [
             Aside(functools.partial(one.eachElem, times_ten, range(200))) for one in (sleigh, other)
         ]
+        assert len(list(short.iterdir())) == 1
         assert [call.result() for call in calls] == 2 * [list(range(0, 2000, 10))]
         assert set(sleigh.eachElem(worker, range(9))).isdisjoint(other.eachElem(worker, [0]))

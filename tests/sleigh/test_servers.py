@@ -45,11 +45,6 @@ def tcp_sockets(pid: int) -> list[str]:
     return sorted(ours & listed)
 
 
-def test_each_sleigh_has_its_own(short: Path) -> None:
-    with Sleigh(workerCount=1), Sleigh(workerCount=1):
-        assert len(list(short.iterdir())) == 2
-
-
 @pytest.mark.parametrize("name", ["x" * 120, "a:b=c\\d e", "ä'\"%s{}", "new\nline"])
 def test_a_folder_for_temporary_files_with_any_name(
     short: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -6,6 +6,7 @@ has returned (and inside a C function that waits). A tracer sees the same moment
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,6 +83,20 @@ class Striker:
         if self._left < 0:
             self.struck = True
             raise self._error
+
+
+@contextmanager
+def alarm(
+    handler: Callable[[int, FrameType | None], object], after: float, interval: float = 0.0
+) -> Iterator[None]:
+    """Let a timer's signal call a handler, once or again and again, until the end of the block."""
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, after, interval)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def inside(frame: FrameType | None) -> bool:
