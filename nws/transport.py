@@ -265,7 +265,8 @@ class Transport:
         except (NwsConnectionDroppedException, NwsProtocolException) as error:
             self._drop(str(error))
             deed = _deed(exchange.fields)
-            raise type(error)(f"{deed}: lost the server at {self.address}: {error}") from error
+            reason = f"{deed}: lost the server at {self.address}: {self._dropped}"
+            raise type(error)(reason) from error
         except BaseException:
             self.give_back()
             raise

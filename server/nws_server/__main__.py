@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
+from nws_server import loop
+
+loop.install()  # before anything imports the reactor
+# ruff: noqa: E402
+
 from twisted.internet import reactor as _reactor
 from twisted.internet import stdio
 from twisted.internet.protocol import Protocol, connectionDone

@@ -128,7 +128,7 @@ def test_closing_wakes_who_waits(opened: Opener, call: str) -> None:
     for thread in threads:
         thread.join()
     assert len(errors) == 3
-    assert all(f"127.0.0.1:{opened.port}" in str(error) for error in errors)
+    assert all(f"at 127.0.0.1:{opened.port}: it was closed" in str(error) for error in errors)
     until_waiting(observer, "x")
     observer.store("x", "not lost")
     assert observer.fetch("x") == "not lost"

@@ -13,6 +13,7 @@ from nws.errors import Status
 from nws_server.core import listings, templates, variables, workspaces
 from nws_server.core.exchange import Exchange
 from nws_server.core.leases import Lease
+from nws_server.core.names import is_clean, shown
 from nws_server.core.queues import QUEUES
 from nws_server.core.space import Cookie, Reply, Session, Value, Waiter
 from nws_server.core.variables import Variable
@@ -23,7 +24,6 @@ MAX_PROBED: Final = 1000
 """Variables per workspace that exist only because somebody asked for them."""
 
 _MKTEMP_TRIES: Final = 1000
-_CONTROL: Final = bytes(range(32)) + b"\x7f"
 
 
 class MemorySpace:
@@ -93,7 +93,7 @@ class MemorySpace:
         create: bool,
         reply: Reply,
     ) -> None:
-        if not _is_clean(label):
+        if not is_clean(label):
             return reply.failed(Status.REFUSED, "the owner label holds control characters")
         workspace = self._bind(session, name, create, reply)
         if workspace is None:
@@ -110,10 +110,10 @@ class MemorySpace:
             reply.done()
 
     def mktemp_ws(self, session: Session, template: bytes, reply: Reply) -> None:
-        if not templates.is_template(template) or not _is_clean(template):
+        if not templates.is_template(template) or not is_clean(template):
             return reply.failed(
                 Status.REFUSED,
-                f"{_shown(template)} is not a name with exactly one %d in it (width up to 20)",
+                f"{shown(template)} is not a name with exactly one %d in it (width up to 20)",
             )
         if self._is_full(workspaces.weight_of(template), reply):
             return None
@@ -123,12 +123,12 @@ class MemorySpace:
                 self._serial = serial
                 session.bindings[name] = self._new_workspace(name)
                 return reply.text(name)
-        return reply.failed(Status.FAILED, f"no free name for the template {_shown(template)}")
+        return reply.failed(Status.FAILED, f"no free name for the template {shown(template)}")
 
     def delete_ws(self, session: Session, name: bytes, reply: Reply) -> None:
         workspace = self.workspaces.get(name)
         if workspace is None:
-            return reply.failed(Status.NO_WORKSPACE, f"there is no workspace {_shown(name)}")
+            return reply.failed(Status.NO_WORKSPACE, f"there is no workspace {shown(name)}")
         self._purge(workspace)
         return reply.done()
 
@@ -141,10 +141,10 @@ class MemorySpace:
         workspace = self.workspaces.get(name)
         if workspace is None:
             if not create:
-                reply.failed(Status.NO_WORKSPACE, f"there is no workspace {_shown(name)}")
+                reply.failed(Status.NO_WORKSPACE, f"there is no workspace {shown(name)}")
                 return None
-            if not _is_clean(name):
-                reply.failed(Status.REFUSED, f"the name {_shown(name)} holds control characters")
+            if not is_clean(name):
+                reply.failed(Status.REFUSED, f"the name {shown(name)} holds control characters")
                 return None
             if self._is_full(workspaces.weight_of(name), reply):
                 return None
@@ -164,7 +164,7 @@ class MemorySpace:
         workspace.alive = False
         if workspace.owner is not None:
             workspace.owner.owned.pop(workspace, None)
-        reason = f"the workspace {_shown(workspace.name)} was deleted"
+        reason = f"the workspace {shown(workspace.name)} was deleted"
         for variable in list(workspace.variables.values()):
             self._drop(variable, reason)
 
@@ -175,7 +175,7 @@ class MemorySpace:
     ) -> None:
         if mode not in QUEUES:
             modes = ", ".join(name.decode() for name in QUEUES)
-            return reply.failed(Status.REFUSED, f"{_shown(mode)} is not a mode; these are: {modes}")
+            return reply.failed(Status.REFUSED, f"{shown(mode)} is not a mode; these are: {modes}")
         variable = self._variable(session, ws, var, reply)
         if variable is None:
             return None
@@ -183,7 +183,7 @@ class MemorySpace:
             self._set_mode(variable, mode)
         elif variable.mode != mode:
             actual = variable.mode.decode()
-            return reply.failed(Status.FAILED, f"the variable {_shown(var)} is {actual} already")
+            return reply.failed(Status.FAILED, f"the variable {shown(var)} is {actual} already")
         return reply.done()
 
     def delete_var(self, session: Session, ws: bytes, var: bytes, reply: Reply) -> None:
@@ -192,8 +192,8 @@ class MemorySpace:
             return None
         variable = workspace.variables.get(var)
         if variable is None:
-            return reply.failed(Status.FAILED, f"there is no variable {_shown(var)}")
-        self._drop(variable, f"the variable {_shown(var)} was deleted")
+            return reply.failed(Status.FAILED, f"there is no variable {shown(var)}")
+        self._drop(variable, f"the variable {shown(var)} was deleted")
         return reply.done()
 
     def list_vars(self, session: Session, ws: bytes, leased: bool, reply: Reply) -> None:
@@ -212,10 +212,10 @@ class MemorySpace:
     def _workspace(self, session: Session, ws: bytes, reply: Reply) -> Workspace | None:
         workspace = session.bindings.get(ws)
         if workspace is None:
-            reply.failed(Status.NOT_OPEN, f"the workspace {_shown(ws)} is not open here")
+            reply.failed(Status.NOT_OPEN, f"the workspace {shown(ws)} is not open here")
             return None
         if not workspace.alive:
-            reason = f"the workspace {_shown(ws)} was deleted since it was opened here"
+            reason = f"the workspace {shown(ws)} was deleted since it was opened here"
             reply.failed(Status.NO_WORKSPACE, reason)
             return None
         return workspace
@@ -235,8 +235,8 @@ class MemorySpace:
     def _can_name(self, session: Session, ws: bytes, var: bytes, reply: Reply) -> Workspace | None:
         """Return the workspace if it may have a variable of this name; else call the reply."""
         workspace = self._workspace(session, ws, reply)
-        if workspace is not None and not _is_clean(var):
-            reply.failed(Status.REFUSED, f"the name {_shown(var)} holds control characters")
+        if workspace is not None and not is_clean(var):
+            reply.failed(Status.REFUSED, f"the name {shown(var)} holds control characters")
             return None
         return workspace
 
@@ -249,7 +249,7 @@ class MemorySpace:
             return None
         variable = workspace.variables.get(var)
         if variable is None or variable.id != variable_id:
-            reply.failed(Status.FAILED, f"the variable {_shown(var)} has another id")
+            reply.failed(Status.FAILED, f"the variable {shown(var)} has another id")
             return None
         return variable
 
@@ -341,7 +341,7 @@ class MemorySpace:
         if cookie is None:
             found = queue.peek() if queue else None
         elif self._can_iterate(variable, cookie, reply):
-            after = _last_index(cookie)
+            after = cookie.seen
             found = queue.after(after) if queue else None
         else:
             return None
@@ -369,7 +369,7 @@ class MemorySpace:
         if cookie is not None:
             if not self._can_iterate(variable, cookie, reply):
                 return None
-            if queue and queue.peek().index <= _last_index(cookie):
+            if queue and queue.peek().index <= cookie.seen:
                 reply.failed(Status.FAILED, "values before the iterator's place are still there")
                 return None
         if queue:
@@ -405,7 +405,7 @@ class MemorySpace:
         if variable.queue is not None and not variable.queue.iterable:
             reason = f"a {variable.mode.decode()} variable cannot be iterated"
         elif cookie.variable_id and cookie.variable_id != variable.id:
-            reason = f"the variable {_shown(variable.name)} was deleted and made anew"
+            reason = f"the variable {shown(variable.name)} was deleted and made anew"
         else:
             return True
         reply.failed(Status.FAILED, reason)
@@ -519,17 +519,3 @@ class MemorySpace:
     def close(self) -> None:
         for workspace in list(self.workspaces.values()):
             self._purge(workspace)
-
-
-def _is_clean(name: bytes) -> bool:
-    """Tell whether a name is free of control characters, which would garble listings."""
-    return len(name.translate(None, _CONTROL)) == len(name)
-
-
-def _last_index(cookie: Cookie) -> int:
-    """Return the index that an iterator saw last; -1 before its first value."""
-    return cookie.last if cookie.variable_id else -1
-
-
-def _shown(name: bytes) -> str:
-    return repr(name.decode("utf-8", "replace"))

@@ -63,6 +63,11 @@ class Cookie(NamedTuple):
     last: int
     """The index of that value."""
 
+    @property
+    def seen(self) -> int:
+        """The index that the iterator saw last; -1 before its first value."""
+        return self.last if self.variable_id else -1
+
 
 class Reply(Protocol):
     """Where an operation's answer goes. Each answer is a call of one of these."""
