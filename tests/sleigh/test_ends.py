@@ -31,7 +31,7 @@ def workers() -> list[int]:
 
 
 def servers() -> list[int]:
-    return children(os.getpid(), running="nws_server")
+    return children(os.getpid(), running="nws_server.__main__")
 
 
 # In order

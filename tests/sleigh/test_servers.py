@@ -32,7 +32,7 @@ def test_only_this_user_can_reach_a_private_server(short: Path) -> None:
         assert permissions(folder) == 0o700
         assert permissions(place) == 0o600
         assert place.parent == folder
-        (server,) = children(os.getpid(), running="nws_server")
+        (server,) = children(os.getpid(), running="nws_server.__main__")
         assert tcp_sockets(server) == []
 
 
@@ -71,7 +71,7 @@ def test_a_private_server_that_cannot_start(short: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("NWS_MEMORY_LIMIT", "a lot")
     with pytest.raises(SleighNwsException, match=r"did not start.*NWS_MEMORY_LIMIT"):
         Sleigh()
-    assert children(os.getpid(), running="nws_server") == []
+    assert children(os.getpid(), running="nws_server.__main__") == []
 
 
 def test_no_python_to_start(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_settings_of_another_server_do_no_harm(
 
 def test_a_given_server(server: Server) -> None:
     with Sleigh(workerCount=2, nwsHost=HOST, nwsPort=server.port) as sleigh:
-        assert children(os.getpid(), running="--until-eof") == [server.pid]
+        assert children(os.getpid(), running="nws_server.__main__") == []
         assert sleigh.eachElem(times_ten, range(100)) == list(range(0, 1000, 10))
         assert rides(server) == 1
         assert f"{HOST}:{server.port}" in str(sleigh)
