@@ -94,16 +94,24 @@ class Pool:
     def _connect_another(self) -> Transport:
         """Open one more connection of the session."""
         with self._lock:
-            if not self._ended:
-                try:
-                    transport = Transport(self.address)
-                    transport.short([b"attach", self._token])
-                    self._all.add(transport)
-                    return transport
-                except NwsException as error:
-                    if any(other.usable for other in self._all):
-                        raise
-                    self._ended = str(error)
+            self._check_open()
+            try:
+                transport = Transport(self.address)
+                transport.short([b"attach", self._token])
+            except NwsException as error:
+                if any(other.usable for other in self._all):
+                    raise
+                self._ended = self._ended or str(error)
+                self._check_open()
+                raise
+            self._all.add(transport)
+            if self._ended:  # meanwhile, by another thread
+                transport.close()
+                self._check_open()
+            return transport
+
+    def _check_open(self) -> None:
+        if self._ended:
             raise NwsConnectionDroppedException(
                 f"the session with the server at {self.address} has ended: {self._ended}"
             )
@@ -131,6 +139,7 @@ class Pool:
         """In a forked child: the parent keeps its session, we get one of our own."""
         with self._lock:
             if self._orphaned:
+                self._check_open()
                 self._begin_session()
                 self._on_new_session(self.main)
                 self._orphaned = False

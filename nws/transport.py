@@ -219,14 +219,14 @@ class Transport:
 
     def close(self) -> None:
         """Hang up. A thread that waits here gets an NwsConnectionDroppedException."""
+        self._dropped = self._dropped or "it was closed"
         try:
             self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # it is gone already
+        # Who is at it closes the socket, for its number may be given out again at once.
         if self.pending is None:
-            self._drop("it was closed")
-        else:  # who is at it closes the socket: its number may be given out again at once
-            self._dropped = self._dropped or "it was closed"
+            self.socket.close()
 
     def forget(self) -> None:
         """Close this process's handle of a connection that belongs to the parent process."""

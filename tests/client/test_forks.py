@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no fo
 PROGRAM = "client/programs/forks.py"
 SCENARIOS = [
     "child_has_a_session_of_its_own",
+    "closed_before_the_fork",
     "closed_in_the_child",
     "grandchildren",
     "iterators_and_leases",

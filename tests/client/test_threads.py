@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from nws import pool as pool_module
 from nws.client import NwsConnectionDroppedException
+from nws.transport import Transport
+from tests.support.processes import Aside
 from tests.support.spaces import Opener, until, until_waiting, variable
 
 THREADS = 20
@@ -151,6 +154,26 @@ def expect_drop(call: Callable[[str], Any], errors: list[Exception]) -> None:
         call("x")
     except NwsConnectionDroppedException as error:
         errors.append(error)
+
+
+def test_a_connection_that_is_just_being_made_is_closed_too(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws, observer = opened(), opened.server()
+
+    def close_meanwhile(*arguments: Any) -> Transport:
+        transport = Transport(*arguments)
+        ws.server.close()
+        return transport
+
+    waiting = Aside(lambda: ws.fetch("x"))
+    until_waiting(observer.useWs(opened.name), "x", fetchers=1)
+    monkeypatch.setattr(pool_module, "Transport", close_meanwhile)
+    with pytest.raises(NwsConnectionDroppedException, match="closed"):
+        ws.find("x")
+    with pytest.raises(NwsConnectionDroppedException, match="closed"):
+        waiting.result()
+    until(lambda: opened.name not in observer.listWss(), "the purge")
 
 
 def test_no_thread_begins_anything_on_a_closed_session(opened: Opener) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
-from nws.client import NetWorkSpace, NwsLeaseLostException
+from nws.client import NetWorkSpace, NwsConnectionDroppedException, NwsLeaseLostException
 from tests.support.spaces import until_waiting
 
 
@@ -126,6 +126,19 @@ def closed_in_the_child(ws: NetWorkSpace) -> None:
     in_child(ws.server.close)
     ws.store("x", 1)
     assert ws.fetch("x") == 1
+
+
+def closed_before_the_fork(ws: NetWorkSpace) -> None:
+    ws.server.close()
+
+    def child() -> None:
+        try:
+            ws.store("x", 1)
+        except NwsConnectionDroppedException:
+            return
+        raise AssertionError("it is closed here, too")
+
+    in_child(child)
 
 
 def square(ws: NetWorkSpace, number: int) -> None:
