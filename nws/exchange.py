@@ -17,6 +17,7 @@ connection is the business of ``transport.py``.
 
 from __future__ import annotations
 
+import io
 import socket
 import struct
 import sys
@@ -26,6 +27,7 @@ from functools import lru_cache
 from typing import BinaryIO, Final, NamedTuple, TypeAlias
 
 from nws.errors import NwsConnectionDroppedException, NwsProtocolException
+from nws.values import is_direct
 from nws.wire import REASON, Dialect, parse_dict
 
 __all__ = [
@@ -305,7 +307,7 @@ class Exchange:
         if self._into is not None or self._unwanted:
             self._pour(data[at:], size)
         elif size > _LARGE:
-            payload = self._receive_in_place(data[at:], size)
+            payload = self._receive_in_place(data[at:], size, descriptor)
         else:
             if len(data) < at + size:
                 data = self._need(at + size)
@@ -379,15 +381,22 @@ class Exchange:
             pieces[:] = [b"".join(pieces)]
         return pieces[0]
 
-    def _receive_in_place(self, begun: bytes, size: int) -> bytearray:
-        """Receive a large payload without copying it."""
-        payload = bytearray(size)
-        payload[: len(begun)] = begun
-        self._received.append(len(begun))
-        with memoryview(payload) as view:
-            while (done := sum(self._received)) < size:
+    def _receive_in_place(self, begun: bytes, size: int, kind: int) -> bytes | bytearray:
+        """Receive a large payload where it will stay: bytes in bytes, a pickle in a bytearray."""
+        if not is_direct(kind):
+            payload = bytearray(size)
+            self._fill(memoryview(payload), begun)
+            return payload
+        buffer = io.BytesIO(bytes(size))  # takes over these bytes, and gives them back
+        self._fill(buffer.getbuffer(), begun)
+        return buffer.getvalue()
+
+    def _fill(self, view: memoryview, begun: bytes) -> None:
+        with view:
+            view[: len(begun)] = begun
+            self._received.append(len(begun))
+            while (done := sum(self._received)) < len(view):
                 self._receive_into(view[done:])
-        return payload
 
     def _pour(self, begun: bytes, size: int) -> None:
         """Receive a payload into the file; without one, what is left of it is dropped."""

@@ -18,7 +18,16 @@ from typing import Any, Final, TypeAlias
 
 from nws.errors import NwsPicklingException, NwsUnpicklingException
 
-__all__ = ["BINARY", "PICKLE", "PICKLE_WITH_BUFFERS", "TEXT", "Encoder", "Pieces", "decode"]
+__all__ = [
+    "BINARY",
+    "PICKLE",
+    "PICKLE_WITH_BUFFERS",
+    "TEXT",
+    "Encoder",
+    "Pieces",
+    "decode",
+    "is_direct",
+]
 
 _PYTHON: Final = 1 << 24
 _DIRECT: Final = 1
@@ -131,6 +140,11 @@ def _split(payload: memoryview) -> list[memoryview]:
     if position != len(payload):
         raise ValueError("the payload is cut short")
     return parts
+
+
+def is_direct(descriptor: int) -> bool:
+    """Tell whether a payload is text or bytes as they are, not a pickle."""
+    return bool(descriptor & _DIRECT)
 
 
 def decode(
