@@ -43,15 +43,16 @@ class Calls:
         bound: names of the workspaces that the session has bound.
     """
 
-    def __init__(self, address: Address, encoder: Encoder) -> None:
-        """Connect.
+    def __init__(self, address: Address, encoder: Encoder, token: bytes = b"") -> None:
+        """Connect; with a token, to that session.
 
         Raises:
             NwsConnectException: no server answers there.
+            NwsOperationException: there is no session with this token.
         """
         self.encoder = encoder
         self.bound: dict[bytes, None] = {}
-        self.pool = Pool(address, self._bind_again)
+        self.pool = Pool(address, self._bind_again, token)
 
     @property
     def address(self) -> Address:

@@ -45,6 +45,7 @@ from nws.listings import VariableInfo, WorkspaceInfo, parse_variables, parse_wor
 from nws.textfile import NwsTextFile
 from nws.transport import Address
 from nws.values import Encoder
+from nws.watch import Inbox, Watch
 
 __all__ = [
     "DICT",
@@ -64,6 +65,7 @@ __all__ = [
     "WS_OWNER",
     "WS_PERSISTENT",
     "WS_VARLIST",
+    "Inbox",
     "Lease",
     "NetWorkSpace",
     "NwsConnectException",
@@ -83,6 +85,7 @@ __all__ = [
     "NwsUnsupportedOperationException",
     "NwsValueIterator",
     "VariableInfo",
+    "Watch",
     "WorkspaceInfo",
 ]
 
@@ -108,7 +111,12 @@ class NwsServer:
     """
 
     def __init__(
-        self, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, *, pickle_protocol: int = 5
+        self,
+        host: str = DEFAULT_HOST,
+        port: int = DEFAULT_PORT,
+        *,
+        pickle_protocol: int = 5,
+        session: str = "",
     ) -> None:
         """Connect to a server.
 
@@ -117,18 +125,27 @@ class NwsServer:
             port: TCP port; not used for a socket.
             pickle_protocol: for values that are neither text nor bytes. Use 2 if programs in
                 Python 2 read them.
+            session: join this session, of which another process gave us the `session`, rather than
+                begin one. Ownership and leases are shared. It lasts as long as one of us does.
 
         Raises:
             NwsConnectException: no NetWorkSpaces server answers there.
+            NwsOperationException: there is no such session.
         """
         self.serverHost = host
         self.serverPort = port
-        self._calls = Calls(Address(host, port), Encoder(pickle_protocol))
+        self._calls = Calls(Address(host, port), Encoder(pickle_protocol), session.encode())
 
     @property
     def nwsSocket(self) -> Any:  # noqa: N802 - the original's name
         """The socket of the session's first connection, to look at; do not read or write it."""
         return self._calls.pool.main.socket
+
+    @property
+    def session(self) -> str:
+        """The secret by which another process can join this session; empty on an original
+        server."""
+        return self._calls.pool.token.decode()
 
     def close(self) -> None:
         """End the session: workspaces that it owns are purged unless they are persistent."""
@@ -422,6 +439,19 @@ class NetWorkSpace(WorkspaceFiles, WorkspaceExtensions):
                 f"the server at {self._calls.address} is too old for iterators"
             )
         return NwsValueIterator(self._calls, self._name, varName, operation, timeout)
+
+    def watch(self, varName: str) -> Watch:
+        """Return what `ifind` would, one value after the other, to be waited for with `select`."""
+        self._calls.require_extensions("watches")
+        return Watch(self._calls, self._name, encode_name(varName))
+
+    def inbox(self, varName: str, limit: int = 1000) -> Inbox:
+        """Return what fetches the values of a variable as they come, ``limit`` at a time.
+
+        The server sends the first ones right away: nobody else gets them.
+        """
+        self._calls.require_extensions("inboxes")
+        return Inbox(self._calls, self._name, encode_name(varName), limit)
 
     def makefile(self, varName: str, mode: str = "r") -> NwsTextFile:
         """Return a text file whose lines are the values of a fifo variable.

@@ -103,11 +103,13 @@ class WorkspaceExtensions:
 
         return self._calls.many(fields, timeout, make)
 
-    def settle(self, leases: Iterable[Lease], stores: Iterable[tuple[str, Any]] = ()) -> None:
+    def settle(
+        self, leases: Iterable[Lease] | None, stores: Iterable[tuple[str, Any]] = ()
+    ) -> None:
         """Remove leased values for good and store others, in one step: all of it or nothing.
 
         Args:
-            leases: of any variables.
+            leases: of any variables; None for all that the session holds.
             stores: pairs of a variable in this workspace and a value for it.
 
         Raises:
@@ -118,11 +120,11 @@ class WorkspaceExtensions:
             fields += (self._name, encode_name(varName), *self._calls.encoder.encode(value))
         self._calls.short(fields)
 
-    def release(self, leases: Iterable[Lease], *, blame: bool = True) -> None:
+    def release(self, leases: Iterable[Lease] | None, *, blame: bool = True) -> None:
         """Give leased values back to their places.
 
         Args:
-            leases: of any variables.
+            leases: of any variables; None for all that the session holds.
             blame: count this as an attempt at the value.
 
         Raises:
@@ -130,10 +132,12 @@ class WorkspaceExtensions:
         """
         self._calls.short([b"release", _ids(leases), b"yes" if blame else b"no"])
 
-    def renew(self, leases: Iterable[Lease], duration: float) -> None:
+    def renew(self, leases: Iterable[Lease] | None, duration: float) -> None:
         """Let leases last for ``duration`` seconds from now; raises like `release`."""
         self._calls.short([b"renew", _ids(leases), milliseconds(duration)])
 
 
-def _ids(leases: Iterable[Lease]) -> bytes:
+def _ids(leases: Iterable[Lease] | None) -> bytes:
+    if leases is None:
+        return b"all"
     return b" ".join(b"%d" % lease.id for lease in leases)

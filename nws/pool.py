@@ -32,37 +32,44 @@ class Pool:
         dialect: what the server speaks.
         main: the session's first connection, or what took its place.
         idle: connections that nobody uses; borrowers add theirs when they are done.
+        token: by which others can join the session; empty on an original server.
     """
 
-    def __init__(self, address: Address, on_new_session: Callable[[Transport], None]) -> None:
+    def __init__(
+        self, address: Address, on_new_session: Callable[[Transport], None], token: bytes = b""
+    ) -> None:
         """Connect.
 
         Args:
             address: of the server.
             on_new_session: called with the first connection of each session but the very first:
                 in a forked child, on its first operation.
+            token: of a session to join; empty for a new one.
 
         Raises:
             NwsConnectException: it is not possible.
+            NwsOperationException: there is no session with this token.
         """
         self.address = address
         self._on_new_session = on_new_session
         self._lock = threading.RLock()
         self._ended = ""  # why the session cannot go on
-        self._begin_session()
+        self._begin_session(token)
         self._orphaned = False  # this process is a fork of the one that had the session
         _pools.add(self)
 
-    def _begin_session(self) -> None:
+    def _begin_session(self, token: bytes = b"") -> None:
         self.main = Transport(self.address)
         self.dialect = self.main.dialect
         self._all = weakref.WeakSet((self.main,))
         self.idle: list[Transport] = []
+        if token:
+            self.main.short([b"attach", token])
         # The token by which further connections join the session. It is asked for now because
         # later, when it is needed, this connection may be waiting.
-        self._token = b""
+        self.token = token
         if self.dialect.extensions:
-            self._token = bytes(self.main.long([b"session"]).payload)
+            self.token = token or bytes(self.main.long([b"session"]).payload)
             self.idle.append(self.main)
 
     def acquire(self, mine: list[Transport]) -> Transport:
@@ -97,7 +104,7 @@ class Pool:
             self._check_open()
             try:
                 transport = Transport(self.address)
-                transport.short([b"attach", self._token])
+                transport.short([b"attach", self.token])
             except NwsException as error:
                 if any(other.usable for other in self._all):
                     raise

@@ -178,11 +178,11 @@ def _take_or_lease(client: Caller, fields: list[Any], lease: float | None) -> No
 
 
 def _renew(client: Caller, fields: list[Any], _: bytes) -> None:
-    client.space.renew(client.session, _ids(fields[1]), number(fields[2]) / 1000, client)
+    client.space.renew(client.session, _ids(client, fields[1]), number(fields[2]) / 1000, client)
 
 
 def _release(client: Caller, fields: list[Any], _: bytes) -> None:
-    client.space.release(client.session, _ids(fields[1]), fields[2] == b"yes", client)
+    client.space.release(client.session, _ids(client, fields[1]), fields[2] == b"yes", client)
 
 
 def _settle(client: Caller, fields: list[Any], metadata: bytes) -> None:
@@ -192,7 +192,7 @@ def _settle(client: Caller, fields: list[Any], metadata: bytes) -> None:
         (ws, var, _value(descriptor, payload, metadata))
         for ws, var, descriptor, payload in zip(*(fields[n::4] for n in (2, 3, 4, 5)), strict=True)
     ]
-    client.space.settle(client.session, _ids(fields[1]), stores, client)
+    client.space.settle(client.session, _ids(client, fields[1]), stores, client)
 
 
 def _list_leases(client: Caller, fields: list[Any], _: bytes) -> None:
@@ -262,7 +262,10 @@ def _timeout(fields: list[Any], place: int) -> float | None:
     return number(text) / 1000 if text else None
 
 
-def _ids(text: bytes) -> list[int]:
+def _ids(client: Caller, text: bytes) -> list[int]:
+    """Read which leases are meant: numbers, or all that the session holds."""
+    if text == b"all":
+        return list(client.session.leases)
     return [number(each) for each in text.split()]
 
 

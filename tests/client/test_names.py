@@ -45,12 +45,14 @@ PARENTS: Final = {
     "NwsLeaseLostException": "NwsOperationException",
 }
 CLASSES: Final = {
+    "Inbox",
     "Lease",
     "NetWorkSpace",
     "NwsServer",
     "NwsTextFile",
     "NwsValueIterator",
     "VariableInfo",
+    "Watch",
     "WorkspaceInfo",
 }
 GUIDE: Final[dict[str, str]] = {
@@ -89,8 +91,8 @@ GUIDE: Final[dict[str, str]] = {
     "NwsValueIterator.writeTo": "fobj",
 }
 OURS: Final = {
-    "NetWorkSpace": "fetch_many lease lease_many release renew settle store_many",
-    "NwsServer": "nwsSocket status",
+    "NetWorkSpace": "fetch_many inbox lease lease_many release renew settle store_many watch",
+    "NwsServer": "nwsSocket session status",
     "NwsValueIterator": "",
 }
 

@@ -1,0 +1,178 @@
+"""Waits that do not block: watches and inboxes. And sessions that several programs share."""
+
+from __future__ import annotations
+
+import select
+
+import pytest
+
+from nws.client import (
+    NwsConnectionDroppedException,
+    NwsLeaseLostException,
+    NwsNoWorkSpaceException,
+    NwsOperationException,
+    NwsUnsupportedOperationException,
+)
+from tests.support.server import PATIENCE
+from tests.support.spaces import Opener, until, until_waiting, variable
+
+
+def test_a_watch_can_be_selected(opened: Opener) -> None:
+    ws, watch = opened(), opened().watch("x")
+    assert select.select([watch], [], [], 0)[0] == []
+    ws.store("x", 1)
+    assert select.select([watch], [], [], PATIENCE)[0] == [watch]
+    assert watch.next() == 1
+    assert ws.find("x") == 1, "it is still there"
+
+
+def test_a_watch_sees_each_value_once(opened: Opener) -> None:
+    ws = opened()
+    ws.store_many("x", ["early", {"a": "dict"}])
+    watch = ws.watch("x")
+    ws.store("x", "late")
+    assert [watch.next() for _ in range(3)] == ["early", {"a": "dict"}, "late"]
+    watch.close()
+
+
+def test_a_watch_sees_what_replaces_a_single_value(opened: Opener) -> None:
+    ws = opened()
+    ws.declare("x", "single")
+    watch = ws.watch("x")
+    for number in range(3):
+        ws.store("x", number)
+        assert watch.next() == number
+
+
+def test_a_watch_ends_with_its_variable(opened: Opener) -> None:
+    ws = opened()
+    watch = ws.watch("x")
+    ws.deleteVar("x")
+    with pytest.raises(NwsOperationException, match="deleted"):
+        watch.next()
+
+
+def test_a_watch_ends_with_its_workspace(opened: Opener) -> None:
+    ws = opened()
+    watch = opened().watch("x")
+    ws.server.deleteWs(ws.currentWs())
+    with pytest.raises(NwsOperationException, match="deleted"):
+        watch.next()
+
+
+def test_an_inbox_takes_values_as_they_come(opened: Opener) -> None:
+    ws = opened()
+    inbox = ws.inbox("x", 2)
+    assert inbox.take(0) == []
+    ws.store_many("x", [1, 2, 3])
+    assert inbox.take(PATIENCE) == [1, 2]
+    assert inbox.take(PATIENCE) == [3]
+    assert inbox.take(0.01) == []
+    assert variable(ws, "x").values == 0
+
+
+def test_values_in_an_inbox_that_were_not_read_go_back(opened: Opener) -> None:
+    ws = opened()
+    inbox = ws.inbox("x")
+    ws.store("x", "unread")
+    assert select.select([inbox], [], [], PATIENCE)[0]
+    inbox.close()
+    assert ws.fetch("x", timeout=PATIENCE) == "unread"
+
+
+def test_an_inbox_that_was_read_keeps_its_values(opened: Opener) -> None:
+    ws = opened()
+    inbox = ws.inbox("x")
+    ws.store("x", "read")
+    assert inbox.take(PATIENCE) == ["read"]
+    until_waiting(ws, "x", fetchers=1)  # it has asked again
+    inbox.close()
+    until(lambda: variable(ws, "x").fetchers == 0, "the end of its connection")
+    assert variable(ws, "x").values == 0
+
+
+def test_an_original_server_has_neither(opened_original: Opener) -> None:
+    ws = opened_original()
+    with pytest.raises(NwsUnsupportedOperationException, match="watches"):
+        ws.watch("x")
+    with pytest.raises(NwsUnsupportedOperationException, match="inboxes"):
+        ws.inbox("x")
+    assert ws.server.session == ""
+
+
+# Sessions
+
+
+def test_two_programs_share_a_session(opened: Opener) -> None:
+    one = opened()
+    other = opened.server(session=one.server.session)
+    assert other.session == one.server.session
+    shared = other.useWs(one.currentWs())
+    one.store("x", 1)
+    lease = shared.lease("x")
+    one.settle([lease])
+    assert other.listWss(format="dict")[one.currentWs()].mine
+
+
+def test_a_session_lasts_as_long_as_one_is_in_it(opened: Opener) -> None:
+    one = opened()
+    one.store("x", 1)
+    other = opened.server(session=one.server.session)
+    lease = one.lease("x")
+    one.server.close()
+    ws = other.useWs(one.currentWs())
+    assert variable(ws, "x").leased == 1
+    ws.release([lease])
+    assert ws.fetch("x") == 1
+    other.close()
+    assert one.currentWs() not in opened.server().listWss(format="dict")
+
+
+def test_there_is_no_such_session(opened: Opener) -> None:
+    with pytest.raises(NwsOperationException, match="no such session"):
+        opened.server(session="0123456789abcdef")
+
+
+def test_a_closed_session_stays_closed(opened: Opener) -> None:
+    ws = opened()
+    ws.server.close()
+    with pytest.raises(NwsConnectionDroppedException):
+        ws.store("x", 1)
+
+
+# All leases of a session
+
+
+def test_all_leases_of_a_session_are_renewed(opened: Opener) -> None:
+    ws = opened()
+    ws.store_many("x", [1, 2])
+    leases = [ws.lease("x", duration=0.2), ws.lease("x", duration=0.2)]
+    ws.renew(None, 1000.0)
+    ws.store("y", 0)
+    with pytest.raises(TimeoutError):
+        ws.fetch("x", timeout=0.3)
+    ws.settle(leases)
+
+
+def test_all_leases_of_a_session_are_released_or_settled(opened: Opener) -> None:
+    ws, other = opened(), opened()
+    ws.store_many("x", [1, 2, 3])
+    theirs = other.lease("x")
+    ours = [ws.lease("x"), ws.lease("x")]
+    ws.release(None, blame=False)
+    assert [ws.lease("x").attempt for _ in ours] == [1, 1]
+    ws.settle(None, [("done", "all")])
+    assert (variable(ws, "x").values, variable(ws, "x").leased) == (0, 1)
+    assert ws.fetch("done") == "all"
+    ws.renew(None, 1.0)  # there is none: nothing to do
+    with pytest.raises(NwsLeaseLostException):
+        ws.settle(ours)
+    theirs.settle()
+
+
+def test_a_workspace_that_is_gone(opened: Opener) -> None:
+    ws = opened()
+    ws.server.deleteWs(ws.currentWs())
+    with pytest.raises(NwsOperationException) as caught:
+        ws.watch("x").next()
+    assert isinstance(caught.value, NwsNoWorkSpaceException)
