@@ -44,6 +44,9 @@ CONNECT_TIMEOUT: Final = 20.0
 """Seconds for connecting and shaking hands."""
 
 _UNIX: Final = "unix:"
+_ON_THE_WAY: Final = 256 * 1024
+"""Bytes that the system may hold for a server on this machine. It holds a half less by itself."""
+
 _MORE: Final[int] = getattr(socket, "MSG_MORE", 0)
 _ACK: Final = encode_request([b"ack"])
 _NACK: Final = encode_request([b"nack"])
@@ -339,8 +342,9 @@ def _by_alarm(error: Exception, deadline: float) -> bool:
 def _candidates(address: Address) -> Iterator[tuple[socket.socket, Any]]:
     """Make a socket for each way to an address."""
     if address.host.startswith(_UNIX):
-        path = address.host.removeprefix(_UNIX)
-        yield socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), path
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_THE_WAY)
+        yield sock, address.host.removeprefix(_UNIX)
         return
     found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     for family, kind, protocol, _, where in found:

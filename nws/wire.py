@@ -215,6 +215,7 @@ class RequestDecoder:
 
     Attributes:
         error: None, or what made the stream unreadable.
+        missing: bytes that a field still waits for of which a part has come.
     """
 
     def __init__(
@@ -251,7 +252,7 @@ class RequestDecoder:
         self._held = 0
         self._tail = b""  # the beginning of a number
         self._sink: Sink | None = None
-        self._missing = 0  # bytes that the sink still waits for
+        self.missing = 0
 
     def feed(self, data: bytes) -> list[Request]:
         """Take bytes, return the requests that they complete."""
@@ -276,7 +277,7 @@ class RequestDecoder:
         position = 0
         if self._sink is not None:
             position = self._fill_sink(data, 0)
-            if self._missing:
+            if self.missing:
                 return
             self._left -= 1
         elif self._tail:
@@ -345,7 +346,7 @@ class RequestDecoder:
             else:
                 self._open_sink(size)
                 position = start + self._fill_sink(data, start)
-                if self._missing:
+                if self.missing:
                     break
             left -= 1
         self._left = left
@@ -353,7 +354,7 @@ class RequestDecoder:
 
     def _open_sink(self, size: int) -> None:
         """Choose where a field goes that is long or not all here."""
-        self._missing = size
+        self.missing = size
         if size <= self._plain_size or self._in_dict:
             self._sink = _MemorySink()
             return
@@ -376,10 +377,10 @@ class RequestDecoder:
         """Write what belongs to the open sink and close it when full; return the bytes used."""
         sink = self._sink
         assert sink is not None
-        piece = data[start : start + self._missing]
+        piece = data[start : start + self.missing]
         sink.write(piece)
-        self._missing -= len(piece)
-        if not self._missing:
+        self.missing -= len(piece)
+        if not self.missing:
             self._fields.append(sink.finish())
             self._sink = None
         return len(piece)

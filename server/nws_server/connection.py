@@ -33,6 +33,9 @@ _JOIN_BELOW: Final = 64 * 1024
 this much is written before the next request is performed: then a client that does not read is
 noticed before the answers to all that it sent at once lie in memory."""
 
+_MUCH: Final = 64 * 1024
+"""Bytes."""
+
 _NOT_AN_ANSWER: Final = (b"ack", b"nack", b"cancel")
 """Requests that do not say that the client has what it was given. A cancel may cross the value."""
 
@@ -45,6 +48,9 @@ class Outlet(Protocol):
 
     def write_body(self, body: LongBody) -> None:
         """Send a body that is not in memory, likewise."""
+
+    def expect(self, much: bool) -> None:
+        """Receive in large pieces, for much is on its way; or again in small ones."""
 
     def pause_reading(self) -> None:
         """Receive nothing more for a while."""
@@ -71,6 +77,7 @@ class Connection:
         "_decoder",
         "_delivered",
         "_encoder",
+        "_expects_much",
         "_form",
         "_handshake",
         "_operations",
@@ -110,6 +117,7 @@ class Connection:
         self.removes = False
         self._delivered: tuple[Variable, Sequence[Value]] | None = None
         self._acked = False
+        self._expects_much = False
         self.waiter: Waiter | None = None
         self._backlog: list[Request] = []
         self._backlog_size = 0
@@ -135,6 +143,9 @@ class Connection:
         if self._handshake is not None:
             data = self._shake_hands(self._handshake, data)
         requests = self._decoder.feed(data)
+        if self._decoder.missing > _MUCH or self._expects_much:
+            self._expects_much = self._decoder.missing > _MUCH
+            self._outlet.expect(self._expects_much)
         if self.waiter is None and not self._stalled and not self._backlog:
             self._work(requests)
         elif requests:
@@ -353,6 +364,7 @@ class Connection:
 
     def acknowledge(self) -> None:
         self._acked = True
+        self._expects_much = False
 
     def take_back(self) -> None:
         """Undo the last removal."""

@@ -8,6 +8,7 @@ them.
 
 from __future__ import annotations
 
+import socket
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, cast
@@ -35,6 +36,15 @@ _PIECE: Final = 256 * 1024
 """Bytes of a long value in memory at a time. Larger pieces are no faster on loopback."""
 
 
+_MUCH: Final = 256 * 1024
+"""Bytes to receive at a time while a long field comes, and to have on the way to a client."""
+
+_LITTLE: Final = 64 * 1024
+"""Bytes to receive at a time otherwise."""
+
+_UNIX: Final = getattr(socket, "AF_UNIX", None)
+
+
 class _OpenableBody(Protocol):
     def open(self) -> BinaryIO: ...
 
@@ -50,11 +60,12 @@ class NwsProtocol(TwistedProtocol):
         self._peer = peer
         self._connection: Connection | None = None
         self._deadline: IDelayedCall | None = None
-        self._send: Callable[[bytes], int] | None = None
+        self._send: Callable[[bytes | memoryview], int] | None = None
         self._writable = True
         self._reading_paused = False
         self._sending: BinaryIO | None = None  # the long value that is on its way
         self._left = 0  # bytes of it
+        self._rest: memoryview | None = None  # of what the system took only a part of
         self._queue: deque[bytes | LongBody] = deque()  # what goes out behind it
         self._closing = False
 
@@ -69,6 +80,10 @@ class NwsProtocol(TwistedProtocol):
             transport.abortConnection()
             return
         self._send = _sender(transport)
+        if self._send is not None and transport.getHandle().family == _UNIX:
+            # The usual size is a fifth of a mebibyte, and each fill of it wakes the other side. For
+            # TCP the system finds a good size by itself.
+            transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MUCH)
         transport.registerProducer(self, self._send is None)
         self._connection = Connection(self._hub, self, self._peer)
         self._deadline = self.factory.clock.callLater(
@@ -104,6 +119,8 @@ class NwsProtocol(TwistedProtocol):
         self._transport.pauseProducing()
 
     def resumeProducing(self) -> None:
+        if self._rest is not None and not self._send_rest(self._rest):
+            return
         self._writable = True
         self._pump()
         if self._writable and not self._closing:
@@ -118,7 +135,7 @@ class NwsProtocol(TwistedProtocol):
     # The connection calls these (see `Outlet`)
 
     def write(self, data: bytes) -> None:
-        if self._sending is None and not self._queue:
+        if self._rest is None and self._sending is None and not self._queue:
             self._put(data)
         else:
             self._queue.append(data)
@@ -126,6 +143,9 @@ class NwsProtocol(TwistedProtocol):
     def write_body(self, body: LongBody) -> None:
         self._queue.append(body)
         self._pump()
+
+    def expect(self, much: bool) -> None:
+        self._transport.bufferSize = _MUCH if much else _LITTLE
 
     def pause_reading(self) -> None:
         self._reading_paused = True
@@ -163,10 +183,11 @@ class NwsProtocol(TwistedProtocol):
             self._transport.loseConnection()
 
     def _put(self, data: bytes) -> None:
-        """Hand bytes to the system; what it does not take now, Twisted sends later.
+        """Hand bytes to the system; what it does not take now is sent when it can take more.
 
         Twisted alone would wait for the next turn of the reactor to send anything at all, and ask
-        the system twice about the socket: that costs a small answer half of its time.
+        the system twice about the socket: that costs a small answer half of its time. It would also
+        copy what is large.
         """
         if self._send is None or not self._writable:
             self._transport.write(data)
@@ -176,8 +197,23 @@ class NwsProtocol(TwistedProtocol):
         except OSError:  # full, or the connection has ended: then Twisted is about to say so
             sent = 0
         if sent < len(data):
-            self._transport.write(data[sent:])
+            self._rest = memoryview(data)[sent:]
             self.pauseProducing()
+            self._transport.startWriting()
+
+    def _send_rest(self, rest: memoryview) -> bool:
+        """Send more of what was only sent in part; return whether that was all."""
+        assert self._send is not None
+        try:
+            sent = self._send(rest)
+        except OSError:
+            sent = 0
+        if sent < len(rest):
+            self._rest = rest[sent:]
+            self._transport.startWriting()  # Twisted has nothing to write: it will call us again
+            return False
+        self._rest = None
+        return True
 
     def _begin(self, item: bytes | LongBody) -> None:
         if isinstance(item, bytes):
@@ -201,6 +237,7 @@ class NwsProtocol(TwistedProtocol):
 
     def _stop_sending(self) -> None:
         self._queue.clear()
+        self._rest = None
         if self._sending is not None:
             self._sending.close()
             self._sending = None
@@ -215,11 +252,11 @@ class NwsProtocol(TwistedProtocol):
         return self.transport
 
 
-def _sender(transport: Any) -> Callable[[bytes], int] | None:
+def _sender(transport: Any) -> Callable[[bytes | memoryview], int] | None:
     """Return the system's own way to send, where Twisted only carries plain bytes to a socket."""
     if ISystemHandle.providedBy(transport) and not ISSLTransport.providedBy(transport):
         handle: Any = transport.getHandle()
-        send: Callable[[bytes], int] = handle.send
+        send: Callable[[bytes | memoryview], int] = handle.send
         return send
     return None
 

@@ -28,6 +28,9 @@ class Recorder:
         assert not self.closed
         self.sent += data
 
+    def expect(self, much: bool) -> None:
+        pass
+
     def write_body(self, body: LongBody) -> None:
         assert not self.closed
         self.bodies += 1
