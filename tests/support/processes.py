@@ -67,6 +67,11 @@ def command(pid: int) -> str:
         return ""
 
 
+def open_files(pid: int) -> int:
+    """Count the files, pipes and sockets that a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def children(parent: int, *, running: str = "") -> list[int]:
     """Return the children of a process in whose command line there is a word."""
     found = []
@@ -79,6 +84,26 @@ def children(parent: int, *, running: str = "") -> list[int]:
         letter, ppid = stat.rpartition(")")[2].split()[:2]
         if int(ppid) == parent and letter not in "ZX" and running in command(pid):
             found.append(pid)
+    return sorted(found)
+
+
+def descendants(ancestor: int) -> list[int]:
+    """Return the children of a process, their children, and so on."""
+    found = children(ancestor)
+    return found + [pid for child in found for pid in descendants(child)]
+
+
+def started_with(name: str, value: str) -> list[int]:
+    """Return the processes that run and have had this variable in their environment from birth."""
+    entry = os.fsencode(f"{name}={value}")
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            entries = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it is gone, or somebody else's
+        if entry in entries and runs(int(folder.name)):
+            found.append(int(folder.name))
     return sorted(found)
 
 
