@@ -1,8 +1,12 @@
 """Measure a server and a client of ours beside Redis and bare sockets, and print a table.
 
+The rows "sleigh-..." measure the parallel map beside others, and are run when they are asked for:
+they first install those others, which takes hundreds of megabytes. "sleigh" stands for all of them.
+
 Each line compares two things that took turns: the median time of each for one operation, and the
 ratio of the two times, round by round, as median and range. It says how many times as fast ours is;
-in the row "scale", how many times as dear. All processes that it needs it starts and stops itself.
+in the row "scale", how many times as dear; in "sleigh-million", what part of a limit it takes. All
+processes that it needs it starts and stops itself.
 """
 
 from __future__ import annotations
@@ -17,16 +21,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from scripts.benchmarks import batches, large, machine, pingpong, report, scale, singles
+from scripts.benchmarks import batches, large, machine, pingpong, report, scale, singles, sleigh
 from scripts.benchmarks.processes import CannotStartError
-from scripts.benchmarks.rounds import Comparison
+from scripts.benchmarks.rounds import Result
 
 
 class Row(NamedTuple):
     """A group of comparisons."""
 
     about: str
-    run: Callable[[int], Iterator[Comparison]]
+    run: Callable[[int], Iterator[Result]]
     rounds: int
     quick_rounds: int
 
@@ -37,7 +41,17 @@ ROWS: Final = {
     "batches": Row(batches.ABOUT, batches.run, 40, 5),
     "large": Row(large.ABOUT, large.run, 20, 3),
     "scale": Row(scale.ABOUT, scale.run, 20, 3),
+    "sleigh-many": Row(sleigh.MANY_ABOUT, sleigh.many, 10, 2),
+    "sleigh-single": Row(sleigh.SINGLE_ABOUT, sleigh.single, 10, 2),
+    "sleigh-one": Row(sleigh.ONE_ABOUT, sleigh.one, 20, 3),
+    "sleigh-large": Row(sleigh.LARGE_ABOUT, sleigh.large, 10, 2),
+    "sleigh-start": Row(sleigh.START_ABOUT, sleigh.start, 5, 1),
+    "sleigh-million": Row(sleigh.MILLION_ABOUT, sleigh.million, 3, 1),
 }
+
+SLEIGH: Final = "sleigh"
+SLEIGH_ROWS: Final = [name for name in ROWS if name.startswith(SLEIGH)]
+OTHER_ROWS: Final = [name for name in ROWS if name not in SLEIGH_ROWS]
 
 
 def main() -> int:
@@ -58,11 +72,11 @@ def main() -> int:
 
 
 def _run(names: list[str], *, quick: bool, output: Path | None) -> None:
-    about = machine.describe()
+    about = machine.describe(peers=not set(names).isdisjoint(SLEIGH_ROWS))
     for part, text in about.items():
         print(f"{part + ':':<10}{text}")
     print(f"\n{report.head()}")
-    results: dict[str, list[Comparison]] = {}
+    results: dict[str, list[Result]] = {}
     for name in names:
         row = ROWS[name]
         print(f"\n{name}: {row.about}", flush=True)
@@ -89,11 +103,20 @@ def _options() -> argparse.Namespace:
             "--one-core", action="store_true", help="keep all processes on one core: steadier"
         )
     parser.set_defaults(one_core=False)
+    choices = [*ROWS, SLEIGH]
     parser.add_argument(
-        "--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="NAME", help=", ".join(ROWS)
+        "--rows",
+        nargs="+",
+        choices=choices,
+        default=OTHER_ROWS,
+        metavar="NAME",
+        help=", ".join(choices),
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all times here as well")
-    return parser.parse_args()
+    options = parser.parse_args()
+    named = (SLEIGH_ROWS if name == SLEIGH else [name] for name in options.rows)
+    options.rows = list(dict.fromkeys(chain.from_iterable(named)))
+    return options
 
 
 def _stop(signal_number: int, _: object) -> None:

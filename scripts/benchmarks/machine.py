@@ -9,14 +9,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from scripts.benchmarks import environment
 from scripts.benchmarks.processes import why_no_redis
 
 _CPUINFO: Final = Path("/proc/cpuinfo")
 
 
-def describe() -> dict[str, str]:
-    """Name the parts of the machine and the programs that matter."""
-    return {
+def describe(*, peers: bool) -> dict[str, str]:
+    """Name the parts of the machine and the programs that matter.
+
+    Args:
+        peers: name those of the sleigh too; they are installed first if they are not there.
+    """
+    about = {
         "CPU": f"{_cpu_model()}, {_cores()}",
         "system": platform.platform(terse=True),
         "Python": platform.python_version(),
@@ -24,6 +29,7 @@ def describe() -> dict[str, str]:
         "Redis": _redis_version(),
         "redis-py": f"{_version('redis')} with hiredis {_version('hiredis')}",
     }
+    return {**about, "peers": str(environment.packages())} if peers else about
 
 
 def _cores() -> str:

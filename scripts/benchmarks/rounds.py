@@ -99,3 +99,21 @@ class Comparison:
     def is_met(self) -> bool | None:
         """Whether the median of the ratios meets the aim; None if there is none."""
         return None if self.aim is None else self.aim.is_met(median(self.ratios))
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A contender that could not do the work.
+
+    Attributes:
+        work: what was to be done.
+        who: which contender.
+        reason: what went wrong.
+    """
+
+    work: str
+    who: str
+    reason: str
+
+
+Result: TypeAlias = Comparison | Failure

@@ -25,7 +25,7 @@ PACKAGE_FOLDERS = {
 
 # Never part of the project, whatever lies about in a checkout.
 _LITTER = shutil.ignore_patterns(
-    *(".git", ".venv", ".*_cache", ".hypothesis", ".coverage", "__pycache__", "*.py[cod]"),
+    *(".git", ".venv*", ".*_cache", ".hypothesis", ".coverage", "__pycache__", "*.py[cod]"),
     *("*.egg-info", "build", "dist", "dropin.cache", "twistd.log*", "twistd.pid", "*.sock"),
 )
 
