@@ -45,7 +45,7 @@ from nws.listings import VariableInfo, WorkspaceInfo, parse_variables, parse_wor
 from nws.textfile import NwsTextFile
 from nws.transport import Address
 from nws.values import Encoder
-from nws.watch import Inbox, Watch
+from nws.watch import Inbox, Outbox, Watch
 
 __all__ = [
     "DICT",
@@ -84,6 +84,7 @@ __all__ = [
     "NwsUnpicklingException",
     "NwsUnsupportedOperationException",
     "NwsValueIterator",
+    "Outbox",
     "VariableInfo",
     "Watch",
     "WorkspaceInfo",
@@ -452,6 +453,11 @@ class NetWorkSpace(WorkspaceFiles, WorkspaceExtensions):
         """
         self._calls.require_extensions("inboxes")
         return Inbox(self._calls, self._name, encode_name(varName), limit)
+
+    def outbox(self) -> Outbox:
+        """Return what stores values without waiting for the server's word on each."""
+        self._calls.require_extensions("outboxes")
+        return Outbox(self._calls, self._name)
 
     def makefile(self, varName: str, mode: str = "r") -> NwsTextFile:
         """Return a text file whose lines are the values of a fifo variable.

@@ -235,6 +235,11 @@ class Exchange:
         """Whether the server has a part of the request only."""
         return bool(self._sent) and sum(self._sent) < self._size
 
+    @property
+    def begun(self) -> bool:
+        """Whether something of the reply has come."""
+        return bool(self._pieces)
+
     def send(self, flags: int = 0) -> None:
         """Send what was not sent yet of the request and of the notes behind it."""
         if len(self._request) == 1 and not self._sent:

@@ -8,17 +8,17 @@ its way as soon as it is there.
 from __future__ import annotations
 
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from nws.calls import Calls
-from nws.errors import exception_for
-from nws.exchange import Answer, Exchange, Patience
+from nws.calls import Calls, encode_name
+from nws.errors import NwsOperationException, Status, exception_for
+from nws.exchange import Answer, Exchange, Field, Patience
 from nws.transport import Transport
 from nws.values import decode
 from nws.wire import BLANK_ID
 
-__all__ = ["Inbox", "Watch"]
+__all__ = ["Inbox", "Outbox", "Watch"]
 
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 """Without a file of its own, unlike the default."""
@@ -35,15 +35,25 @@ class _Standing:
         self._selector = _Selector()
         self._selector.register(self._transport.socket, selectors.EVENT_READ)
 
-    def _ask(self, fields: list[bytes], read: Callable[[Exchange], Callable[[], Answer]]) -> None:
+    def _ask(
+        self,
+        fields: Sequence[Field],
+        read: Callable[[Exchange], Callable[[], Answer]],
+        wait: float | None = None,
+    ) -> None:
         transport = self._transport
-        exchange = Exchange(transport.socket, transport.dialect, fields, Patience(), wait=None)
+        exchange = Exchange(transport.socket, transport.dialect, fields, Patience(), wait=wait)
         exchange.read = read(exchange)
-        exchange.send()
         self._exchange = exchange
+        exchange.send()
 
     def _answer(self) -> Answer:
-        answer = self._exchange.read()  # after an exception it goes on where it was
+        """Read the answer; what an exception has cut short goes on where it was."""
+        exchange = self._exchange
+        if exchange.answer is None:
+            exchange.send()
+            exchange.answer = exchange.read()
+        answer = exchange.answer
         if answer.status:
             raise exception_for(answer.status)(answer.reason)
         return answer
@@ -55,6 +65,49 @@ class _Standing:
     def close(self) -> None:
         """Wait no more. What has come and was not read goes back."""
         self._transport.close()
+
+
+class Outbox(_Standing):
+    """Values that are stored without waiting for the server's word; see `NetWorkSpace.outbox`."""
+
+    def __init__(self, calls: Calls, workspace: bytes) -> None:
+        """Made by `NetWorkSpace.outbox`."""
+        super().__init__(calls)
+        self._workspace = workspace
+        self._encoder = calls.encoder
+        self._post([])  # so that there always is something to confirm
+
+    def store(self, stores: Iterable[tuple[str, Any]]) -> None:
+        """Store values in one step: pairs of a variable and a value.
+
+        Raises:
+            NwsException: what was stored before this was refused; or the server is gone.
+        """
+        self.confirm()
+        self._post(stores)
+
+    def _post(self, stores: Iterable[tuple[str, Any]]) -> None:
+        fields: list[Field] = [b"settle", b""]
+        for varName, value in stores:
+            fields += (self._workspace, encode_name(varName), *self._encoder.encode(value))
+        self._ask(fields, lambda exchange: exchange.read_short, 0.0)
+
+    def confirm(self, timeout: float | None = None) -> None:
+        """Wait for the server's word about what was stored last, so many seconds at most.
+
+        Raises:
+            NwsException: it was refused, and nothing of it was stored; or the server is gone.
+        """
+        exchange = self._exchange
+        if exchange.answer is None:
+            exchange.send()  # what was not, because an exception has struck
+            if timeout is not None and not self._selector.select(timeout):
+                return
+        try:
+            self._answer()
+        except NwsOperationException:
+            exchange.answer = Answer(Status.OK, "")  # it was said: no need to say it again
+            raise
 
 
 class Watch(_Standing):
@@ -98,7 +151,8 @@ class Inbox(_Standing):
         Raises:
             NwsException: as for `Watch.next`.
         """
-        if not self._selector.select(timeout):
+        self._exchange.send()  # what was not, because an exception has struck
+        if not self._exchange.begun and not self._selector.select(timeout):
             return []
         items = self._answer().items
         values = [decode(item.descriptor, item.payload) for item in items]

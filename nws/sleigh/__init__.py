@@ -7,10 +7,10 @@
     with Sleigh(workerCount=2) as s:
         print(s.eachElem(abs, range(-10, 0)))
 
-What happens to a task: the master stores it in the sleigh's workspace (``master.py``); a worker
-leases it, runs it, and settles the lease together with its outcome in one step (``worker.py``); the
-master fetches the outcome. If the worker dies in between, the task returns to its place by itself
-and another worker leases it.
+What happens to a task: the master stores it in the sleigh's workspace (``run.py``, ``team.py``); a
+worker leases it, runs its elements, and settles the lease together with their results in one step
+(``worker.py``, ``functions.py``); the master fetches the results. If the worker dies in between,
+its supervisor notes of what, and gives the task back (``supervisor.py``).
 """
 
 from nws.errors import (
@@ -24,9 +24,23 @@ from nws.errors import (
     SleighStoppedException,
     SleighTaskException,
 )
+from nws.sleigh.commands import (
+    LaunchOptions,
+    envcmd,
+    rshcmd,
+    scriptcmd,
+    sshcmd,
+    sshforwardcmd,
+)
 from nws.sleigh.master import Sleigh
+from nws.sleigh.output import Line
+from nws.sleigh.pending import SleighPending
+from nws.sleigh.results import SleighResultIterator
+from nws.sleigh.web import webLaunch
 
 __all__ = [
+    "LaunchOptions",
+    "Line",
     "Sleigh",
     "SleighException",
     "SleighGatheredException",
@@ -34,7 +48,15 @@ __all__ = [
     "SleighJoinException",
     "SleighNwsException",
     "SleighOccupiedException",
+    "SleighPending",
+    "SleighResultIterator",
     "SleighScriptException",
     "SleighStoppedException",
     "SleighTaskException",
+    "envcmd",
+    "rshcmd",
+    "scriptcmd",
+    "sshcmd",
+    "sshforwardcmd",
+    "webLaunch",
 ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 from nws.errors import SleighIllegalValueException
 
-__all__ = ["fixed_arguments", "task_arguments"]
+__all__ = ["count_of", "fixed_arguments", "task_arguments"]
 
 
 def task_arguments(element_args: Any) -> Iterator[tuple[Any, ...]]:
@@ -20,17 +20,14 @@ def task_arguments(element_args: Any) -> Iterator[tuple[Any, ...]]:
     Raises:
         SleighIllegalValueException: something in it is no iterable.
     """
-    if isinstance(element_args, str | bytes):
-        element_args = [element_args]
-    if not isinstance(element_args, list) or (element_args and not _varies(element_args[0])):
-        element_args = [element_args]
-    for given in element_args:
+    given_list = _listed(element_args)
+    for given in given_list:
         if not _varies(given):
             raise SleighIllegalValueException(
                 f"elementArgs: {given!r} is not an iterable of arguments; "
                 "what is the same for all elements belongs into fixedArgs"
             )
-    return zip(*element_args, strict=False)
+    return zip(*given_list, strict=False)
 
 
 def fixed_arguments(fixed_args: Any) -> list[Any]:
@@ -38,5 +35,22 @@ def fixed_arguments(fixed_args: Any) -> list[Any]:
     return list(fixed_args) if isinstance(fixed_args, list | tuple) else [fixed_args]
 
 
+def _listed(element_args: Any) -> list[Any]:
+    """Put the list around a single iterable that the user may have left out."""
+    if isinstance(element_args, str | bytes):
+        element_args = [element_args]
+    if not isinstance(element_args, list) or (element_args and not _varies(element_args[0])):
+        return [element_args]
+    return list(element_args)
+
+
 def _varies(given: Any) -> bool:
     return isinstance(given, Iterable) and not isinstance(given, str | bytes)
+
+
+def count_of(element_args: Any) -> int | None:
+    """Return how many elements `task_arguments` gives, if that can be told beforehand."""
+    given = _listed(element_args)
+    if not given:
+        return 0
+    return min(map(len, given)) if all(isinstance(each, Sized) for each in given) else None

@@ -15,14 +15,16 @@ import sys
 import weakref
 from typing import Any, Final
 
-__all__ = ["Child"]
+__all__ = ["Child", "kill_group", "name_of_end"]
 
 _BOOT: Final = (
     "import sys; sys.path[:] = filter(None, sys.path); import json; "
-    "sys.path[:], arguments = json.loads(sys.stdin.buffer.readline() or sys.exit()); "
+    "sys.path[:] = json.loads(sys.stdin.buffer.readline() or sys.exit()); {imports}; "
+    "arguments = json.loads(sys.stdin.buffer.readline() or sys.exit()); {code}"
 )
-"""How a child's Python begins: it is to find modules where we find ours. The working folder, which
-Python puts on the path for ``-c``, may have a ``json.py`` of the user's."""
+"""What a child's Python runs: it is to find modules where we find ours. The working folder, which
+Python puts on the path for ``-c``, may have a ``json.py`` of the user's. What it imports it imports
+while its arguments may not be known yet."""
 
 
 class Child:
@@ -33,26 +35,26 @@ class Child:
         let_go: call it to close the child's stdin: then the child is to end.
     """
 
-    def __init__(self, code: str, arguments: list[Any], **streams: Any) -> None:
-        """Start it.
+    def __init__(self, imports: str, code: str, **options: Any) -> None:
+        """Start it; it waits for its arguments then.
 
         Args:
+            imports: Python statements in one line.
             code: one line of Python, which finds ``arguments`` and `sys`.
-            arguments: plain data.
-            streams: ``stdout`` and ``stderr`` for `subprocess.Popen`.
+            options: for `subprocess.Popen`.
 
         Raises:
             OSError: it cannot be started.
         """
-        read_end, life_line = os.pipe()
-        self.let_go = weakref.finalize(self, os.close, life_line)
+        read_end, self._life_line = os.pipe()
+        self.let_go = weakref.finalize(self, os.close, self._life_line)
         self.let_go.atexit = False
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT + code],
+                [sys.executable, "-c", _BOOT.format(imports=imports, code=code)],
                 stdin=read_end,
                 start_new_session=sys.platform != "win32",
-                **streams,
+                **options,
             )
         except BaseException:
             self.let_go()
@@ -60,9 +62,12 @@ class Child:
         finally:
             os.close(read_end)
         _children.add(self)
-        path = [str(entry) for entry in sys.path]
+        self.tell([str(entry) for entry in sys.path])
+
+    def tell(self, arguments: Any) -> None:
+        """Send plain data: its arguments."""
         try:
-            os.write(life_line, json.dumps([path, arguments]).encode() + b"\n")
+            os.write(self._life_line, json.dumps(arguments).encode() + b"\n")
         except BrokenPipeError:
             pass  # it has ended; whoever waits for it will see
 
@@ -71,33 +76,36 @@ class Child:
         """Whether it is gone."""
         return self.process.poll() is not None
 
-    def how_it_ended(self) -> str:
-        """Say for people how a child ended that is gone."""
-        status = self.process.returncode
-        if status is None or status >= 0:
-            return f"exit status {status}"
-        try:
-            return signal.Signals(-status).name
-        except ValueError:
-            return f"signal {-status}"  # real-time signals have no names
-
     def wait(self, grace: float) -> None:
         """Wait for ``grace`` seconds until it has ended; then end it, and what it has started."""
         try:
             self.process.wait(grace)
         except subprocess.TimeoutExpired:
             pass
-        self._kill()
+        kill_group(self.process)
         self.process.wait()
+        self.let_go()
 
-    def _kill(self) -> None:
-        if sys.platform == "win32":
-            self.process.kill()
-        else:
-            try:
-                os.killpg(self.process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass  # nobody of its group is left, or (macOS) nobody but a zombie
+
+def kill_group(process: subprocess.Popen[Any]) -> None:
+    """Kill a process that was started in a session of its own, and what it has started."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # nobody of its group is left, or (macOS) nobody but a zombie
+
+
+def name_of_end(status: int) -> str:
+    """Say for people how a process ended: its exit status, or the signal that killed it."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"  # real-time signals have no names
 
 
 _children: weakref.WeakSet[Child] = weakref.WeakSet()

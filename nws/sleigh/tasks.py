@@ -1,116 +1,172 @@
-"""What travels between master and workers: jobs, tasks and outcomes.
+"""What travels between the master and the workers, and the variables in which it does.
 
-A *job* is what all tasks of a call share: the function and its fixed arguments. It is stored once,
-under a name that has its number. A *task* is one element of a job, an *outcome* what became of it.
-User's objects are bytes inside them: so a task is known by its number even where its arguments
-cannot be read, and only the process that needs an object unpickles it.
+A *call* is one use of the sleigh, such as an `eachElem`. Its *function*, with the fixed arguments,
+is stored once, under a name made from its contents. A *task* is a run of consecutive elements of a
+call, *results* are what became of such a run. Users' objects are packed one by one inside them: so
+it is always known which element cannot be read, and only who needs an object unpickles it.
 """
 
 from __future__ import annotations
 
-import pickle
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-import cloudpickle
-
-from nws.errors import SleighTaskException
+from nws.sleigh.pickling import Packed, pieces_of
 
 __all__ = [
-    "GIVEN_UP",
-    "MAX_ATTEMPTS",
-    "Job",
-    "Outcome",
+    "BARRIER",
+    "CONTROL",
+    "DEATHS",
+    "FUNCTION_ITSELF",
+    "GONE",
+    "RANK_COUNT",
+    "RESULT",
+    "TASK",
+    "WORKER_COUNT",
+    "WORKER_INFO",
+    "Call",
+    "Death",
+    "Failure",
+    "Lines",
+    "Results",
     "Task",
-    "dumps",
-    "failure",
-    "given_up",
-    "job_variable",
-    "result_of",
+    "function_variable",
+    "message_from_wire",
+    "message_to_wire",
+    "task_from_wire",
+    "task_to_wire",
 ]
 
-MAX_ATTEMPTS: Final = 3
-"""How often a task may cost a worker its life before it is given up."""
+TASK: Final = "task"
+RESULT: Final = "result"
+"""Holds `Results` and `Lines`."""
+DEATHS: Final = "deaths"
+CONTROL: Final = "control"
+"""The number of the last call that was cancelled; supervisors read it."""
+GONE: Final = "gone"
+"""Begins the name of a variable for each supervisor. It holds a value that its supervisor leases
+for life: so it can be had once the supervisor is gone, and only then."""
+BARRIER: Final = "barrier"
+"""The number of the last ``eachWorker`` that is over; its workers wait for that."""
+RANK_COUNT: Final = "rankCount"
+"""The next worker's rank; -1 when the group is closed. It is leased by who changes it."""
+WORKER_COUNT: Final = "workerCount"
+"""How many workers there are; stored when the group is closed."""
+WORKER_INFO: Final = "worker info"
+"""One JSON object for each rank when it is given away, and for each start of a worker."""
 
-GIVEN_UP: Final = f"each of the {MAX_ATTEMPTS} workers that ran it ended before it was done"
-
-dumps: Callable[[Any], bytes] = cloudpickle.dumps
-"""Pickle a user's object; what the workers cannot import, such as a lambda, travels by value."""
+FUNCTION_ITSELF: Final = -1
+"""Stands in a `Death` for the element when the function was being read."""
 
 
-class Job(NamedTuple):
-    """What the tasks of one call share."""
+class Call(NamedTuple):
+    """What all tasks of a call share, but for the function's contents."""
 
-    function: Callable[..., Any]
-    fixed: Sequence[Any]
+    number: int
+    function: str
+    """Name of the variable that holds it."""
+    worker_count: int
+    everyone: bool = False
+    """Each worker does exactly one task, whose element is the worker's rank."""
+    timeout: float = 0.0
+    """Seconds that one element may take; 0 for any time."""
+    retries: int = 0
+    """How often an element that failed is tried again."""
+    seed: int | None = None
 
 
 class Task(NamedTuple):
-    """One element."""
+    """A run of consecutive elements. ``first`` and the number of elements name it within its call:
+    no two tasks that exist at the same time have both in common."""
 
-    job: int
-    tag: int
-    """Its place in the list of results."""
-    arguments: bytes
+    call: Call
+    first: int
+    elements: Sequence[Packed]
+    """The arguments of each."""
+    failures: int = 0
+    """How often the only element has failed already."""
+    lost: int = 0
+    """How often this task was lost together with the supervisor of its worker."""
 
 
-class Outcome(NamedTuple):
-    """What became of a task.
+class Failure(NamedTuple):
+    """Why there is no result for an element."""
 
-    ``value`` is the pickled result; for a failure it is empty, and ``text`` and ``cause`` say why.
-    """
-
-    job: int
-    tag: int
-    value: bytes
-    text: str = ""
+    text: str
     """The remote traceback, or another reason."""
-    cause: bytes = b""
-    """The pickled exception, if it could be pickled."""
+    cause: Packed = b""
+    """The packed exception, if it could be packed."""
 
 
-def job_variable(number: int) -> str:
-    """Return the name of the variable that holds a job."""
-    return f"job {number}"
+class Results(NamedTuple):
+    """What became of a run of elements."""
+
+    call: int
+    rank: int
+    first: int
+    outcomes: Sequence[Packed | Failure | None]
+    """None for an element that is tried again."""
+    seconds: float
+    """For all of them together."""
+    lines: tuple[int, int] = (0, 0)
+    """Process id of the worker, and how many lines it has written so far."""
 
 
-def failure(task: Task, error: BaseException, headline: str = "") -> Outcome:
-    """Describe an exception, with its traceback from the user's function on.
+class Lines(NamedTuple):
+    """What a worker has written."""
 
-    Args:
-        task: what failed.
-        error: why.
-        headline: what comes before the traceback.
-    """
-    frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
-    text = headline + "".join(traceback.format_exception(type(error), error, frames))
-    try:
-        cause = dumps(error)
-    except Exception:
-        cause = b""  # the text says it all
-    return Outcome(task.job, task.tag, b"", text, cause)
+    rank: int
+    lines: tuple[int, int]
+    """Process id of the worker, and how many of its own lines were passed on, with these."""
+    texts: Sequence[tuple[int, int, str, str]]
+    """Call and element (-1 between elements), ``stdout``, ``stderr`` or ``log``, and the text."""
 
 
-def given_up(task: Task) -> Outcome:
-    """Describe a task that nobody is to try again."""
-    return Outcome(task.job, task.tag, b"", GIVEN_UP)
+class Death(NamedTuple):
+    """The end of a worker that was at a task; kept by its supervisor."""
+
+    call: int
+    first: int
+    size: int
+    """These two name the task."""
+    tag: int
+    """The element that ran."""
+    begin: int
+    end: int
+    """The elements that are still to be done; others of the task were passed on before."""
+    overdue: bool
+    """The worker was killed because the element took longer than it may."""
+    text: str
+    """How the worker ended, in one line, and what else is known in more."""
 
 
-def result_of(outcome: Outcome) -> Any:
-    """Return the value that an outcome stands for, or a SleighTaskException object."""
-    if not outcome.text:
-        try:
-            return pickle.loads(outcome.value)
-        except Exception as error:
-            text = f"the result of element {outcome.tag} cannot be read by the master: {error!r}"
-            failed = SleighTaskException(text)
-            failed.__cause__ = error
-            return failed
-    failed = SleighTaskException(f"element {outcome.tag} failed\n{outcome.text}")
-    if outcome.cause:
-        try:
-            failed.__cause__ = pickle.loads(outcome.cause)
-        except Exception:
-            pass  # another exception in its place would mislead; the text says it all
-    return failed
+def function_variable(packed: Packed) -> str:
+    """Return the name of the variable for a function: the same contents have the same name."""
+    digest = blake2b(digest_size=8)
+    for piece in pieces_of(packed):
+        digest.update(piece)
+    return f"function {digest.hexdigest()}"
+
+
+# On the wire they are plain tuples, which are quicker to write and to read.
+
+
+def task_to_wire(task: Task) -> tuple[Any, ...]:
+    """Return what goes into the variable `TASK`."""
+    return (tuple(task.call), *task[1:])
+
+
+def task_from_wire(value: tuple[Any, ...]) -> Task:
+    """Undo `task_to_wire`."""
+    return Task(Call(*value[0]), *value[1:])
+
+
+def message_to_wire(message: Results | Lines) -> tuple[Any, ...]:
+    """Return what goes into the variable `RESULT`."""
+    return (isinstance(message, Results), *message)
+
+
+def message_from_wire(value: tuple[Any, ...]) -> Results | Lines:
+    """Undo `message_to_wire`."""
+    return Results(*value[1:]) if value[0] else Lines(*value[1:])

@@ -1,84 +1,118 @@
-"""A worker: leases tasks, runs them, settles each together with its outcome.
+"""A worker: leases tasks, runs their elements, settles each task together with its results.
 
-Its stdin is its life line: when it is closed, the master is gone or wants the worker to go, and the
-worker ends itself and its children at once. It also ends when the server or the workspace is gone.
-Twisted is never imported here.
+It is a fork of its supervisor, which sees by the mark what the worker is at, keeps the worker's
+session alive when the worker dies, and renews its leases. See ``supervisor.py``.
+
+Theory of operation
+-------------------
+Tasks may be long or short, and nobody knows beforehand. So a worker takes one at first, and more at
+a time as long as they turn out to be short. A task that takes longer than expected is cut: what was
+not begun goes back, in pieces of the right size, for others to take. A thread does the same when
+the main thread is busy with a long element and cannot do it by itself. What waits in this process
+is in deques, from which each thing is taken in one step, by one of the two threads only.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
 import signal
-import sys
 import threading
 import time
-from typing import Final
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Final
 
 from nws.client import Lease, NetWorkSpace
-from nws.errors import NwsException, NwsLeaseLostException, NwsOperationException
-from nws.sleigh.tasks import (
-    MAX_ATTEMPTS,
-    Job,
-    Outcome,
-    Task,
-    dumps,
-    failure,
-    given_up,
-    job_variable,
+from nws.errors import (
+    NwsException,
+    NwsLeaseLostException,
+    NwsNoWorkSpaceException,
+    NwsOperationException,
+    NwsTimeoutException,
 )
+from nws.sleigh import mark
+from nws.sleigh.functions import Function, Runner, failure
+from nws.sleigh.output import Mouth
+from nws.sleigh.pickling import Packed, packed_again, unpack
+from nws.sleigh.tasks import (
+    BARRIER,
+    DEATHS,
+    FUNCTION_ITSELF,
+    RESULT,
+    TASK,
+    Call,
+    Death,
+    Failure,
+    Results,
+    Task,
+    message_to_wire,
+    task_from_wire,
+    task_to_wire,
+)
+from nws.sleigh.verdicts import verdict_on
 
-__all__ = ["main"]
+__all__ = ["Worker"]
 
-_FAREWELL: Final = 1.0
-"""Seconds that an idle worker has to end in order."""
+_SLICE: Final = 0.1
+"""Seconds. What was not begun for so long is given to others, in pieces for half of that."""
 
+_BATCH: Final = 0.02
+"""Seconds. So much work a worker takes at once."""
 
-def main(host: str, port: int, workspace: str, lease_time: float) -> None:
-    """Be a worker, until the sleigh is over.
+_MOST: Final = 64
+"""Tasks. No more are taken at once."""
 
-    Args:
-        host, port: of the server.
-        workspace: name of the sleigh's workspace.
-        lease_time: see `nws.sleigh.master.Sleigh`.
-    """
-    heartbeat = _Heartbeat(lease_time)
-    life_line = _take_stdin()
-    threading.Thread(target=_end_with_master, args=(life_line, heartbeat), daemon=True).start()
-    try:
-        Worker(NetWorkSpace(workspace, host, port, useUse=True, create=False), heartbeat).work()
-    except NwsException:
-        pass  # the sleigh was stopped, or its server is gone: the master knows
+_CACHED: Final = 8
+"""Functions that are kept for later calls."""
 
-
-def _take_stdin() -> int:
-    """Keep the life line to ourselves: a task that reads stdin finds its end there."""
-    life_line = os.dup(0)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    return life_line
-
-
-def _end_with_master(life_line: int, heartbeat: _Heartbeat) -> None:
-    while os.read(life_line, 4096):
-        pass
-    if not heartbeat.in_task:
-        # The workspace goes as well, so the main thread is about to end: with its exit handlers.
-        time.sleep(_FAREWELL)
-    if sys.platform == "win32":
-        os._exit(1)
-    os.killpg(0, signal.SIGKILL)
+Stores = list[tuple[str, Any]]
 
 
 class Worker:
-    """One worker in a sleigh's workspace."""
+    """One worker of a sleigh."""
 
-    def __init__(self, workspace: NetWorkSpace, heartbeat: _Heartbeat) -> None:
+    def __init__(
+        self,
+        workspace: NetWorkSpace,
+        cells: memoryview,
+        rank: int,
+        runner: Runner,
+        mouth: Mouth,
+        lease_time: float,
+        replaces: bool,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            workspace: of the sleigh, on the session that the supervisor shares.
+            cells: the mark.
+            rank: of this worker.
+            runner: for the elements.
+            mouth: for what they write.
+            lease_time: seconds for which a lease lasts; the supervisor renews it.
+            replaces: another worker had this rank, and died.
+        """
         self._workspace = workspace
-        self._number = 0  # of the job at hand
-        self._job: Job | None = None
-        self._heartbeat = heartbeat
+        self._cells = cells
+        self._rank = rank
+        self._runner = runner
+        self._mouth = mouth
+        self._lease_time = lease_time
+        self._replaces = replaces
+        self._appetite = 1
+        self._functions: dict[str, Packed] = {}
+        self._ready_for: Call | None = None
+        self._spare: deque[Lease] = deque()  # tasks that were not begun
+        self._finished: deque[tuple[Lease, Stores]] = deque()  # not settled yet
+        # Of the task at hand:
+        self._task: Task | None = None
+        self._todo: deque[Packed] = deque()  # elements that were not begun
+        self._outcomes: list[Packed | Failure | None] = []  # not sent yet
+        self._begin = self._end = 0  # the elements that are ours: see the mark
+        self._begun = 0
+        self._turn = threading.RLock()  # for who changes what the task at hand is
+        self._relief = _Relief(self)
 
     def work(self) -> None:
         """Do tasks until the workspace is deleted.
@@ -86,90 +120,379 @@ class Worker:
         Raises:
             NwsException: it was, or the server is gone.
         """
-        heartbeat = self._heartbeat
-        heartbeat.start()
+        self._relief.start()
+        self._wait_for_the_others()
         while True:
-            lease = self._workspace.lease("task", duration=heartbeat.lease_time)
-            heartbeat.lease, heartbeat.in_task = lease, True
-            task = Task(*lease.value)
-            outcome = self._do(task, lease.attempt)
-            _flush()
-            heartbeat.in_task = False
+            leases = self._workspace.lease_many(TASK, self._appetite, duration=self._lease_time)
+            begun, done = time.monotonic(), 0
+            self._spare.extend(leases)
+            if len(leases) > 1:
+                self._relief.wanted.set()
+            for lease in _taken_from(self._spare):
+                self._do(lease, task_from_wire(lease.value))
+                done += 1
+            self._settle()
+            pace = (time.monotonic() - begun) / max(done, 1)
+            self._appetite = max(1, min(_MOST, 2 * self._appetite, int(_BATCH / pace)))
+
+    # A task
+
+    def _do(self, lease: Lease, task: Task) -> None:
+        """Do a task, or what is left of it."""
+        call, cells = task.call, self._cells
+        if call.number <= cells[mark.CANCELLED]:
+            self._finished.append((lease, []))
+            return
+        cells[mark.CALL], cells[mark.LEASE] = call.number, lease.id
+        cells[mark.FIRST], cells[mark.SIZE] = task.first, len(task.elements)
+        self._limit(call.timeout)
+        if call.everyone:
+            self._do_for_everyone(lease, task)
+        elif lease.attempt > 1 or task.lost:
+            self._do_again(lease, task)
+        else:
+            self._run(lease, task)
+
+    def _limit(self, seconds: float) -> None:
+        """Let an element take so many seconds at most; 0 for any time."""
+        former = self._cells[mark.LIMIT]
+        self._cells[mark.LIMIT] = int(seconds * 1e9)
+        if seconds and not former:
+            os.kill(os.getppid(), signal.SIGCHLD)  # wakes the supervisor, to keep an eye on us
+
+    def _run(self, lease: Lease, task: Task) -> None:
+        """Run the elements of a task."""
+        begin, end = task.first, task.first + len(task.elements)
+        self._cells[mark.BEGIN], self._cells[mark.END] = begin, end
+        problem = self._prepare(task.call)
+        with self._turn:
+            self._task, self._begin, self._end = task, begin, end
+            self._outcomes = []
+            self._begun = self._cells[mark.SINCE] = time.monotonic_ns()
+            if problem is None:
+                self._todo.extend(task.elements)
+            else:
+                self._outcomes += [problem] * len(task.elements)
+        if len(task.elements) > 1:
+            self._relief.wanted.set()
+        while self._todo:
+            self._run_elements()
+            self._turn.acquire()  # the other thread may be about to put back what it took
+            self._turn.release()
+        self._mouth.finish_line()
+        with self._turn:
+            self._finished.append((lease, self._stores(len(self._outcomes))))
+            self._task, self._outcomes = None, []
+        if time.monotonic_ns() - self._begun > _BATCH * 1e9:
+            self._settle()
+
+    def _run_elements(self) -> None:
+        """Run one element after the other as long as some wait."""
+        cells, todo, outcomes = self._cells, self._todo, self._outcomes
+        run, now = self._runner.run, time.monotonic_ns
+        with self._turn:
+            tag = self._begin + len(outcomes)
+        cut_at = self._begun + int(_SLICE * 1e9)
+        while True:
             try:
-                _settle(lease, task, outcome)
+                packed = todo.popleft()
+            except IndexError:
+                break
+            cells[mark.TAG] = tag
+            cells[mark.SINCE] = since = now()
+            cells[mark.STATE] = mark.AT_WORK
+            if since > cut_at and todo:
+                self._cut()
+            outcomes.append(run(tag, packed))
+            tag += 1
+        cells[mark.STATE] = mark.IDLE
+
+    def _stores(self, count: int) -> Stores:
+        """Return the first outcomes as what is to be stored; they are sent then, or tried again."""
+        task, outcomes = self._task, self._outcomes[:count]
+        assert task is not None
+        stores: Stores = []
+        if task.failures < task.call.retries:
+            for place, outcome in enumerate(outcomes):
+                if isinstance(outcome, Failure):
+                    outcomes[place] = None
+                    tag = self._begin + place
+                    again = [packed_again(task.elements[tag - task.first])]
+                    once_more = Task(task.call, tag, again, task.failures + 1)
+                    stores.append((TASK, task_to_wire(once_more)))
+        seconds = (time.monotonic_ns() - self._begun) / 1e9
+        lines = self._mouth.lines
+        results = Results(task.call.number, self._rank, self._begin, outcomes, seconds, lines)
+        stores.append((RESULT, message_to_wire(results)))
+        return stores
+
+    # Cutting a task
+
+    def relieve(self) -> None:
+        """Called by the other thread: if this element is a long one, give away what waits."""
+        if time.monotonic_ns() - self._cells[mark.SINCE] > _SLICE * 1e9:
+            self._settle()
+            with self._turn:
+                self._return_spare()
+                self._cut()
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether anything waits that others could have."""
+        return bool(self._todo or self._spare or self._finished or self._outcomes)
+
+    def _cut(self) -> None:
+        """Send what is done of the task at hand, and give away what was not begun."""
+        with self._turn:
+            task, count = self._task, len(self._outcomes)
+            rest = list(_taken_from_the_end(self._todo))
+            if task is None or not (rest or count):
+                return
+            if task.call.number <= self._cells[mark.CANCELLED]:
+                return  # nobody wants them
+            done = self._begin - task.first + count
+            pace = (time.monotonic_ns() - self._begun) / 1e9 / (done + 1)
+            end = self._end - len(rest)
+            stores = [(TASK, task_to_wire(piece)) for piece in _pieces(task, end, rest, pace)]
+            if count:
+                stores += self._stores(count)
+            try:
+                self._workspace.settle([], stores)
+            except NwsOperationException:
+                self._todo.extend(rest)  # the server does not take it: then all is done here
+                return
+            del self._outcomes[:count]
+            self._begin += count
+            self._end = end
+            self._cells[mark.BEGIN], self._cells[mark.END] = self._begin, end
+
+    def _return_spare(self) -> None:
+        spare = list(_taken_from_the_end(self._spare))
+        if spare:
+            try:
+                self._workspace.release(spare, blame=False)
             except NwsLeaseLostException:
-                pass  # it was too late: another worker has the task
-            heartbeat.lease = None
+                pass  # they went back by themselves
 
-    def _do(self, task: Task, attempt: int) -> Outcome | None:
-        """Run a task; None if nobody wants to know its outcome any more."""
-        if attempt > MAX_ATTEMPTS:
-            return given_up(task)
-        headline = "the function or fixedArgs cannot be read by the worker\n"
+    # Settling
+
+    def _settle(self) -> None:
+        """Settle all tasks that are finished."""
+        finished = list(_taken_from(self._finished))
+        if not finished:
+            return
+        stores = [store for _, each in finished for store in each]
         try:
-            job = self._get_job(task.job)
-            if job is None:
-                return None
-            headline = "the arguments cannot be read by the worker\n"
-            arguments = pickle.loads(task.arguments)
-            headline = ""
-            value = job.function(*arguments, *job.fixed)
-            headline = "the result cannot be pickled\n"
-            return Outcome(task.job, task.tag, dumps(value))
-        except BaseException as error:  # sys.exit() in a task is the task's end, not the worker's
-            return failure(task, error, headline)
+            self._workspace.settle([lease for lease, _ in finished], stores)
+        except NwsOperationException:
+            for lease, each in finished:
+                self._settle_one(lease, each)
 
-    def _get_job(self, number: int) -> Job | None:
-        if number != self._number:
-            data = self._workspace.findTry(job_variable(number))
-            self._job = None if data is None else Job(*pickle.loads(data))
-            self._number = number
-        return self._job
-
-
-def _settle(lease: Lease, task: Task, outcome: Outcome | None) -> None:
-    stores = [] if outcome is None else [("result", tuple(outcome))]
-    try:
-        lease.settle(stores)
-    except NwsLeaseLostException:
-        raise
-    except NwsOperationException as error:  # it is too long, say
-        refused = failure(task, error, "the server does not take the result\n")
-        lease.settle([("result", tuple(refused))])
-
-
-def _flush() -> None:
-    """Let out what the task has printed, before its outcome is known: we may be killed after."""
-    for stream in (sys.stdout, sys.stderr):
+    def _settle_one(self, lease: Lease, stores: Stores) -> None:
         try:
-            stream.flush()
-        except Exception:
-            pass  # nobody reads it, or the task has put something else in its place
+            lease.settle(stores)
+        except NwsLeaseLostException:
+            pass  # it was too late: another worker has the task
+        except NwsNoWorkSpaceException:
+            raise
+        except NwsOperationException as error:  # the results are too long, say
+            self._settle_refused(lease, task_from_wire(lease.value), error)
+
+    def _settle_refused(self, lease: Lease, task: Task, error: NwsOperationException) -> None:
+        """The server does not take the results: do the elements one by one, or report that."""
+        if len(task.elements) > 1:
+            lease.settle(
+                (TASK, task_to_wire(task._replace(first=tag, elements=[packed_again(element)])))
+                for tag, element in enumerate(task.elements, task.first)
+            )
+            return
+        refused = failure(error, "the server does not take the result\n")
+        tag = self._rank if task.call.everyone else task.first
+        results = Results(task.call.number, self._rank, tag, [refused], 0.0, self._mouth.lines)
+        lease.settle([(RESULT, message_to_wire(results))])
+
+    # Deaths
+
+    def _do_again(self, lease: Lease, task: Task) -> None:
+        """Do a task that came back because a worker died, or a whole machine was lost."""
+        noted = self._deaths(task.call)
+        name = task.first, len(task.elements)
+        deaths = [death for death in noted if (death.first, death.size) == name]
+        lost = max(0, task.lost + lease.attempt - 1 - len(deaths))
+        begin = max((death.begin for death in deaths), default=task.first)
+        end = min((death.end for death in deaths), default=task.first + len(task.elements))
+        left = task._replace(
+            first=begin,
+            elements=task.elements[begin - task.first : end - task.first],
+            lost=lost,
+        )
+        suspects = [death.tag for death in deaths if death.tag != FUNCTION_ITSELF]
+        if end - begin == 1:
+            verdict = verdict_on(begin, noted, task.call, lost)
+            if verdict is not None:
+                self._finished.append((lease, [self._giving_up(task.call, begin, verdict)]))
+                return
+        elif suspects or lost > task.lost:
+            tag = suspects[-1] if suspects else (begin + end) // 2
+            pieces = _cut_at(left, [tag, tag + 1] if suspects else [tag])
+            self._finished.append((lease, [self._store_of(piece, noted) for piece in pieces]))
+            return
+        self._run(lease, left)
+
+    def _deaths(self, call: Call) -> list[Death]:
+        """Return what supervisors have noted about workers that died at this call."""
+        deaths = (Death(*noted) for noted in self._workspace.ifindTry(DEATHS))
+        return [death for death in deaths if death.call == call.number]
+
+    def _verdict_on(self, call: Call, tag: int) -> Failure | None:
+        """Tell whether to give up without a try. The first worker of a rank has not seen deaths."""
+        if not self._replaces:
+            return None
+        return verdict_on(tag, self._deaths(call), call)
+
+    def _store_of(self, piece: Task, noted: Sequence[Death]) -> tuple[str, Any]:
+        """Return what gives a piece of a task to others, or gives it up if it is one element."""
+        if len(piece.elements) == 1:
+            verdict = verdict_on(piece.first, noted, piece.call)
+            if verdict is not None:
+                return self._giving_up(piece.call, piece.first, verdict)
+        return TASK, task_to_wire(piece)
+
+    def _giving_up(self, call: Call, tag: int, verdict: Failure) -> tuple[str, Any]:
+        return RESULT, message_to_wire(Results(call.number, self._rank, tag, [verdict], 0.0))
+
+    # A task for each worker
+
+    def _do_for_everyone(self, lease: Lease, task: Task) -> None:
+        """Do a task of which there is one for each worker, and wait until all have done theirs."""
+        self._return_spare()
+        cells, call, tag = self._cells, task.call, self._rank
+        outcome = self._verdict_on(call, tag) or self._prepare(call) or self._run_own_part(task)
+        cells[mark.BARRIER] = call.number
+        cells[mark.STATE] = mark.IDLE
+        results = Results(call.number, tag, tag, [outcome], 0.0, self._mouth.lines)
+        self._finished.append((lease, [(RESULT, message_to_wire(results))]))
+        self._settle()
+        self._wait_for_the_others()
+
+    def _run_own_part(self, task: Task) -> Packed | Failure:
+        """Run what each worker runs. If it fails, it is tried again here: it is nobody else's."""
+        cells, failures = self._cells, 0
+        (arguments,) = task.elements
+        cells[mark.TAG] = self._rank
+        while True:
+            cells[mark.SINCE] = time.monotonic_ns()
+            cells[mark.STATE] = mark.AT_WORK
+            outcome = self._runner.run(self._rank, packed_again(arguments))
+            self._mouth.finish_line()
+            if not isinstance(outcome, Failure) or failures >= task.call.retries:
+                return outcome
+            failures += 1
+
+    def _wait_for_the_others(self) -> None:
+        """Wait until the `eachWorker` of which our part is done is over."""
+        number = self._cells[mark.BARRIER]
+        if not number:
+            return
+        self._cells[mark.STATE] = mark.WAITING
+        for over in self._workspace.ifind(BARRIER):
+            if over >= number:
+                self._cells[mark.BARRIER] = 0
+                self._cells[mark.STATE] = mark.IDLE
+                return
+        raise NwsNoWorkSpaceException("the sleigh's workspace is gone")
+
+    # Functions
+
+    def _prepare(self, call: Call) -> Failure | None:
+        """Get the function of a call ready, unless it is. Return why it cannot be had."""
+        if call == self._ready_for:
+            return None
+        cells = self._cells
+        cells[mark.TAG], cells[mark.SINCE] = 2**64 + FUNCTION_ITSELF, time.monotonic_ns()
+        try:
+            packed = self._functions.get(call.function) or self._fetch(call)
+            verdict = self._verdict_on(call, FUNCTION_ITSELF)
+            if verdict is not None:
+                return verdict
+            cells[mark.STATE] = mark.LOADING
+            self._runner.prepare(Function(*unpack(packed)), call)
+        except NwsTimeoutException:
+            return Failure("the function of this call is not on the server any more\n")
+        except NwsException:
+            raise
+        except BaseException as error:
+            return failure(error, "the function or fixedArgs cannot be read by the worker\n")
+        finally:
+            cells[mark.STATE] = mark.IDLE
+        self._ready_for = call
+        return None
+
+    def _fetch(self, call: Call) -> Packed:
+        packed: Packed = self._workspace.find(call.function, timeout=0)
+        while len(self._functions) >= _CACHED:
+            self._functions.pop(next(iter(self._functions)))
+        self._functions[call.function] = packed
+        return packed
 
 
-class _Heartbeat(threading.Thread):
-    """Renews the lease of the task that runs.
+def _taken_from(waiting: deque[Any]) -> Iterator[Any]:
+    """Take one after the other, whoever else does so."""
+    while True:
+        try:
+            taken = waiting.popleft()
+        except IndexError:
+            return
+        yield taken
+
+
+def _taken_from_the_end(waiting: deque[Any]) -> Sequence[Any]:
+    """Take all that nobody else takes from the front meanwhile."""
+    taken: deque[Any] = deque()
+    while True:
+        try:
+            taken.appendleft(waiting.pop())
+        except IndexError:
+            return taken
+
+
+def _pieces(task: Task, first: int, rest: Sequence[Packed], pace: float) -> Iterator[Task]:
+    """Cut elements into tasks that take half a slice each."""
+    size = max(1, int(_SLICE / 2 / pace))
+    for begin in range(0, len(rest), size):
+        elements = [packed_again(element) for element in rest[begin : begin + size]]
+        yield Task(task.call, first + begin, elements, task.failures)
+
+
+def _cut_at(task: Task, places: Sequence[int]) -> Iterator[Task]:
+    """Cut a task before these elements."""
+    bounds = [task.first, *places, task.first + len(task.elements)]
+    for begin, end in pairwise(bounds):
+        elements = task.elements[begin - task.first : end - task.first]
+        if elements:
+            yield task._replace(first=begin, elements=[packed_again(each) for each in elements])
+
+
+class _Relief(threading.Thread):
+    """Gives away what waits while the main thread is busy with a long element.
 
     Attributes:
-        lease_time: seconds for which a lease lasts.
-        lease: of the task at hand, None between tasks.
-        in_task: whether the user's function runs.
+        wanted: set when something begins to wait.
     """
 
-    def __init__(self, lease_time: float) -> None:
+    def __init__(self, worker: Worker) -> None:
         super().__init__(daemon=True)
-        self.lease_time = lease_time
-        self.lease: Lease | None = None
-        self.in_task = False
+        self._worker = worker
         self._pause = threading.Event()
+        self.wanted = threading.Event()
 
     def run(self) -> None:
-        while not self._pause.wait(self.lease_time / 3):
-            lease = self.lease
-            if lease is not None:
-                try:
-                    lease.renew(self.lease_time)
-                except NwsLeaseLostException:
-                    pass  # it was settled at this moment, or is lost: settling will tell
-                except NwsException:
-                    return  # the worker is about to end
+        try:
+            while True:
+                self.wanted.wait()
+                self.wanted.clear()
+                while self._worker.has_waiting:
+                    self._pause.wait(_SLICE / 2)
+                    self._worker.relieve()
+        except NwsException:
+            pass  # the workspace or the server is gone: the main thread will see

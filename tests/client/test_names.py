@@ -51,6 +51,7 @@ CLASSES: Final = {
     "NwsServer",
     "NwsTextFile",
     "NwsValueIterator",
+    "Outbox",
     "VariableInfo",
     "Watch",
     "WorkspaceInfo",
@@ -91,7 +92,7 @@ GUIDE: Final[dict[str, str]] = {
     "NwsValueIterator.writeTo": "fobj",
 }
 OURS: Final = {
-    "NetWorkSpace": "fetch_many inbox lease lease_many release renew settle store_many watch",
+    "NetWorkSpace": "fetch_many inbox lease lease_many outbox release renew settle store_many watch",
     "NwsServer": "nwsSocket session status",
     "NwsValueIterator": "",
 }

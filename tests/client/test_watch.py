@@ -1,7 +1,8 @@
-"""Waits that do not block: watches and inboxes. And sessions that several programs share."""
+"""What does not block: watches, inboxes, outboxes. And sessions that several programs share."""
 
 from __future__ import annotations
 
+import itertools
 import select
 
 import pytest
@@ -15,6 +16,7 @@ from nws.client import (
 )
 from tests.support.server import PATIENCE
 from tests.support.spaces import Opener, until, until_waiting, variable
+from tests.support.strikes import struck
 
 
 def test_a_watch_can_be_selected(opened: Opener) -> None:
@@ -91,13 +93,97 @@ def test_an_inbox_that_was_read_keeps_its_values(opened: Opener) -> None:
     assert variable(ws, "x").values == 0
 
 
+def test_an_inbox_goes_on_after_a_strike_at_any_moment(opened: Opener) -> None:
+    """What it had taken then may be lost, but not what comes afterwards."""
+    ws = opened()
+    inbox = ws.inbox("x")
+    for moment in itertools.count():
+        ws.store_many("x", [1, 2, 3])
+        _, hit = struck(moment, lambda inbox: inbox.take(PATIENCE), inbox)
+        ws.store("x", moment)
+        while moment not in inbox.take(PATIENCE):
+            pass
+        if not hit:
+            break
+    assert moment > 20
+
+
+def test_a_watch_goes_on_after_a_strike_at_any_moment(opened: Opener) -> None:
+    ws = opened()
+    ws.declare("x", "single")
+    watch = ws.watch("x")
+    for moment in itertools.count():
+        ws.store("x", "any")
+        _, hit = struck(moment, lambda watch: watch.next(), watch)
+        ws.store("x", moment)
+        while watch.next() != moment:
+            pass
+        if not hit:
+            break
+    assert moment > 20
+
+
 def test_an_original_server_has_neither(opened_original: Opener) -> None:
     ws = opened_original()
     with pytest.raises(NwsUnsupportedOperationException, match="watches"):
         ws.watch("x")
     with pytest.raises(NwsUnsupportedOperationException, match="inboxes"):
         ws.inbox("x")
+    with pytest.raises(NwsUnsupportedOperationException, match="outboxes"):
+        ws.outbox()
     assert ws.server.session == ""
+
+
+# Outboxes
+
+
+def test_an_outbox_stores_in_one_step(opened: Opener) -> None:
+    ws = opened()
+    outbox = ws.outbox()
+    outbox.store([("x", 1), ("y", "text"), ("x", 2)])
+    outbox.store([("x", 3)])
+    outbox.confirm()
+    assert ws.fetch_many("x", 9) == [1, 2, 3]
+    assert ws.fetch("y") == "text"
+
+
+def test_an_outbox_says_later_what_was_refused(opened: Opener) -> None:
+    ws = opened()
+    outbox = ws.outbox()
+    outbox.store([("fine", 1), ("bad\tname", 1)])
+    with pytest.raises(NwsOperationException, match="control characters"):
+        outbox.confirm()
+    outbox.confirm()  # said once
+    assert variable(ws, "fine").values == 0, "nothing of it was stored"
+    outbox.store([("bad\tname", 1)])
+    with pytest.raises(NwsOperationException):
+        outbox.store([("fine", 1)])
+    outbox.store([("fine", 1)])
+    assert ws.fetch("fine", timeout=PATIENCE) == 1
+
+
+def test_an_outbox_goes_on_after_a_strike_at_any_moment(opened: Opener) -> None:
+    """What it was about to store then is stored, or is not, but nothing else is mixed up."""
+    ws = opened()
+    outbox = ws.outbox()
+    for moment in itertools.count():
+        _, hit = struck(moment, lambda outbox: outbox.store([("x", "any")]), outbox)
+        outbox.store([("y", moment)])
+        outbox.confirm()
+        assert ws.fetchTry("y") == moment
+        if not hit:
+            break
+    assert moment > 20
+
+
+def test_an_outbox_does_not_wait_unless_asked(opened: Opener) -> None:
+    outbox = opened().outbox()
+    outbox.confirm(0.0)  # whatever has come by now
+    outbox.store([("x", 1)])
+    outbox.confirm(PATIENCE)
+    outbox.close()
+    with pytest.raises(NwsConnectionDroppedException):
+        outbox.store([("x", 2)])
 
 
 # Sessions
@@ -111,7 +197,9 @@ def test_two_programs_share_a_session(opened: Opener) -> None:
     one.store("x", 1)
     lease = shared.lease("x")
     one.settle([lease])
-    assert other.listWss(format="dict")[one.currentWs()].mine
+    listing = other.listWss(format="dict")
+    assert isinstance(listing, dict)
+    assert listing[one.currentWs()].mine
 
 
 def test_a_session_lasts_as_long_as_one_is_in_it(opened: Opener) -> None:

@@ -123,10 +123,10 @@ class Aside(threading.Thread, Generic[T]):
         except BaseException as error:
             self._error = error
 
-    def result(self) -> T:
+    def result(self, within: float = PATIENCE) -> T:
         """Wait for the end of the call; return what it returned, or raise what it raised."""
-        self.join(PATIENCE)
-        assert not self.is_alive(), "the call has not ended"
+        self.join(within)
+        assert not self.is_alive(), f"the call has not ended within {within} seconds"
         if self._error is not None:
             raise self._error
         return self._result[0]

@@ -1,37 +1,80 @@
-"""The processes of sleighs, as the system shows them.
-
-A sleigh's master starts a server and a supervisor; the supervisor's forks are the workers.
-"""
+"""The processes of a sleigh, as the system and the sleigh show them."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
-from tests.support.processes import children, until
+from nws.sleigh import Sleigh
+from tests.support.processes import children, runs, until
+from tests.support.server import PATIENCE
 
-__all__ = ["servers", "supervisors", "until_workers", "workers"]
+__all__ = [
+    "all_workers",
+    "newcomer",
+    "parent",
+    "servers",
+    "supervisor_of",
+    "supervisors",
+    "until_replaced",
+    "workers",
+    "workers_that_answer",
+]
 
 
-def servers(master: int | None = None) -> list[int]:
-    """Return the private servers of a master: of this process by default."""
-    return children(master or os.getpid(), running="nws_server.__main__")
+def workers(sleigh: Sleigh) -> list[int]:
+    """Return the process ids of a sleigh's workers, by rank, once all of them run."""
+    count = sleigh.status(timeout=PATIENCE)[0]
+
+    def all_that_run() -> list[int]:
+        pids = [info["pid"] for info in sleigh.workerInfo()]
+        return pids if len(pids) == count and all(map(runs, pids)) else []
+
+    return until(all_that_run, "all workers run")
 
 
-def supervisors(master: int | None = None) -> list[int]:
-    """Return the supervisors of a master: of this process by default."""
-    return children(master or os.getpid(), running="nws.sleigh.supervisor")
+def supervisors(master: int) -> list[int]:
+    """Return the supervisors that a process has started."""
+    return children(master, running="nws.sleigh.supervisor")
 
 
-def workers(master: int | None = None) -> list[int]:
-    """Return the workers of a master on this machine: of this process by default."""
+def servers(master: int) -> list[int]:
+    """Return the private servers that a process has started."""
+    return children(master, running="nws_server.__main__")
+
+
+def all_workers(master: int) -> list[int]:
+    """Return the workers of all sleighs of a process that have local workers."""
     return sorted(pid for supervisor in supervisors(master) for pid in children(supervisor))
 
 
-def until_workers(count: int, master: int | None = None) -> list[int]:
-    """Wait until there are so many workers, and return them."""
+def workers_that_answer(sleigh: Sleigh) -> list[int]:
+    """Return the process ids of a sleigh's workers, by rank: none of them is a dead one."""
+    pids: list[int] = sleigh.eachWorker(os.getpid)
+    return pids
 
-    def all_of_them() -> list[int]:
-        found = workers(master)
-        return found if len(found) == count else []
 
-    return until(all_of_them, f"{count} workers")
+def supervisor_of(sleigh: Sleigh) -> int:
+    """Return the supervisor of a sleigh that has only one."""
+    (supervisor,) = set(map(parent, workers_that_answer(sleigh)))
+    return supervisor
+
+
+def parent(pid: int) -> int:
+    """Return the parent of a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def newcomer(supervisor: int, known: list[int]) -> int:
+    """Return the next worker of a supervisor as soon as it is there."""
+    listing = Path(f"/proc/{supervisor}/task/{supervisor}/children")
+    while True:
+        for pid in map(int, listing.read_text().split()):
+            if pid not in known:
+                return pid
+        os.sched_yield()
+
+
+def until_replaced(sleigh: Sleigh, former: int) -> None:
+    """Wait until there is another worker in the place of one."""
+    until(lambda: former not in workers(sleigh), f"another worker than {former}")

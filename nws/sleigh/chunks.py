@@ -1,0 +1,105 @@
+"""Elements cut into tasks: how many go into each.
+
+A message costs much more than a tiny element takes, and a task that is too long keeps elements from
+idle workers. Without any knowledge, tasks are a fair share of all elements; workers cut those that
+turn out to be long. Where the number of tasks is bounded, their size follows the measured time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from nws.errors import SleighIllegalValueException
+from nws.sleigh.pickling import Packed, pack, size_of
+
+__all__ = ["Chunks"]
+
+_LARGEST: Final = 4096
+"""Elements."""
+
+_HEAVIEST: Final = 256 * 1024
+"""Bytes. A task that has so much gets no further element."""
+
+_SHARES: Final = 8
+"""Into so many tasks for each worker a known number of elements is cut."""
+
+_AIM: Final = 0.05
+"""Seconds that a task is to take."""
+
+_GROWTH: Final = 4
+"""Tasks grow by this factor at most from one measurement to the next."""
+
+
+class Chunks:
+    """The elements of a call, taken from their iterator as they are needed.
+
+    Attributes:
+        taken: how many elements were taken so far.
+        exhausted: there are no more.
+        size: elements in the next task.
+    """
+
+    def __init__(
+        self,
+        arguments: Iterator[tuple[Any, ...]],
+        workers: int,
+        size: int | None,
+        count: int | None = None,
+        largest: int = _LARGEST,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            arguments: of each element.
+            workers: how many there are.
+            size: elements in each task; None to choose.
+            count: how many elements there are, if that is known; None to go by measured times.
+            largest: so many elements a task has at most.
+        """
+        self.taken = 0
+        self.exhausted = False
+        self._arguments = arguments
+        self._fixed = size is not None
+        self._largest = largest
+        if size is None:
+            size = 1 if count is None else -(-count // (workers * _SHARES))
+        self.size = size if self._fixed else max(1, min(size, largest))
+
+    def learn(self, elements: int, seconds: float) -> None:
+        """Take note of how long elements took."""
+        if self._fixed or not elements:
+            return
+        fitting = int(_AIM / max(seconds / elements, 1e-9))
+        self.size = max(1, min(fitting, self.size * _GROWTH, self._largest))
+
+    def next(self, most: int | None = None) -> tuple[int, list[Packed]]:
+        """Return the first element's place and the packed arguments of the next task.
+
+        The list is empty when there are no more.
+
+        Raises:
+            SleighIllegalValueException: arguments cannot be pickled; the message names the element.
+            Exception: what the iterator raises.
+        """
+        first, elements, weight = self.taken, list[Packed](), 0
+        size = self.size if most is None else min(self.size, most)
+        while len(elements) < size and weight < _HEAVIEST:
+            try:
+                arguments = next(self._arguments)
+            except StopIteration:
+                self.exhausted = True
+                break
+            elements.append(packed := _packed(arguments, self.taken))
+            self.taken += 1
+            weight += len(packed) if packed.__class__ is bytes else size_of(packed)
+        return first, elements
+
+
+def _packed(arguments: tuple[Any, ...], tag: int) -> Packed:
+    try:
+        return pack(arguments)
+    except Exception as error:
+        raise SleighIllegalValueException(
+            f"the arguments of element {tag} cannot be pickled: {error}"
+        ) from error

@@ -1,0 +1,77 @@
+"""Commands that start workers on other machines: the functions for ``launch`` and ``scriptExec``.
+
+Such a command is a list of words in two parts. The first leads to the machine; it is made by a
+function such as `sshcmd`. The second runs the worker's script there; it is made by a function such
+as `envcmd`. Users may pass functions of their own with the same parameters.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+__all__ = [
+    "LaunchOptions",
+    "envcmd",
+    "rshcmd",
+    "scriptcmd",
+    "sshcmd",
+    "sshforwardcmd",
+]
+
+
+class LaunchOptions(NamedTuple):
+    """What the functions are told of the sleigh; see `nws.sleigh.Sleigh` for each."""
+
+    nwsHost: str
+    nwsPort: int
+    nwsHostRemote: str
+    nwsPortRemote: int
+    scriptDir: str
+    scriptName: str
+    user: str
+
+
+def sshcmd(host: str, options: LaunchOptions) -> list[str]:
+    """Lead to a machine by ssh, which must not ask for a password."""
+    return ["ssh", "-n", "-x", "-o", "BatchMode=yes", *_as_user(options), host]
+
+
+def sshforwardcmd(host: str, options: LaunchOptions) -> list[str]:
+    """Lead to a machine by ssh, and let workers there reach the server through the same connection.
+
+    The server need not be reachable from that machine: ``nwsPortRemote`` there leads to it. Where
+    several workers are on one machine, the first connection serves all of them.
+    """
+    forward = f"{options.nwsHostRemote}:{options.nwsPortRemote}:{options.nwsHost}:{options.nwsPort}"
+    return [
+        *("ssh", "-n", "-x", "-o", "BatchMode=yes"),
+        *("-R", forward, *_as_user(options), host),
+    ]
+
+
+def rshcmd(host: str, options: LaunchOptions) -> list[str]:
+    """Lead to a machine by rsh. It sends everything in the clear; prefer `sshcmd`."""
+    return ["rsh", host, *_as_user(options), "-n"]
+
+
+def _as_user(options: LaunchOptions) -> list[str]:
+    return ["-l", options.user] if options.user else []
+
+
+def envcmd(host: str, envVars: Sequence[str], options: LaunchOptions) -> list[str]:
+    """Run the script with these variables (``NAME=VALUE``) in its environment."""
+    return ["env", *map(shlex.quote, envVars), shlex.quote(_script(options))]
+
+
+def scriptcmd(host: str, envVars: Sequence[str], options: LaunchOptions) -> list[str]:
+    """Run the script with Python, and the variables as its arguments: where there is no ``env``."""
+    return [shlex.quote(sys.executable), shlex.quote(_script(options)), *map(shlex.quote, envVars)]
+
+
+def _script(options: LaunchOptions) -> str:
+    if not options.scriptDir:
+        return options.scriptName
+    return f"{options.scriptDir.rstrip('/')}/{options.scriptName}"

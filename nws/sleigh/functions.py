@@ -1,0 +1,235 @@
+"""The function of a call: how it is sent, and how a worker runs it.
+
+``invoke`` calls it, ``define`` keeps it under its name for expressions to come, and ``eval``
+evaluates an expression or runs statements: see `nws.sleigh.Sleigh.eachElem`.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import struct
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+from nws.errors import SleighIllegalValueException, SleighTaskException
+from nws.sleigh.pickling import Packed, pack, unpack
+from nws.sleigh.tasks import Call, Failure
+
+__all__ = ["DEFINE", "EVAL", "INVOKE", "Function", "Runner", "check_function", "value_of"]
+
+INVOKE: Final = "invoke"
+DEFINE: Final = "define"
+EVAL: Final = "eval"
+
+
+class Function(NamedTuple):
+    """What is sent to the workers once."""
+
+    kind: str
+    thing: Any
+    """A callable; for ``eval`` the text."""
+    fixed: Sequence[Any]
+    permute: Sequence[int] | None
+    """Which of the varying and then the fixed arguments are passed, in this order."""
+
+
+def check_function(fun: Any, kind: str | None) -> tuple[str, Any]:
+    """Return how ``fun`` is to be run, and what of it is to be sent.
+
+    Raises:
+        SleighIllegalValueException: it cannot be run at all, or not in this way.
+    """
+    kind = kind or (EVAL if isinstance(fun, str) else INVOKE)
+    if isinstance(fun, str):
+        if kind != EVAL:
+            raise SleighIllegalValueException(f"type={kind!r}: an expression can only be 'eval'")
+        return EVAL, _checked(fun)
+    if kind not in (INVOKE, DEFINE):
+        raise SleighIllegalValueException(
+            f"type={kind!r}: a function can be 'invoke' or 'define', a text 'eval'"
+        )
+    if not callable(fun):
+        raise SleighIllegalValueException(f"{fun!r} is neither a function nor an expression")
+    if kind == DEFINE and not hasattr(fun, "__name__"):
+        raise SleighIllegalValueException(f"{fun!r} has no name by which it could be kept")
+    return kind, fun
+
+
+def _checked(text: str) -> str:
+    """Strip the blanks in front of a text, and make sure that it is Python."""
+    text = text.lstrip()
+    try:
+        compile(text, "<expression>", "exec")
+    except (SyntaxError, ValueError) as error:
+        raise SleighIllegalValueException(f"the expression is not Python: {error}") from error
+    return text
+
+
+class Runner:
+    """Runs the elements of calls in this process.
+
+    Attributes:
+        names: what tasks find as global names, such as ``SleighRank``.
+    """
+
+    def __init__(self, names: dict[str, Any], namespace: dict[str, Any]) -> None:
+        """Prepare.
+
+        Args:
+            names: what tasks find as global names.
+            namespace: in which expressions are evaluated and functions are kept.
+        """
+        self.names = names
+        self._namespace = namespace
+        self._seed: int | None = None
+        self._globals: dict[str, Any] = {}
+        self._apply: Callable[..., Any] = _not_prepared
+
+    def prepare(self, function: Function, call: Call) -> None:
+        """Make a function the one that `run` runs."""
+        self._seed = call.seed
+        self.names["SleighWorkerCount"] = call.worker_count
+        self._namespace.update(self.names)
+        self._globals = self._namespace
+        if function.kind == INVOKE:
+            apply = function.thing
+            self._globals = _globals_of(apply)
+            self._globals.update(self.names)
+        elif function.kind == DEFINE:
+            apply = self._define(function.thing)
+        else:
+            apply = self._evaluator(function.thing)
+        self._apply = _with_fixed(apply, list(function.fixed), function.permute)
+        self._globals["SleighSeed"] = None
+        if self._seed is not None:
+            with suppress(ImportError):
+                import numpy.random  # noqa: F401 - so that its generator is there to be seeded
+
+    def run(self, tag: int, arguments: Packed) -> Packed | Failure:
+        """Run one element; whatever it raises is its outcome."""
+        stage = "the arguments cannot be read by the worker\n"
+        try:
+            given = unpack(arguments)
+            stage = ""
+            if self._seed is not None:
+                self._sow(tag, self._seed)
+            value = self._apply(*given)
+            stage = "the result cannot be pickled\n"
+            return pack(value)
+        except BaseException as error:  # sys.exit() in a task is the task's end, not the worker's
+            return failure(error, stage)
+
+    def _define(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def keep(*_: Any) -> None:
+            self._namespace[function.__name__] = function
+            _globals_of(function).update(self.names)
+
+        return keep
+
+    def _evaluator(self, text: str) -> Callable[..., Any]:
+        namespace = self._namespace
+        try:
+            code, is_expression = compile(text, "<expression>", "eval"), True
+        except SyntaxError:
+            code, is_expression = compile(text, "<expression>", "exec"), False
+
+        def evaluate(*arguments: Any) -> Any:
+            # The guide calls it SleighArguments, the original's code SleighArgs.
+            namespace["SleighArguments"] = namespace["SleighArgs"] = list(arguments)
+            if is_expression:
+                return eval(code, namespace)
+            namespace.pop("SleighValue", None)
+            exec(code, namespace)
+            return namespace.get("SleighValue")
+
+        return evaluate
+
+    def _sow(self, tag: int, seed: int) -> None:
+        """Give an element random numbers of its own, the same wherever it runs.
+
+        The generators get different seeds: from the same one, two of them would draw the same.
+        """
+        digest = blake2b(f"{seed} {tag}".encode(), digest_size=48).digest()
+        random.seed(int.from_bytes(digest[:16], "little"))
+        self._globals["SleighSeed"] = int.from_bytes(digest[16:32], "little")
+        numpy_random = sys.modules.get("numpy.random")
+        if numpy_random is not None:
+            numpy_random.seed(struct.unpack("<4I", digest[32:]))
+
+
+def _not_prepared(*_: Any) -> Any:
+    raise AssertionError("no function was prepared")
+
+
+def _with_fixed(
+    apply: Callable[..., Any], fixed: list[Any], permute: Sequence[int] | None
+) -> Callable[..., Any]:
+    """Add the fixed arguments to a function."""
+    if permute is not None:
+        order = list(permute)
+
+        def call_in_order(*varying: Any) -> Any:
+            arguments = [*varying, *fixed]
+            return apply(*[arguments[place] for place in order])
+
+        return call_in_order
+    if fixed:
+        return lambda *varying: apply(*varying, *fixed)
+    return apply
+
+
+def _globals_of(function: Any) -> dict[str, Any]:
+    """Return the global names that a function sees; an empty dict for one in C."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = getattr(function, "__func__", function)
+    if not hasattr(function, "__globals__"):
+        function = type(function).__call__  # an object that can be called
+    found: dict[str, Any] = getattr(function, "__globals__", {})
+    return found
+
+
+def failure(error: BaseException, stage: str = "") -> Failure:
+    """Describe an exception, with its traceback from the user's function on.
+
+    Args:
+        error: what was raised.
+        stage: what comes before the traceback.
+    """
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    text = stage + "".join(traceback.format_exception(type(error), error, frames))
+    try:
+        return Failure(text, pack(error))
+    except Exception:
+        return Failure(text)  # which says it all
+
+
+def value_of(tag: int, outcome: Packed | Failure) -> Any:
+    """Return the value that an outcome stands for, or a SleighTaskException object."""
+    if isinstance(outcome, Failure):
+        return _exception(tag, outcome)
+    try:
+        return unpack(outcome)
+    except Exception as error:
+        failed = SleighTaskException(
+            f"the result of element {tag} cannot be read by the master: {error!r}"
+        )
+        failed.__cause__ = error
+        return failed
+
+
+def _exception(tag: int, outcome: Failure) -> SleighTaskException:
+    failed = SleighTaskException(f"element {tag} failed\n{outcome.text}")
+    if outcome.cause:
+        try:
+            failed.__cause__ = unpack(outcome.cause)
+        except Exception:
+            pass  # another exception in its place would mislead; the text says it all
+    return failed

@@ -1,0 +1,65 @@
+"""A call that was not waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from nws.errors import SleighGatheredException
+from nws.sleigh.gathering import Gathering
+from nws.sleigh.run import Run
+
+__all__ = ["SleighPending"]
+
+
+class SleighPending:
+    """An `eachElem` or `eachWorker` under way, from a call with ``blocking=False``.
+
+    The sleigh is occupied until `wait` has returned, `cancel` was called, or this object is not
+    referred to any more.
+    """
+
+    def __init__(
+        self, gathering: Gathering, guard: Callable[[Run], AbstractContextManager[None]]
+    ) -> None:
+        """Made by the methods of `nws.sleigh.Sleigh`."""
+        self._gathering = gathering
+        self._guard = guard
+        self._gathered = False
+
+    def check(self) -> int:
+        """Return how many elements are not done yet.
+
+        Raises:
+            SleighException: as `eachElem` does.
+        """
+        run = self._gathering.run
+        if not run.over:
+            with self._guard(run):
+                self._gathering.take(0.0)
+        return run.submitted - run.arrived
+
+    def wait(self) -> list[Any] | None:
+        """Wait for all results and return them as `eachElem` does.
+
+        Raises:
+            SleighGatheredException: they were returned before, or the call was cancelled.
+            SleighException: as `eachElem` does.
+        """
+        if self._gathered:
+            raise SleighGatheredException("the results of this call were gathered already")
+        self._gathered = True
+        with self._guard(self._gathering.run):
+            return self._gathering.all()
+
+    def cancel(self) -> None:
+        """Drop the call. Elements that run are stopped: workers that do not end them within a
+        quarter of a second are killed and replaced."""
+        self._gathered = True
+        with self._guard(self._gathering.run):
+            self._gathering.run.cancel()
+
+    def __str__(self) -> str:
+        run = self._gathering.run
+        return f"SleighPending({run.submitted - run.arrived} of {run.submitted} to do)"

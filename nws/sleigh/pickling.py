@@ -1,0 +1,112 @@
+"""Users' objects as bytes: functions, arguments and results on their way between processes.
+
+What the other process can import travels by name, the rest by value: lambdas, closures, and all
+that was defined in the master's script, prompt or notebook, which no worker can import. Large
+buffers, such as the data of arrays, lie beside the pickle and are not copied into it.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
+
+import cloudpickle
+
+__all__ = ["Packed", "pack", "packed_again", "pieces_of", "size_of", "unpack"]
+
+Packed: TypeAlias = "bytes | tuple[Any, ...]"
+"""A pickle; or, if it is large or has buffers apart from it, a tuple of it and these."""
+
+_APART_FROM: Final = 64 * 1024
+"""Bytes. Smaller things are cheaper inside others."""
+
+_FEW: Final = 64
+"""Items. Longer lists are not searched for large bytes."""
+
+_MAIN: Final = b"__main__"
+_BYTES: Final = (bytes, bytearray)
+
+
+def pack(thing: Any) -> Packed:
+    """Pickle an object, by name where others can import it and by value elsewhere.
+
+    Raises:
+        Exception: whatever the object's own methods raise, or what pickle says of it.
+    """
+    buffers: list[pickle.PickleBuffer] = []
+    thing = _lightened(thing)
+
+    def stays_inside(buffer: pickle.PickleBuffer) -> bool:
+        if buffer.raw().nbytes < _APART_FROM:
+            return True
+        buffers.append(buffer)
+        return False
+
+    data = _by_name(thing, stays_inside)
+    if data is None:
+        buffers.clear()
+        data = cloudpickle.dumps(thing, 5, buffer_callback=stays_inside)
+    if buffers or len(data) >= _APART_FROM:
+        return (pickle.PickleBuffer(data), *buffers)
+    return data
+
+
+class _Large:
+    """Stands in a pickle for large bytes, which pickle would copy."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        self.data = data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.data.__class__, (pickle.PickleBuffer(self.data),)
+
+
+def _lightened(thing: Any) -> Any:
+    """Replace large bytes, by themselves or in a tuple or list."""
+    kind = thing.__class__
+    if (kind is tuple or kind is list) and len(thing) <= _FEW:
+        for item in thing:
+            if item.__class__ in _BYTES and len(item) >= _APART_FROM:
+                return kind(map(_lightened, thing))
+    elif kind in _BYTES and len(thing) >= _APART_FROM:
+        return _Large(thing)
+    return thing
+
+
+def _by_name(thing: Any, stays_inside: Any) -> bytes | None:
+    """Pickle an object if everything in it can be imported elsewhere. This is the quick way."""
+    if cloudpickle.list_registry_pickle_by_value():
+        return None  # the user wants some modules to travel by value
+    try:
+        data = pickle.dumps(thing, 5, buffer_callback=stays_inside)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
+    # Where it is a part of a text and not the module's name, the slow way does no harm.
+    return None if _MAIN in data else data
+
+
+def unpack(packed: Packed) -> Any:
+    """Return the object that was packed."""
+    if isinstance(packed, bytes):
+        return pickle.loads(packed)
+    data, *buffers = packed
+    return pickle.loads(data, buffers=buffers)
+
+
+def packed_again(packed: Packed) -> Packed:
+    """Return what came from another process so that it can be sent on."""
+    return packed if isinstance(packed, bytes) else tuple(map(pickle.PickleBuffer, packed))
+
+
+def pieces_of(packed: Packed) -> Iterator[memoryview]:
+    """Return its bytes, in pieces."""
+    for piece in (packed,) if isinstance(packed, bytes) else packed:
+        yield pickle.PickleBuffer(piece).raw()
+
+
+def size_of(packed: Packed) -> int:
+    """Return how many bytes it takes."""
+    return len(packed) if isinstance(packed, bytes) else sum(map(len, pieces_of(packed)))

@@ -1,0 +1,215 @@
+"""One call under way: elements go to the team, within bounds, and values come back."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from nws.errors import SleighTaskException
+from nws.sleigh.chunks import Chunks
+from nws.sleigh.functions import value_of
+from nws.sleigh.serial import SerialTeam
+from nws.sleigh.tasks import Call, Results, Task
+from nws.sleigh.team import Team
+
+__all__ = ["AnyTeam", "Run", "State", "Values"]
+
+AnyTeam = Team | SerialTeam
+
+_WATCH: Final = 0.25
+"""Seconds between looks at the workers."""
+
+_AT_ONCE: Final = 16
+"""Tasks that are sent in one message."""
+
+
+class Values(NamedTuple):
+    """What came back, at the same places in two lists."""
+
+    values: list[Any]
+    """A SleighTaskException object for an element that failed."""
+    tags: list[int]
+    """Which elements these are."""
+
+
+class State:
+    """What is to be known of a run, also when the run itself is not referred to any more.
+
+    Attributes:
+        number: of the call.
+        over: all values have come back, or it was cancelled.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.over = False
+
+
+class Run:
+    """A call under way.
+
+    Attributes:
+        arrived: how many values have come back.
+        state: whether it is over.
+    """
+
+    def __init__(
+        self,
+        team: AnyTeam,
+        call: Call,
+        chunks: Chunks,
+        look_after: Callable[[Run], Values | None],
+        *,
+        bound: int | None = None,
+        tasks: int | None = None,
+    ) -> None:
+        """Prepare; `submit` begins.
+
+        Args:
+            team: does the tasks.
+            call: what all tasks share.
+            chunks: the elements.
+            look_after: called now and then; raises when there is no hope, or returns values for
+                elements for which there is none.
+            bound: so many elements are outstanding at most; None for any number.
+            tasks: so many tasks are outstanding at most.
+        """
+        self.arrived = 0
+        self.state = State(call.number)
+        self._team = team
+        self._call = call
+        self._chunks = chunks
+        self._look_after = look_after
+        self._bound = bound
+        self._tasks = tasks
+        self._flags = bytearray()  # for each element whether its value has come
+        self._said: dict[int, int] = {}
+        self._next_look = time.monotonic() + _WATCH
+
+    @property
+    def over(self) -> bool:
+        """Whether all values have come back, or it was cancelled."""
+        return self.state.over
+
+    @property
+    def submitted(self) -> int:
+        """How many elements were submitted."""
+        return self._chunks.taken
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether all elements were submitted."""
+        return self._chunks.exhausted
+
+    def submit(self, unread: int = 0) -> None:
+        """Submit as many elements as the bounds let, when ``unread`` values wait for the user."""
+        tasks: list[Task] = []
+        while not self._chunks.exhausted:
+            most = self._room(unread)
+            if most is not None and most <= 0:
+                break
+            first, elements = self._chunks.next(most)
+            if elements:
+                tasks.append(Task(self._call, first, elements))
+            if len(tasks) >= _AT_ONCE:
+                self._team.submit(tasks)
+                tasks = []
+        if tasks:
+            self._team.submit(tasks)
+        self._check_over()
+
+    def _room(self, unread: int) -> int | None:
+        outstanding = self.submitted - self.arrived
+        if self._bound is not None:
+            return self._bound - outstanding - unread
+        if self._tasks is not None:
+            return self._tasks * self._chunks.size - outstanding
+        return None
+
+    def submit_for_everyone(self, count: int) -> None:
+        """Submit the only element once for each of so many workers."""
+        _, elements = self._chunks.next()
+        self._chunks.taken, self._chunks.exhausted = count, True
+        self._team.submit([Task(self._call, 0, elements)] * count)
+
+    def collect(self, timeout: float) -> Iterator[Values]:
+        """Return what has come back; wait for the first of it so many seconds at most."""
+        for results in self._team.receive(timeout):
+            values = self._accept(results)
+            if values is not None:
+                yield values
+        self._check_over()
+        if time.monotonic() >= self._next_look and not self.over:
+            given_up = self._look_after(self)
+            self._next_look = time.monotonic() + _WATCH
+            if given_up is not None:
+                yield given_up
+
+    def _check_over(self) -> None:
+        if self.exhausted and self.arrived >= self.submitted:
+            self.state.over = True
+
+    def finish(self) -> None:
+        """Wait a little for what workers have written."""
+        self._team.await_lines(self._said)
+        if self._call.everyone:
+            self._team.open_barrier(self._call.number)
+
+    def cancel(self) -> None:
+        """Have done with it: workers stop what they do of it."""
+        if not self.over:
+            self.state.over = True
+            self._team.cancel(self._call.number)
+
+    def _accept(self, results: Results) -> Values | None:
+        """Return the values in results that are news."""
+        call, _, first, outcomes, seconds, (pid, said) = results
+        if call != self._call.number:
+            return None  # left over from a call that was cancelled
+        if said:
+            self._said[pid] = said
+        flags, end = self._flags, first + len(outcomes)
+        if len(flags) < end:
+            flags.extend(bytes(end - len(flags)))
+        places = range(first, end)
+        if flags.find(1, first, end) >= 0 or None in outcomes:
+            # Some were done twice, as happens when a worker is lost, or will be tried again.
+            news = [
+                (tag, outcome)
+                for tag, outcome in zip(places, outcomes, strict=True)
+                if outcome is not None and not flags[tag]
+            ]
+            tags = [tag for tag, _ in news]
+            given: Sequence[Any] = [outcome for _, outcome in news]
+        else:
+            tags, given = list(places), outcomes
+        for tag in tags:
+            flags[tag] = 1
+        self.arrived += len(tags)
+        self._chunks.learn(len(outcomes), seconds)
+        return Values(_values(tags, given), tags)
+
+    def give_up_ranks(self, ranks: set[int], why: str) -> Values | None:
+        """Let the elements of an `eachWorker` fail whose workers are gone for good."""
+        if not self._call.everyone:
+            return None
+        self._flags.extend(bytes(max(0, self.submitted - len(self._flags))))
+        lost = [tag for tag in sorted(ranks) if tag < self.submitted and not self._flags[tag]]
+        for tag in lost:
+            self._flags[tag] = 1
+        self.arrived += len(lost)
+        self._check_over()
+        return Values([SleighTaskException(f"element {tag} failed: {why}") for tag in lost], lost)
+
+
+def _values(tags: Sequence[int], outcomes: Sequence[Any]) -> list[Any]:
+    loads = pickle.loads
+    try:
+        return [
+            loads(outcome) if outcome.__class__ is bytes else value_of(tag, outcome)
+            for tag, outcome in zip(tags, outcomes, strict=True)
+        ]
+    except Exception:  # one of them cannot be read here; which one?
+        return [value_of(tag, outcome) for tag, outcome in zip(tags, outcomes, strict=True)]

@@ -1,0 +1,75 @@
+"""A team of one that is the master itself, for finding errors in tasks: a debugger stops in them,
+and they print where the master prints."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from nws.client import NetWorkSpace
+from nws.sleigh.functions import Function, Runner
+from nws.sleigh.pickling import Packed
+from nws.sleigh.tasks import Results, Task
+from nws.sleigh.team import Group
+
+__all__ = ["SerialTeam"]
+
+
+class SerialTeam:
+    """Does what a `nws.sleigh.team.Team` does, at once and in this process."""
+
+    size = 1
+
+    def __init__(self, workspace: NetWorkSpace, user_workspace: NetWorkSpace) -> None:
+        names = {"SleighRank": 0, "SleighNws": workspace, "SleighUserNws": user_workspace}
+        self._runner = Runner(names, {})
+        self._functions: dict[str, Function] = {}
+        self._results: deque[Results] = deque()
+
+    def group(self, timeout: float = 0.0) -> Group:
+        return Group(1, True)
+
+    def close_group(self) -> Group:
+        return Group(1, True)
+
+    def wait_for_all(self, *_: Any) -> int:
+        return 1
+
+    def gone(self) -> set[int]:
+        return set()
+
+    def is_there(self, supervisor: str) -> bool:
+        return True
+
+    def provide(self, function: Function) -> str:
+        self._functions = {"function": function}
+        return "function"
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            self._runner.prepare(self._functions[task.call.function], task.call)
+            outcomes = [
+                self._runner.run(tag, _detached(element))
+                for tag, element in enumerate(task.elements, task.first)
+            ]
+            self._results.append(Results(task.call.number, 0, task.first, outcomes, 0.0))
+
+    def receive(self, timeout: float) -> list[Results]:
+        results = list(self._results)
+        self._results.clear()
+        return results
+
+    def await_lines(self, said: dict[int, int]) -> list[Results]:
+        return []
+
+    def cancel(self, call: int) -> None:
+        self._results.clear()
+
+    def open_barrier(self, call: int) -> None:
+        pass
+
+
+def _detached(packed: Packed) -> Packed:
+    """Return a copy: what a task changes in its arguments is not to change the master's."""
+    return packed if isinstance(packed, bytes) else tuple(map(bytearray, packed))

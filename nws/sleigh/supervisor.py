@@ -1,0 +1,451 @@
+"""The supervisor: starts workers on its machine, watches over them, and replaces those that die.
+
+It is a process of one thread that never runs users' code, so nothing that tasks do can stop it.
+Workers are forks of it: they start in milliseconds and share what it has imported. It waits for
+several things at once: its life line (a pipe from the master, where there is one), the sleigh's
+workspace (which goes when the master goes), what workers write, and their ends.
+
+When a worker dies, the supervisor tells by the mark which element was running, notes the death in
+the workspace, and only then gives back the worker's leases: so whoever gets the task next knows.
+Only the task at hand counts as attempted. Twisted is never imported here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple, TextIO
+
+from nws.client import Lease, NwsServer
+from nws.errors import (
+    NwsException,
+    NwsLeaseLostException,
+    NwsNoWorkSpaceException,
+    NwsOperationException,
+    SleighJoinException,
+)
+from nws.sleigh import mark
+from nws.sleigh.slot import Slot, Where
+from nws.sleigh.tasks import (
+    CONTROL,
+    DEATHS,
+    FUNCTION_ITSELF,
+    GONE,
+    RANK_COUNT,
+    RESULT,
+    TASK,
+    WORKER_COUNT,
+    WORKER_INFO,
+    Death,
+    Lines,
+    message_to_wire,
+)
+from nws.version import __version__
+
+__all__ = ["TOO_LATE", "Settings", "Supervisor", "main"]
+
+TOO_LATE: Final = 3
+"""Exit status of a supervisor that cannot join because the group is closed."""
+
+_TICK: Final = 0.05
+"""Seconds between looks at workers that are to end, or may take only so long."""
+
+_MOMENT: Final = 0.005
+
+_GRACE: Final = 0.25
+"""Seconds that a running element of a cancelled call has to end by itself."""
+
+_FAREWELL: Final = 1.0
+"""Seconds that idle workers have to end by themselves when the sleigh is over."""
+
+_JOIN: Final = 60.0
+"""Seconds to wait for others that join at the same time."""
+
+_IN_VAIN: Final = 5
+"""So many workers of one rank may die in a row, young and not of an element."""
+
+_YOUNG: Final = 0.5
+"""Seconds."""
+
+
+_THREADS: Final = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+"""By these, libraries are told how many threads to use. Without them each worker would use all
+cores, and the workers would be in each other's way."""
+
+
+class Settings(NamedTuple):
+    """What a supervisor is told by the master; plain data."""
+
+    where: Where
+    id: str
+    """The same for a supervisor that is started in another's place."""
+    workers: int = 1
+    """How many to start."""
+    expected: int = 0
+    """The group is closed when it has so many; 0 if that is left to the user."""
+    machine: str = ""
+    """By what name the user knows this machine."""
+    working_folder: str = ""
+    module_path: Sequence[str] = ()
+    log_folder: str = ""
+    """Where a file with all that the workers write is made; empty for none."""
+    neighbours: int = 1
+    """How many workers of the sleigh there are on this machine."""
+    life_line: bool = False
+    """Whether stdin is a pipe that ends with the master."""
+
+    @classmethod
+    def from_plain(cls, plain: Sequence[Any]) -> Settings:
+        """Make settings from what became of them as JSON."""
+        return cls(Where(*plain[0]), *plain[1:])
+
+
+def main(settings: Settings) -> int:
+    """Be a supervisor until the sleigh is over. Return the exit status."""
+    try:
+        _prepare_process(settings)
+        supervisor = Supervisor(settings)
+    except (NwsException, SleighJoinException, OSError) as error:
+        print(f"nws: a worker cannot join: {error}", file=sys.stderr)
+        return TOO_LATE if isinstance(error, SleighJoinException) else 1
+    return supervisor.run()
+
+
+def _prepare_process(settings: Settings) -> None:
+    """Set what workers are to inherit, before anything that depends on it is imported."""
+    sys.path[:0] = settings.module_path
+    if os.path.isdir(settings.working_folder):  # on another machine it may not be there
+        os.chdir(settings.working_folder)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for library in _THREADS:
+        os.environ.setdefault(library, str(max(1, (cores or 1) // settings.neighbours)))
+
+
+class Supervisor:
+    """Some workers on this machine."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Join the group.
+
+        Raises:
+            NwsException: the server or the sleigh's workspace is not there.
+            SleighJoinException: the group is closed.
+        """
+        self._settings = settings
+        where = settings.where
+        self._server = NwsServer(where.host, where.port)
+        self._workspace = self._server.useWs(where.workspace, create=False)
+        self._log = self._open_log(settings.log_folder)
+        self._slots = [Slot(rank, where) for rank in self._join()]
+        self._selector = selectors.DefaultSelector()
+        self._life_pipe = os.pipe()  # ends with us: workers notice
+        self._wakeups = os.pipe()
+        self._over = False
+        self._next_renewal = 0.0
+        self._problem = ""
+
+    # Joining
+
+    def _join(self) -> Sequence[int]:
+        """Get ranks: new ones, or those of the supervisor whose place we take."""
+        former = self._former_ranks()
+        if former:
+            return former
+        settings, workspace = self._settings, self._workspace
+        lease = workspace.lease(RANK_COUNT, timeout=_JOIN, duration=_JOIN)
+        first = lease.value
+        if first < 0:
+            lease.release(blame=False)
+            raise SleighJoinException("the group is closed: it is too late to join it")
+        end = first + settings.workers
+        ranks = range(first, end)
+        stores: list[tuple[str, Any]] = [(WORKER_INFO, self._describe(rank, 0)) for rank in ranks]
+        if settings.expected and end >= settings.expected:
+            lease.settle([*stores, (WORKER_COUNT, end), (RANK_COUNT, -1)])
+        else:
+            lease.settle([*stores, (RANK_COUNT, end)])
+        return ranks
+
+    def _former_ranks(self) -> list[int]:
+        entries = map(json.loads, self._workspace.ifindTry(WORKER_INFO))
+        return sorted({entry["rank"] for entry in entries if entry["id"] == self._settings.id})
+
+    def _leave_a_will(self) -> None:
+        """Leave a value that others get when our session ends, and only then."""
+        will = f"{GONE} {self._settings.id}"
+        self._workspace.declare(will, "single")
+        self._workspace.store(will, [slot.rank for slot in self._slots])
+        self._will = self._workspace.lease(will, duration=self._settings.where.lease_time)
+
+    def _open_log(self, folder: str) -> TextIO | None:
+        if not folder:
+            return None
+        path = os.path.join(folder, f"{self._settings.where.workspace}_{self._settings.id}.txt")
+        return open(path, "a", encoding="utf-8", buffering=1)
+
+    # The loop
+
+    def run(self) -> int:
+        """Watch over workers until the sleigh is over. Return the exit status."""
+        for fd in self._wakeups:
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(self._wakeups[1], warn_on_full_buffer=False)
+        former = signal.signal(signal.SIGCHLD, lambda *_: None)
+        try:
+            self._leave_a_will()
+            self._watch = self._workspace.watch(CONTROL)
+            self._selector.register(self._watch, selectors.EVENT_READ, self._hear)
+            self._selector.register(self._wakeups[0], selectors.EVENT_READ, self._wake)
+            if self._settings.life_line:
+                self._selector.register(0, selectors.EVENT_READ, self._feel_life_line)
+            for slot in self._slots:
+                self._start(slot)
+            while not self._over:
+                for key, _ in self._selector.select(self._pause()):
+                    key.data(key.fd)
+                self._look_around()
+        except NwsException as error:
+            self._problem = self._problem or f"the server is gone: {error}"
+        finally:
+            self._end_workers()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, former)
+            self._close()
+        return 1 if self._problem else 0
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        if any(self._needs_a_look(slot) for slot in self._slots):
+            return _TICK
+        return max(0.0, self._next_renewal - now)
+
+    def _needs_a_look(self, slot: Slot) -> bool:
+        return bool(slot.deadline or slot.stopped_at or slot.cells[mark.LIMIT])
+
+    def _hear(self, fd: int) -> None:
+        """The master has cancelled a call, or the workspace is gone."""
+        try:
+            cancelled = self._watch.next()
+        except NwsException:
+            self._over = True
+            return
+        for slot in self._slots:
+            slot.cells[mark.CANCELLED] = cancelled
+            slot.deadline = time.monotonic() + _GRACE  # it may be about to begin
+
+    def _wake(self, fd: int) -> None:
+        os.read(fd, 4096)
+
+    def _feel_life_line(self, fd: int) -> None:
+        self._over = not os.read(fd, 4096)
+
+    def _look_around(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_renewal:
+            self._renew()
+            self._next_renewal = now + self._settings.where.lease_time / 3
+        for slot in self._slots:
+            self._enforce(slot, now)
+            if slot.pid and slot.look():
+                self._bury(slot)
+                if not self._over:
+                    self._start(slot)
+
+    def _renew(self) -> None:
+        duration = self._settings.where.lease_time
+        try:
+            self._will.renew(duration)
+        except NwsLeaseLostException:
+            self._leave_a_will()  # we were stopped for so long: the master thinks that we are gone
+        for slot in self._slots:
+            if slot.pid:  # also if it is stopped: that is not for long, see `_enforce`
+                slot.workspace.renew(None, duration)
+
+    # Workers
+
+    def _start(self, slot: Slot) -> None:
+        slot.start(self._let_go)
+        for fd in slot.pipes:
+            self._selector.register(fd, selectors.EVENT_READ, lambda fd: self._read(slot, fd))
+        self._workspace.store(WORKER_INFO, self._describe(slot.rank, slot.pid))
+
+    def _let_go(self) -> int:
+        """In a worker: close what it has of ours. Return the end of our life pipe."""
+        signal.set_wakeup_fd(-1)
+        self._selector.close()
+        for slot in self._slots:
+            for fd in slot.pipes:
+                os.close(fd)
+        for fd in (*self._wakeups, self._life_pipe[1]):
+            os.close(fd)
+        return self._life_pipe[0]
+
+    def _describe(self, rank: int, pid: int) -> str:
+        content = {
+            "rank": rank,
+            "host": socket.gethostname(),
+            "name": self._settings.machine or socket.gethostname(),
+            "os": platform.platform(),
+            "pid": pid,
+            "python": platform.python_version(),
+            "nws": __version__,
+            "logfile": self._log.name if self._log is not None else "",
+            "id": self._settings.id,
+        }
+        return json.dumps(content)
+
+    def _read(self, slot: Slot, fd: int) -> None:
+        if fd in slot.pipes:
+            self._pass_on(slot, slot.read(fd))
+            if fd not in slot.pipes:
+                self._selector.unregister(fd)
+
+    def _pass_on(self, slot: Slot, read: Iterable[tuple[bool, int, int, str, str]]) -> None:
+        lines = list(read)
+        if lines:
+            pid, count = slot.passed_on
+            slot.passed_on = (pid, count + sum(line[0] for line in lines))
+            if self._log is not None:
+                self._log.writelines(f"[{slot.rank}:{line[2]}] {line[4]}\n" for line in lines)
+            message = Lines(slot.rank, slot.passed_on, [line[1:] for line in lines])
+            try:
+                self._workspace.store(RESULT, message_to_wire(message))
+            except NwsNoWorkSpaceException:
+                raise
+            except NwsOperationException:
+                pass  # the server is full: what room there is belongs to results
+
+    def _enforce(self, slot: Slot, now: float) -> None:
+        """Kill a worker that is stopped for too long, at a cancelled call, or overdue."""
+        if not slot.pid:
+            return
+        if slot.stopped_at and now - slot.stopped_at > self._settings.where.lease_time:
+            slot.kill()
+        elif slot.deadline:
+            if now > slot.deadline:
+                slot.deadline = 0.0
+                if self._at_cancelled(slot):
+                    slot.kill()
+        elif self._is_overdue(slot):
+            at = slot.cells[mark.TAG], slot.cells[mark.SINCE]
+            slot.kill_telling()
+            slot.overdue = at == (slot.cells[mark.TAG], slot.cells[mark.SINCE])
+
+    def _at_cancelled(self, slot: Slot) -> bool:
+        cells = slot.cells
+        return slot.is_at(mark.LOADING, mark.AT_WORK) and cells[mark.CALL] <= cells[mark.CANCELLED]
+
+    def _is_overdue(self, slot: Slot) -> bool:
+        limit, since = slot.cells[mark.LIMIT], slot.cells[mark.SINCE]
+        if not limit or not slot.is_at(mark.AT_WORK):
+            return False
+        return time.monotonic_ns() - since > limit and slot.cells[mark.SINCE] == since
+
+    # Deaths
+
+    def _bury(self, slot: Slot) -> None:
+        """Note why a worker has died, and give back what it had."""
+        slot.kill_rest()
+        try:
+            self._read_the_last(slot)
+            if not self._over:
+                guilty = self._is_guilty(slot)
+                if guilty:
+                    self._workspace.store(DEATHS, tuple(self._death_of(slot)))
+                self._give_back(slot)
+                self._count(slot, guilty)
+        finally:
+            slot.end()  # also if the server is gone: nobody is to look for this worker again
+
+    def _read_the_last(self, slot: Slot) -> None:
+        for fd in list(slot.pipes):
+            self._read(slot, fd)
+        for fd in list(slot.pipes):  # somebody may have escaped with them
+            self._selector.unregister(fd)
+            slot.close_pipe(fd)
+
+    def _is_guilty(self, slot: Slot) -> bool:
+        """Whether the element that ran is to be counted as what killed the worker."""
+        return slot.is_at(mark.LOADING, mark.AT_WORK) and not self._at_cancelled(slot)
+
+    def _death_of(self, slot: Slot) -> Death:
+        cells = slot.cells
+        loading = slot.is_at(mark.LOADING)
+        text = slot.how_it_died()
+        if slot.stopped_at:
+            seconds = self._settings.where.lease_time
+            text = f"it was stopped for more than {seconds:g} seconds\n{text}"
+        return Death(
+            cells[mark.CALL],
+            cells[mark.FIRST],
+            cells[mark.SIZE],
+            FUNCTION_ITSELF if loading else cells[mark.TAG],
+            cells[mark.BEGIN],
+            cells[mark.END],
+            slot.overdue,
+            text,
+        )
+
+    def _give_back(self, slot: Slot) -> None:
+        """Give back leases: only the task at hand counts as attempted. If no death was noted for
+        it, it had been done but not sent: maybe its results are what is deadly."""
+        cells = slot.cells
+        at_hand = Lease(slot.workspace, TASK, cells[mark.LEASE], 0, None)
+        try:
+            if self._at_cancelled(slot):
+                at_hand.settle()
+            else:
+                at_hand.release(blame=True)
+            cells[mark.BARRIER] = 0  # its part of an eachWorker, if it was that, is not done
+        except NwsLeaseLostException:
+            pass  # it was settled already
+        slot.workspace.release(None, blame=False)
+
+    def _count(self, slot: Slot, guilty: bool) -> None:
+        """Count workers that die young, before they had any task; too many are the end."""
+        young = time.monotonic() - slot.started_at < _YOUNG and not slot.cells[mark.CALL]
+        slot.in_vain = slot.in_vain + 1 if young and not guilty else 0
+        if slot.in_vain >= _IN_VAIN:
+            self._over = True
+            self._problem = f"workers die before they do anything: {slot.how_it_died()}"
+            print(f"nws: {self._problem}", file=sys.stderr)
+
+    def _end_workers(self) -> None:
+        """Kill workers that are busy, and others that do not end by themselves."""
+        self._over = True
+        deadline = time.monotonic() + _FAREWELL
+        living = [slot for slot in self._slots if slot.pid]
+        while living:
+            for slot in living:
+                if slot.is_at(mark.LOADING, mark.AT_WORK) or time.monotonic() > deadline:
+                    slot.kill()
+            time.sleep(_MOMENT)
+            for slot in [slot for slot in living if slot.look()]:
+                living.remove(slot)
+                slot.kill_rest()
+                slot.end()
+
+    def _close(self) -> None:
+        """Close all that is ours: at a person's prompt, the process goes on."""
+        self._selector.close()
+        pipes = [fd for slot in self._slots for fd in slot.pipes]
+        for fd in (*pipes, *self._wakeups, *self._life_pipe):
+            os.close(fd)
+        if self._log is not None:
+            self._log.close()
+        self._server.close()
