@@ -6,14 +6,18 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from nws.sleigh import Sleigh
-from tests.support.processes import children, run_python
+from tests.support.processes import children, run_python, started_with, until
 from tests.support.server import Server, running
+
+_MARK = "SLEIGH_TESTS"
+"""A variable of the environment by which processes are known that tests have started."""
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -41,10 +45,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    """No process may outlive the tests of a module."""
+    """No process may outlive the tests of a module, not even one that lost its parent."""
     before = children(os.getpid())
+    mark = f"{os.getpid()} {time.monotonic_ns()}"
+    os.environ[_MARK] = mark
     yield
+    del os.environ[_MARK]
     assert children(os.getpid()) == before
+    until(lambda: started_with(_MARK, mark) == [], "the end of all that was started")
 
 
 @pytest.fixture

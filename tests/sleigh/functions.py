@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import resource
 import signal
@@ -86,6 +87,18 @@ def wait_the_first_time(element: int, folder: Path) -> int:
     if is_first(folder, element):
         note_and_wait(element, folder)
     return 10 * element
+
+
+def arrive(element: int, folder: Path) -> int:
+    """Leave a note, and wait until the test lets all go on."""
+    note(folder, element)
+    while not (folder / "go").exists():
+        threading.Event().wait(0.005)
+    return element
+
+
+def arrive_by_rank(folder: Path) -> int:
+    return arrive(globals()["SleighRank"], folder)
 
 
 def start_a_child_and_wait(element: int, folder: Path) -> NoReturn:
@@ -242,3 +255,46 @@ def close_stdout(element: int) -> int:
     sys.stdout.close()
     sys.stdout = None
     return element
+
+
+# What tasks find: names that the worker sets in their module
+
+SleighRank: int
+SleighWorkerCount: int
+SleighNws: Any
+SleighUserNws: Any
+SleighSeed: int
+
+
+def who_am_i(*arguments: Any) -> tuple[int, int, list[str], tuple[Any, ...]]:
+    spaces = [SleighNws.currentWs(), SleighUserNws.currentWs()]
+    return SleighRank, SleighWorkerCount, spaces, arguments
+
+
+def meet(count: int) -> int:
+    """Wait in a task until all workers are at theirs."""
+    SleighUserNws.store("here", SleighRank)
+    here = SleighUserNws.ifind("here", timeout=20)
+    return len({next(here) for _ in range(count)})
+
+
+def store_for_user() -> str:
+    SleighUserNws.store("from workers", SleighRank)
+    answer: str = SleighUserNws.fetch("from master", timeout=20)
+    return answer
+
+
+def random_numbers(_: Any) -> tuple[float, float, int]:
+    import random
+
+    import numpy as np
+
+    return random.random(), float(np.random.rand()), SleighSeed
+
+
+def say(text: str) -> None:
+    print(text, end="")
+
+
+def log(text: str) -> None:
+    logging.getLogger("tests.worker").info(text)

@@ -22,9 +22,9 @@ from tests.sleigh.functions import (
     start_a_child_and_wait,
     times_ten,
     wait_the_first_time,
-    worker,
 )
-from tests.support.processes import Aside, children, until, until_file, until_gone
+from tests.support.processes import Aside, children, open_files, until, until_file, until_gone
+from tests.support.sleighs import parent, servers, supervisor_of, workers_that_answer
 
 DEATHS = [
     *(("running", way) for way in WAYS),
@@ -41,10 +41,6 @@ def sleigh(nothing_is_left: None) -> Iterator[Sleigh]:
     """Three workers, which die often."""
     with Sleigh(workerCount=3) as sleigh:
         yield sleigh
-
-
-def workers() -> list[int]:
-    return children(os.getpid(), running="nws.sleigh.worker")
 
 
 # Once
@@ -114,11 +110,18 @@ def test_an_element_may_kill_twice(sleigh: Sleigh, tmp_path: Path) -> None:
     assert results == [0, 10, 20]
 
 
-def test_only_the_running_element_is_blamed(sleigh: Sleigh, tmp_path: Path) -> None:
-    sleigh.eachElem(count_runs, range(40), [20, "SIGKILL", tmp_path, 1000])
-    for element in range(40):
-        ran = len(list(tmp_path.glob(f"first run * of {element}")))
-        assert ran == (3 if element == 20 else 1)
+@pytest.mark.parametrize("chunk_size", [None, 1, 7, 40])
+def test_only_the_running_element_is_blamed(
+    sleigh: Sleigh, tmp_path: Path, chunk_size: int | None
+) -> None:
+    """Others are done again if their results were not sent yet, but that is not held against them:
+    not even if they are in one task with it, and it kills more workers than one."""
+    results = sleigh.eachElem(
+        count_runs, range(40), [20, "SIGKILL", tmp_path, 1000], chunkSize=chunk_size
+    )
+    (failed,) = (result for result in results if isinstance(result, SleighTaskException))
+    assert results == [*range(0, 200, 10), failed, *range(210, 400, 10)]
+    assert len(list(tmp_path.glob("first run * of 20"))) == 3
 
 
 def test_all_elements_kill(sleigh: Sleigh, tmp_path: Path) -> None:
@@ -138,14 +141,12 @@ def test_what_all_tasks_share_kills_each_time(sleigh: Sleigh, tmp_path: Path) ->
 
 
 def test_idle_workers_that_were_killed_are_replaced(sleigh: Sleigh) -> None:
-    sleigh.eachElem(worker, range(10))
-    killed = workers()
+    killed = workers_that_answer(sleigh)
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     until_gone(killed)
     assert sleigh.eachElem(times_ten, range(10)) == list(range(0, 100, 10))
-    assert len(workers()) == 3
-    assert set(killed).isdisjoint(sleigh.eachElem(worker, range(10)))
+    assert len(set(workers_that_answer(sleigh)) - set(killed)) == 3
 
 
 def test_the_only_worker_is_killed(lonely: Sleigh, tmp_path: Path) -> None:
@@ -174,46 +175,96 @@ def _kill_one_and_go_on(element: int, folder: Path) -> int:
     return os.getpid()
 
 
-def test_nothing_of_the_dead_is_kept(lonely: Sleigh) -> None:
-    def open_files() -> int:
-        return len(os.listdir("/proc/self/fd"))
+@pytest.mark.slow
+def test_nothing_of_the_dead_is_kept() -> None:
+    """Neither by the master, nor by its server, nor by the supervisor, nor by who replaces them."""
+    others = set(servers(os.getpid()))
 
-    def kill_and_call() -> None:
-        (pid,) = lonely.eachElem(worker, [0])
+    def counted(sleigh: Sleigh) -> list[int]:
+        (server,) = set(servers(os.getpid())) - others
+        pids = os.getpid(), server, supervisor_of(sleigh), *workers_that_answer(sleigh)
+        return [open_files(pid) for pid in pids]
+
+    def kill(*pids: int) -> None:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        until_gone(pids)
+
+    with Sleigh(workerCount=1) as lonely:
+        kill(*workers_that_answer(lonely))
+        before = counted(lonely)
+        for _ in range(8):
+            kill(*workers_that_answer(lonely))
+        until(lambda: counted(lonely) == before, f"as many open files as before: {before}")
+        kill(supervisor_of(lonely))
+        until(lambda: counted(lonely) == before, f"as many open files as before: {before}")
+
+
+def test_workers_that_have_worked_may_die_as_often_as_they_like(lonely: Sleigh) -> None:
+    """Only if they die before they did anything is there no hope."""
+    supervisor = supervisor_of(lonely)
+    for _ in range(10):
+        (pid,) = workers_that_answer(lonely)
         os.kill(pid, signal.SIGKILL)
         until_gone([pid])
-        assert lonely.eachElem(times_ten, [1]) == [10]
-
-    kill_and_call()
-    before = open_files()
-    for _ in range(3):
-        kill_and_call()
-    assert open_files() == before
+    assert supervisor_of(lonely) == supervisor
 
 
 def test_random_deaths(sleigh: Sleigh) -> None:
     """An element can be killed twice here at most."""
+    supervisor = supervisor_of(sleigh)
+
+    def three_workers() -> list[int]:
+        found = children(supervisor)
+        return found if len(found) == 3 else []
+
     random.seed(7)
     for _ in range(4):
         call = Aside(partial(sleigh.eachElem, times_ten, range(1000)))
-        until(lambda: len(workers()) == 3, "three workers")
-        for pid in random.sample(workers(), 2):
+        for pid in random.sample(until(three_workers, "three workers"), 2):
             os.kill(pid, signal.SIGKILL)
         assert call.result() == list(range(0, 10000, 10))
+
+
+# Supervisors
+
+
+def _kill_the_supervisor(of: list[int]) -> None:
+    """Kill the supervisor of some workers, and wait until they are gone too."""
+    (supervisor,) = set(map(parent, of))
+    os.kill(supervisor, signal.SIGKILL)
+    until_gone([supervisor, *of])
+
+
+def test_the_supervisor_is_killed_between_calls() -> None:
+    with Sleigh(workerCount=2) as sleigh:
+        killed = workers_that_answer(sleigh)
+        _kill_the_supervisor(killed)
+        assert sleigh.eachElem(times_ten, range(10)) == list(range(0, 100, 10))
+        assert len(set(workers_that_answer(sleigh)) - set(killed)) == 2
+
+
+@pytest.mark.slow
+def test_the_supervisor_is_killed_during_a_call(tmp_path: Path) -> None:
+    with Sleigh(workerCount=2) as sleigh:
+        call = Aside(partial(sleigh.eachElem, wait_the_first_time, range(4), [tmp_path]))
+        _kill_the_supervisor([int(until_file(tmp_path / str(element))) for element in (0, 1)])
+        _kill_the_supervisor([int(until_file(tmp_path / str(element))) for element in (2, 3)])
+        assert call.result() == [0, 10, 20, 30]
 
 
 # Workers that never get to work
 
 
+@pytest.mark.slow
 def test_workers_that_cannot_start_end_the_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Sleigh(workerCount=1) as sleigh:
-        (pid,) = sleigh.eachElem(worker, [0])
+        killed = workers_that_answer(sleigh)
         (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(9)\n")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        os.kill(pid, signal.SIGKILL)
-        until_gone([pid])
+        _kill_the_supervisor(killed)
         with pytest.raises(SleighJoinException, match=r"exit status 9"):
             sleigh.eachElem(echo, [1, 2])
         monkeypatch.delenv("PYTHONPATH")

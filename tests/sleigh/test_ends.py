@@ -18,20 +18,24 @@ from tests.sleigh.functions import (
     start_a_child,
     start_a_child_and_wait,
     times_ten,
-    worker,
 )
-from tests.support.processes import Aside, children, python, runs, until_file, until_gone
+from tests.support.processes import Aside, children, python, runs, until, until_file, until_gone
+from tests.support.sleighs import all_workers, servers, supervisors, workers_that_answer
 
 SOON = 2.0
 """Seconds within which all must be gone."""
 
 
-def workers() -> list[int]:
-    return children(os.getpid(), running="nws.sleigh.worker")
+def processes(master: int | None = None) -> tuple[int, int, int]:
+    """Count the servers, supervisors and workers of a master: of this process by default."""
+    master = master or os.getpid()
+    return len(servers(master)), len(supervisors(master)), len(all_workers(master))
 
 
-def servers() -> list[int]:
-    return children(os.getpid(), running="nws_server.__main__")
+def all_of(master: int, workers: int) -> list[int]:
+    """Return the processes of a master's only sleigh, when so many workers are there."""
+    until(lambda: processes(master) == (1, 1, workers), f"{workers} workers")
+    return [*servers(master), *supervisors(master), *all_workers(master)]
 
 
 # In order
@@ -39,10 +43,10 @@ def servers() -> list[int]:
 
 def test_stop(short: Path) -> None:
     sleigh = Sleigh(workerCount=2)
-    assert (len(workers()), len(servers())) == (2, 1)
+    pids = all_of(os.getpid(), workers=2)
     assert sleigh.eachElem(times_ten, [1]) == [10]
     sleigh.stop()
-    assert (workers(), servers()) == ([], [])
+    assert not any(map(runs, pids))
     sleigh.stop()
     with pytest.raises(SleighStoppedException):
         sleigh.eachElem(times_ten, [1])
@@ -51,13 +55,13 @@ def test_stop(short: Path) -> None:
 
 def test_stop_before_the_workers_are_there(short: Path) -> None:
     Sleigh(workerCount=2).stop()
-    assert (workers(), servers()) == ([], [])
+    assert processes() == (0, 0, 0)
 
 
 def test_with(short: Path) -> None:
     with pytest.raises(LookupError), Sleigh(workerCount=1) as sleigh:
         raise LookupError
-    assert (workers(), servers()) == ([], [])
+    assert processes() == (0, 0, 0)
     with pytest.raises(SleighStoppedException):
         sleigh.eachElem(times_ten, [1])
 
@@ -65,9 +69,10 @@ def test_with(short: Path) -> None:
 def test_nobody_refers_to_it_any_more(short: Path) -> None:
     sleigh = Sleigh(workerCount=1)
     sleigh.eachElem(times_ten, [1])
+    pids = all_of(os.getpid(), workers=1)
     del sleigh
     gc.collect()
-    assert (workers(), servers()) == ([], [])
+    assert not any(map(runs, pids))
 
 
 def test_stop_lets_workers_end_in_order(tmp_path: Path) -> None:
@@ -107,13 +112,23 @@ def test_stop_in_the_middle_of_tasks(short: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_stop_of_workers_that_are_stopped() -> None:
     sleigh = Sleigh(workerCount=3)
-    sleigh.eachElem(worker, range(10))
-    for pid in workers():
+    pids = workers_that_answer(sleigh)
+    for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
     sleigh.stop()
     assert time.monotonic() - began < 5, "they had a time of grace together, not each"
-    assert workers() == []
+    assert not any(map(runs, pids))
+
+
+@pytest.mark.slow
+def test_stop_of_a_supervisor_that_is_stopped(short: Path) -> None:
+    """It is killed, and then its workers end by themselves."""
+    sleigh = Sleigh(workerCount=3)
+    pids = all_of(os.getpid(), workers=3)
+    os.kill(supervisors(os.getpid())[0], signal.SIGSTOP)
+    sleigh.stop()
+    until_gone(pids, within=SOON)
 
 
 # The server dies
@@ -122,31 +137,33 @@ def test_stop_of_workers_that_are_stopped() -> None:
 def test_the_server_dies_during_a_call(short: Path, tmp_path: Path) -> None:
     with Sleigh(workerCount=2) as sleigh:
         call = Aside(partial(sleigh.eachElem, note_and_wait, range(4), [tmp_path]))
-        pids = [int(until_file(tmp_path / "0")), int(until_file(tmp_path / "1"))]
-        (server,) = servers()
-        os.kill(server, signal.SIGKILL)
+        until_file(tmp_path / "0")
+        until_file(tmp_path / "1")
+        pids = all_of(os.getpid(), workers=2)
+        os.kill(servers(os.getpid())[0], signal.SIGKILL)
         with pytest.raises(SleighNwsException):
             call.result()
-    until_gone([server, *pids])
+    until_gone(pids)
 
 
 def test_the_server_dies_between_calls(short: Path) -> None:
     with Sleigh(workerCount=2) as sleigh:
         sleigh.eachElem(times_ten, [1])
-        (server,) = servers()
+        pids = all_of(os.getpid(), workers=2)
+        (server,) = servers(os.getpid())
         os.kill(server, signal.SIGKILL)
         until_gone([server])
         for _ in range(2):
             with pytest.raises(SleighNwsException):
                 sleigh.eachElem(times_ten, [1])
-    assert workers() == []
+    assert not any(map(runs, pids))
 
 
 def test_idle_workers_leave_when_the_server_dies(short: Path) -> None:
     with Sleigh(workerCount=2) as sleigh:
         sleigh.eachElem(times_ten, range(100))
-        pids = workers()
-        os.kill(servers()[0], signal.SIGKILL)
+        pids = all_of(os.getpid(), workers=2)
+        os.kill(servers(os.getpid())[0], signal.SIGKILL)
         until_gone(pids, within=SOON)
 
 
@@ -189,14 +206,12 @@ if __name__ == "__main__":
 def test_the_master_is_killed(how: signal.Signals, short: Path, tmp_path: Path) -> None:
     env = {"TMPDIR": str(short)}
     with python("-c", KILLED, str(tmp_path), cwd=tmp_path, env=env) as master:
-        pids: list[int] = []
+        pids = all_of(master.pid, workers=3)
         for element in range(2):
             pids += map(int, until_file(tmp_path / str(element)).split())
-        ours = children(master.pid)
-        assert len(ours) == 4, "three workers and the server"
         master.send_signal(how)
         assert master.wait() == -how
-        until_gone([*ours, *pids], within=SOON)
+        until_gone(pids, within=SOON)
         assert master.communicate() == ("", "")
 
 
@@ -207,7 +222,7 @@ def test_the_master_is_killed_while_workers_start(short: Path, tmp_path: Path) -
         assert master.stdout is not None
         master.stdout.readline()
         ours = children(master.pid)
-        assert len(ours) == 4
+        assert len(ours) == 2, "the server and the supervisor"
         master.kill()
         until_gone(ours, within=SOON)
         assert master.communicate() == ("", "")
@@ -234,8 +249,8 @@ def test_a_fork_of_the_master_keeps_nothing_alive(short: Path, tmp_path: Path) -
     with python("-c", FORKED, cwd=tmp_path, env=env) as master:
         assert master.stdout is not None
         fork = int(master.stdout.readline())
-        ours = [pid for pid in children(master.pid) if pid != fork]
-        assert len(ours) == 3
+        ours = all_of(master.pid, workers=2)
+        assert fork not in ours
         master.kill()
         try:
             until_gone(ours, within=SOON)

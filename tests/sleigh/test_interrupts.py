@@ -34,9 +34,20 @@ def interrupt_when(*files: Path) -> None:
 def test_ctrl_c_leaves_a_sleigh_that_works(sleigh: Sleigh, tmp_path: Path) -> None:
     interrupt_when(tmp_path / "0", tmp_path / "1")
     with pytest.raises(KeyboardInterrupt):
-        sleigh.eachElem(note_and_wait, range(100), [tmp_path])
+        sleigh.eachElem(note_and_wait, range(100), [tmp_path], chunkSize=1)
     assert sleigh.eachElem(times_ten, range(100)) == list(range(0, 1000, 10))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
+
+
+@pytest.mark.parametrize("chunk_size", [None, 100])
+def test_ctrl_c_drops_the_rest_of_a_task_too(
+    sleigh: Sleigh, tmp_path: Path, chunk_size: int | None
+) -> None:
+    interrupt_when(tmp_path / "0")
+    with pytest.raises(KeyboardInterrupt):
+        sleigh.eachElem(note_and_wait, range(100), [tmp_path], chunkSize=chunk_size)
+    assert sleigh.eachElem(times_ten, range(100)) == list(range(0, 1000, 10))
+    assert len(list(tmp_path.iterdir())) <= 2, "each worker has begun one element at most"
 
 
 def test_ctrl_c_ends_what_the_workers_are_at(sleigh: Sleigh, tmp_path: Path) -> None:
@@ -58,7 +69,10 @@ def test_ctrl_c_leaves_nothing_on_the_server(server: Server, tmp_path: Path) -> 
             (name,) = (name for name in listing if name.startswith("sleigh_ride"))
             variables = ws.server.useWs(name, create=False).listVars(format="dict")
             assert isinstance(variables, dict)
-            assert [info.values for info in variables.values()] == [0] * len(variables)
+            for name in ("task", "result", "deaths"):
+                assert variables[name].values == 0, name
+            functions = [name for name in variables if name.startswith("function")]
+            assert len(functions) == 2, "they stay for a while, for calls with the same function"
 
 
 def test_results_of_an_interrupted_call_are_not_taken_for_others(sleigh: Sleigh) -> None:

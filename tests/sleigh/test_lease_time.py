@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh
-from tests.sleigh.functions import is_first, stop_the_first_time, times_ten, worker
-from tests.support.processes import Aside, until, until_file
-from tests.support.server import Server
-from tests.support.spaces import HOST, variable
+from tests.sleigh.functions import is_first, note, stop_the_first_time, times_ten
+from tests.support.processes import Aside, state, until, until_file, until_gone
+from tests.support.sleighs import supervisor_of, workers_that_answer
+from tests.support.spaces import variable
 
 
 class Impatient(Sleigh):
@@ -26,56 +27,86 @@ class Impatient(Sleigh):
 
 
 @pytest.fixture
-def impatient(server: Server) -> Iterator[Sleigh]:
-    with Impatient(workerCount=2, nwsHost=HOST, nwsPort=server.port) as sleigh:
+def impatient(nothing_is_left: None) -> Iterator[Sleigh]:
+    with Impatient(workerCount=3) as sleigh:
         yield sleigh
 
 
-@pytest.fixture
-def workspace(server: Server) -> Iterator[NetWorkSpace]:
-    """The workspace of the only sleigh on the server, seen by somebody else."""
+def until_stopped(pid: int) -> None:
+    until(lambda: state(pid) == "T", f"{pid} is stopped")
 
-    def names() -> list[str]:
-        listing = ws.server.listWss("dict")
-        assert isinstance(listing, dict)
-        return [name for name in listing if name.startswith("sleigh_ride")]
 
-    with NetWorkSpace("looking on", HOST, server.port) as ws:
-        (name,) = until(names, "the sleigh's workspace")
-        yield ws.server.useWs(name, create=False)
+# Workers
 
 
 @pytest.mark.slow
-def test_a_stopped_worker_loses_its_element(
-    impatient: Sleigh, workspace: NetWorkSpace, tmp_path: Path
+def test_a_stopped_worker_loses_its_element_and_its_place(
+    impatient: Sleigh, tmp_path: Path
 ) -> None:
-    call = Aside(lambda: impatient.eachElem(stop_the_first_time, range(8), [tmp_path]))
+    call = Aside(partial(impatient.eachElem, stop_the_first_time, range(8), [tmp_path]))
     stopped = int(until_file(tmp_path / "stopped"))
     results = call.result()
     assert [number for number, _ in results] == list(range(0, 80, 10))
-    assert stopped not in [pid for _, pid in results], "all was done by the other one"
-
-    os.kill(stopped, signal.SIGCONT)
-    assert int(until_file(tmp_path / "continued")) == stopped
-    until(lambda: variable(workspace, "task").fetchers == 2, "both workers wait for tasks")
-    assert variable(workspace, "result").values == 0, "the late result was refused"
-    assert set(impatient.eachElem(worker, range(200))) <= {stopped, results[0][1]}
-    assert impatient.eachElem(times_ten, range(5)) == [0, 10, 20, 30, 40]
+    assert stopped not in [pid for _, pid in results], "all was done by others"
+    until_gone([stopped])
+    assert stopped not in workers_that_answer(impatient)
+    assert not (tmp_path / "continued").exists()
 
 
-def take_longer_than_the_lease(element: int, folder: Path) -> bool:
+WAYS = ["sleeping", "keeping the interpreter's lock", "stopped at first"]
+
+
+def take_longer_than_the_lease(way: str, folder: Path) -> bool:
     """Return whether this is the first run."""
-    first = is_first(folder, element)
-    time.sleep(1.25 * Impatient.lease_time)
+    first = is_first(folder, way)
+    if way == "stopped at first":
+        note(folder, "stopped")
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if way == "keeping the interpreter's lock":
+        ctypes.PyDLL(None).usleep(int(1.25e6 * Impatient.lease_time))
+    else:
+        time.sleep(1.25 * Impatient.lease_time)
     return first
 
 
 @pytest.mark.slow
 def test_a_worker_that_is_busy_keeps_its_element(impatient: Sleigh, tmp_path: Path) -> None:
-    assert impatient.eachElem(take_longer_than_the_lease, [0], [tmp_path]) == [True]
-    assert len(list(tmp_path.iterdir())) == 1
+    """Also in C code, and after it was stopped for a shorter time."""
+    pids = workers_that_answer(impatient)
+    call = Aside(partial(impatient.eachElem, take_longer_than_the_lease, WAYS, [tmp_path]))
+    stopped = int(until_file(tmp_path / "stopped"))
+    until_stopped(stopped)
+    os.kill(stopped, signal.SIGCONT)
+    assert call.result() == [True, True, True]
+    assert workers_that_answer(impatient) == pids
 
 
-def test_c_code_that_keeps_the_lock_has_time() -> None:
-    """The worker cannot renew its lease then: hours of that must not cost it its element."""
-    assert Sleigh.lease_time >= 12 * 3600
+# Supervisors: when one is stopped, so is in effect its machine
+
+
+def wait_the_first_time(element: int, folder: Path) -> int:
+    """Wait for a file where this is run for the first time. Return who has done it."""
+    if is_first(folder, element):
+        note(folder, "begun")
+        until_file(folder / "go on")
+        note(folder, "done")
+    return os.getpid()
+
+
+@pytest.mark.slow
+def test_a_stopped_supervisor_costs_a_worker_its_element(impatient: Sleigh, tmp_path: Path) -> None:
+    pids = workers_that_answer(impatient)
+    supervisor = supervisor_of(impatient)
+    call = Aside(partial(impatient.eachElem, wait_the_first_time, [0], [tmp_path]))
+    slow = int(until_file(tmp_path / "begun"))
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        assert call.result()[0] in set(pids) - {slow}, "another one has done it"
+        (tmp_path / "go on").write_text("!")
+        until_file(tmp_path / "done")
+        until(lambda: variable(impatient.nws, "task").fetchers == 3, "all wait for tasks")
+        assert impatient.eachElem(times_ten, range(5)) == [0, 10, 20, 30, 40]
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+    until(lambda: variable(impatient.nws, "gone 0").values == 0, "the supervisor is there again")
+    assert workers_that_answer(impatient) == pids

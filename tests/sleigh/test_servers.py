@@ -13,8 +13,8 @@ import pytest
 from nws.client import NetWorkSpace, NwsServer
 from nws.sleigh import Sleigh, SleighIllegalValueException, SleighNwsException
 from tests.sleigh.functions import times_ten
-from tests.support.processes import children
 from tests.support.server import Server, running
+from tests.support.sleighs import servers, supervisors
 from tests.support.spaces import HOST
 
 
@@ -32,7 +32,7 @@ def test_only_this_user_can_reach_a_private_server(short: Path) -> None:
         assert permissions(folder) == 0o700
         assert permissions(place) == 0o600
         assert place.parent == folder
-        (server,) = children(os.getpid(), running="nws_server.__main__")
+        (server,) = servers(os.getpid())
         assert tcp_sockets(server) == []
 
 
@@ -49,15 +49,16 @@ def tcp_sockets(pid: int) -> list[str]:
 def test_a_folder_for_temporary_files_with_any_name(
     short: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    before = set(Path("/tmp").glob("nws-*"))
     folder = short / name
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     with Sleigh(workerCount=1) as sleigh:
         assert sleigh.eachElem(times_ten, [1]) == [10]
         assert len(list(folder.iterdir())) == 1, "long values go where they were told to go"
+        place = Path(sleigh.nws.server.serverHost.removeprefix("unix:"))
+        assert place.is_socket()
     assert list(folder.iterdir()) == []
-    assert set(Path("/tmp").glob("nws-*")) <= before
+    assert not place.parent.exists()
     folder.rmdir()
 
 
@@ -71,7 +72,7 @@ def test_a_private_server_that_cannot_start(short: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("NWS_MEMORY_LIMIT", "a lot")
     with pytest.raises(SleighNwsException, match=r"did not start.*NWS_MEMORY_LIMIT"):
         Sleigh()
-    assert children(os.getpid(), running="nws_server.__main__") == []
+    assert (servers(os.getpid()), supervisors(os.getpid())) == ([], [])
 
 
 def test_no_python_to_start(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +96,7 @@ def test_settings_of_another_server_do_no_harm(
 
 def test_a_given_server(server: Server) -> None:
     with Sleigh(workerCount=2, nwsHost=HOST, nwsPort=server.port) as sleigh:
-        assert children(os.getpid(), running="nws_server.__main__") == []
+        assert servers(os.getpid()) == []
         assert sleigh.eachElem(times_ten, range(100)) == list(range(0, 1000, 10))
         assert rides(server) == 1
         assert f"{HOST}:{server.port}" in str(sleigh)
@@ -162,3 +163,4 @@ def test_a_server_of_the_original(tmp_path: Path) -> None:
 def test_no_workers(short: Path, count: int) -> None:
     with pytest.raises(SleighIllegalValueException, match=f"workerCount={count}"):
         Sleigh(workerCount=count)
+    assert (servers(os.getpid()), supervisors(os.getpid())) == ([], [])

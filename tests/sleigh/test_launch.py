@@ -1,0 +1,573 @@
+"""Workers elsewhere: started by commands, over a real ssh, or by a person. And what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nws.client import NetWorkSpace, NwsServer
+from nws.errors import NwsOperationException
+from nws.sleigh import (
+    LaunchOptions,
+    Line,
+    Sleigh,
+    SleighIllegalValueException,
+    SleighJoinException,
+    SleighScriptException,
+    SleighTaskException,
+    envcmd,
+    rshcmd,
+    scriptcmd,
+    sshcmd,
+    sshforwardcmd,
+)
+from nws.sleigh.supervisor import TOO_LATE
+from nws.sleigh.tasks import RANK_COUNT
+from nws.sleigh.web import DELETE_ME, RUN_ME
+from tests.sleigh.functions import (
+    arrive,
+    arrive_by_rank,
+    speak,
+    times_ten,
+    wait_the_first_time,
+    worker,
+)
+from tests.support.processes import (
+    Aside,
+    children,
+    python,
+    run_python,
+    runs,
+    until,
+    until_file,
+    until_gone,
+    write_at_once,
+)
+from tests.support.server import PATIENCE, ROOT, Server
+from tests.support.spaces import HOST
+from tests.support.sshd import Ssh, held_port, require_sshd, serving
+
+SOON = 2.0
+"""Seconds within which all must be gone."""
+
+NODES = ["node1", "node2"]
+
+
+@pytest.fixture
+def ssh(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ssh]:
+    """A server to which every host name leads. Nothing that it has started may be left."""
+    require_sshd()
+    with serving(tmp_path_factory.mktemp("sshd")) as ssh:
+        monkeypatch.setenv("PATH", os.pathsep.join((str(ssh.bin), os.environ["PATH"])))
+        yield ssh
+        until_nothing_runs(ssh)
+
+
+def until_nothing_runs(ssh: Ssh) -> None:
+    until(lambda: not ssh.processes(), "the end of what was started over ssh", within=SOON)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a master of this process lose hope soon."""
+    monkeypatch.setattr("nws.sleigh.master._MISSED", 0.2)
+    monkeypatch.setattr("nws.sleigh.master._ROLL_CALL", 0.1)
+    monkeypatch.setattr("nws.sleigh.processes._PAUSE", 0.0)
+
+
+Elsewhere = Callable[..., Sleigh]
+
+
+@pytest.fixture
+def elsewhere(server: Server) -> Elsewhere:
+    """Makes a sleigh of two workers that use the tests' server, over ssh if nothing else is said.
+
+    They do not find modules where we do.
+    """
+
+    def make(**options: Any) -> Sleigh:
+        given = {"launch": sshcmd, "nodeList": NODES, "modulePath": str(ROOT), **options}
+        return Sleigh(nwsHost=HOST, nwsPort=server.port, **given)
+
+    return make
+
+
+# Over ssh
+
+
+def test_over_ssh(ssh: Ssh, elsewhere: Elsewhere) -> None:
+    with elsewhere() as sleigh:
+        assert sleigh.eachElem(times_ten, range(100)) == list(range(0, 1000, 10))
+        pids = sleigh.eachWorker(worker)
+        assert len(set(pids)) == 2
+        assert ssh.processes() > set(pids)
+        workers = sleigh.workerInfo()
+        assert [info["pid"] for info in workers] == pids
+        assert sorted(info["name"] for info in workers) == NODES
+        assert sleigh.status() == (2, 1)
+    until_nothing_runs(ssh)
+
+
+def test_where_workers_are_and_what_they_find(
+    ssh: Ssh, elsewhere: Elsewhere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "it's a folder; with $HOME and ä"
+    folder.mkdir()
+    (folder / "hidden.py").write_text("import os\ndef where(_): return __file__, os.getcwd()\n")
+    monkeypatch.syspath_prepend(str(folder))
+    from hidden import where  # type: ignore[import-not-found]
+
+    with elsewhere(workingDir=str(folder), modulePath=f"{ROOT}{os.pathsep}{folder}") as sleigh:
+        assert sleigh.eachElem(where, [0]) == [(str(folder / "hidden.py"), str(folder))]
+
+
+def test_what_they_write(ssh: Ssh, elsewhere: Elsewhere, tmp_path: Path) -> None:
+    lines: list[Line] = []
+    with elsewhere(logDir=str(tmp_path), output=lines.extend) as sleigh:
+        sleigh.eachElem(speak, range(2))
+        assert {(line.element, line.stream, line.text) for line in lines} == {
+            (element, stream, f"element {element} {what}")
+            for element in range(2)
+            for stream, what in (("stdout", "is here"), ("stderr", "complains"))
+        }
+        logs = [Path(info["logfile"]) for info in sleigh.workerInfo()]
+    assert sorted(logs) == sorted(tmp_path.iterdir())
+    logged = "".join(log.read_text() for log in logs)
+    assert sorted(logged.splitlines()) == sorted(
+        f"[{line.rank}:{line.element}] {line.text}" for line in lines
+    )
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from nws.sleigh import Sleigh, sshcmd
+from tests.sleigh.functions import note_and_wait
+
+sleigh = Sleigh(
+    launch=sshcmd, nodeList=["node1", "node2"], nwsHost="127.0.0.1", nwsPort=int(sys.argv[2]),
+    modulePath=sys.argv[3],
+)
+sleigh.eachElem(note_and_wait, [0, 1], [Path(sys.argv[1])])
+"""
+
+
+def test_the_master_is_killed(ssh: Ssh, server: Server, tmp_path: Path) -> None:
+    arguments = ("-c", KILLED, str(tmp_path), str(server.port), str(ROOT))
+    with python(*arguments, cwd=tmp_path) as master:
+        for element in range(2):
+            assert runs(int(until_file(tmp_path / str(element))))
+        master.kill()
+        until_nothing_runs(ssh)
+        assert master.communicate() == ("", "")
+
+
+def test_workers_are_killed(ssh: Ssh, elsewhere: Elsewhere, tmp_path: Path) -> None:
+    with elsewhere() as sleigh:
+        call = Aside(partial(sleigh.eachElem, wait_the_first_time, range(2), [tmp_path]))
+        for element in range(2):
+            os.kill(int(until_file(tmp_path / str(element))), signal.SIGKILL)
+        assert call.result() == [0, 10]
+
+
+@pytest.mark.slow
+def test_machines_are_lost(ssh: Ssh, elsewhere: Elsewhere, tmp_path: Path) -> None:
+    """The commands are run again, and the elements that waited are done again."""
+    with elsewhere() as sleigh:
+        call = Aside(partial(sleigh.eachElem, wait_the_first_time, range(2), [tmp_path]))
+        before = {int(until_file(tmp_path / str(element))) for element in range(2)}
+        ssh.end()
+        assert call.result() == [0, 10]
+        after = sleigh.eachWorker(worker)
+        assert before.isdisjoint(after)
+        assert [info["rank"] for info in sleigh.workerInfo()] == [0, 1]
+
+
+@pytest.mark.slow
+def test_machines_are_lost_between_calls(ssh: Ssh, elsewhere: Elsewhere) -> None:
+    with elsewhere() as sleigh:
+        before = sleigh.eachWorker(worker)
+        ssh.end()
+        assert set(before).isdisjoint(sleigh.eachWorker(worker))
+
+
+def test_a_connection_is_lost_but_not_its_worker(
+    ssh: Ssh, elsewhere: Elsewhere, impatient: None
+) -> None:
+    """No second worker comes into its place."""
+    with elsewhere() as sleigh:
+        pids = sleigh.eachWorker(worker)
+        (connection,) = children(os.getpid(), running="node1")
+        os.kill(connection, signal.SIGKILL)
+        until_gone([connection])
+        assert sleigh.eachWorker(worker) == pids
+        assert children(os.getpid(), running="node1") == []
+
+
+@pytest.mark.slow
+def test_ssh_is_lost_for_good(
+    tmp_path: Path, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_sshd()
+    monkeypatch.setattr("nws.sleigh.processes._PAUSE", 0.0)
+    with ExitStack() as later:
+        ssh = later.enter_context(serving(tmp_path))
+        monkeypatch.setenv("PATH", os.pathsep.join((str(ssh.bin), os.environ["PATH"])))
+        with elsewhere() as sleigh:
+            sleigh.eachWorker(worker)
+            later.close()
+            call = Aside(partial(sleigh.eachElem, times_ten, range(10)))
+            with pytest.raises(SleighJoinException, match=r"255: ssh: .*Connection refused"):
+                call.result()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"scriptName": "nonsense"}, r"exit status 127: .*nonsense.*[Nn]o such file"),
+        ({"logDir": "/nowhere"}, r"exit status 1: .*cannot join: .*'/nowhere/"),
+        ({"nwsPortRemote": 1}, r"exit status 1: .*cannot join: .*127\.0\.0\.1:1: .*refused"),
+    ],
+)
+def test_workers_that_cannot_start(
+    ssh: Ssh, elsewhere: Elsewhere, impatient: None, options: dict[str, Any], said: str
+) -> None:
+    with elsewhere(nodeList=["node1"], **options) as sleigh:
+        call = Aside(partial(sleigh.eachWorker, worker))
+        with pytest.raises(SleighJoinException, match=said):
+            call.result()
+
+
+# Through a tunnel
+
+
+def test_through_a_tunnel(ssh: Ssh, elsewhere: Elsewhere) -> None:
+    """Two workers on one machine, where one port leads to the server."""
+    with held_port() as port:
+        remote = {"nwsHostRemote": "localhost", "nwsPortRemote": port}
+        with elsewhere(launch=sshforwardcmd, **remote) as sleigh:
+            assert sleigh.eachElem(times_ten, range(10)) == list(range(0, 100, 10))
+            pids = set(sleigh.eachWorker(worker))
+            assert ssh.processes() > pids
+            assert set(sleigh.eachWorker(os.getenv, "PythonSleighNwsPort")) == {str(port)}
+        until_nothing_runs(ssh)
+
+
+# Commands
+
+OPTIONS = LaunchOptions("server", 8765, "localhost", 9999, "/the scripts/", "script.sh", "")
+AS_SANTA = OPTIONS._replace(user="santa")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (sshcmd("node1", OPTIONS), "ssh -n -x -o BatchMode=yes node1"),
+        (sshcmd("node1", AS_SANTA), "ssh -n -x -o BatchMode=yes -l santa node1"),
+        (
+            sshforwardcmd("node1", AS_SANTA),
+            "ssh -n -x -o BatchMode=yes -R localhost:9999:server:8765 -l santa node1",
+        ),
+        (rshcmd("node1", OPTIONS), "rsh node1 -n"),
+        (rshcmd("node1", AS_SANTA), "rsh node1 -l santa -n"),
+        (envcmd("node1", ["A=1", "B=b c"], OPTIONS), "env A=1 'B=b c' '/the scripts/script.sh'"),
+        (
+            scriptcmd("node1", ["A=1", "B=b c"], OPTIONS),
+            f"{shlex.quote(sys.executable)} '/the scripts/script.sh' A=1 'B=b c'",
+        ),
+        (envcmd("node1", [], OPTIONS._replace(scriptDir="")), "env script.sh"),
+    ],
+)
+def test_words_of_commands(words: Sequence[str], expected: str) -> None:
+    """The second part is quoted for a shell; the first is not."""
+    assert " ".join(words) == expected
+
+
+def here(machine: str, options: LaunchOptions) -> list[str]:
+    """Lead nowhere else."""
+    return []
+
+
+def own_script(machine: str, variables: Sequence[str], options: LaunchOptions) -> list[str]:
+    code = "from nws.sleigh.script import main; main()"
+    return [*envcmd(machine, variables, options)[:-1], sys.executable, "-c", shlex.quote(code)]
+
+
+@pytest.mark.parametrize("script", [envcmd, scriptcmd, own_script])
+@pytest.mark.parametrize("launch", [sshcmd, here])
+def test_ways_to_run_the_script(
+    ssh: Ssh, elsewhere: Elsewhere, tmp_path: Path, launch: Any, script: Any
+) -> None:
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    options = {"launch": launch, "scriptExec": script, "workingDir": str(folder)}
+    with elsewhere(nodeList=["node1"], **options) as sleigh:
+        assert sleigh.eachWorker(os.getcwd) == [str(folder)]
+        assert [info["name"] for info in sleigh.workerInfo()] == ["node1"]
+
+
+def test_a_command_that_is_not_there(elsewhere: Elsewhere) -> None:
+    with pytest.raises(SleighScriptException, match="no such program"):
+        elsewhere(launch=lambda *_: ["no such program"])
+
+
+# Some come late, or never
+
+
+def when_told(folder: Path, machine: str, options: LaunchOptions) -> list[str]:
+    """Run at once on node1, and elsewhere as soon as there is a file."""
+    if machine == "node1":
+        return []
+    waiting = f"until test -e {shlex.quote(str(folder / 'go'))}; do sleep 0.01; done"
+    noting = f'"$@"; status=$?; echo $status >{shlex.quote(str(folder / "status"))}; exit $status'
+    return ["sh", "-c", f"{waiting}; {noting}", "sh"]
+
+
+def test_one_comes_late(elsewhere: Elsewhere, tmp_path: Path) -> None:
+    with elsewhere(launch=partial(when_told, tmp_path)) as sleigh:
+        assert sleigh.eachElem(times_ten, range(10)) == list(range(0, 100, 10))
+        assert sleigh.status() == (1, 0)
+        call = Aside(partial(sleigh.eachWorker, worker))
+        (tmp_path / "go").touch()
+        assert len(set(call.result())) == 2
+        assert sleigh.status() == (2, 1)
+
+
+def test_one_comes_too_late(elsewhere: Elsewhere, impatient: None, tmp_path: Path) -> None:
+    """It is told so, and is not started again."""
+    with elsewhere(launch=partial(when_told, tmp_path)) as sleigh:
+        assert sleigh.eachElem(times_ten, [1]) == [10]
+        assert sleigh.status(closeGroup=True) == (1, 1)
+        (tmp_path / "go").touch()
+        assert len(sleigh.eachWorker(worker)) == 1
+        until(lambda: not children(os.getpid(), running=str(tmp_path)), "the end of the command")
+        assert int((tmp_path / "status").read_text()) == TOO_LATE
+        assert sleigh.eachElem(times_ten, [1]) == [10]
+        assert children(os.getpid(), running=str(tmp_path)) == []
+
+
+def test_the_group_is_closed_before_anybody_has_come(elsewhere: Elsewhere, tmp_path: Path) -> None:
+    with elsewhere(launch=partial(when_told, tmp_path), nodeList=["node2"]) as sleigh:
+        assert sleigh.status(closeGroup=True) == (0, 1)
+        with pytest.raises(SleighJoinException, match="before any worker had joined"):
+            sleigh.eachElem(times_ten, [1])
+        (tmp_path / "go").touch()
+
+
+def test_workers_are_lost_as_soon_as_they_have_joined() -> None:
+    with Sleigh(workerCount=4) as sleigh:
+        assert sleigh.status(timeout=PATIENCE) == (4, 1)
+        (supervisor,) = children(os.getpid(), running="nws.sleigh.supervisor")
+        os.kill(supervisor, signal.SIGKILL)
+        assert len(set(sleigh.eachWorker(worker))) == 4
+        assert [info["rank"] for info in sleigh.workerInfo()] == [0, 1, 2, 3]
+
+
+def unless_it_fails(folder: Path, machine: str, options: LaunchOptions) -> list[str]:
+    """Run on node1, and note elsewhere that it was tried."""
+    if machine == "node1":
+        return []
+    return ["sh", "-c", f"echo again >>{shlex.quote(str(folder / 'tries'))}; exit 9"]
+
+
+@pytest.mark.slow
+def test_one_never_comes(elsewhere: Elsewhere, impatient: None, tmp_path: Path) -> None:
+    """The others go on, however long their elements take. But there is no `eachWorker`."""
+    with elsewhere(launch=partial(unless_it_fails, tmp_path)) as sleigh:
+        call = Aside(partial(sleigh.eachElem, until_file, [tmp_path / "go"]))
+        until(lambda: len(until_file(tmp_path / "tries").split()) > 5, "it is tried on and on")
+        write_at_once(tmp_path / "go", "done")
+        assert call.result() == ["done"]
+        with pytest.raises(SleighJoinException, match="exit status 9: it said nothing"):
+            sleigh.eachWorker(worker)
+        assert sleigh.status(closeGroup=True) == (1, 1)
+        assert len(sleigh.eachWorker(worker)) == 1
+
+
+# By a person
+
+
+class ByHand:
+    """A sleigh whose workers a person starts.
+
+    Attributes:
+        workspace: of the sleigh, for others than the sleigh.
+        line: what to paste.
+    """
+
+    def __init__(self, server: Server, folder: Path, later: ExitStack, **options: Any) -> None:
+        self._folder = folder
+        self._later = later
+        make = partial(Sleigh, launch="web", nwsHost=HOST, nwsPort=server.port)
+        self._sleigh = Aside(partial(make, **options))
+        found = until(partial(_workspace_of_a_sleigh, server.port), "the workspace")
+        assert found is not None
+        self.workspace = found
+        later.callback(self.workspace.server.close)
+        self.line = self.workspace.find(RUN_ME)
+
+    def paste(self, *program: str) -> subprocess.Popen[str]:
+        """Start a worker, by the line in a program or else at a prompt; wait until it is there."""
+        before = self.workspace.find(RANK_COUNT)
+        process = self._later.enter_context(python(*program or ("-i", "-q"), cwd=self._folder))
+        if not program:
+            assert process.stdin is not None
+            process.stdin.write(f"{self.line}\n")
+            process.stdin.flush()
+        until(lambda: self.workspace.find(RANK_COUNT) == before + 1, "another worker")
+        return process
+
+    def go(self) -> Sleigh:
+        """Say that all were started."""
+        until(lambda: DELETE_ME in self.workspace.listVars(format="dict"), "the sleigh waits")
+        self.workspace.deleteVar(DELETE_ME)
+        sleigh = self._sleigh.result()
+        self._later.enter_context(sleigh)
+        return sleigh
+
+
+def _workspace_of_a_sleigh(port: int) -> NetWorkSpace | None:
+    server = NwsServer(HOST, port)
+    listing = server.listWss("dict")
+    assert isinstance(listing, dict)
+    for name in listing:
+        if name.startswith("sleigh_ride_"):
+            with suppress(NwsOperationException):
+                workspace = server.useWs(name, create=False)
+                if workspace.findTry(RUN_ME):
+                    return workspace
+    server.close()
+    return None
+
+
+@pytest.fixture
+def by_hand(server: Server, tmp_path: Path, impatient: None) -> Iterator[ByHand]:
+    """A sleigh that waits for a person."""
+    with ExitStack() as later:
+        yield ByHand(server, tmp_path, later)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill a process whose workers end with it."""
+    pids = [process.pid, *children(process.pid)]
+    process.kill()
+    until_gone(pids)
+
+
+def test_by_a_person(by_hand: ByHand, tmp_path: Path) -> None:
+    workers = [by_hand.paste(), by_hand.paste("-c", by_hand.line)]
+    sleigh = by_hand.go()
+    assert sleigh.status() == (2, 1)
+    assert sleigh.eachElem(times_ten, range(100)) == list(range(0, 1000, 10))
+    assert len(set(sleigh.eachWorker(worker))) == 2
+    assert by_hand.workspace.findTry(RUN_ME) is None
+    late = run_python("-c", by_hand.line, cwd=tmp_path)
+    assert "it is too late to join" in late.stderr
+    assert sleigh.eachElem(times_ten, [1]) == [10]
+    sleigh.stop()
+    out, err = workers[0].communicate("print('at the prompt')\n", PATIENCE)
+    assert (out, err.replace(">>> ", "").strip()) == ("at the prompt\n", "")
+    assert workers[1].communicate(timeout=PATIENCE) == ("", "")
+    assert workers[1].returncode == 0
+
+
+def test_one_leaves_during_an_each_elem(by_hand: ByHand, tmp_path: Path) -> None:
+    """Its element is done by the other."""
+    processes = [by_hand.paste("-c", by_hand.line) for _ in range(2)]
+    sleigh = by_hand.go()
+    call = Aside(partial(sleigh.eachElem, arrive, [1, 2], [tmp_path]))
+    for element in (1, 2):
+        until_file(tmp_path / str(element))
+    kill(processes[0])
+    (tmp_path / "go").touch()
+    assert call.result() == [1, 2]
+
+
+@pytest.mark.slow
+def test_one_leaves_during_an_each_worker(by_hand: ByHand, tmp_path: Path) -> None:
+    """Nobody can do its part; and after the last one has left, nobody can do anything."""
+    processes = [by_hand.paste("-c", by_hand.line) for _ in range(2)]
+    sleigh = by_hand.go()
+    call = Aside(partial(sleigh.eachWorker, arrive_by_rank, tmp_path))
+    for rank in range(2):
+        until_file(tmp_path / str(rank))
+    kill(processes[0])
+    (tmp_path / "go").touch()
+    results = call.result()
+    failed = results.pop(0 if isinstance(results[0], SleighTaskException) else 1)
+    assert "its worker is gone" in str(failed)
+    assert results in ([0], [1])
+    kill(processes[1])
+    with pytest.raises(SleighJoinException, match="all workers are gone"):
+        sleigh.eachElem(times_ten, range(10))
+
+
+def test_nobody_was_started_by_a_person(by_hand: ByHand) -> None:
+    sleigh = by_hand.go()
+    assert sleigh.status() == (0, 1)
+    with pytest.raises(SleighJoinException, match="before any worker had joined"):
+        sleigh.eachElem(times_ten, [1])
+
+
+def test_the_line_says_how_others_reach_the_server(server: Server, tmp_path: Path) -> None:
+    with ExitStack() as later:
+        by_hand = ByHand(server, tmp_path, later, nwsHostRemote="gate", nwsPortRemote=1234)
+        assert f"('{by_hand.workspace.currentWs()}', 'gate', 1234, " in by_hand.line
+        by_hand.go()
+
+
+# What is asked for
+
+
+def test_a_server_that_the_environment_names(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PythonSleighNwsHost", HOST)
+    monkeypatch.setenv("PythonSleighNwsPort", str(server.port))
+    with Sleigh(workerCount=1) as sleigh:
+        assert f"{HOST}:{server.port}" in str(sleigh)
+        assert sleigh.eachElem(times_ten, [1]) == [10]
+
+
+@pytest.mark.parametrize(("host", "port"), [("", ""), ("nowhere.invalid", "1")])
+def test_the_environment_names_no_server(
+    server: Server, monkeypatch: pytest.MonkeyPatch, host: str, port: str
+) -> None:
+    """It is empty, or not what the program says."""
+    monkeypatch.setenv("PythonSleighNwsHost", host)
+    monkeypatch.setenv("PythonSleighNwsPort", port)
+    with Sleigh(workerCount=1, nwsHost=host and HOST, nwsPort=server.port) as sleigh:
+        assert sleigh.eachElem(times_ten, [1]) == [10]
+
+
+def test_no_port_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PythonSleighNwsPort", "a port")
+    with pytest.raises(SleighIllegalValueException, match="PythonSleighNwsPort=a port"):
+        Sleigh(nwsHost=HOST)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"launch": "service"}, "launch='service' is neither a function nor one of local, web"),
+        ({"launch": ["ssh"]}, r"launch=\['ssh'\] is neither"),
+        ({"launch": None}, "launch=None is neither"),
+        ({"launch": sshcmd, "nodeList": []}, r"nodeList=\[\]: "),
+        ({"launch": sshcmd, "nodeList": "node1"}, "nodeList='node1': "),
+        ({"workerCount": 0}, "workerCount=0: "),
+    ],
+)
+def test_options_that_do_not_fit(options: dict[str, Any], said: str, short: Path) -> None:
+    with pytest.raises(SleighIllegalValueException, match=said):
+        Sleigh(**options)
