@@ -119,6 +119,16 @@ def test_a_load_factor_changes_no_result(sleigh: Sleigh) -> None:
     assert results == [(number, number) for number in range(1000)]
 
 
+def test_a_load_factor_bounds_the_servers_memory(sleigh: Sleigh) -> None:
+    held = []
+
+    def look(values: list[Any], tags: list[int]) -> None:
+        held.append(sleigh.nws.server.status()["memory"])
+
+    sleigh.eachElem(abs, range(300_000), loadFactor=3, accumulator=look)
+    assert max(held) < 1_500_000, "all elements at once take some five million bytes"
+
+
 # Accumulators
 
 
