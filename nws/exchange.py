@@ -186,6 +186,7 @@ class Exchange:
     answer: Answer | None = None
     undo: Exchange | None = None
     _unwanted = False
+    _place: bytearray | io.BytesIO | None = None
     _waited = 0.0
 
     def __init__(
@@ -388,18 +389,21 @@ class Exchange:
 
     def _receive_in_place(self, begun: bytes, size: int, kind: int) -> bytes | bytearray:
         """Receive a large payload where it will stay: bytes in bytes, a pickle in a bytearray."""
-        if not is_direct(kind):
-            payload = bytearray(size)
-            self._fill(memoryview(payload), begun)
-            return payload
-        buffer = io.BytesIO(bytes(size))  # takes over these bytes, and gives them back
-        self._fill(buffer.getbuffer(), begun)
-        return buffer.getvalue()
+        if self._place is None:
+            # A BytesIO takes over the bytes that it is given, and gives them back.
+            self._place = io.BytesIO(bytes(size)) if is_direct(kind) else bytearray(size)
+        place = self._place
+        if isinstance(place, bytearray):
+            self._fill(memoryview(place), begun)
+            return place
+        self._fill(place.getbuffer(), begun)
+        return place.getvalue()
 
     def _fill(self, view: memoryview, begun: bytes) -> None:
         with view:
-            view[: len(begun)] = begun
-            self._received.append(len(begun))
+            if not self._received:
+                view[: len(begun)] = begun
+                self._received.append(len(begun))
             while (done := sum(self._received)) < len(view):
                 self._receive_into(view[done:])
 

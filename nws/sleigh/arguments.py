@@ -1,4 +1,4 @@
-"""The arguments of the tasks of a call, from the forms in which the user may give them."""
+"""The arguments of a call, from the forms in which the user may give them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from nws.errors import SleighIllegalValueException
 
-__all__ = ["count_of", "fixed_arguments", "task_arguments"]
+__all__ = ["checked_size", "checked_time", "count_of", "fixed_arguments", "task_arguments"]
 
 
 def task_arguments(element_args: Any) -> Iterator[tuple[Any, ...]]:
@@ -54,3 +54,17 @@ def count_of(element_args: Any) -> int | None:
     if not given:
         return 0
     return min(map(len, given)) if all(isinstance(each, Sized) for each in given) else None
+
+
+def checked_size(size: int | None) -> int | None:
+    """Return the size of tasks that the user wants, or raise SleighIllegalValueException."""
+    if size is not None and size < 1:
+        raise SleighIllegalValueException(f"chunkSize={size} is less than one")
+    return size
+
+
+def checked_time(timeout: float | None) -> float:
+    """Return the user's timeout, 0.0 for none, or raise SleighIllegalValueException."""
+    if timeout is not None and not timeout > 0:
+        raise SleighIllegalValueException(f"timeout={timeout} is not more than zero")
+    return timeout or 0.0

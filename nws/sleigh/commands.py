@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 __all__ = [
     "LaunchOptions",
@@ -20,6 +20,10 @@ __all__ = [
     "sshcmd",
     "sshforwardcmd",
 ]
+
+
+_SSH: Final = ("ssh", "-n", "-x", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=15")
+"""It asks for nothing, and notices within a minute that the other machine is gone."""
 
 
 class LaunchOptions(NamedTuple):
@@ -36,7 +40,7 @@ class LaunchOptions(NamedTuple):
 
 def sshcmd(host: str, options: LaunchOptions) -> list[str]:
     """Lead to a machine by ssh, which must not ask for a password."""
-    return ["ssh", "-n", "-x", "-o", "BatchMode=yes", *_as_user(options), host]
+    return [*_SSH, *_as_user(options), host]
 
 
 def sshforwardcmd(host: str, options: LaunchOptions) -> list[str]:
@@ -47,7 +51,7 @@ def sshforwardcmd(host: str, options: LaunchOptions) -> list[str]:
     """
     forward = f"{options.nwsHostRemote}:{options.nwsPortRemote}:{options.nwsHost}:{options.nwsPort}"
     return [
-        *("ssh", "-n", "-x", "-o", "BatchMode=yes"),
+        *_SSH,
         *("-R", forward, *_as_user(options), host),
     ]
 

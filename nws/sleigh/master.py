@@ -8,34 +8,36 @@ import logging
 import os
 import sysconfig
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any, ClassVar, Final
 
-from nws.client import NetWorkSpace, NwsServer
+from nws.client import NetWorkSpace
 from nws.errors import (
     NwsException,
-    NwsUnsupportedOperationException,
-    SleighIllegalValueException,
-    SleighJoinException,
     SleighNwsException,
     SleighOccupiedException,
     SleighStoppedException,
 )
-from nws.sleigh.arguments import count_of, fixed_arguments, task_arguments
+from nws.sleigh.arguments import (
+    checked_size,
+    checked_time,
+    count_of,
+    fixed_arguments,
+    task_arguments,
+)
 from nws.sleigh.chunks import Chunks
 from nws.sleigh.commands import envcmd
 from nws.sleigh.functions import Function, check_function
 from nws.sleigh.gathering import Accumulator, Gathering
-from nws.sleigh.launchers import Launch, Options, ScriptExec, launcher_for
+from nws.sleigh.home import Home
+from nws.sleigh.launchers import Launch, Launcher, Options, ScriptExec, launcher_for
 from nws.sleigh.output import Line, echo
 from nws.sleigh.pending import SleighPending
-from nws.sleigh.private_server import PrivateServer
-from nws.sleigh.processes import Processes
 from nws.sleigh.progress import Progress, no_progress, progress_for
 from nws.sleigh.results import SleighResultIterator
+from nws.sleigh.roll_call import RollCall
 from nws.sleigh.run import AnyTeam, Run, State, Values
 from nws.sleigh.serial import SerialTeam
 from nws.sleigh.slot import Where
@@ -44,17 +46,10 @@ from nws.sleigh.team import Team
 
 __all__ = ["Sleigh"]
 
-_GRACE: Final = 2.0
-"""Seconds that workers have to end by themselves."""
-
-_MISSED: Final = 5.0
-"""Seconds after which a supervisor that is gone, and was not replaced, is not waited for."""
-
-_HOST: Final = "PythonSleighNwsHost"
-_PORT: Final = "PythonSleighNwsPort"
-
-_ROLL_CALL: Final = 1.0
-"""Seconds between looks at which supervisors are gone."""
+_MISSED_BY_HAND: Final = 5.0
+_MISSED: Final = 30.0
+"""Seconds after which a worker that is gone is not waited for: one that was started by hand, or one
+whose supervisor is started again."""
 
 
 class Sleigh:
@@ -149,68 +144,42 @@ class Sleigh:
         self._active: weakref.ref[Run] | None = None
         self._state = State(0)
         self._state.over = True
-        self._missed: dict[int, float] = {}  # since when
-        self._next_roll_call = 0.0
-        self._processes = Processes()
-        self._server: PrivateServer | None = None
-        self._cleanup: Callable[[], object] = _do_nothing
         launcher = launcher_for(launch)
+        self._home = Home(nwsHost, nwsPort, may_be_private=launch == "local")
         with self._undone_on_failure():
-            host = nwsHost or os.environ.get(_HOST)
-            port = nwsPort or _port_of_environment()
-            if not host and launch == "local":
-                self._server = PrivateServer()
-            way = None if serial else launcher(options, self._processes)
-            if self._server is not None:
-                self._server.wait_until_it_serves()
-                host, port = self._server.host, self._server.port
-            self._open_workspaces(host or "localhost", port, wsNameTemplate, userWsNameTemplate)
-            # What must be done if nobody calls stop(); not a method, which would keep us alive.
-            self._cleanup = weakref.finalize(
-                self, _clean_up, self._owner, self._workspace, self._processes, self._server
-            )
-            self._team: AnyTeam
-            if way is None:
-                self._team = SerialTeam(self._workspace, self._user_workspace)
-            else:
-                self._team = Team(self._workspace, way.expected, output)
-                way.go(self._where(host or "localhost", port), self._workspace)
-                if launch == "web":
-                    self._team.close_group()
+            way = None if serial else launcher(options, self._home.processes)
+            self._home.open(wsNameTemplate, userWsNameTemplate)
+            self._team = self._make_team(way, output)
+            missed_after = _MISSED_BY_HAND if launch == "web" else _MISSED
+            self._roll_call = RollCall(self._team, self._home.processes, missed_after)
+            if way is not None:
+                way.go(self._where(), self.nws)
+            if launch == "web":
+                self._team.close_group()
 
     @contextmanager
     def _undone_on_failure(self) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            self._stopped = True
-            self._cleanup()
-            self._processes.stop(0)
-            if self._server is not None:
-                self._server.stop()
+            self.stop()
             if isinstance(error, NwsException):
                 raise SleighNwsException(
                     f"the sleigh's workspace cannot be used: {error}"
                 ) from error
             raise
 
-    def _open_workspaces(self, host: str, port: int, template: str, user_template: str) -> None:
-        server = NwsServer(host, port)
-        try:
-            self._workspace = server.openWs(server.mktempWs(template))
-            self._user_workspace = server.openWs(server.mktempWs(user_template))
-            server.status()
-        except NwsUnsupportedOperationException as error:
-            server.close()
-            raise SleighNwsException(f"a sleigh needs another server: {error}") from error
-        except BaseException:
-            server.close()
-            raise
+    def _make_team(
+        self, way: Launcher | None, output: Callable[[Sequence[Line]], None] | None
+    ) -> AnyTeam:
+        if way is None:
+            return SerialTeam(self.nws, self.userNws)
+        return Team(self.nws, way.expected, output)
 
-    def _where(self, host: str, port: int) -> Where:
-        names = self._workspace.currentWs(), self._user_workspace.currentWs()
+    def _where(self) -> Where:
+        names = self.nws.currentWs(), self.userNws.currentWs()
         level = logging.getLogger().getEffectiveLevel()
-        return Where(host, port, *names, self.lease_time, level)
+        return Where(self._home.host, self._home.port, *names, self.lease_time, level)
 
     # Calls
 
@@ -281,10 +250,10 @@ class Sleigh:
                 listed = list(arguments)
                 arguments, total = iter(listed), len(listed)
             size = self._team.size
-            chunks = Chunks(arguments, size, _checked_size(chunkSize), None if bounded else total)
+            chunks = Chunks(arguments, size, checked_size(chunkSize), None if bounded else total)
             call = self._new_call(
                 Function(*check_function(fun, type), fixed_arguments(fixedArgs), argPermute),
-                timeout=_checked_time(timeout),
+                timeout=checked_time(timeout),
                 retries=retries,
                 seed=seed,
             )
@@ -320,11 +289,11 @@ class Sleigh:
         """
         with self._call():
             function = Function(*check_function(fun, type), (), None)
-            self._processes.forgive()  # all are needed: try again at once
+            self._home.processes.forgive()  # all are needed: try again at once
             count = self._team.wait_for_all(self._look_after, 0.25)
             chunks = Chunks(iter([workerArgs]), 1, 1)
             call = self._new_call(
-                function, everyone=True, timeout=_checked_time(timeout), retries=retries
+                function, everyone=True, timeout=checked_time(timeout), retries=retries
             )
             run = self._begin(Run(self._team, call, chunks, self._look_after))
             gathering = Gathering(run, self._collect, accumulator, no_progress, count)
@@ -385,13 +354,13 @@ class Sleigh:
         seed: int | None,
     ) -> SleighResultIterator:
         with self._call():
-            size, fixed = self._team.size, _checked_size(chunkSize)
+            size, fixed = self._team.size, checked_size(chunkSize)
             bound = max(size, int(loadFactor * size)) * (fixed or 1) if loadFactor > 0 else None
             largest = 4096 if bound is None else max(1, bound // (2 * size))
             chunks = Chunks(arguments, size, fixed, largest=largest)
             call = self._new_call(
                 Function(*check_function(fun, kind), (), None),
-                timeout=_checked_time(timeout),
+                timeout=checked_time(timeout),
                 retries=retries,
                 seed=seed,
             )
@@ -412,7 +381,7 @@ class Sleigh:
         try:
             self._check_free()
             with self._explained():
-                self._processes.look_after(self._team.is_there)
+                self._home.processes.look_after(self._team.is_there)
                 yield
         finally:
             self._calling.release()
@@ -440,9 +409,7 @@ class Sleigh:
             yield
         except NwsException as error:
             self._check()
-            said = ""
-            if self._server is not None and self._server.ended:
-                said = f"; it said: {self._server.what_it_said()}"
+            said = self._home.what_the_server_said()
             raise SleighNwsException(f"the sleigh's server failed: {error}{said}") from error
 
     @contextmanager
@@ -471,7 +438,7 @@ class Sleigh:
         with self._guard(run):
             values = list(run.collect(timeout))
         if values:
-            self._processes.note_progress()
+            self._home.processes.note_progress()
         return values
 
     def _submit(self, run: Run, unread: int) -> None:
@@ -481,26 +448,8 @@ class Sleigh:
     def _look_after(self, run: Run | None = None) -> Values | None:
         """Look whether the server and the workers are there; see `nws.sleigh.run.Run`."""
         self._check()
-        if self._server is not None and self._server.ended:
-            said = self._server.what_it_said()
-            raise SleighNwsException(f"the sleigh's server has ended: {said}")
-        problem = self._processes.look_after(self._team.is_there)
-        if problem and (run is None or len(self._team.gone()) >= self._team.group().size):
-            self._processes.forgive()
-            raise SleighJoinException(problem)
-        now = time.monotonic()
-        if run is None or now < self._next_roll_call:
-            return None
-        self._next_roll_call = now + _ROLL_CALL
-        gone = self._team.gone()
-        self._missed = {rank: self._missed.get(rank, now) for rank in gone}
-        missed = {rank for rank, since in self._missed.items() if now - since > _MISSED}
-        group = self._team.group()
-        if group.closed and not group.size:
-            raise SleighJoinException("the group was closed before any worker had joined")
-        if missed and len(missed) >= group.size > 0:
-            raise SleighJoinException("all workers are gone")
-        return run.give_up_ranks(missed, "its worker is gone") if missed else None
+        self._home.check_server()
+        return self._roll_call.hold(run)
 
     # The group
 
@@ -530,24 +479,24 @@ class Sleigh:
         """
         self._check()
         with self._explained():
-            started = [json.loads(text) for text in self._workspace.ifindTry(WORKER_INFO)]
+            started = [json.loads(text) for text in self.nws.ifindTry(WORKER_INFO)]
         latest = {worker["rank"]: worker for worker in started}
         return [latest[rank] for rank in sorted(latest)]
 
     @property
     def nws(self) -> NetWorkSpace:
         """The sleigh's workspace."""
-        return self._workspace
+        return self._home.workspace
 
     @property
     def userNws(self) -> NetWorkSpace:
         """The workspace for the user's tasks, ``SleighUserNws`` in them."""
-        return self._user_workspace
+        return self._home.user_workspace
 
     def stop(self) -> None:
         """End the workers and the private server. A second call does nothing."""
         self._stopped = True
-        self._cleanup()
+        self._home.close()
 
     def __enter__(self) -> Sleigh:
         return self
@@ -557,44 +506,4 @@ class Sleigh:
 
     def __str__(self) -> str:
         state = "stopped" if self._stopped else f"{self._team.size} workers"
-        return f"Sleigh({state}, {self._workspace})"
-
-
-def _port_of_environment() -> int:
-    text = os.environ.get(_PORT) or "8765"
-    try:
-        return int(text)
-    except ValueError:
-        raise SleighIllegalValueException(f"{_PORT}={text}: a port is a number") from None
-
-
-def _checked_size(size: int | None) -> int | None:
-    if size is not None and size < 1:
-        raise SleighIllegalValueException(f"chunkSize={size} is less than one")
-    return size
-
-
-def _checked_time(timeout: float | None) -> float:
-    if timeout is not None and not timeout > 0:
-        raise SleighIllegalValueException(f"timeout={timeout} is not more than zero")
-    return timeout or 0.0
-
-
-def _do_nothing() -> None:
-    pass
-
-
-def _clean_up(
-    owner: int, workspace: NetWorkSpace, processes: Processes, server: PrivateServer | None
-) -> None:
-    if os.getpid() != owner:
-        return  # a fork of the owner has ended
-    with ExitStack() as steps:  # from the last to the first, even if one is interrupted
-        if server is not None:
-            steps.callback(server.stop)
-        steps.callback(processes.stop, _GRACE)
-        steps.callback(workspace.server.close)
-        try:
-            workspace.server.deleteWs(workspace.currentWs())  # workers wait in it, and end
-        except NwsException:
-            pass  # the server is gone, and it with it
+        return f"Sleigh({state}, {self.nws})"

@@ -85,6 +85,7 @@ class Run:
         self._bound = bound
         self._tasks = tasks
         self._flags = bytearray()  # for each element whether its value has come
+        self._for_everyone: Task | None = None
         self._said: dict[int, int] = {}
         self._next_look = time.monotonic() + _WATCH
 
@@ -132,7 +133,8 @@ class Run:
         """Submit the only element once for each of so many workers."""
         _, elements = self._chunks.next()
         self._chunks.taken, self._chunks.exhausted = count, True
-        self._team.submit([Task(self._call, 0, elements)] * count)
+        self._for_everyone = Task(self._call, 0, elements)
+        self._team.submit([self._for_everyone] * count)
 
     def collect(self, timeout: float) -> Iterator[Values]:
         """Return what has come back; wait for the first of it so many seconds at most."""
@@ -188,6 +190,9 @@ class Run:
         for tag in tags:
             flags[tag] = 1
         self.arrived += len(tags)
+        if self._for_everyone is not None and not tags:
+            # A worker that took the place of one that had done its part has used up another's.
+            self._team.submit([self._for_everyone])
         self._chunks.learn(len(outcomes), seconds)
         return Values(_values(tags, given), tags)
 

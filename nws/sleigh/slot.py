@@ -29,10 +29,7 @@ _BLOCK: Final = 64 * 1024
 _NO_ELEMENT: Final = 2**63
 
 _TELL: Final = signal.SIGUSR2 if hasattr(signal, "SIGUSR2") else None
-"""Makes a worker write down where it is, even amid C code."""
-
-_TELLING: Final = 0.1
-"""Seconds that it has for that."""
+"""Makes a worker write down where it is, even amid C code, and end."""
 
 
 class Where(NamedTuple):
@@ -58,7 +55,8 @@ class Slot:
         passed_on: process id, and how many of its own lines were passed on.
         stopped_at: when it was stopped, as by Ctrl-Z; 0.0 if it runs.
         deadline: when it is to be killed, if it is still at the same task; 0.0 for never.
-        overdue: it was killed because its element took too long.
+        told: since when the element had been running for which it was told to end; 0 if it was not.
+        told_at: when it was told.
         started_at: when the worker was started.
         in_vain: how many died in a row, young and not of an element.
     """
@@ -71,7 +69,7 @@ class Slot:
         self.pipes: dict[int, LineSplitter] = {}
         self.passed_on = (0, 0)
         self.stopped_at = self.deadline = 0.0
-        self.overdue = False
+        self.told, self.told_at = 0, 0.0
         self.in_vain = 0
         self._where = where
         self._replaces = False
@@ -112,7 +110,7 @@ class Slot:
         self.passed_on = (self.pid, 0)
         self.started_at = time.monotonic()
         self.stopped_at = self.deadline = 0.0
-        self.overdue = False
+        self.told = 0
 
     def look(self) -> bool:
         """Look whether the worker has ended, or was stopped. Return whether it has ended."""
@@ -142,14 +140,14 @@ class Slot:
         except (ProcessLookupError, PermissionError):
             pass  # nobody is left, or (macOS) nobody but a zombie
 
-    def kill_telling(self) -> None:
-        """Kill the worker, after it was given the time to write down where it is."""
-        if _TELL is not None:
+    def tell(self, since: int) -> None:
+        """Let the worker write down where it is, and end: the element that has been running since
+        this time takes too long. One that does not end is to be killed a little later."""
+        self.told, self.told_at = since, time.monotonic()
+        if _TELL is None:
+            self.kill()
+        else:
             os.kill(self.pid, _TELL)
-            deadline = time.monotonic() + _TELLING
-            while not self.last_words() and time.monotonic() < deadline:
-                time.sleep(0.001)
-        self.kill()
 
     def end(self) -> None:
         """Have done with a worker that is dead."""
@@ -231,14 +229,32 @@ def _prepare_process(slot: Slot, life_line: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     faulthandler.enable(slot.words, all_threads=False)
     if _TELL is not None:
-        faulthandler.register(_TELL, slot.words, all_threads=False)
+        # It ends the process as soon as all is written.
+        faulthandler.register(_TELL, slot.words, all_threads=False, chain=True)
     threading.Thread(target=_end_with_supervisor, args=(life_line,), daemon=True).start()
+    if sys.platform == "linux":
+        _let_the_system_end_us_with(life_line)
 
 
 def _end_with_supervisor(life_line: int) -> None:
     while os.read(life_line, 1):
         pass
     os.killpg(0, signal.SIGKILL)
+
+
+def _let_the_system_end_us_with(life_line: int) -> None:
+    """Have this process and what it starts killed when a pipe ends, even while C code keeps the
+    interpreter and no other thread can run."""
+    import fcntl  # which not all systems have
+
+    try:
+        # Opened anew: what is set here would else be set for all workers together.
+        own = os.open(f"/proc/self/fd/{life_line}", os.O_RDONLY)
+    except OSError:
+        return  # without /proc
+    fcntl.fcntl(own, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(own, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(own, fcntl.F_SETFL, os.O_ASYNC)
 
 
 def _element(cells: memoryview) -> int:

@@ -62,6 +62,9 @@ _MOMENT: Final = 0.005
 _GRACE: Final = 0.25
 """Seconds that a running element of a cancelled call has to end by itself."""
 
+_TELLING: Final = 0.5
+"""Seconds that a worker has to write down where it is, and end."""
+
 _FAREWELL: Final = 1.0
 """Seconds that idle workers have to end by themselves when the sleigh is over."""
 
@@ -341,20 +344,23 @@ class Supervisor:
                 slot.deadline = 0.0
                 if self._at_cancelled(slot):
                     slot.kill()
-        elif self._is_overdue(slot):
-            at = slot.cells[mark.TAG], slot.cells[mark.SINCE]
-            slot.kill_telling()
-            slot.overdue = at == (slot.cells[mark.TAG], slot.cells[mark.SINCE])
+        elif slot.told:
+            if now - slot.told_at > _TELLING:
+                slot.kill()
+        elif since := self._overdue_since(slot):
+            slot.tell(since)
 
     def _at_cancelled(self, slot: Slot) -> bool:
         cells = slot.cells
         return slot.is_at(mark.LOADING, mark.AT_WORK) and cells[mark.CALL] <= cells[mark.CANCELLED]
 
-    def _is_overdue(self, slot: Slot) -> bool:
+    def _overdue_since(self, slot: Slot) -> int:
+        """Return since when the element runs if it takes too long; else 0."""
         limit, since = slot.cells[mark.LIMIT], slot.cells[mark.SINCE]
         if not limit or not slot.is_at(mark.AT_WORK):
-            return False
-        return time.monotonic_ns() - since > limit and slot.cells[mark.SINCE] == since
+            return 0
+        late = time.monotonic_ns() - since > limit and slot.cells[mark.SINCE] == since
+        return since if late else 0
 
     # Deaths
 
@@ -397,7 +403,7 @@ class Supervisor:
             FUNCTION_ITSELF if loading else cells[mark.TAG],
             cells[mark.BEGIN],
             cells[mark.END],
-            slot.overdue,
+            slot.told == cells[mark.SINCE],
             text,
         )
 

@@ -87,7 +87,8 @@ class Task(NamedTuple):
     failures: int = 0
     """How often the only element has failed already."""
     lost: int = 0
-    """How often this task was lost together with the supervisor of its worker."""
+    """How often this task was lost together with the supervisor of its worker, or was done but not
+    sent."""
 
 
 class Failure(NamedTuple):

@@ -45,7 +45,7 @@ _FETCH: Final = 1000
 _KEPT: Final = 8
 """Functions that stay on the server for later calls."""
 
-_LAST_LINES: Final = 1.0
+_LAST_LINES: Final = 5.0
 """Seconds to wait for lines that workers have written before their results."""
 
 

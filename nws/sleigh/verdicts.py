@@ -15,7 +15,8 @@ MAX_DEATHS: Final = 3
 """How often an element may cost a worker its life before it is given up."""
 
 MAX_LOST: Final = 10
-"""How often a task may be lost with a whole machine before it is given up."""
+"""How often a task may be lost with a whole machine, or while its results are sent, before it is
+given up."""
 
 
 def verdict_on(tag: int, deaths: Sequence[Death], call: Call, lost: int = 0) -> Failure | None:
@@ -25,7 +26,7 @@ def verdict_on(tag: int, deaths: Sequence[Death], call: Call, lost: int = 0) -> 
         tag: the element.
         deaths: all that were noted at this call.
         call: the call.
-        lost: how often its task was lost with a whole machine.
+        lost: how often its task was lost without a death that was noted.
     """
     deaths = [death for death in deaths if death.tag == tag]
     overdue = [death for death in deaths if death.overdue]

@@ -92,7 +92,8 @@ GUIDE: Final[dict[str, str]] = {
     "NwsValueIterator.writeTo": "fobj",
 }
 OURS: Final = {
-    "NetWorkSpace": "fetch_many inbox lease lease_many outbox release renew settle store_many watch",
+    "NetWorkSpace": "fetch_many inbox lease lease_many outbox "
+    "release renew settle store_many watch",
     "NwsServer": "nwsSocket session status",
     "NwsValueIterator": "",
 }

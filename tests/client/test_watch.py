@@ -108,16 +108,17 @@ def test_an_inbox_goes_on_after_a_strike_at_any_moment(opened: Opener) -> None:
     assert moment > 20
 
 
-def test_a_watch_goes_on_after_a_strike_at_any_moment(opened: Opener) -> None:
+@pytest.mark.parametrize("value", ["small", b"l" * 300_000, ["large"] * 100_000])
+def test_a_watch_goes_on_after_a_strike_at_any_moment(opened: Opener, value: object) -> None:
     ws = opened()
     ws.declare("x", "single")
     watch = ws.watch("x")
     for moment in itertools.count():
-        ws.store("x", "any")
+        ws.store("x", value)
         _, hit = struck(moment, lambda watch: watch.next(), watch)
         ws.store("x", moment)
-        while watch.next() != moment:
-            pass
+        while (seen := watch.next()) != moment:
+            assert seen == value
         if not hit:
             break
     assert moment > 20

@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from nws.sleigh import Sleigh, SleighJoinException, SleighTaskException
+from nws.sleigh import (
+    Sleigh,
+    SleighJoinException,
+    SleighStoppedException,
+    SleighTaskException,
+)
 from tests.sleigh.functions import (
     WAYS,
     Deadly,
@@ -251,6 +256,16 @@ def test_the_supervisor_is_killed_during_a_call(tmp_path: Path) -> None:
         _kill_the_supervisor([int(until_file(tmp_path / str(element))) for element in (0, 1)])
         _kill_the_supervisor([int(until_file(tmp_path / str(element))) for element in (2, 3)])
         assert call.result() == [0, 10, 20, 30]
+
+
+def test_a_killed_supervisor_takes_all_with_it(tmp_path: Path) -> None:
+    with Sleigh(workerCount=1) as sleigh:
+        call = Aside(partial(sleigh.eachElem, start_a_child_and_wait, [0], [tmp_path]))
+        worker_pid, child_pid = map(int, until_file(tmp_path / "0").split())
+        _kill_the_supervisor([worker_pid])
+        until_gone([child_pid])
+    with pytest.raises(SleighStoppedException):
+        call.result()
 
 
 # Workers that never get to work

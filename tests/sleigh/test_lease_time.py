@@ -27,7 +27,7 @@ class Impatient(Sleigh):
 
 
 @pytest.fixture
-def impatient(nothing_is_left: None) -> Iterator[Sleigh]:
+def sleigh(nothing_is_left: None) -> Iterator[Sleigh]:
     with Impatient(workerCount=3) as sleigh:
         yield sleigh
 
@@ -40,16 +40,14 @@ def until_stopped(pid: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_stopped_worker_loses_its_element_and_its_place(
-    impatient: Sleigh, tmp_path: Path
-) -> None:
-    call = Aside(partial(impatient.eachElem, stop_the_first_time, range(8), [tmp_path]))
+def test_a_stopped_worker_loses_its_element_and_its_place(sleigh: Sleigh, tmp_path: Path) -> None:
+    call = Aside(partial(sleigh.eachElem, stop_the_first_time, range(8), [tmp_path]))
     stopped = int(until_file(tmp_path / "stopped"))
     results = call.result()
     assert [number for number, _ in results] == list(range(0, 80, 10))
     assert stopped not in [pid for _, pid in results], "all was done by others"
     until_gone([stopped])
-    assert stopped not in workers_that_answer(impatient)
+    assert stopped not in workers_that_answer(sleigh)
     assert not (tmp_path / "continued").exists()
 
 
@@ -70,15 +68,15 @@ def take_longer_than_the_lease(way: str, folder: Path) -> bool:
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_busy_keeps_its_element(impatient: Sleigh, tmp_path: Path) -> None:
+def test_a_worker_that_is_busy_keeps_its_element(sleigh: Sleigh, tmp_path: Path) -> None:
     """Also in C code, and after it was stopped for a shorter time."""
-    pids = workers_that_answer(impatient)
-    call = Aside(partial(impatient.eachElem, take_longer_than_the_lease, WAYS, [tmp_path]))
+    pids = workers_that_answer(sleigh)
+    call = Aside(partial(sleigh.eachElem, take_longer_than_the_lease, WAYS, [tmp_path]))
     stopped = int(until_file(tmp_path / "stopped"))
     until_stopped(stopped)
     os.kill(stopped, signal.SIGCONT)
     assert call.result() == [True, True, True]
-    assert workers_that_answer(impatient) == pids
+    assert workers_that_answer(sleigh) == pids
 
 
 # Supervisors: when one is stopped, so is in effect its machine
@@ -94,19 +92,19 @@ def wait_the_first_time(element: int, folder: Path) -> int:
 
 
 @pytest.mark.slow
-def test_a_stopped_supervisor_costs_a_worker_its_element(impatient: Sleigh, tmp_path: Path) -> None:
-    pids = workers_that_answer(impatient)
-    supervisor = supervisor_of(impatient)
-    call = Aside(partial(impatient.eachElem, wait_the_first_time, [0], [tmp_path]))
+def test_a_stopped_supervisor_costs_a_worker_its_element(sleigh: Sleigh, tmp_path: Path) -> None:
+    pids = workers_that_answer(sleigh)
+    supervisor = supervisor_of(sleigh)
+    call = Aside(partial(sleigh.eachElem, wait_the_first_time, [0], [tmp_path]))
     slow = int(until_file(tmp_path / "begun"))
     os.kill(supervisor, signal.SIGSTOP)
     try:
         assert call.result()[0] in set(pids) - {slow}, "another one has done it"
         (tmp_path / "go on").write_text("!")
         until_file(tmp_path / "done")
-        until(lambda: variable(impatient.nws, "task").fetchers == 3, "all wait for tasks")
-        assert impatient.eachElem(times_ten, range(5)) == [0, 10, 20, 30, 40]
+        until(lambda: variable(sleigh.nws, "task").fetchers == 3, "all wait for tasks")
+        assert sleigh.eachElem(times_ten, range(5)) == [0, 10, 20, 30, 40]
     finally:
         os.kill(supervisor, signal.SIGCONT)
-    until(lambda: variable(impatient.nws, "gone 0").values == 0, "the supervisor is there again")
-    assert workers_that_answer(impatient) == pids
+    until(lambda: variable(sleigh.nws, "gone 0").values == 0, "the supervisor is there again")
+    assert workers_that_answer(sleigh) == pids

@@ -28,6 +28,13 @@ def until(holds: Callable[[], T], what: str, within: float = PATIENCE) -> T:
     return found
 
 
+def let_pass(seconds: float) -> None:
+    """Let a time pass that is too short to sleep: for tests that strike at many moments."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
 def until_file(path: Path) -> str:
     """Wait for a file that another process writes, and return the text in it."""
     return until(lambda: path.exists() and path.read_text(), f"the file {path.name}") or ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from nws.sleigh import Sleigh
@@ -68,11 +69,12 @@ def parent(pid: int) -> int:
 def newcomer(supervisor: int, known: list[int]) -> int:
     """Return the next worker of a supervisor as soon as it is there."""
     listing = Path(f"/proc/{supervisor}/task/{supervisor}/children")
-    while True:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
         for pid in map(int, listing.read_text().split()):
             if pid not in known:
                 return pid
-        os.sched_yield()
+    raise AssertionError(f"no worker came beside {known}")
 
 
 def until_replaced(sleigh: Sleigh, former: int) -> None:

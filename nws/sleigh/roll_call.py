@@ -1,0 +1,57 @@
+"""Whether there is anybody left to do the work."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from nws.errors import SleighJoinException
+from nws.sleigh.processes import Processes
+from nws.sleigh.run import AnyTeam, Run, Values
+
+__all__ = ["RollCall"]
+
+_PAUSE: Final = 1.0
+"""Seconds between looks at which supervisors are gone."""
+
+
+class RollCall:
+    """Looks after the processes of a sleigh, and for workers that are gone for good."""
+
+    def __init__(self, team: AnyTeam, processes: Processes, missed_after: float) -> None:
+        """Look after a team; a worker that is gone for so many seconds is not waited for."""
+        self._team = team
+        self._processes = processes
+        self._missed_after = missed_after
+        self._gone: dict[int, float] = {}  # since when
+        self._next = 0.0
+
+    def hold(self, run: Run | None = None) -> Values | None:
+        """Start processes again that have ended, and look who is gone.
+
+        Args:
+            run: the call under way.
+
+        Returns:
+            Failures in place of what those would have done who are gone, or None.
+
+        Raises:
+            SleighJoinException: nobody is left.
+            SleighScriptException: a process cannot be started.
+        """
+        problem = self._processes.look_after(self._team.is_there)
+        if problem and (run is None or len(self._team.gone()) >= self._team.group().size):
+            self._processes.forgive()
+            raise SleighJoinException(problem)
+        now = time.monotonic()
+        if run is None or now < self._next:
+            return None
+        self._next = now + _PAUSE
+        self._gone = {rank: self._gone.get(rank, now) for rank in self._team.gone()}
+        missed = {rank for rank, since in self._gone.items() if now - since > self._missed_after}
+        group = self._team.group()
+        if group.closed and not group.size:
+            raise SleighJoinException("the group was closed before any worker had joined")
+        if missed and len(missed) >= group.size > 0:
+            raise SleighJoinException("all workers are gone")
+        return run.give_up_ranks(missed, "its worker is gone") if missed else None
