@@ -1,0 +1,228 @@
+"""Every way to die, at every moment, in every kind of call: what is lost is done again.
+
+What happens once costs nothing but time. What happens each time an element is tried is an error of
+that element, which says how its workers ended; the others are not touched by it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Final, TypeVar
+
+import pytest
+
+from nws.sleigh import Sleigh, SleighTaskException
+from tests.faults.deadly import (
+    ENDING,
+    PICKLING,
+    RAISING,
+    RUNNING,
+    STOPPING,
+    UNPICKLING,
+    Deadly,
+    handle,
+    handle_by_rank,
+    hold,
+    hold_by_rank,
+    times_ten,
+)
+from tests.support.processes import Aside, children, until, until_file, until_gone
+from tests.support.sleighs import newcomer, parent, until_replaced, workers
+from tests.support.spaces import variable
+
+BOUND: Final = 10.0
+"""Seconds within which each case has to end."""
+
+ELEMENTS: Final = 5
+GUILTY: Final = 1
+"""The element or rank that dies."""
+
+MOMENTS: Final = (UNPICKLING, RUNNING, PICKLING)
+SIGNALS: Final = ("SIGKILL", "SIGSEGV", "SIGSTOP")
+
+T = TypeVar("T")
+
+
+class Impatient(Sleigh):
+    """A worker that is stopped is given up soon."""
+
+    lease_time: ClassVar[float] = 0.3
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Sleigh]:
+    """Two workers, which die often."""
+    before = children(os.getpid())
+    with Sleigh(workerCount=2) as sleigh:
+        yield sleigh
+    assert children(os.getpid()) == before, "no process is left"
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[Sleigh]:
+    """Two workers, which are stopped often."""
+    with Impatient(workerCount=2) as sleigh:
+        yield sleigh
+
+
+@pytest.fixture
+def sleigh(way: str, patient: Sleigh, impatient: Sleigh) -> Iterator[Sleigh]:
+    """The one that suits the way to die. It must be of use afterwards."""
+    sleigh = impatient if way in STOPPING or way == "SIGSTOP" else patient
+    yield sleigh
+    assert in_time(partial(sleigh.eachElem, times_ten, range(4))) == [0, 10, 20, 30]
+    assert in_time(partial(sleigh.eachWorker, times_ten, 1)) == [10, 10]
+
+
+def in_time(call: Callable[[], T]) -> T:
+    return Aside(call).result(within=BOUND)
+
+
+# Kinds of calls. Each takes a function of an element and what goes with it, the same by rank, and
+# what goes with the elements.
+
+Call = Callable[..., "list[Any]"]
+
+
+def each_elem(sleigh: Sleigh, fun: Any, _: Any, things: Sequence[Any], **options: Any) -> list[Any]:
+    results: list[Any] = sleigh.eachElem(fun, [range(ELEMENTS), things], **options)
+    return results
+
+
+def each_worker(
+    sleigh: Sleigh, _: Any, by_rank: Any, things: Sequence[Any], **options: Any
+) -> list[Any]:
+    results: list[Any] = sleigh.eachWorker(by_rank, things[GUILTY], **options)
+    return results
+
+
+def imap(sleigh: Sleigh, fun: Any, _: Any, things: Sequence[Any], **options: Any) -> list[Any]:
+    return list(sleigh.imap(fun, range(ELEMENTS), things, **options))
+
+
+def pending(sleigh: Sleigh, fun: Any, _: Any, things: Sequence[Any], **options: Any) -> list[Any]:
+    pending = sleigh.eachElem(fun, [range(ELEMENTS), things], blocking=False, **options)
+    assert 0 <= pending.check() <= ELEMENTS
+    results: list[Any] = pending.wait()
+    assert pending.check() == 0
+    return results
+
+
+CALLS: Final[dict[str, Call]] = {
+    "eachElem": each_elem,
+    "eachWorker": each_worker,
+    "imap": imap,
+    "pending": pending,
+}
+
+every_call = pytest.mark.parametrize("kind", CALLS)
+
+
+def expected(kind: str) -> list[int]:
+    return list(range(0, 10 * (2 if kind == "eachWorker" else ELEMENTS), 10))
+
+
+# Inside a task
+
+
+def met_by(sleigh: Sleigh, kind: str, deadly: Deadly, **options: Any) -> list[Any]:
+    """Let the guilty element meet something deadly; return the numbers that were sent back."""
+    things = [deadly if element == GUILTY else None for element in range(ELEMENTS)]
+    if kind == "eachWorker":
+        deadly.rank = GUILTY
+    call = partial(CALLS[kind], sleigh, handle, handle_by_rank, things, **options)
+    return [result[0] if isinstance(result, tuple) else result for result in in_time(call)]
+
+
+@every_call
+@pytest.mark.parametrize("way", [*RAISING, *ENDING, *STOPPING])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_once(sleigh: Sleigh, tmp_path: Path, moment: str, way: str, kind: str) -> None:
+    deadly = Deadly(moment, way, tmp_path, times=1)
+    retries = 1 if way in RAISING else 0
+    assert met_by(sleigh, kind, deadly, retries=retries) == expected(kind)
+    assert len(list(tmp_path.glob("first harm *"))) == 1
+
+
+@every_call
+@pytest.mark.parametrize("way", [*RAISING, *ENDING, *STOPPING])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_each_time(sleigh: Sleigh, tmp_path: Path, moment: str, way: str, kind: str) -> None:
+    results = met_by(sleigh, kind, Deadly(moment, way, tmp_path, times=1000))
+    failed = results[GUILTY]
+    assert isinstance(failed, SleighTaskException)
+    assert results == [*expected(kind)[:GUILTY], failed, *expected(kind)[GUILTY + 1 :]]
+    check_what_it_says(str(failed), way)
+    tries = 1 if way in RAISING else 3
+    assert len(list(tmp_path.glob("first harm *"))) == tries
+    assert (failed.__cause__ is None) == (way not in RAISING)
+
+
+def check_what_it_says(text: str, way: str) -> None:
+    assert f"element {GUILTY} failed" in text
+    assert way in text
+    if way not in RAISING:
+        assert "each of the 3 workers that ran it ended" in text
+        assert "(3 times)" in text
+    if way == "SIGSEGV":
+        assert "Segmentation fault" in text
+        assert "in _read_nowhere" in text, "the place in Python"
+
+
+# From outside, while the worker has nothing to do
+
+
+@every_call
+@pytest.mark.parametrize("way", SIGNALS)
+def test_idle_before_the_call(sleigh: Sleigh, tmp_path: Path, way: str, kind: str) -> None:
+    idle = workers(sleigh)
+    for pid in idle:
+        os.kill(pid, signal.Signals[way])
+    (tmp_path / "go on").touch()
+    call = partial(CALLS[kind], sleigh, hold, hold_by_rank, [tmp_path] * ELEMENTS)
+    assert in_time(call) == expected(kind)
+    until_gone(idle, within=BOUND)
+
+
+@every_call
+@pytest.mark.parametrize("way", SIGNALS)
+def test_idle_during_the_call(sleigh: Sleigh, tmp_path: Path, way: str, kind: str) -> None:
+    """One worker is at element 0, the other one has done its part."""
+    call = Aside(partial(CALLS[kind], sleigh, hold, hold_by_rank, [tmp_path] * ELEMENTS))
+    busy = int(until_file(tmp_path / "at 0"))
+    others = {int(until_file(tmp_path / f"at {number // 10}")) for number in expected(kind)[1:]}
+    (idle,) = others - {busy}
+    until(lambda: is_waiting(sleigh, kind), "the other worker waits")
+    os.kill(idle, signal.Signals[way])
+    until_replaced(sleigh, idle)
+    (tmp_path / "go on").touch()
+    assert call.result(within=BOUND) == expected(kind)
+    assert int(until_file(tmp_path / "at 1")) == idle, "what it had done was not done again"
+
+
+def is_waiting(sleigh: Sleigh, kind: str) -> bool:
+    if kind == "eachWorker":
+        return variable(sleigh.nws, "barrier").finders == 1
+    return variable(sleigh.nws, "task").fetchers == 1 and variable(sleigh.nws, "task").values == 0
+
+
+# From outside, while the worker joins
+
+
+@every_call
+@pytest.mark.parametrize("way", SIGNALS)
+def test_joining(sleigh: Sleigh, tmp_path: Path, way: str, kind: str) -> None:
+    """A worker is struck as soon as it has been forked."""
+    former = workers(sleigh)
+    supervisor = parent(former[0])
+    os.kill(former[GUILTY], signal.SIGKILL)
+    (tmp_path / "go on").touch()
+    call = Aside(partial(CALLS[kind], sleigh, hold, hold_by_rank, [tmp_path] * ELEMENTS))
+    joining = newcomer(supervisor, former)
+    os.kill(joining, signal.Signals[way])
+    assert call.result(within=BOUND) == expected(kind)
+    until_gone([joining], within=BOUND)
