@@ -7,8 +7,10 @@ buffers, such as the data of arrays, lie beside the pickle and are not copied in
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 from collections.abc import Iterator
+from types import MethodType
 from typing import Any, Final, TypeAlias
 
 import cloudpickle
@@ -25,6 +27,10 @@ _FEW: Final = 64
 """Items. Longer lists are not searched for large bytes."""
 
 _MAIN: Final = b"__main__"
+_TWISTED: Final = b"twisted.persisted.styles"
+"""Once it is imported it has taught pickle to do methods and modules its own way, which would have
+workers import it, and fails for methods of classes."""
+
 _BYTES: Final = (bytes, bytearray)
 
 
@@ -84,8 +90,10 @@ def _by_name(thing: Any, stays_inside: Any) -> bytes | None:
         data = pickle.dumps(thing, 5, buffer_callback=stays_inside)
     except (pickle.PicklingError, AttributeError, TypeError):
         return None
-    # Where it is a part of a text and not the module's name, the slow way does no harm.
-    return None if _MAIN in data else data
+    # Where it is a part of a text and not a module's name, the slow way does no harm.
+    if _MAIN in data or (MethodType in copyreg.dispatch_table and _TWISTED in data):
+        return None
+    return data
 
 
 def unpack(packed: Packed) -> Any:
