@@ -261,10 +261,10 @@ class Transport:
         try:
             exchange.send()
             answer = exchange.answer = exchange.read()
-            if exchange.removes and not answer.status and self.dialect.extensions:
-                exchange.say(_ACK, _MORE)
-            else:
+            if not exchange.removes or answer.status or not self.dialect.extensions:
                 self.pending = None
+            elif not (answer.items and answer.items[0].lease):  # a lease is in the server's books
+                exchange.say(_ACK, _MORE)
         except (NwsConnectionDroppedException, NwsProtocolException) as error:
             self._drop(str(error))
             deed = _deed(exchange.fields)

@@ -8,6 +8,7 @@ its way as soon as it is there.
 from __future__ import annotations
 
 import selectors
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ __all__ = ["Inbox", "Outbox", "Watch"]
 
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 """Without a file of its own, unlike the default."""
+
+_MOMENT = 0.0003
+"""Seconds."""
 
 
 class _Standing:
@@ -145,16 +149,30 @@ class Inbox(_Standing):
         self._fields = [b"take", workspace, variable, b"%d" % limit, b""]
         self._ask(self._fields, lambda exchange: exchange.read_many)
 
-    def take(self, timeout: float) -> list[Any]:
+    def take(self, timeout: float, *, eager: bool = False) -> list[Any]:
         """Return the values that have come; wait so many seconds at most for the first.
+
+        Args:
+            timeout: seconds.
+            eager: look again and again for the first moment. If something comes that soon, it is
+                had before the system would have woken us. It costs a core for that time.
 
         Raises:
             NwsException: as for `Watch.next`.
         """
         self._exchange.send()  # what was not, because an exception has struck
-        if not self._exchange.begun and not self._selector.select(timeout):
+        if not self._exchange.begun and not self._wait(timeout, eager):
             return []
         items = self._answer().items
         values = [decode(item.descriptor, item.payload) for item in items]
         self._ask(self._fields, lambda exchange: exchange.read_many)  # which acknowledges these
         return values
+
+    def _wait(self, timeout: float, eager: bool) -> bool:
+        select = self._selector.select
+        if eager:
+            end = time.perf_counter() + _MOMENT
+            while time.perf_counter() < end:
+                if select(0):
+                    return True
+        return bool(select(timeout))

@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NoReturn
 
 from nws.client import NetWorkSpace
 from nws.errors import (
@@ -31,6 +31,7 @@ from nws.sleigh.chunks import Chunks
 from nws.sleigh.commands import envcmd
 from nws.sleigh.functions import Function, check_function
 from nws.sleigh.gathering import Accumulator, Gathering
+from nws.sleigh.guard import Guard
 from nws.sleigh.home import Home
 from nws.sleigh.launchers import Launch, Launcher, Options, ScriptExec, launcher_for
 from nws.sleigh.output import Line, echo
@@ -365,7 +366,7 @@ class Sleigh:
                 seed=seed,
             )
             run = self._begin(Run(self._team, call, chunks, self._look_after, bound=bound))
-            iterator = SleighResultIterator(run, self._collect, self._submit)
+            iterator = SleighResultIterator(run, self._collect_next, self._submit_next)
             with self._guard(run):
                 run.submit()
             return iterator
@@ -380,7 +381,7 @@ class Sleigh:
             raise SleighOccupiedException("another thread is in a call of this sleigh")
         try:
             self._check_free()
-            with self._explained():
+            with self._guard():
                 self._home.processes.look_after(self._team.is_there)
                 yield
         finally:
@@ -402,29 +403,13 @@ class Sleigh:
         self._state.over = True
         self._team.cancel(self._state.number)  # nobody can ask for its results any more
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Make what the server does to us an error of the sleigh."""
-        try:
-            yield
-        except NwsException as error:
-            self._check()
-            said = self._home.what_the_server_said()
-            raise SleighNwsException(f"the sleigh's server failed: {error}{said}") from error
+    def _explain(self, error: NwsException) -> NoReturn:
+        self._check()
+        said = self._home.what_the_server_said()
+        raise SleighNwsException(f"the sleigh's server failed: {error}{said}") from error
 
-    @contextmanager
-    def _guard(self, run: Run) -> Iterator[None]:
-        """Cancel a run if something goes wrong, and say what."""
-        with self._explained():
-            try:
-                self._check()
-                yield
-            except BaseException:
-                try:
-                    run.cancel()
-                except NwsException:
-                    pass  # the server is gone, and all with it
-                raise
+    def _guard(self, run: Run | None = None) -> Guard:
+        return Guard(self._check, self._explain, run)
 
     def _new_call(self, function: Function, **options: Any) -> Call:
         name = self._team.provide(function)
@@ -435,13 +420,16 @@ class Sleigh:
         return run
 
     def _collect(self, run: Run, timeout: float) -> Sequence[Values]:
-        with self._guard(run):
-            values = list(run.collect(timeout))
+        values = list(run.collect(timeout))
         if values:
             self._home.processes.note_progress()
         return values
 
-    def _submit(self, run: Run, unread: int) -> None:
+    def _collect_next(self, run: Run, timeout: float) -> Sequence[Values]:
+        with self._guard(run):
+            return self._collect(run, timeout)
+
+    def _submit_next(self, run: Run, unread: int) -> None:
         with self._guard(run):
             run.submit(unread)
 
@@ -464,7 +452,7 @@ class Sleigh:
             The number of workers, and 1 if the group is closed, else 0.
         """
         self._check()
-        with self._explained():
+        with self._guard():
             group = self._team.group(timeout)
             if closeGroup and not group.closed:
                 group = self._team.close_group()
@@ -478,7 +466,7 @@ class Sleigh:
             ``nws``, ``logfile``, and ``name``: what ``nodeList`` has for its machine.
         """
         self._check()
-        with self._explained():
+        with self._guard():
             started = [json.loads(text) for text in self.nws.ifindTry(WORKER_INFO)]
         latest = {worker["rank"]: worker for worker in started}
         return [latest[rank] for rank in sorted(latest)]

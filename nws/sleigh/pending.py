@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 from nws.errors import SleighGatheredException
 from nws.sleigh.gathering import Gathering
+from nws.sleigh.guard import Guard
 from nws.sleigh.run import Run
 
 __all__ = ["SleighPending"]
@@ -20,9 +20,7 @@ class SleighPending:
     referred to any more.
     """
 
-    def __init__(
-        self, gathering: Gathering, guard: Callable[[Run], AbstractContextManager[None]]
-    ) -> None:
+    def __init__(self, gathering: Gathering, guard: Callable[[Run], Guard]) -> None:
         """Made by the methods of `nws.sleigh.Sleigh`."""
         self._gathering = gathering
         self._guard = guard

@@ -138,7 +138,8 @@ class Run:
 
     def collect(self, timeout: float) -> Iterator[Values]:
         """Return what has come back; wait for the first of it so many seconds at most."""
-        for results in self._team.receive(timeout):
+        only_one = self.exhausted and self.submitted - self.arrived == 1
+        for results in self._team.receive(timeout, eager=only_one):
             values = self._accept(results)
             if values is not None:
                 yield values

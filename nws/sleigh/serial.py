@@ -55,7 +55,7 @@ class SerialTeam:
             ]
             self._results.append(Results(task.call.number, 0, task.first, outcomes, 0.0))
 
-    def receive(self, timeout: float) -> list[Results]:
+    def receive(self, timeout: float, *, eager: bool = False) -> list[Results]:
         results = list(self._results)
         self._results.clear()
         return results

@@ -26,6 +26,7 @@ from nws.sleigh.worker import Worker
 __all__ = ["Slot", "Where"]
 
 _BLOCK: Final = 64 * 1024
+_OWN_FRAMES: Final = (f'File "{os.path.dirname(__file__)}', 'File "<string>"')
 _NO_ELEMENT: Final = 2**63
 
 _TELL: Final = signal.SIGUSR2 if hasattr(signal, "SIGUSR2") else None
@@ -167,8 +168,10 @@ class Slot:
         return "\n".join([*lines, self.last_words()]).rstrip() + "\n"
 
     def last_words(self) -> str:
-        """Return what it wrote down at its end: where it was, if the system gave it the time."""
-        return self.words.read()
+        """Return what it wrote down at its end: where it was, if the system gave it the time. What
+        is above the user's function is ours, and left out."""
+        lines = self.words.read().split("\n")
+        return "\n".join(line for line in lines if not any(own in line for own in _OWN_FRAMES))
 
     def read(self, fd: int) -> Iterator[tuple[bool, int, int, str, str]]:
         """Read what there is in one of the pipes. A pipe that has ended is closed."""

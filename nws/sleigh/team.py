@@ -186,10 +186,11 @@ class Team:
         except NwsOperationException:
             pass  # somebody else has done it
 
-    def receive(self, timeout: float) -> list[Results]:
-        """Return the results that are there; wait for the first so many seconds at most."""
+    def receive(self, timeout: float, *, eager: bool = False) -> list[Results]:
+        """Return the results that are there; wait for the first so many seconds at most, and
+        eagerly if there is only one to come."""
         results = []
-        values = self._inbox.take(timeout)
+        values = self._inbox.take(timeout, eager=eager)
         if not values:
             self._outbox.confirm(0.0)  # perhaps the tasks were refused
         for value in values:
