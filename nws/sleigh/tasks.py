@@ -8,11 +8,12 @@ it is always known which element cannot be read, and only who needs an object un
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from nws.sleigh.pickling import Packed, pieces_of
+from nws.sleigh.pickling import Packed, packed_again, pieces_of
 
 __all__ = [
     "BARRIER",
@@ -31,6 +32,7 @@ __all__ = [
     "Lines",
     "Results",
     "Task",
+    "cut_at",
     "function_variable",
     "message_from_wire",
     "message_to_wire",
@@ -148,6 +150,15 @@ def function_variable(packed: Packed) -> str:
     for piece in pieces_of(packed):
         digest.update(piece)
     return f"function {digest.hexdigest()}"
+
+
+def cut_at(task: Task, places: Sequence[int]) -> Iterator[Task]:
+    """Cut a task before these elements."""
+    bounds = [task.first, *places, task.first + len(task.elements)]
+    for begin, end in pairwise(bounds):
+        elements = task.elements[begin - task.first : end - task.first]
+        if elements:
+            yield task._replace(first=begin, elements=[packed_again(each) for each in elements])
 
 
 # On the wire they are plain tuples, which are quicker to write and to read.

@@ -20,7 +20,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any, Final
 
 from nws.client import Lease, NetWorkSpace
@@ -46,6 +45,7 @@ from nws.sleigh.tasks import (
     Failure,
     Results,
     Task,
+    cut_at,
     message_to_wire,
     task_from_wire,
     task_to_wire,
@@ -132,6 +132,7 @@ class Worker:
                 self._do(lease, task_from_wire(lease.value))
                 done += 1
             self._settle()
+            self._cells[mark.LIMIT] = 0  # nothing to be looked at until the next task
             pace = (time.monotonic() - begun) / max(done, 1)
             self._appetite = max(1, min(_MOST, 2 * self._appetite, int(_BATCH / pace)))
 
@@ -334,7 +335,7 @@ class Worker:
                 return
         elif suspects or lost > task.lost:
             tag = suspects[-1] if suspects else (begin + end) // 2
-            pieces = _cut_at(left, [tag, tag + 1] if suspects else [tag])
+            pieces = cut_at(left, [tag, tag + 1] if suspects else [tag])
             self._finished.append((lease, [self._store_of(piece, noted) for piece in pieces]))
             return
         self._run(lease, left)
@@ -344,11 +345,13 @@ class Worker:
         deaths = (Death(*noted) for noted in self._workspace.ifindTry(DEATHS))
         return [death for death in deaths if death.call == call.number]
 
-    def _verdict_on(self, call: Call, tag: int) -> Failure | None:
-        """Tell whether to give up without a try. The first worker of a rank has not seen deaths."""
+    def _verdict_on(self, call: Call, tag: int, returned: int = 0) -> Failure | None:
+        """Tell whether to give up without a try, when the task has come back so often. The first
+        worker of a rank has not seen deaths."""
         if not self._replaces:
             return None
-        return verdict_on(tag, self._deaths(call), call)
+        deaths = self._deaths(call)
+        return verdict_on(tag, deaths, call, max(0, returned - len(deaths)))
 
     def _store_of(self, piece: Task, noted: Sequence[Death]) -> tuple[str, Any]:
         """Return what gives a piece of a task to others, or gives it up if it is one element."""
@@ -367,7 +370,8 @@ class Worker:
         """Do a task of which there is one for each worker, and wait until all have done theirs."""
         self._return_spare()
         cells, call, tag = self._cells, task.call, self._rank
-        outcome = self._verdict_on(call, tag) or self._prepare(call) or self._run_own_part(task)
+        verdict = self._verdict_on(call, tag, lease.attempt - 1)
+        outcome = verdict or self._prepare(call) or self._run_own_part(task)
         cells[mark.BARRIER] = call.number
         cells[mark.STATE] = mark.IDLE
         results = Results(call.number, tag, tag, [outcome], 0.0, self._mouth.lines)
@@ -462,15 +466,6 @@ def _pieces(task: Task, first: int, rest: Sequence[Packed], pace: float) -> Iter
     for begin in range(0, len(rest), size):
         elements = [packed_again(element) for element in rest[begin : begin + size]]
         yield Task(task.call, first + begin, elements, task.failures)
-
-
-def _cut_at(task: Task, places: Sequence[int]) -> Iterator[Task]:
-    """Cut a task before these elements."""
-    bounds = [task.first, *places, task.first + len(task.elements)]
-    for begin, end in pairwise(bounds):
-        elements = task.elements[begin - task.first : end - task.first]
-        if elements:
-            yield task._replace(first=begin, elements=[packed_again(each) for each in elements])
 
 
 class _Relief(threading.Thread):

@@ -83,6 +83,14 @@ def test_results_that_are_deadly_to_send(sleigh: Sleigh, size: int) -> None:
     assert "was lost" in str(results[5])
 
 
+def test_results_of_an_each_worker_that_are_deadly_to_send(sleigh: Sleigh) -> None:
+    text = "from tests.faults.deadly import refuse_to_send as f; SleighValue = f(SleighRank, 1)"
+    call = Aside(partial(sleigh.eachWorker, text))
+    results = call.result(within=BOUND)
+    assert failed(results) == [1]
+    assert "was lost" in str(results[1])
+
+
 def test_retries(sleigh: Sleigh, tmp_path: Path) -> None:
     for retries, times, failures in ((0, 1, [2]), (1, 2, [2]), (2, 2, [])):
         folder = tmp_path / str(retries)
