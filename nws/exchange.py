@@ -177,12 +177,13 @@ class Exchange:
     Attributes:
         fields: of the request.
         removes: success takes values away from the server.
-        read: the one of the methods for reading that fits the reply.
+        reader: the one of the functions for reading that fits the reply. It is not bound: that
+            would make a cycle, and buffers in cycles outlive their use and cannot be released.
         answer: the reply, once it is complete.
         undo: an exchange that undoes this one, if that takes one.
     """
 
-    read: Callable[[], Answer]
+    reader: Callable[[Exchange], Answer]
     answer: Answer | None = None
     undo: Exchange | None = None
     _unwanted = False
@@ -288,6 +289,10 @@ class Exchange:
         self._into = None
         self._limit = self._patience.recovery
         self._waited = 0.0
+
+    def read(self) -> Answer:
+        """Read the reply."""
+        return self.reader(self)
 
     def read_short(self) -> Answer:
         """Read a reply that is a status."""

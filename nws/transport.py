@@ -160,7 +160,7 @@ class Transport:
             NwsException: ``ordinary`` for an ordinary failure, else as `exception_for` has it.
         """
         exchange = Exchange(self.socket, self.dialect, fields, self._patience)
-        exchange.read = exchange.read_short
+        exchange.reader = Exchange.read_short
         self._run(exchange, ordinary)
 
     def long(
@@ -192,7 +192,7 @@ class Transport:
             wait=wait,
             into=into,
         )
-        exchange.read = exchange.read_long
+        exchange.reader = Exchange.read_long
         return self._run(exchange)
 
     def many(self, fields: Sequence[Field], *, wait: float | None = 0.0) -> Sequence[Item]:
@@ -200,7 +200,7 @@ class Transport:
         exchange = Exchange(
             self.socket, self.dialect, fields, self._patience, removes=True, wait=wait
         )
-        exchange.read = exchange.read_many
+        exchange.reader = Exchange.read_many
         return self._run(exchange).items
 
     def give_back(self, *, blame: bool = False) -> None:

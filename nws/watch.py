@@ -42,12 +42,12 @@ class _Standing:
     def _ask(
         self,
         fields: Sequence[Field],
-        read: Callable[[Exchange], Callable[[], Answer]],
+        reader: Callable[[Exchange], Answer],
         wait: float | None = None,
     ) -> None:
         transport = self._transport
         exchange = Exchange(transport.socket, transport.dialect, fields, Patience(), wait=wait)
-        exchange.read = read(exchange)
+        exchange.reader = reader
         self._exchange = exchange
         exchange.send()
 
@@ -94,7 +94,7 @@ class Outbox(_Standing):
         fields: list[Field] = [b"settle", b""]
         for varName, value in stores:
             fields += (self._workspace, encode_name(varName), *self._encoder.encode(value))
-        self._ask(fields, lambda exchange: exchange.read_short, 0.0)
+        self._ask(fields, Exchange.read_short, 0.0)
 
     def confirm(self, timeout: float | None = None) -> None:
         """Wait for the server's word about what was stored last, so many seconds at most.
@@ -125,7 +125,7 @@ class Watch(_Standing):
 
     def _ask_after(self, variable_id: bytes, index: int) -> None:
         fields = [b"ifind", *self._where, variable_id, b"%020d" % index]
-        self._ask(fields, lambda exchange: exchange.read_long)
+        self._ask(fields, Exchange.read_long)
 
     def next(self) -> Any:
         """Return the next value; wait for it if need be.
@@ -147,7 +147,7 @@ class Inbox(_Standing):
         """Made by `NetWorkSpace.inbox`."""
         super().__init__(calls)
         self._fields = [b"take", workspace, variable, b"%d" % limit, b""]
-        self._ask(self._fields, lambda exchange: exchange.read_many)
+        self._ask(self._fields, Exchange.read_many)
 
     def take(self, timeout: float, *, eager: bool = False) -> list[Any]:
         """Return the values that have come; wait so many seconds at most for the first.
@@ -165,7 +165,7 @@ class Inbox(_Standing):
             return []
         items = self._answer().items
         values = [decode(item.descriptor, item.payload) for item in items]
-        self._ask(self._fields, lambda exchange: exchange.read_many)  # which acknowledges these
+        self._ask(self._fields, Exchange.read_many)  # which acknowledges these
         return values
 
     def _wait(self, timeout: float, eager: bool) -> bool:

@@ -77,29 +77,38 @@ class Runner:
         names: what tasks find as global names, such as ``SleighRank``.
     """
 
-    def __init__(self, names: dict[str, Any], namespace: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        names: dict[str, Any],
+        namespace: dict[str, Any],
+        let_through: tuple[type[BaseException], ...] = (),
+    ) -> None:
         """Prepare.
 
         Args:
             names: what tasks find as global names.
             namespace: in which expressions are evaluated and functions are kept.
+            let_through: exceptions that are not an element's outcome.
         """
+        self._let_through = let_through
         self.names = names
         self._namespace = namespace
         self._seed: int | None = None
+        self._again = False  # whether arguments may be needed once more
         self._globals: dict[str, Any] = {}
         self._apply: Callable[..., Any] = _not_prepared
 
     def prepare(self, function: Function, call: Call) -> None:
         """Make a function the one that `run` runs."""
         self._seed = call.seed
+        self._again = call.everyone or call.retries > 0
         self.names["SleighWorkerCount"] = call.worker_count
         self._namespace.update(self.names)
         self._globals = self._namespace
         if function.kind == INVOKE:
             apply = function.thing
             self._globals = _globals_of(apply)
-            self._globals.update(self.names)
+            self._make_known(apply)
         elif function.kind == DEFINE:
             apply = self._define(function.thing)
         else:
@@ -114,20 +123,28 @@ class Runner:
         """Run one element; whatever it raises is its outcome."""
         stage = "the arguments cannot be read by the worker\n"
         try:
-            given = unpack(arguments)
+            given = unpack(arguments, again=self._again)
             stage = ""
             if self._seed is not None:
                 self._sow(tag, self._seed)
             value = self._apply(*given)
             stage = "the result cannot be pickled\n"
             return pack(value)
+        except self._let_through:
+            raise
         except BaseException as error:  # sys.exit() in a task is the task's end, not the worker's
             return failure(error, stage)
+
+    def _make_known(self, function: Any) -> None:
+        """Set the names where a function, and what it is a decorated form of, looks for them."""
+        while function is not None:
+            _globals_of(function).update(self.names)
+            function = getattr(function, "__wrapped__", None)
 
     def _define(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def keep(*_: Any) -> None:
             self._namespace[function.__name__] = function
-            _globals_of(function).update(self.names)
+            self._make_known(function)
 
         return keep
 

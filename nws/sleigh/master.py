@@ -495,3 +495,5 @@ class Sleigh:
     def __str__(self) -> str:
         state = "stopped" if self._stopped else f"{self._team.size} workers"
         return f"Sleigh({state}, {self.nws})"
+
+    __repr__ = __str__

@@ -80,8 +80,10 @@ class _Stream(io.TextIOBase):
     """Stands in for ``sys.stdout`` or ``sys.stderr``."""
 
     encoding = "utf-8"
+    errors = "backslashreplace"
 
     def __init__(self, mouth: Mouth, fd: int) -> None:
+        self.buffer = io.FileIO(fd, "wb", closefd=False)  # for those who write bytes
         self._mouth = mouth
         self._fd = fd
         self._begun = ""
@@ -114,6 +116,12 @@ class LogSender(logging.Handler):
         self._mouth = mouth
 
     def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._send(record)
+        except Exception:
+            self.handleError(record)  # as others do: a bad record is not the end of a task
+
+    def _send(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
         if record.exc_info and record.exc_info[0] is not None:
             text += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")

@@ -61,3 +61,5 @@ class SleighPending:
     def __str__(self) -> str:
         run = self._gathering.run
         return f"SleighPending({run.submitted - run.arrived} of {run.submitted} to do)"
+
+    __repr__ = __str__

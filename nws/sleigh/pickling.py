@@ -96,12 +96,17 @@ def _by_name(thing: Any, stays_inside: Any) -> bytes | None:
     return data
 
 
-def unpack(packed: Packed) -> Any:
-    """Return the object that was packed."""
+def unpack(packed: Packed, *, again: bool = False) -> Any:
+    """Return the object that was packed.
+
+    Args:
+        packed: its arrays may live in it, and change it when they are changed.
+        again: it will be needed once more, so leave it alone.
+    """
     if isinstance(packed, bytes):
         return pickle.loads(packed)
     data, *buffers = packed
-    return pickle.loads(data, buffers=buffers)
+    return pickle.loads(data, buffers=map(bytearray, buffers) if again else buffers)
 
 
 def packed_again(packed: Packed) -> Packed:

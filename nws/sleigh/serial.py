@@ -3,15 +3,16 @@ and they print where the master prints."""
 
 from __future__ import annotations
 
+import bdb
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 from nws.client import NetWorkSpace
 from nws.sleigh.functions import Function, Runner
-from nws.sleigh.pickling import Packed
+from nws.sleigh.pickling import Packed, unpack
 from nws.sleigh.tasks import Results, Task
-from nws.sleigh.team import Group
+from nws.sleigh.team import Group, packed_function
 
 __all__ = ["SerialTeam"]
 
@@ -23,7 +24,7 @@ class SerialTeam:
 
     def __init__(self, workspace: NetWorkSpace, user_workspace: NetWorkSpace) -> None:
         names = {"SleighRank": 0, "SleighNws": workspace, "SleighUserNws": user_workspace}
-        self._runner = Runner(names, {})
+        self._runner = Runner(names, {}, let_through=(KeyboardInterrupt, bdb.BdbQuit))
         self._functions: dict[str, Function] = {}
         self._results: deque[Results] = deque()
 
@@ -43,7 +44,9 @@ class SerialTeam:
         return True
 
     def provide(self, function: Function) -> str:
-        self._functions = {"function": function}
+        # Tasks may not change the master's objects here either.
+        fixed = unpack(_detached(packed_function(tuple(function.fixed))))
+        self._functions = {"function": function._replace(fixed=fixed)}
         return "function"
 
     def submit(self, tasks: Sequence[Task]) -> None:

@@ -36,7 +36,7 @@ from nws.sleigh.tasks import (
     task_to_wire,
 )
 
-__all__ = ["JOIN", "Group", "Team"]
+__all__ = ["JOIN", "Group", "Team", "packed_function"]
 
 JOIN: Final = 60.0
 """Seconds for the workers to join."""
@@ -157,12 +157,7 @@ class Team:
         Raises:
             SleighIllegalValueException: it cannot be pickled.
         """
-        try:
-            packed = pack(tuple(function))
-        except Exception as error:
-            raise SleighIllegalValueException(
-                f"the function or fixedArgs cannot be pickled: {error}"
-            ) from error
+        packed = packed_function(tuple(function))
         name = function_variable(packed)
         if name not in self._functions:
             self._not_stored[name] = packed
@@ -240,3 +235,17 @@ class Team:
     def open_barrier(self, call: int) -> None:
         """Let workers go on that have done their part of an `eachWorker`."""
         self._workspace.store(BARRIER, call)
+
+
+def packed_function(things: Any) -> Packed:
+    """Pack a function, or what belongs to one.
+
+    Raises:
+        SleighIllegalValueException: it cannot be pickled.
+    """
+    try:
+        return pack(things)
+    except Exception as error:
+        raise SleighIllegalValueException(
+            f"the function or fixedArgs cannot be pickled: {error}"
+        ) from error

@@ -420,7 +420,7 @@ class Worker:
             if verdict is not None:
                 return verdict
             cells[mark.STATE] = mark.LOADING
-            self._runner.prepare(Function(*unpack(packed)), call)
+            self._runner.prepare(Function(*unpack(packed, again=True)), call)
         except NwsTimeoutException:
             return Failure("the function of this call is not on the server any more\n")
         except NwsException:

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -298,3 +299,14 @@ def say(text: str) -> None:
 
 def log(text: str) -> None:
     logging.getLogger("tests.worker").info(text)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+@_nothing()
+def decorated_rank() -> int:
+    """A function in a wrapper that another module has made."""
+    return SleighRank

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bdb
 import os
 import threading
 from functools import partial
@@ -20,6 +21,7 @@ from nws.sleigh import (
     SleighTaskException,
 )
 from tests.sleigh.functions import (
+    decorated_rank,
     echo,
     is_first,
     meet,
@@ -223,6 +225,10 @@ def test_what_tasks_find(sleigh: Sleigh) -> None:
     assert spaces == [sleigh.nws.currentWs(), sleigh.userNws.currentWs()]
 
 
+def test_a_decorated_function_finds_them_too(sleigh: Sleigh) -> None:
+    assert sleigh.eachWorker(decorated_rank) == [0, 1]
+
+
 def test_each_worker_may_wait_for_the_others(sleigh: Sleigh) -> None:
     assert sleigh.eachWorker(meet, 2) == [2, 2]
 
@@ -415,6 +421,24 @@ def test_a_serial_sleigh() -> None:
         (failed,) = sleigh.eachElem("1 / 0", [1])
         assert isinstance(failed.__cause__, ZeroDivisionError)
         assert isinstance(sleigh.userNws, NetWorkSpace)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, bdb.BdbQuit])
+def test_a_serial_call_can_be_interrupted(error: type[BaseException]) -> None:
+    def interrupt(_: Any) -> None:
+        raise error
+
+    with Sleigh(serial=True) as sleigh:
+        with pytest.raises(error):
+            sleigh.eachElem(interrupt, range(3))
+        assert sleigh.eachElem(times_ten, [1]) == [10]
+
+
+def test_a_serial_task_cannot_change_the_masters_list() -> None:
+    mine: list[int] = []
+    with Sleigh(serial=True) as sleigh:
+        sleigh.eachElem("SleighArguments[1].append(1)", [1, 2], [mine])
+    assert mine == []
 
 
 def test_a_serial_task_cannot_change_the_masters_array() -> None:

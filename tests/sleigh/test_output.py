@@ -125,6 +125,18 @@ def test_a_log_file(tmp_path: object) -> None:
         assert sorted(file) == ["[0:0] element 5 complains\n", "[0:0] element 5 is here\n"]
 
 
+def test_a_bad_log_record_is_not_the_end_of_a_task(sleigh: Sleigh, lines: Lines) -> None:
+    text = "import logging; logging.warning('%d items', None); SleighValue = 7"
+    assert sleigh.eachElem(text, [1]) == [7]
+    assert "--- Logging error ---" in [line.text for line in lines]
+
+
+def test_bytes_can_be_written_to_stdout(sleigh: Sleigh, lines: Lines) -> None:
+    sleigh.eachElem("import sys; sys.stdout.buffer.write(b'raw\\n')", [1])
+    sleigh.eachElem(speak, [1])
+    assert "raw" in [line.text for line in lines]
+
+
 # From bytes to lines
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from nws.sleigh import Sleigh, SleighIllegalValueException
 from tests.sleigh import functions
+from tests.sleigh.conftest import Script
 from tests.sleigh.functions import Scale, echo, times_ten, worker
 from tests.support.processes import Aside
 
@@ -184,3 +185,48 @@ def test_two_sleighs_at_once_each_with_a_server(sleigh: Sleigh, short: Path) -> 
         assert len(list(short.iterdir())) == 1
         assert [call.result() for call in calls] == 2 * [list(range(0, 2000, 10))]
         assert set(sleigh.eachElem(worker, range(9))).isdisjoint(other.eachElem(worker, [0]))
+
+
+# Arguments that tasks change
+
+
+def _add_one(element: int, array: Any) -> float:
+    array += 1.0
+    return float(array[0])
+
+
+def _fail_until_changed(array: Any) -> float:
+    array += 1.0
+    if array[0] < 2:
+        raise OSError("once more")
+    return float(array[0])
+
+
+@pytest.mark.parametrize("size", [1000, 100_000])
+def test_what_a_call_changes_is_as_it_was_for_the_next(sleigh: Sleigh, size: int) -> None:
+    array = np.zeros(size)
+    assert [sleigh.eachElem(_add_one, [0], [array]) for _ in range(3)] == [[1.0]] * 3
+    assert [sleigh.eachWorker(_add_one, 0, array) for _ in range(3)] == [[1.0, 1.0]] * 3
+
+
+@pytest.mark.parametrize("size", [1000, 100_000])
+def test_what_a_try_changes_is_as_it_was_for_the_next(sleigh: Sleigh, size: int) -> None:
+    (failed,) = sleigh.eachElem(_fail_until_changed, [[np.zeros(size)]], retries=3)
+    assert isinstance(failed.__cause__, OSError)
+
+
+def test_nothing_is_said_when_large_arguments_are_forgotten(script: Script) -> None:
+    """What is in a cycle and lends its memory to an array cannot be cleared quietly."""
+    script(
+        "import gc, numpy as np\n"
+        "from nws.sleigh import Sleigh\n"
+        "a = np.zeros(100_000)\n"
+        "def fail(a): raise ValueError('x')\n"
+        "with Sleigh(workerCount=1) as s:\n"
+        "    for _ in range(5):\n"
+        "        s.eachElem(fail, [[a]], retries=3)\n"
+        "        s.eachElem(lambda a: 1, [[a, a, a]], chunkSize=3)\n"
+        "        s.eachWorker(lambda a: a, a)\n"
+        "        s.eachElem('import gc; gc.collect()', [1])\n"
+        "        gc.collect()\n"
+    )
