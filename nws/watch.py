@@ -1,5 +1,5 @@
-"""Waits that do not block: for programs that wait for several things at once, or do not want to
-ask again and again.
+"""Requests that nobody waits for: for programs that wait for several things at once, or do not
+want to wait for each answer.
 
 Each has a connection of its own, on which the server knows already what is wanted. So a value is on
 its way as soon as it is there.

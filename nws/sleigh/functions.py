@@ -75,6 +75,7 @@ class Runner:
 
     Attributes:
         names: what tasks find as global names, such as ``SleighRank``.
+        keeps_arguments: they may be needed once more, so elements are given copies of large ones.
     """
 
     def __init__(
@@ -94,14 +95,13 @@ class Runner:
         self.names = names
         self._namespace = namespace
         self._seed: int | None = None
-        self._again = False  # whether arguments may be needed once more
+        self.keeps_arguments = False
         self._globals: dict[str, Any] = {}
         self._apply: Callable[..., Any] = _not_prepared
 
     def prepare(self, function: Function, call: Call) -> None:
         """Make a function the one that `run` runs."""
         self._seed = call.seed
-        self._again = call.everyone or call.retries > 0
         self.names["SleighWorkerCount"] = call.worker_count
         self._namespace.update(self.names)
         self._globals = self._namespace
@@ -123,7 +123,7 @@ class Runner:
         """Run one element; whatever it raises is its outcome."""
         stage = "the arguments cannot be read by the worker\n"
         try:
-            given = unpack(arguments, again=self._again)
+            given = unpack(arguments, again=self.keeps_arguments)
             stage = ""
             if self._seed is not None:
                 self._sow(tag, self._seed)

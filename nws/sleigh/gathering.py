@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nws.sleigh.progress import Progress
-from nws.sleigh.run import Run, Values
+from nws.sleigh.run import WATCH, Run, Values
 
 __all__ = ["Accumulator", "Collect", "Gathering"]
 
 Accumulator = Callable[[list[Any], list[int]], Any]
 Collect = Callable[[Run, float], Sequence[Values]]
 """Waits so many seconds at most for values that come back, and looks after the workers."""
-
-_WAIT = 0.25
 
 
 class Gathering:
@@ -50,7 +48,7 @@ class Gathering:
         run = self.run
         self._progress(run.arrived, self._total)
         while not run.over:
-            self.take(_WAIT)
+            self.take(WATCH)
             run.submit()
         run.finish()
         if self._accumulator is not None:

@@ -113,7 +113,7 @@ class Sleigh:
             logDir: folder there, for a file with all that a worker writes.
             user: name by which to log in to the machines; by default as the launch command has it.
             wsNameTemplate, userWsNameTemplate: names of the two workspaces, with one ``%d``.
-            verbose: show what the launch is about, and make log files in the working folder.
+            verbose: make such files in the working folder, if ``logDir`` names no other.
             serial: do everything in this process instead, to find errors in tasks.
             output: is given the lines that workers write, as a list of `nws.sleigh.Line`. By
                 default they are printed. None drops them.

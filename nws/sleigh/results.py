@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from nws.sleigh.gathering import Collect
-from nws.sleigh.run import Run
+from nws.sleigh.run import WATCH, Run
 
 __all__ = ["SleighResultIterator"]
-
-
-_WAIT: Final = 0.25
 
 
 class SleighResultIterator:
@@ -62,7 +59,7 @@ class SleighResultIterator:
                 self._end()
                 break
             self._submit_more()
-            for values, tags in self._collect(self._run, _WAIT):
+            for values, tags in self._collect(self._run, WATCH):
                 self._waiting.update(zip(tags, values, strict=True))
         raise StopIteration
 

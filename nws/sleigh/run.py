@@ -14,11 +14,11 @@ from nws.sleigh.serial import SerialTeam
 from nws.sleigh.tasks import Call, Results, Task
 from nws.sleigh.team import Team
 
-__all__ = ["AnyTeam", "Run", "State", "Values"]
+__all__ = ["WATCH", "AnyTeam", "Run", "State", "Values"]
 
 AnyTeam = Team | SerialTeam
 
-_WATCH: Final = 0.25
+WATCH: Final = 0.25
 """Seconds between looks at the workers."""
 
 _AT_ONCE: Final = 16
@@ -87,7 +87,7 @@ class Run:
         self._flags = bytearray()  # for each element whether its value has come
         self._for_everyone: Task | None = None
         self._said: dict[int, int] = {}
-        self._next_look = time.monotonic() + _WATCH
+        self._next_look = time.monotonic() + WATCH
 
     @property
     def over(self) -> bool:
@@ -146,7 +146,7 @@ class Run:
         self._check_over()
         if time.monotonic() >= self._next_look and not self.over:
             given_up = self._look_after(self)
-            self._next_look = time.monotonic() + _WATCH
+            self._next_look = time.monotonic() + WATCH
             if given_up is not None:
                 yield given_up
 

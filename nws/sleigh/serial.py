@@ -11,7 +11,7 @@ from typing import Any
 from nws.client import NetWorkSpace
 from nws.sleigh.functions import Function, Runner
 from nws.sleigh.pickling import Packed, unpack
-from nws.sleigh.tasks import Results, Task
+from nws.sleigh.tasks import Failure, Results, Task
 from nws.sleigh.team import Group, packed_function
 
 __all__ = ["SerialTeam"]
@@ -53,10 +53,17 @@ class SerialTeam:
         for task in tasks:
             self._runner.prepare(self._functions[task.call.function], task.call)
             outcomes = [
-                self._runner.run(tag, _detached(element))
+                self._run(tag, element, task.call.retries)
                 for tag, element in enumerate(task.elements, task.first)
             ]
             self._results.append(Results(task.call.number, 0, task.first, outcomes, 0.0))
+
+    def _run(self, tag: int, element: Packed, retries: int) -> Packed | Failure:
+        outcome = self._runner.run(tag, _detached(element))
+        while isinstance(outcome, Failure) and retries > 0:
+            outcome = self._runner.run(tag, _detached(element))
+            retries -= 1
+        return outcome
 
     def receive(self, timeout: float, *, eager: bool = False) -> list[Results]:
         results = list(self._results)

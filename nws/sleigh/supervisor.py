@@ -38,6 +38,7 @@ from nws.sleigh.tasks import (
     DEATHS,
     FUNCTION_ITSELF,
     GONE,
+    JOIN,
     RANK_COUNT,
     RESULT,
     TASK,
@@ -67,9 +68,6 @@ _TELLING: Final = 0.5
 
 _FAREWELL: Final = 1.0
 """Seconds that idle workers have to end by themselves when the sleigh is over."""
-
-_JOIN: Final = 60.0
-"""Seconds to wait for others that join at the same time."""
 
 _IN_VAIN: Final = 5
 """So many workers of one rank may die in a row, young and not of an element."""
@@ -170,7 +168,7 @@ class Supervisor:
         if former:
             return former
         settings, workspace = self._settings, self._workspace
-        lease = workspace.lease(RANK_COUNT, timeout=_JOIN, duration=_JOIN)
+        lease = workspace.lease(RANK_COUNT, timeout=JOIN, duration=JOIN)
         first = lease.value
         if first < 0:
             lease.release(blame=False)

@@ -21,6 +21,7 @@ __all__ = [
     "DEATHS",
     "FUNCTION_ITSELF",
     "GONE",
+    "JOIN",
     "RANK_COUNT",
     "RESULT",
     "TASK",
@@ -57,6 +58,9 @@ WORKER_COUNT: Final = "workerCount"
 """How many workers there are; stored when the group is closed."""
 WORKER_INFO: Final = "worker info"
 """One JSON object for each rank when it is given away, and for each start of a worker."""
+
+JOIN: Final = 60.0
+"""Seconds for workers to join."""
 
 FUNCTION_ITSELF: Final = -1
 """Stands in a `Death` for the element when the function was being read."""

@@ -23,6 +23,7 @@ from nws.sleigh.tasks import (
     CONTROL,
     DEATHS,
     GONE,
+    JOIN,
     RANK_COUNT,
     RESULT,
     TASK,
@@ -36,10 +37,7 @@ from nws.sleigh.tasks import (
     task_to_wire,
 )
 
-__all__ = ["JOIN", "Group", "Team", "packed_function"]
-
-JOIN: Final = 60.0
-"""Seconds for the workers to join."""
+__all__ = ["Group", "Team", "packed_function"]
 
 _FETCH: Final = 1000
 _KEPT: Final = 8

@@ -166,6 +166,8 @@ class Worker:
         begin, end = task.first, task.first + len(task.elements)
         self._cells[mark.BEGIN], self._cells[mark.END] = begin, end
         problem = self._prepare(task.call)
+        # They are sent again if an element is tried again or the server refuses all the results.
+        self._runner.keeps_arguments = task.call.retries > 0 or len(task.elements) > 1
         with self._turn:
             self._task, self._begin, self._end = task, begin, end
             self._outcomes = []
@@ -383,6 +385,7 @@ class Worker:
         """Run what each worker runs. If it fails, it is tried again here: it is nobody else's."""
         cells, failures = self._cells, 0
         (arguments,) = task.elements
+        self._runner.keeps_arguments = task.call.retries > 0
         cells[mark.TAG] = self._rank
         while True:
             cells[mark.SINCE] = time.monotonic_ns()

@@ -320,6 +320,16 @@ def test_retries(sleigh: Sleigh, tmp_path: Any) -> None:
     assert results == list(range(5))
 
 
+def test_retries_of_a_serial_sleigh(tmp_path: Any) -> None:
+    def fail_once(element: int, folder: Any) -> int:
+        if is_first(folder, element):
+            raise OSError(f"element {element}")
+        return element
+
+    with Sleigh(serial=True) as sleigh:
+        assert sleigh.eachElem(fail_once, range(3), tmp_path, retries=1) == [0, 1, 2]
+
+
 def test_retries_are_not_endless(sleigh: Sleigh, tmp_path: Any) -> None:
     def fail(element: int, folder: Any) -> None:
         if element == 2:
