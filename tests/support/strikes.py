@@ -17,8 +17,11 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-_NEVER: Final = ("weakref", "_weakrefset", __name__)
-"""Modules whose functions run as callbacks: what strikes there is only reported. And this one."""
+_CALLBACKS: Final = ("weakref", "_weakrefset", "hypothesis.internal.conjecture.junkdrawer")
+"""Modules whose functions run as callbacks, of the garbage collector too: what strikes there is
+only reported."""
+
+_NEVER: Final = (*_CALLBACKS, __name__)
 
 
 class Strike(BaseException):
