@@ -67,6 +67,13 @@ class Connection:
 
     Feed it with `receive`; tell it `lost` when the connection has ended; `stall` and `unstall` say
     that the client does not read, or reads again.
+
+    Attributes:
+        peer: the client's address.
+        since: when it came, in seconds of the hub's clock.
+        performed: how many operations it has asked for.
+        received, sent: bytes.
+        extended, session, removes, waiter: see `Caller`.
     """
 
     __slots__ = (
@@ -84,13 +91,17 @@ class Connection:
         "_out",
         "_outlet",
         "_paused",
-        "_peer",
         "_stalled",
         "_unsent",
         "extended",
         "hub",
+        "peer",
+        "performed",
+        "received",
         "removes",
+        "sent",
         "session",
+        "since",
         "space",
         "waiter",
     )
@@ -106,7 +117,9 @@ class Connection:
         self.hub = hub
         self.space = hub.space
         self._outlet = outlet
-        self._peer = peer
+        self.peer = peer
+        self.since = hub.clock()
+        self.performed = self.received = self.sent = 0
         self._handshake: ServerHandshake | None = ServerHandshake(hub.offers)
         self._decoder: RequestDecoder = RequestDecoder(Dialect())
         self._encoder = ReplyEncoder(Dialect())
@@ -140,6 +153,7 @@ class Connection:
             return
         hub = self.hub
         self.space.now = hub.clock()
+        self.received += len(data)
         if self._handshake is not None:
             data = self._shake_hands(self._handshake, data)
         requests = self._decoder.feed(data)
@@ -219,12 +233,12 @@ class Connection:
         self._encoder = ReplyEncoder(dialect)
         self.extended = dialect.extensions
         self._operations = EXTENDED_OPERATIONS if dialect.extensions else OPERATIONS
-        self.session = self.hub.join(self, self._peer)
+        self.session = self.hub.join(self, self.peer)
 
     def _give_up(self, reason: str) -> None:
         """Hang up on a client that cannot be understood."""
         if not self._closed:
-            self.hub.refuse(self._peer, reason)
+            self.hub.refuse(self.peer, reason)
             self._end()
             self._outlet.close()
 
@@ -264,6 +278,7 @@ class Connection:
         """Call the operation that a request names; every failure becomes its answer."""
         fields = request[0]
         name = fields[0]
+        self.performed += 1
         operation = self._operations.get(name, UNKNOWN)
         if self._delivered is not None and name not in _NOT_AN_ANSWER:
             self._delivered = None
@@ -276,7 +291,7 @@ class Connection:
         except (Refusal, NwsProtocolException) as error:
             self.failed(Status.REFUSED, str(error))
         except Exception as error:
-            self.hub.crash(self._peer, f"operation {name!r} failed")
+            self.hub.crash(self.peer, f"operation {name!r} failed")
             self.failed(Status.INTERNAL, f"the server failed: {error!r}")
 
     # The answers of the space (see `Reply`)
@@ -336,6 +351,7 @@ class Connection:
         payload: Any = value.payload
         if payload.__class__ is not bytes:
             self._flush()
+            self.sent += value.size
             self._outlet.write_body(payload)
         elif value.size < _JOIN_BELOW:
             self._out.append(payload)
@@ -344,6 +360,7 @@ class Connection:
                 self._flush()
         else:
             self._flush()
+            self.sent += value.size
             self._outlet.write(payload)
 
     def _answered_late(self) -> None:
@@ -358,6 +375,7 @@ class Connection:
             data = b"".join(self._out)
             self._out.clear()
             self._unsent = 0
+            self.sent += len(data)
             self._outlet.write(data)
 
     # What operations do to the connection (see `Caller`)

@@ -12,13 +12,13 @@ import os
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from nws.version import __version__
 from nws.wire import EXTENSIONS, METADATA_FROM_SERVER, METADATA_TO_SERVER, Sink
-from nws_server.core.space import Session, Space
+from nws_server.core.space import Session, Space, Waiter
 
 NO_LIMIT: Final = 2**63 - 1
 _OFFERS: Final = (METADATA_TO_SERVER, METADATA_FROM_SERVER)
@@ -40,7 +40,22 @@ class Limits:
 
 
 class Member(Protocol):
-    """A connection, as far as the hub knows it."""
+    """A connection, as far as the hub knows it.
+
+    Attributes:
+        peer: the client's address.
+        since: when it came, in seconds of the hub's clock.
+        performed: how many operations it has asked for.
+        received, sent: bytes.
+        waiter: the operation that waits, if one does.
+    """
+
+    peer: bytes
+    since: float
+    performed: int
+    received: int
+    sent: int
+    waiter: Waiter | None
 
     def go_on(self) -> None:
         """Perform what lies in the backlog."""
@@ -126,6 +141,12 @@ class Hub:
             self.leave(connection, own)
         return session
 
+    def members(self) -> Iterator[tuple[Session, Member]]:
+        """Walk the connections that are past their handshake, by session."""
+        for session, members in self._connections.items():
+            for member in members:
+                yield session, member
+
     def connection_count(self) -> int:
         """Count the connections that are past their handshake."""
         return sum(map(len, self._connections.values()))
@@ -158,7 +179,7 @@ class Hub:
                 "uptime": round(self.clock() - self._started, 3),
                 "connections": self.connection_count(),
                 "sessions": len(self._connections),
-                **self.space.totals(),
+                **self.space.look.totals(),
                 "spooled": self._spooled(),
             }
         ).encode()

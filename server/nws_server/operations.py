@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from nws.errors import Status
 from nws.wire import BATCH_ARGUMENTS, MAX_DESCRIPTOR, RefusedBody, number
-from nws_server.core.space import Cookie, Reply, Session, Space, Value, Waiter
+from nws_server.core.space import Cookie, Reply, Session, Space, Value
 from nws_server.hub import Hub, Member
 
 _MAX_TAKE: Final = 9999
@@ -37,7 +37,6 @@ class Caller(Reply, Member, Protocol):
     Attributes:
         extended: whether it speaks the extensions.
         removes: what is answered with a value leaves the books.
-        waiter: the operation that waits, if one does.
     """
 
     hub: Hub
@@ -45,7 +44,6 @@ class Caller(Reply, Member, Protocol):
     session: Session
     extended: bool
     removes: bool
-    waiter: Waiter | None
 
     def acknowledge(self) -> None:
         """The client has what was delivered last."""

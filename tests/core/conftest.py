@@ -8,8 +8,8 @@ from nws_server.core.space import Space
 
 # Their assertions shall show values too, as those of test modules do.
 for _module in (
-    *("batches", "deletion", "gets", "iterators", "leases", "put_back", "settling", "timeouts"),
-    *("variables", "waiting", "workspaces"),
+    *("batches", "deletion", "gets", "iterators", "leases", "looking", "put_back", "settling"),
+    *("timeouts", "variables", "waiting", "workspaces"),
 ):
     pytest.register_assert_rewrite(f"tests.core.contract.{_module}")
 pytest.register_assert_rewrite("tests.core.model", "tests.support.answers", "tests.support.clients")

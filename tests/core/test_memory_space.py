@@ -11,6 +11,7 @@ from tests.core.contract.deletion import DeletionContract
 from tests.core.contract.gets import GetContract
 from tests.core.contract.iterators import IteratorContract
 from tests.core.contract.leases import LeaseContract
+from tests.core.contract.looking import LookContract
 from tests.core.contract.put_back import PutBackContract
 from tests.core.contract.settling import SettlingContract
 from tests.core.contract.timeouts import TimeoutContract
@@ -27,6 +28,10 @@ def space() -> Iterator[MemorySpace]:
 
 
 class TestWorkspaces(WorkspaceContract):
+    pass
+
+
+class TestLook(LookContract):
     pass
 
 

@@ -400,7 +400,7 @@ class SpaceMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.space.close()
         check_invariants(self.space)
-        totals = self.space.totals()
+        totals = self.space.look.totals()
         assert not any(totals.values()), totals
 
 

@@ -86,6 +86,10 @@ def test_any_mix_of_appending_taking_and_returning(kind: type[Queue], seed: int)
             plain.sort(key=lambda each: each.index)
         assert len(queue) == len(plain)
         assert list(queue) == (plain if kind is Fifo else plain[::-1])
+        start, count = chance.randrange(len(plain) + 2), chance.randrange(6)
+        assert list(queue.window(start, count)) == list(queue)[start : start + count]
+        sought = chance.randrange(value.index + 2)
+        assert queue.with_index(sought) is next((v for v in plain if v.index == sought), None)
         if kind is Fifo:
             seen = chance.randrange(-1, value.index + 2)
             newer = [each for each in plain if each.index > seen]
@@ -113,6 +117,21 @@ def test_fifo_does_not_keep_the_places_of_what_was_taken() -> None:
     assert len(queue) == 10
     assert isinstance(queue, Fifo)
     assert len(queue._fresh) < 200
+
+
+@pytest.mark.parametrize("kind", QUEUES.values())
+def test_any_queue_can_be_looked_into(kind: type[Queue]) -> None:
+    queue = kind()
+    assert list(queue.window(0, 10)) == []
+    assert queue.with_index(0) is None
+    for value in numbered(30):
+        queue.append(value)
+    everything = list(queue)
+    for start in (0, 1, 29, 30, 31):
+        for count in (0, 1, 10, 40):
+            assert list(queue.window(start, count)) == everything[start : start + count]
+    assert queue.with_index(29) is max(everything, key=lambda value: value.index)
+    assert queue.with_index(30) is None
 
 
 def test_multi_gives_every_value_once() -> None:

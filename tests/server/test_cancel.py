@@ -48,7 +48,7 @@ def test_a_cancelled_wait_is_answered_in_its_own_form(
     answer = answer_to(link, wait)
     assert answer == Answer(Status.CANCELLED)
     assert answer.reason == "the operation was cancelled"
-    assert server.space.totals()["waiting"] == 0
+    assert server.space.look.totals()["waiting"] == 0
     other.store("x", "v")
     assert link.silent
     assert link.get("fetch", "ws", "x").payload == b"v"
@@ -279,7 +279,7 @@ def test_the_connection_goes(server: MemoryServer, kind: str, wait: Wait) -> Non
     link, other = server.connect(kind), server.connect()
     start(link, wait, "1000")
     link.lose()
-    assert server.space.totals()["waiting"] == 0
+    assert server.space.look.totals()["waiting"] == 0
     other.store("x", "v")
     assert other.get("fetch", "ws", "x").payload == b"v"
     server.advance(2)

@@ -267,4 +267,4 @@ class Company:
     def check(self) -> None:
         """Make sure that every unanswered operation is one that the space knows to wait."""
         waiting = [answer for client in self._clients for answer in client.answers if answer.waits]
-        assert len(waiting) == self.space.totals()["waiting"]
+        assert len(waiting) == self.space.look.totals()["waiting"]

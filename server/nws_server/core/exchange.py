@@ -83,7 +83,7 @@ class Exchange:
         else:
             taken = []
             for value in values:
-                lease = self.leases.open(waiter.session, variable, value)
+                lease = self.leases.open(waiter.session, variable, value, self.now)
                 self.memory += value.weight
                 self.deadlines.enter(lease, self.now + waiter.lease)
                 taken.append(Taken(value, lease.id))
@@ -137,6 +137,7 @@ class Exchange:
         """Stand in line."""
         waiter.variable.line_for(waiter).join(waiter)
         self.waiting += 1
+        waiter.since = self.now
         if timeout is not None:
             self.deadlines.enter(waiter, self.now + timeout)
 

@@ -22,17 +22,30 @@ class Lease:
     Attributes:
         id: a number that is never used again.
         attempt: 1 for the first lease of the value, and one more each time it came back.
+        since: when it was taken, in seconds of the space's time.
         deadline: when it goes back by itself.
     """
 
-    __slots__ = ("__weakref__", "attempt", "deadline", "id", "session", "value", "variable")
+    __slots__ = (
+        "__weakref__",
+        "attempt",
+        "deadline",
+        "id",
+        "session",
+        "since",
+        "value",
+        "variable",
+    )
 
-    def __init__(self, number: int, session: Session, variable: Variable, value: Value) -> None:
+    def __init__(
+        self, number: int, session: Session, variable: Variable, value: Value, since: float
+    ) -> None:
         self.id = number
         self.session = session
         self.variable = variable
         self.value = value
         self.attempt = value.attempt + 1
+        self.since = since
         self.deadline: float | None = None
 
 
@@ -43,10 +56,10 @@ class LeaseBook:
         self._by_id: dict[int, Lease] = {}
         self._last_id = 0
 
-    def open(self, session: Session, variable: Variable, value: Value) -> Lease:
+    def open(self, session: Session, variable: Variable, value: Value, now: float) -> Lease:
         """Enter a lease of a value that was just taken."""
         self._last_id += 1
-        lease = Lease(self._last_id, session, variable, value)
+        lease = Lease(self._last_id, session, variable, value, now)
         self._by_id[lease.id] = lease
         session.leases[lease.id] = lease
         variable.leases[lease.id] = lease

@@ -13,6 +13,7 @@ from nws.errors import Status
 from nws_server.core import listings, templates, variables, workspaces
 from nws_server.core.exchange import Exchange
 from nws_server.core.leases import Lease
+from nws_server.core.look import Look
 from nws_server.core.names import is_clean, shown
 from nws_server.core.queues import QUEUES
 from nws_server.core.space import Cookie, Reply, Session, Value, Waiter
@@ -32,6 +33,7 @@ class MemorySpace:
     Attributes:
         workspaces: by name.
         exchange: the books.
+        look: for those who only look.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class MemorySpace:
             raise ValueError(f"max_probed is {max_probed}, not at least 1")
         self.workspaces: dict[bytes, Workspace] = {}
         self.exchange = Exchange(self._watch_probed)
+        self.look = Look(self.workspaces, self.exchange)
         self._token = b"__nwss" + token
         self._memory_limit = memory_limit
         self._max_probed = max_probed
@@ -155,7 +158,7 @@ class MemorySpace:
     def _new_workspace(self, name: bytes) -> Workspace:
         self._serial += 1
         self.exchange.memory += workspaces.weight_of(name)
-        workspace = self.workspaces[name] = Workspace(name)
+        workspace = self.workspaces[name] = Workspace(name, self.exchange.now)
         return workspace
 
     def _purge(self, workspace: Workspace) -> None:
@@ -503,18 +506,6 @@ class MemorySpace:
 
     def expire(self) -> None:
         self.exchange.expire()
-
-    def totals(self) -> dict[str, int]:
-        held = [v for ws in self.workspaces.values() for v in ws.variables.values()]
-        return {
-            "workspaces": len(self.workspaces),
-            "variables": len(held),
-            "values": sum(len(variable.queue or ()) for variable in held),
-            "bytes": sum(variable.bytes for variable in held),
-            "leases": len(self.exchange.leases),
-            "waiting": self.exchange.waiting,
-            "memory": self.exchange.memory,
-        }
 
     def close(self) -> None:
         for workspace in list(self.workspaces.values()):

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from bisect import bisect_right, insort
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import ClassVar, Final
 
@@ -55,6 +56,15 @@ class Queue(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[Value]:
         """Walk the values in the order in which they would be taken."""
+
+    def window(self, start: int, count: int) -> Sequence[Value]:
+        """Return so many values from a place on, in the order of `__iter__`. It costs no more than
+        they do, and those that came back."""
+        return list(islice(self, start, start + count))
+
+    def with_index(self, index: int) -> Value | None:
+        """Return the value with this index, if it is there."""
+        return next((value for value in self if value.index == index), None)
 
     def after(self, index: int) -> Value | None:
         """Return the first value with a larger index than this. Only if `iterable`."""
@@ -102,6 +112,15 @@ class Fifo(Queue):
         place = bisect_right(self._fresh, index, lo=self._head, key=_by_index)
         return self._fresh[place] if place < len(self._fresh) else None
 
+    def window(self, start: int, count: int) -> Sequence[Value]:
+        returned = self._returned[::-1][start : start + count]
+        begin = self._head + max(0, start - len(self._returned))
+        return returned + self._fresh[begin : begin + count - len(returned)]
+
+    def with_index(self, index: int) -> Value | None:
+        found = self.after(index - 1)
+        return found if found is not None and found.index == index else None
+
     def __len__(self) -> int:
         return len(self._fresh) - self._head + len(self._returned)
 
@@ -143,6 +162,20 @@ class Lifo(Queue):
     def put_back(self, value: Value) -> None:
         insort(self._returned, value, key=_by_index)
 
+    def window(self, start: int, count: int) -> Sequence[Value]:
+        # The fresh ones left out here come before the window, wherever the returned ones belong.
+        left_out = max(0, start - len(self._returned))
+        newest_first = slice(-1 - left_out, -1 - start - count, -1)
+        nearby = sorted([*self._fresh[newest_first], *self._returned], key=_newest_first)
+        return nearby[start - left_out : start - left_out + count]
+
+    def with_index(self, index: int) -> Value | None:
+        for values in (self._fresh, self._returned):
+            place = bisect_left(values, index, key=_by_index)
+            if place < len(values) and values[place].index == index:
+                return values[place]
+        return None
+
     def __len__(self) -> int:
         return len(self._fresh) + len(self._returned)
 
@@ -173,6 +206,9 @@ class Multi(Queue):
 
     def put_back(self, value: Value) -> None:
         self._values.append(value)
+
+    def window(self, start: int, count: int) -> Sequence[Value]:
+        return self._values[start : start + count]
 
     def __len__(self) -> int:
         return len(self._values)

@@ -42,6 +42,7 @@ from nws_server.core.values import Value
 from nws_server.core.waiters import Waiter
 
 if TYPE_CHECKING:
+    from nws_server.core.look import Look
     from nws_server.core.variables import Variable
 
 __all__ = ["Cookie", "Reply", "Session", "Space", "Taken", "Value", "Waiter"]
@@ -92,6 +93,8 @@ class Space(Protocol):
     """Named workspaces of variables that any client can put values into and wait on."""
 
     now: float
+    look: Look
+    """What people want to see of it. Looking changes nothing."""
     on_earlier_deadline: Callable[[float], None] | None
 
     def open_session(self, peer: bytes) -> Session:
@@ -255,9 +258,6 @@ class Space(Protocol):
     def expire(self) -> None:
         """Fail the waits whose time is over, and give back the leases whose time is over, each
         counted as an attempt."""
-
-    def totals(self) -> dict[str, int]:
-        """Count what is held: workspaces, variables, values, bytes, leases, waiting, memory."""
 
     def close(self) -> None:
         """Drop everything."""

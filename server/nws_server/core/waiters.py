@@ -23,6 +23,7 @@ class Waiter:
         lease: seconds for which it leases what it takes, or None.
         after: the last index of an iterator that finds; a value that comes *back* must be newer to
             satisfy it.
+        since: when it began to wait.
         deadline: when it gives up, or None.
     """
 
@@ -35,6 +36,7 @@ class Waiter:
         "removes",
         "reply",
         "session",
+        "since",
         "variable",
     )
 
@@ -56,6 +58,7 @@ class Waiter:
         self.limit = limit
         self.lease = lease
         self.after = after
+        self.since = 0.0
         self.deadline: float | None = None
 
 

@@ -24,6 +24,7 @@ class Workspace:
 
     Attributes:
         name: as clients spell it.
+        created: when it was made, in seconds of the space's time.
         alive: False once it was deleted; bindings to it are then dead.
         owned: whether somebody took ownership, who need not be here any more.
         owner: the session at whose end it is purged, or None.
@@ -34,6 +35,7 @@ class Workspace:
 
     __slots__ = (
         "alive",
+        "created",
         "name",
         "owned",
         "owner",
@@ -43,8 +45,9 @@ class Workspace:
         "variables",
     )
 
-    def __init__(self, name: bytes) -> None:
+    def __init__(self, name: bytes, created: float = 0.0) -> None:
         self.name = name
+        self.created = created
         self.alive = True
         self.owned = False
         self.owner: Session | None = None

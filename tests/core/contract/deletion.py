@@ -81,7 +81,7 @@ class DeletionContract:
         client.store(b"x", b"1", b"2")
         client.delete_var(b"x")
         assert client.fetch(b"x").status == Status.FAILED
-        assert company.space.totals()["values"] == 0
+        assert company.space.look.totals()["values"] == 0
 
     @ways
     def test_leases_are_lost(self, company: Company, delete: Callable[[Client], None]) -> None:
@@ -91,7 +91,7 @@ class DeletionContract:
         client.store(b"x", b"1", b"2")
         leases = client.lease(b"x", 2).lease_ids
         delete(owner)
-        assert company.space.totals()["leases"] == 0
+        assert company.space.look.totals()["leases"] == 0
         assert client.release(leases).status == Status.LEASE_LOST
         assert client.settle(leases).status == Status.LEASE_LOST
         assert client.renew(leases, 9).status == Status.LEASE_LOST
@@ -144,5 +144,5 @@ class DeletionContract:
             owner.store(b"x", b"1", ws=ws)
             owner.lease(b"x", ws=ws)
         owner.leave()
-        assert company.space.totals()["leases"] == 0
+        assert company.space.look.totals()["leases"] == 0
         assert other.fetch(b"x").payload == b"1"

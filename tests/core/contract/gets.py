@@ -158,7 +158,7 @@ class GetContract:
         client.store(b"x", b"12345", b"67")
         client.lease(b"x")
         client.find(b"y", wait=True)
-        totals = space.totals()
+        totals = space.look.totals()
         totals.pop("memory")
         assert totals == {
             "workspaces": 2,

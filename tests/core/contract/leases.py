@@ -52,7 +52,7 @@ class LeaseContract:
         assert client.find(b"x").payload == b"2"
         assert client.list_vars(leased=True).listing == b"x\t1\t0\t0\tfifo\t1"
         assert client.list_leases().listing == b"x\t%d\t1\thost:1\t2500" % leased.lease_id
-        assert company.space.totals()["leases"] == 1
+        assert company.space.look.totals()["leases"] == 1
 
     def test_listing_is_in_the_order_of_the_ids(self, company: Company) -> None:
         client, other = company.clients(2)
@@ -144,7 +144,7 @@ class LeaseContract:
             other.fetch(b"x")
         end(company, client, leased)
         assert drain(other) == ([] if fetched else [b"1"])
-        assert company.space.totals()["leases"] == 0
+        assert company.space.look.totals()["leases"] == 0
 
     def test_two_leases_of_one_single_variable(self, company: Company) -> None:
         client, other = company.clients(2)

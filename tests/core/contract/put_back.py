@@ -126,7 +126,7 @@ class PutBackContract:
             client.declare_var(b"x", mode)
         client.put_back(answer)
         assert client.fetch(b"x").status == Status.FAILED
-        assert company.space.totals()["values"] == 0
+        assert company.space.look.totals()["values"] == 0
 
     def test_value_returns_although_its_fetcher_left(self, company: Company) -> None:
         client, other = company.clients(2)

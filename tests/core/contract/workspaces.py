@@ -308,5 +308,5 @@ class WorkspaceContract:
         space.close()
         assert waiting.status == Status.FAILED
         assert client.list_wss() == b"\n"
-        totals = space.totals()
+        totals = space.look.totals()
         assert not any(totals.values()), totals
