@@ -80,7 +80,8 @@ def _run(service: NwsService, pidfile: Path | None, *, announce: bool, until_eof
         if pidfile is not None:
             pidfile.write_text(f"{os.getpid()}\n")
         if announce:
-            print(json.dumps([address_text(port) for port in service.ports]), flush=True)
+            places = [*map(address_text, service.ports), *filter(None, [service.web_address])]
+            print(json.dumps(places), flush=True)
         if until_eof:
             stdio.StandardIO(_UntilEof())
 

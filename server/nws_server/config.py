@@ -12,6 +12,7 @@ from typing import Any, Final
 from twisted.internet.endpoints import serverFromString
 
 DEFAULT_PORT: Final = 8765
+DEFAULT_WEB_PORT: Final = 8766
 MIN_LONG_VALUE: Final = 64
 """Bytes. The original's lower bound on the size from which values are spooled."""
 
@@ -26,8 +27,11 @@ NUMBERS: Final = {
 
 _MOST: Final = 2**63 - 1
 
-NOT_SERVED: Final = ("NWS_WEB_PORT", "NWS_WEB_SERVED_DIR")
-"""Settings of the original that mean nothing before there is a web inspector."""
+NONE: Final = "none"
+"""Stands for something that is not to be."""
+
+FISHES: Final = ("safe", "trusting", NONE)
+"""Kinds of babelfish."""
 
 
 class ConfigError(Exception):
@@ -49,6 +53,14 @@ class Config:
         max_connections: further ones are refused.
         handshake_timeout: a connection that has not said by then what it is, is closed.
         extensions: offer what the original protocol does not have.
+        web: where the inspector listens, as a Twisted endpoint description; None for no inspector.
+        web_must: whether the server is to end if the inspector cannot listen there.
+        web_actions: whether the inspector can change anything.
+        web_names: names by which browsers may call this machine, beside its own and ``localhost``.
+        web_folder: files for clients, served under ``/clientCode/``; None for none.
+        babelfish: how the server's babelfish reads values: ``safe`` runs nothing of what is in
+            them, ``trusting`` lets Python unpickle them; ``none`` for no babelfish.
+        origins: where settings come from that are not the defaults.
     """
 
     listen: tuple[str, ...] = (f"tcp:{DEFAULT_PORT}:interface=127.0.0.1",)
@@ -60,44 +72,98 @@ class Config:
     max_connections: int = 10_000
     handshake_timeout: float = 30.0
     extensions: bool = True
+    web: str | None = None
+    web_must: bool = True
+    web_actions: bool = True
+    web_names: tuple[str, ...] = ()
+    web_folder: Path | None = None
+    babelfish: str = "safe"
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if not self.listen:
             raise ConfigError("a server must listen somewhere")
-        for description in self.listen:
+        for description in (*self.listen, *filter(None, [self.web])):
             _check_endpoint(description)
         if not self.tmp_dir.is_dir():
             raise ConfigError(f"the folder for long values, {str(self.tmp_dir)!r}, does not exist")
+        if self.web_folder is not None and not self.web_folder.is_dir():
+            raise ConfigError(f"the folder for clients, {str(self.web_folder)!r}, does not exist")
+        if self.babelfish not in FISHES:
+            raise ConfigError(f"{self.babelfish!r} is no babelfish; one of {', '.join(FISHES)}")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **given: object) -> Config:
         """Read the ``NWS_*`` variables; ``given`` settings that are not None come before them.
 
         The original's names are ``NWS_INTERFACE`` (default: loopback only; empty or ``0.0.0.0``:
-        all interfaces), ``NWS_SERVER_PORT``, ``NWS_TMP_DIR`` and ``NWS_LONG_VALUE_SIZE``. Ours are
+        all interfaces), ``NWS_SERVER_PORT``, ``NWS_WEB_PORT`` (or ``none``),
+        ``NWS_WEB_SERVED_DIR``, ``NWS_TMP_DIR`` and ``NWS_LONG_VALUE_SIZE``. Ours are
         ``NWS_MAX_VALUE_SIZE``, ``NWS_MEMORY_LIMIT``, ``NWS_SPOOL_LIMIT`` and
         ``NWS_MAX_CONNECTIONS``.
+
+        A server that is told where to listen has an inspector only if it is told where.
 
         Raises:
             ConfigError: a value cannot be used.
         """
         if environ is None:
             environ = os.environ
-        interface = environ.get("NWS_INTERFACE", "127.0.0.1")
-        port = whole_number(environ.get("NWS_SERVER_PORT"), "NWS_SERVER_PORT", 0, 65535)
-        settings: dict[str, object] = {
-            "listen": (tcp_endpoint(DEFAULT_PORT if port is None else port, interface),)
+        given = {name: value for name, value in given.items() if value is not None}
+        found: dict[str, tuple[object, str]] = {
+            **_read_addresses(environ, listens="listen" not in given),
+            **_read_folders(environ),
+            **_read_numbers(environ),
+            **{name: (value, "--" + name.replace("_", "-")) for name, value in given.items()},
         }
-        for setting, least in NUMBERS.items():
-            name = f"NWS_{setting.upper()}"
-            settings[setting] = whole_number(environ.get(name), name, least)
-        if environ.get("NWS_TMP_DIR"):
-            settings["tmp_dir"] = Path(environ["NWS_TMP_DIR"])
-        settings.update({name: value for name, value in given.items() if value is not None})
-        chosen = {name: value for name, value in settings.items() if value is not None}
-        if "long_value_size" in chosen:
-            chosen["long_value_size"] = max(MIN_LONG_VALUE, int(str(chosen["long_value_size"])))
-        return cls(**chosen)  # type: ignore[arg-type]
+        if found.get("web") == (NONE, "--web"):
+            found["web"] = (None, "--web")
+        settings: dict[str, Any] = {name: value for name, (value, _) in found.items()}
+        if "long_value_size" in settings:
+            settings["long_value_size"] = max(MIN_LONG_VALUE, settings["long_value_size"])
+        origins = {name: origin for name, (_, origin) in found.items() if origin}
+        settings["web_must"] = bool(origins.get("web"))
+        return cls(**settings, origins=origins)
+
+
+_Found = dict[str, tuple[object, str]]
+"""Settings by name, and where each comes from; empty for a default."""
+
+
+def _read_addresses(environ: Mapping[str, str], *, listens: bool) -> _Found:
+    interface = environ.get("NWS_INTERFACE", "127.0.0.1")
+    origin = "NWS_INTERFACE" if "NWS_INTERFACE" in environ else ""
+    found: _Found = {}
+    if listens:
+        port = whole_number(environ.get("NWS_SERVER_PORT"), "NWS_SERVER_PORT", 0, 65535)
+        endpoint = tcp_endpoint(DEFAULT_PORT if port is None else port, interface)
+        found["listen"] = (endpoint,), origin if port is None else "NWS_SERVER_PORT"
+    text = environ.get("NWS_WEB_PORT", "").strip()
+    if text == NONE:
+        found["web"] = None, "NWS_WEB_PORT"
+    elif text:
+        web_port = whole_number(text, "NWS_WEB_PORT", 0, 65535)
+        found["web"] = tcp_endpoint(web_port or 0, interface), "NWS_WEB_PORT"
+    elif listens:
+        found["web"] = tcp_endpoint(DEFAULT_WEB_PORT, interface), ""
+    return found
+
+
+def _read_folders(environ: Mapping[str, str]) -> _Found:
+    names = {"tmp_dir": "NWS_TMP_DIR", "web_folder": "NWS_WEB_SERVED_DIR"}
+    return {
+        setting: (Path(environ[name]), name) for setting, name in names.items() if environ.get(name)
+    }
+
+
+def _read_numbers(environ: Mapping[str, str]) -> _Found:
+    found: _Found = {}
+    for setting, least in NUMBERS.items():
+        name = f"NWS_{setting.upper()}"
+        number = whole_number(environ.get(name), name, least)
+        if number is not None:
+            found[setting] = number, name
+    return found
 
 
 def tcp_endpoint(port: int, interface: str) -> str:

@@ -39,7 +39,14 @@ class Limits:
     max_backlog: int = 64 * 1024
 
 
-class Member(Protocol):
+class Ready(Protocol):
+    """Somebody who can go on."""
+
+    def go_on(self) -> None:
+        """Do what can be done now."""
+
+
+class Member(Ready, Protocol):
     """A connection, as far as the hub knows it.
 
     Attributes:
@@ -57,9 +64,6 @@ class Member(Protocol):
     sent: int
     waiter: Waiter | None
 
-    def go_on(self) -> None:
-        """Perform what lies in the backlog."""
-
 
 def _ignore(peer: bytes, reason: str) -> None:
     """Report to nobody."""
@@ -73,7 +77,9 @@ class Hub:
         offers: options that a negotiating client may choose from.
         open_spool: makes the sink for a long value, or None to keep all values in memory.
         clock: seconds, monotonic.
-        ready: connections that can go on with requests they have in hand.
+        started: when it began, in seconds of the clock.
+        spooled: says how many bytes of values are in files.
+        ready: who can go on; mostly connections that have requests in hand.
         refuse: told of a peer whose connection is given up, and why.
         crash: told of a peer whose operation raised an unexpected error, while it is handled.
     """
@@ -98,10 +104,10 @@ class Hub:
         self.clock = clock
         self.refuse = refuse
         self.crash = crash
-        self.ready: deque[Member] = deque()
-        self._spooled = spooled
+        self.ready: deque[Ready] = deque()
+        self.spooled = spooled
         self._draining = False
-        self._started = clock()
+        self.started = clock()
         self._connections: dict[Session, set[Member]] = {}
         self._tokens: dict[Session, bytes] = {}
         self._sessions: dict[bytes, Session] = {}  # by token
@@ -151,6 +157,10 @@ class Hub:
         """Count the connections that are past their handshake."""
         return sum(map(len, self._connections.values()))
 
+    def session_count(self) -> int:
+        """Count the sessions of these connections."""
+        return len(self._connections)
+
     # Work
 
     def drain(self) -> None:
@@ -176,10 +186,10 @@ class Hub:
             {
                 "version": __version__,
                 "pid": os.getpid(),
-                "uptime": round(self.clock() - self._started, 3),
+                "uptime": round(self.clock() - self.started, 3),
                 "connections": self.connection_count(),
-                "sessions": len(self._connections),
+                "sessions": self.session_count(),
                 **self.space.look.totals(),
-                "spooled": self._spooled(),
+                "spooled": self.spooled(),
             }
         ).encode()

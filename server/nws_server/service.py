@@ -6,7 +6,7 @@ import secrets
 import string
 import time
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet import defer
@@ -15,11 +15,15 @@ from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.logger import Logger
 
 from nws.version import __version__
-from nws_server.config import Config, ConfigError
+from nws_server.config import NONE, Config, ConfigError
 from nws_server.core.memory import MemorySpace
 from nws_server.hub import NO_LIMIT, Hub, Limits
 from nws_server.net import NwsFactory
 from nws_server.spool import Spool
+
+if TYPE_CHECKING:
+    from nws_server.web.inspector import Inspector
+    from nws_server.web.site import InspectorSite
 
 _log = Logger()
 
@@ -29,6 +33,7 @@ class NwsService(Service):
 
     Attributes:
         ports: where it listens, once it is started; useful when a port was chosen by the system.
+        web_port: where its inspector listens, or None.
     """
 
     def __init__(self, config: Config, reactor: Any, clock: Callable[[], float]) -> None:
@@ -42,6 +47,9 @@ class NwsService(Service):
         self._factory: NwsFactory | None = None
         self._timer: IDelayedCall | None = None
         self._failed = False
+        self.web_port: IListeningPort | None = None
+        self._inspector: Inspector | None = None
+        self._site: InspectorSite | None = None
 
     def startService(self) -> None:
         super().startService()  # type: ignore[no-untyped-call]
@@ -71,11 +79,58 @@ class NwsService(Service):
             self.ports.append(port)
         places = ", ".join(map(address_text, self.ports))
         _log.info("NetWorkSpaces {version} serves on {places}", version=__version__, places=places)
+        if config.web is not None:
+            yield self._start_inspector(self._hub, config.web)
+
+    @defer.inlineCallbacks
+    def _start_inspector(
+        self, hub: Hub, description: str
+    ) -> Generator[defer.Deferred[Any], Any, None]:
+        # Here, for it takes a third of a second, which private servers and tests need not pay.
+        from nws_server.web.fish import Fish
+        from nws_server.web.inspector import Inspector
+        from nws_server.web.site import InspectorSite
+
+        addresses = list(map(address_text, self.ports))
+        options = fish_options(self.config.babelfish, self.ports[0])
+        fish = None if options is None else Fish(self._reactor, options)
+        inspector = Inspector(hub, self.config, addresses, self._reactor, fish)
+        site = InspectorSite(inspector, self._reactor)
+        endpoint = serverFromString(self._reactor, _for_this_user(description))
+        try:
+            self.web_port = yield endpoint.listen(site)
+        except Exception as error:
+            if self.config.web_must:
+                raise ConfigError(
+                    f"the inspector cannot listen on {description!r}: {error}"
+                ) from error
+            _log.warn(
+                "there is no inspector, for it cannot listen on {place!r}: {error}; "
+                "--web says where else",
+                place=description,
+                error=str(error),
+            )
+            return
+        self._inspector, self._site = inspector, site
+        inspector.start()
+        _log.info("the inspector is at {address}", address=self.web_address)
+
+    @property
+    def web_address(self) -> str | None:
+        """Where browsers find the inspector; None if there is none."""
+        return None if self.web_port is None else web_address_of(self.web_port)
 
     @defer.inlineCallbacks
     def stopService(self) -> Generator[defer.Deferred[Any], Any, None]:
         super().stopService()  # type: ignore[no-untyped-call]
         ports, self.ports = self.ports, []
+        if self._site is not None and self._inspector is not None:
+            self._site.stop()
+            self._inspector.stop()
+            self._site = self._inspector = None
+        if self.web_port is not None:
+            yield defer.maybeDeferred(self.web_port.stopListening)
+            self.web_port = None
         for port in ports:
             yield defer.maybeDeferred(port.stopListening)
         if self._timer is not None:
@@ -158,6 +213,30 @@ def address_text(port: IListeningPort) -> str:
         return f"{host.host}:{host.port}"
     name = host.name
     return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def web_address_of(port: IListeningPort) -> str:
+    """Return what to type into a browser on this machine."""
+    host: Any = port.getHost()
+    if not hasattr(host, "port"):
+        return address_text(port)
+    name = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(host.host)
+    if name is None:
+        name = f"[{host.host}]" if ":" in host.host else host.host
+    return f"http://{name}:{host.port}/"
+
+
+def fish_options(kind: str, port: IListeningPort) -> list[str] | None:
+    """Return the options of the server's own babelfish; None if there is to be none."""
+    if kind == NONE:
+        return None
+    host: Any = port.getHost()
+    if hasattr(host, "port"):
+        name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host.host, host.host)
+        options = ["-h", name, "-p", str(host.port)]
+    else:
+        options = ["-h", f"unix:{address_text(port)}"]
+    return [*options, "--safe"] if kind == "safe" else options
 
 
 def make_service(config: Config, reactor: Any = None) -> NwsService:

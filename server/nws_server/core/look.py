@@ -111,6 +111,14 @@ class Look:
         variable = self._find(ws, var)
         return None if variable is None else _view_variable(variable)
 
+    def depths(self) -> list[tuple[bytes, int]]:
+        """List the ids of all variables, and how many values each holds."""
+        return [
+            (variable.id, len(variable.queue) if variable.queue else 0)
+            for workspace in self._workspaces.values()
+            for variable in workspace.variables.values()
+        ]
+
     def values(self, ws: bytes, var: bytes, start: int, count: int) -> Sequence[Value]:
         """Return so many values from a place on, in the order in which they would be taken."""
         variable = self._find(ws, var)

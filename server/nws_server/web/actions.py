@@ -1,0 +1,189 @@
+"""What a person can change: each action, the question that comes before it, and what follows.
+
+Nothing here checks who asks; `site` has done that.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
+
+from nws_server.core.values import Value
+from nws_server.web.inspector import Inspector
+from nws_server.web.kinds import PREVIEW, beginning
+from nws_server.web.names import Name
+from nws_server.web.query import BadQuery, Query
+from nws_server.web.rendering import link
+from nws_server.web.sleighs import WAITS_FOR_WORKERS
+from nws_server.web.unknown import Unknown
+from nws_server.web.variable import describe_values
+
+__all__ = ["ACTIONS", "NOTICES", "Action", "Outcome", "ask"]
+
+_TEXT: Final = b"%020d" % (1 << 24 | 1)
+_PICKLE: Final = b"%020d" % (1 << 24)
+_DIGITS: Final = 300
+_MODES: Final = ("fifo", "lifo", "multi", "single")
+
+_LARGEST: Final = 8 * 1024 * 1024
+"""Bytes of a value that can be fetched here: it exists only in the page that shows it."""
+
+_HEX: Final = 4096
+
+NOTICES: Final = {
+    "stored": "The value is stored.",
+    "declared": "The variable is declared.",
+    "deleted-variable": "The variable is deleted.",
+    "deleted-workspace": "The workspace is deleted.",
+    "closed": "The group is closed.",
+}
+"""What a page says after an action, by the word for it in its address."""
+
+
+class Outcome(NamedTuple):
+    """What follows an action: another address; or, without one, a template and its data."""
+
+    address: str = ""
+    template: str = ""
+    data: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
+
+
+class Action(NamedTuple):
+    """An action.
+
+    Attributes:
+        perform: does it.
+        question, consequence, deed: what is asked before, what it means, and the words of the
+            button; empty for what destroys nothing. ``{ws}`` and ``{name}`` are filled in.
+    """
+
+    perform: Callable[[Inspector, Query], Awaitable[Outcome]]
+    question: str = ""
+    consequence: str = ""
+    deed: str = ""
+
+
+async def _store(inspector: Inspector, query: Query) -> Outcome:
+    ws, var = query.need("ws"), query.need("name")
+    kind = query.choice("kind", ("text", "number"), "text")
+    given = query.get("value")
+    value = Value(_TEXT, given.replace(b"\r\n", b"\n")) if kind == "text" else _number(given)
+    await inspector.local.store(ws, var, value)
+    return Outcome(link("variable", ws=Name(ws), name=Name(var), said="stored"))
+
+
+def _number(given: bytes) -> Value:
+    """Return a number as Python pickles it, in the form that every Python and protocol knows."""
+    text = given.decode("utf-8", "replace").strip()
+    try:
+        if len(text) > _DIGITS:
+            raise ValueError
+        try:
+            return Value(_PICKLE, b"I%d\n." % int(text))
+        except ValueError:
+            number = float(text)
+            if not math.isfinite(number):
+                raise
+            return Value(_PICKLE, b"F%b\n." % repr(number).encode())
+    except ValueError:
+        raise BadQuery(f"{text[:40]!r} is not a number") from None
+
+
+async def _declare(inspector: Inspector, query: Query) -> Outcome:
+    ws, var = query.need("ws"), query.need("name")
+    mode = query.choice("mode", _MODES, "fifo")
+    await inspector.local.declare(ws, var, mode.encode())
+    return Outcome(link("variable", ws=Name(ws), name=Name(var), said="declared"))
+
+
+async def _fetch(inspector: Inspector, query: Query) -> Outcome:
+    ws, var = query.need("ws"), query.need("name")
+    view = inspector.look.variable(ws, var)
+    if view is None:
+        raise Unknown(f"there is no variable {Name(var).short!r}")
+    for value in inspector.look.values(ws, var, 0, 1):
+        if value.size > _LARGEST:
+            raise BadQuery(f"a value of {value.size:,} bytes is too large to be fetched here")
+    value = await inspector.local.fetch(ws, var)
+    (described,) = await describe_values(inspector, view.id, [value], PREVIEW, _HEX)
+    content = beginning(value, _LARGEST)
+    data = {
+        "workspace": Name(ws),
+        "variable": Name(var),
+        "value": described,
+        "content": base64.b64encode(content).decode(),
+    }
+    return Outcome(template="fetched", data=data)
+
+
+async def _delete_variable(inspector: Inspector, query: Query) -> Outcome:
+    ws = query.need("ws")
+    await inspector.local.delete_variable(ws, query.need("name"))
+    return Outcome(link("workspace", name=Name(ws), said="deleted-variable"))
+
+
+async def _delete_workspace(inspector: Inspector, query: Query) -> Outcome:
+    await inspector.local.delete_workspace(query.need("ws"))
+    return Outcome(link("workspaces", said="deleted-workspace"))
+
+
+async def _close_group(inspector: Inspector, query: Query) -> Outcome:
+    ws = query.need("ws")
+    await inspector.local.delete_variable(ws, WAITS_FOR_WORKERS)
+    return Outcome(link("sleigh", name=Name(ws), said="closed"))
+
+
+ACTIONS: Final = {
+    "store": Action(_store),
+    "declare": Action(_declare),
+    "fetch": Action(
+        _fetch,
+        "Fetch one value of {name}?",
+        "It is shown once, and is then gone from the variable.",
+        "Fetch it",
+    ),
+    "delete-variable": Action(
+        _delete_variable,
+        "Delete the variable {name}?",
+        "Its values are lost, also those that are leased, and whoever waits for one fails.",
+        "Delete it",
+    ),
+    "delete-workspace": Action(
+        _delete_workspace,
+        "Delete the workspace {ws}?",
+        "All its variables and their values are lost, and whoever waits for one fails.",
+        "Delete it",
+    ),
+    "close-group": Action(
+        _close_group,
+        "Close the group of {ws}?",
+        "The sleigh begins with the workers that have joined; no other can join.",
+        "Close it",
+    ),
+}
+
+
+def ask(query: Query) -> dict[str, Any]:
+    """Return what the page says that asks before an action. Fields: ``action``, ``ws``, ``name``.
+
+    Raises:
+        BadQuery: there is no such action, or a field is missing.
+    """
+    names = [name for name, action in ACTIONS.items() if action.question]
+    name = query.choice("action", names, "")
+    ws = Name(query.need("ws"))
+    has_variable = "{name}" in ACTIONS[name].question
+    var = Name(query.need("name")) if has_variable else None
+    if name == "close-group":
+        back = link("sleigh", name=ws)
+    else:
+        back = link("variable", ws=ws, name=var) if var else link("workspace", name=ws)
+    return {
+        "question": ACTIONS[name].question.format(ws=ws.short, name=var.short if var else ""),
+        "consequence": ACTIONS[name].consequence,
+        "deed": ACTIONS[name].deed,
+        "address": link(f"do/{name}", ws=ws, name=var),
+        "back": back,
+    }

@@ -1,0 +1,87 @@
+"""Small pictures: numbers in, what an SVG needs out. No markup here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+__all__ = ["Chart", "line", "steps"]
+
+WIDTH: Final = 120
+HEIGHT: Final = 24
+
+
+class Chart(NamedTuple):
+    """A curve in a box.
+
+    Attributes:
+        path: of the curve, for ``d``.
+        width, height: of the box.
+        low, high: the numbers at its lower and its upper edge.
+        last: the last number.
+    """
+
+    path: str
+    width: int
+    height: int
+    low: float
+    high: float
+    last: float
+
+
+def steps(
+    points: Sequence[tuple[float, float]],
+    begin: float,
+    end: float,
+    *,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+) -> Chart | None:
+    """Draw numbers that each hold until the next one; None if there are none.
+
+    Args:
+        points: times, growing, and numbers that are not negative.
+        begin, end: times at the left and right edge.
+        width, height: of the picture.
+    """
+    if not points or end <= begin:
+        return None
+    high = max(1.0, *(number for _, number in points))
+    across, up = width / (end - begin), (height - 2) / high
+    moves: list[str] = []
+    for time, number in points:
+        x = max(0.0, (time - begin) * across)
+        y = height - 1 - number * up
+        moves.append(f"H{x:.1f}V{y:.1f}" if moves else f"M{x:.1f},{y:.1f}")
+    return Chart("".join(moves) + f"H{width}", width, height, 0.0, high, points[-1][1])
+
+
+def line(numbers: Sequence[float], *, width: int = 640, height: int = 240) -> Chart | None:
+    """Draw numbers one beside the other; None if fewer than two of them are finite.
+
+    Where there are more numbers than places, each place shows the least and the greatest.
+    """
+    finite = [number for number in numbers if math.isfinite(number)]
+    if len(finite) < 2:
+        return None
+    low, high = min(finite), max(finite)
+    span = high - low or 1.0
+    across = width / (len(finite) - 1)
+    up = (height - 8) / span
+    moves = []
+    for place, number in _extremes(finite, width):
+        moves.append(f"{place * across:.1f},{height - 4 - (number - low) * up:.1f}")
+    return Chart("M" + "L".join(moves), width, height, low, high, finite[-1])
+
+
+def _extremes(numbers: Sequence[float], places: int) -> list[tuple[int, float]]:
+    share = -(-len(numbers) // places)
+    if share < 3:
+        return list(enumerate(numbers))
+    kept = []
+    for start in range(0, len(numbers), share):
+        group = range(start, min(start + share, len(numbers)))
+        ends = {min(group, key=numbers.__getitem__), max(group, key=numbers.__getitem__)}
+        kept += [(place, numbers[place]) for place in sorted(ends)]
+    return kept

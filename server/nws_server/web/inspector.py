@@ -1,0 +1,75 @@
+"""What all pages share: the server, its history, and what was found out lately."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from twisted.internet.interfaces import IDelayedCall
+
+from nws_server.config import Config
+from nws_server.core.look import Look
+from nws_server.hub import Hub
+from nws_server.web.fish import Fish
+from nws_server.web.history import History
+from nws_server.web.local import Local
+from nws_server.web.reused import Reused
+from nws_server.web.translator import Translator
+
+__all__ = ["Inspector"]
+
+_JUMP: Final = 1.0
+"""Seconds. If the clock of the wall differs by more from what it should be, it was set anew."""
+
+
+class Inspector:
+    """Looks at one server.
+
+    Attributes:
+        hub: the server.
+        config: its settings.
+        addresses: where it listens.
+        look: into its space.
+        local: changes the space.
+        history: what it was like.
+        reused: what was found out lately.
+        translator: makes text of values.
+    """
+
+    def __init__(
+        self, hub: Hub, config: Config, addresses: Sequence[str], reactor: Any, fish: Fish | None
+    ) -> None:
+        """Begin to look; `start` begins to take samples."""
+        self.hub = hub
+        self.config = config
+        self.addresses = addresses
+        self.look: Look = hub.space.look
+        self.local = Local(hub)
+        self.history = History(hub)
+        self.reused = Reused(hub.clock)
+        self.translator = Translator(hub, reactor, fish)
+        self._reactor = reactor
+        self._sampling: IDelayedCall | None = None
+        self._offset = time.time() - hub.clock()
+
+    def start(self) -> None:
+        """Take samples from now on."""
+        self._sampling = self._reactor.callLater(self.history.sample(), self.start)
+
+    def stop(self) -> None:
+        """Take no more samples, and translate nothing."""
+        if self._sampling is not None:
+            self._sampling.cancel()
+            self._sampling = None
+        self.translator.close()
+
+    def epoch(self, when: float) -> float:
+        """Return a time of the hub's clock in seconds of the epoch, to the tenth.
+
+        The same time always gives the same number, unless the clock of the wall was set anew.
+        """
+        offset = time.time() - self.hub.clock()
+        if abs(offset - self._offset) > _JUMP:
+            self._offset = offset
+        return round(when + self._offset, 1)

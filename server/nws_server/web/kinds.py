@@ -1,0 +1,127 @@
+"""What a stored value is, as far as one can tell without running or unpickling anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, BinaryIO, Final, NamedTuple, Protocol, cast
+
+from nws_server.core.values import Value
+
+__all__ = ["PREVIEW", "Kind", "beginning", "hexdump", "kind_of", "language_of", "numbers_in"]
+
+PREVIEW: Final = 20_000
+"""Bytes of a value that are looked at."""
+
+_DIRECT: Final = 1
+_BINARY: Final = 2
+
+_LANGUAGES: Final = {
+    1: "Python",
+    2: "Matlab",
+    3: "R",
+    4: "Perl",
+    5: "Ruby",
+    6: "Octave",
+    7: "Java",
+    8: "CSharp",
+    9: "ObjC",
+    10: "Elisp",
+}
+"""As the workspaces of babelfishes are called, by the number in a descriptor."""
+
+_PICTURES: Final = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+_ROW: Final = 16
+_NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|nan)\b")
+_MOST_NUMBERS: Final = 10_000
+
+
+class Kind(NamedTuple):
+    """What a value is.
+
+    Attributes:
+        form: ``text``, ``bytes``, ``picture`` or ``object``.
+        language: who can read an object; None if nobody knows.
+        media_type: of a picture.
+    """
+
+    form: str
+    language: str | None = None
+    media_type: str = ""
+
+
+class _Openable(Protocol):
+    def open(self) -> BinaryIO: ...
+
+
+def kind_of(value: Value) -> Kind:
+    """Tell what a value is, by its descriptor and its first bytes."""
+    descriptor = int(value.descriptor)
+    if not descriptor & _DIRECT:
+        return Kind("object", _LANGUAGES.get(descriptor >> 24))
+    first = beginning(value, PREVIEW)
+    for mark, media_type in _PICTURES.items():
+        if first.startswith(mark):
+            return Kind("picture", media_type=media_type)
+    if descriptor & _BINARY or not _is_text(first):
+        return Kind("bytes")
+    return Kind("text")
+
+
+def language_of(value: Value) -> str:
+    """Return who has written a value, for people."""
+    number = int(value.descriptor) >> 24
+    return _LANGUAGES.get(number, f"language number {number}")
+
+
+def beginning(value: Value, most: int) -> bytes:
+    """Return the first bytes of a value, wherever it lives.
+
+    Raises:
+        OSError: its file is gone.
+    """
+    payload: Any = value.payload
+    if isinstance(payload, bytes):
+        return payload[:most]
+    with cast(_Openable, payload).open() as file:
+        return file.read(most)
+
+
+def _is_text(data: bytes) -> bool:
+    """Tell whether bytes are text; they may have been cut inside a character."""
+    for cut in range(4):
+        try:
+            data[: len(data) - cut].decode()
+        except UnicodeDecodeError:
+            continue
+        return True
+    return False
+
+
+def hexdump(data: bytes) -> str:
+    """Return bytes as people read them: place, sixteen of them, and their characters."""
+    rows = []
+    for start in range(0, len(data), _ROW):
+        row = data[start : start + _ROW]
+        shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+        rows.append(f"{start:08x}  {row.hex(' '):<{3 * _ROW}} {shown}")
+    return "\n".join(rows)
+
+
+def numbers_in(text: str) -> Sequence[float]:
+    """Return the numbers of a text that is little else: a list, or rows of CSV with their head.
+
+    Of rows with several numbers each, the last column is taken. Empty if it is another text.
+    """
+    lines = [line for line in text.splitlines() if _is_numeric(line)]
+    if 2 * sum(map(len, lines)) < len(text):
+        return ()
+    rows = [[float(number) for number in _NUMBER.findall(line)] for line in lines]
+    is_table = len(rows) > 2 and len({len(row) for row in rows}) == 1 and "[" not in text
+    numbers = [row[-1] for row in rows] if is_table else [n for row in rows for n in row]
+    return numbers[:_MOST_NUMBERS]
+
+
+def _is_numeric(line: str) -> bool:
+    rest, count = _NUMBER.subn("", line)
+    return count > 0 and not rest.strip("[](){},;:| \t")

@@ -1,0 +1,137 @@
+"""A client of the space inside the server's process: operations in, Deferreds out.
+
+A space answers while it is in the middle of its work. So an answer is only noted, and the Deferred
+fires when the hub lets connections go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+
+from nws_server.core.space import Session, Space, Taken, Value, Waiter
+from nws_server.core.variables import Variable
+from nws_server.hub import Hub
+
+__all__ = ["Failed", "Local"]
+
+_PEER: Final = b"[inspector]"
+
+
+class Failed(Exception):
+    """The space did not do what it was asked for; the message says why."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class _Answer:
+    """Where one operation's answer goes; a `Reply`, and a `Member` of the hub for a moment."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.deferred: Deferred[Any] = Deferred(self._cancelled)
+        self.waiter: Waiter | None = None
+        self._hub = hub
+        self._result: Any = None
+
+    def _note(self, result: Any) -> None:
+        self._result = result
+        self.waiter = None
+        self._hub.ready.append(self)
+
+    def go_on(self) -> None:
+        """Say the answer; the hub calls this."""
+        if isinstance(self._result, Failed):
+            self.deferred.errback(self._result)
+        else:
+            self.deferred.callback(self._result)
+
+    def _cancelled(self, _: Deferred[Any]) -> None:
+        if self.waiter is not None:
+            self._hub.space.cancel(self.waiter)
+            self.waiter = None
+
+    def done(self) -> None:
+        self._note(None)
+
+    def failed(self, status: int, reason: str) -> None:
+        self._note(Failed(status, reason))
+
+    def value(self, value: Value, variable: Variable) -> None:
+        self._note(value)
+
+    def values(self, taken: list[Taken], variable: Variable) -> None:
+        self._note([value for value, _ in taken])
+
+    def text(self, text: bytes) -> None:
+        self._note(text)
+
+
+Operation = Callable[[Space, Session, _Answer], Waiter | None]
+
+
+class Local:
+    """Does operations, each in a session of its own: nothing is left of it afterwards.
+
+    All Deferreds fail with `Failed`. One that is cancelled while it waits has changed nothing.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        """Be a client of a server's space."""
+        self._hub = hub
+
+    def make(self, ws: bytes) -> Deferred[None]:
+        """Make a workspace that nobody owns, unless it is there."""
+        answer = _Answer(self._hub)
+        session = self._hub.space.open_session(_PEER)
+        self._hub.space.use_ws(session, ws, True, answer)
+        done = answer.deferred.addBoth(self._leave, session)
+        self._hub.drain()
+        return done
+
+    def store(self, ws: bytes, var: bytes, value: Value) -> Deferred[None]:
+        """Store a value into a workspace that exists."""
+        return self._do(ws, lambda space, me, to: space.store(me, ws, var, (value,), to))
+
+    def fetch(self, ws: bytes, var: bytes) -> Deferred[Value]:
+        """Take a value away that is there."""
+        return self._do(ws, lambda space, me, to: space.fetch(me, ws, var, to, wait=False))
+
+    def await_value(self, ws: bytes, var: bytes) -> Deferred[Value]:
+        """Take a value away, as soon as there is one."""
+        return self._do(ws, lambda space, me, to: space.fetch(me, ws, var, to, wait=True))
+
+    def declare(self, ws: bytes, var: bytes, mode: bytes) -> Deferred[None]:
+        """Declare a variable in a workspace that exists."""
+        return self._do(ws, lambda space, me, to: space.declare_var(me, ws, var, mode, to))
+
+    def delete_variable(self, ws: bytes, var: bytes) -> Deferred[None]:
+        """Delete a variable."""
+        return self._do(ws, lambda space, me, to: space.delete_var(me, ws, var, to))
+
+    def delete_workspace(self, ws: bytes) -> Deferred[None]:
+        """Delete a workspace."""
+        return self._do(ws, lambda space, me, to: space.delete_ws(me, ws, to))
+
+    def _do(self, ws: bytes, operation: Operation) -> Deferred[Any]:
+        hub = self._hub
+        hub.space.now = hub.clock()
+        session = hub.space.open_session(_PEER)
+        binding = _Answer(hub)
+        hub.space.use_ws(session, ws, False, binding)
+        done = binding.deferred.addCallback(lambda _: self._perform(operation, session))
+        done.addBoth(self._leave, session)
+        hub.drain()
+        return done
+
+    def _perform(self, operation: Operation, session: Session) -> Deferred[Any]:
+        answer = _Answer(self._hub)
+        answer.waiter = operation(self._hub.space, session, answer)
+        return answer.deferred
+
+    def _leave(self, result: Any, session: Session) -> Any:
+        self._hub.space.close_session(session)
+        return result

@@ -1,0 +1,41 @@
+"""The addresses of the original's web interface, and where they lead now.
+
+There every path was one page, and ``op`` said which. What changed something leads to the question
+whether it is meant (`actions`).
+"""
+
+from __future__ import annotations
+
+from nws_server.web.names import Name
+from nws_server.web.query import Query
+from nws_server.web.rendering import link
+
+__all__ = ["lead"]
+
+
+def lead(query: Query) -> str:
+    """Return the address that shows what the original showed. Unknown words show all workspaces."""
+    op = query.text("op")
+    ws, var = Name(query.get("wsName")), Name(query.get("varName"))
+    if op.startswith("confirm"):
+        op = op[len("confirm") :]
+        op = op[:1].lower() + op[1:]
+    match op:
+        case "listVars":
+            return link("workspace", name=ws)
+        case "showVar":
+            return link("variable", ws=ws, name=var)
+        case "deleteWs":
+            return link("confirm", action="delete-workspace", ws=ws)
+        case "deleteVar":
+            return link("confirm", action="delete-variable", ws=ws, name=var)
+        case "fetchTryVar":
+            return link("confirm", action="fetch", ws=ws, name=var)
+        case "listMonitors" | "showMonitor":
+            return link("sleigh", name=ws)
+        case "listClients":
+            return link("clients")
+        case "showServerInfo":
+            return link("server")
+        case _:
+            return link("workspaces")

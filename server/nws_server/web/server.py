@@ -1,0 +1,76 @@
+"""The page of the server itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import twisted
+
+from nws.version import __version__
+from nws_server.web import charts
+from nws_server.web.history import MINUTES, Point
+from nws_server.web.inspector import Inspector
+from nws_server.web.query import Query
+
+__all__ = ["show_server"]
+
+
+def show_server(inspector: Inspector, query: Query) -> dict[str, Any]:
+    """Describe the server. There are no fields."""
+    hub = inspector.hub
+    history = inspector.history
+    return {
+        "version": __version__,
+        "python": platform.python_version(),
+        "twisted": str(twisted.__version__),
+        "pid": os.getpid(),
+        "started": inspector.epoch(hub.started),
+        "addresses": list(inspector.addresses),
+        "resident": _resident(),
+        "connections": hub.connection_count(),
+        "sessions": hub.session_count(),
+        "totals": inspector.reused.get("totals", inspector.look.totals),
+        "spooled": hub.spooled(),
+        "operations": _chart(inspector, history.operations),
+        "bytes": _chart(inspector, history.bytes),
+        "settings": _settings(inspector),
+    }
+
+
+def _chart(inspector: Inspector, points: list[Point]) -> charts.Chart | None:
+    end = inspector.history.sampled
+    return charts.steps(points, end - 60 * MINUTES, end, width=480, height=80)
+
+
+def _resident() -> int | None:
+    """Return the bytes of memory that this process has, where the system tells."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _settings(inspector: Inspector) -> list[dict[str, Any]]:
+    config = inspector.config
+    return [
+        {
+            "name": field.name.replace("_", " "),
+            "value": _shown(getattr(config, field.name)),
+            "origin": config.origins.get(field.name, "default"),
+        }
+        for field in fields(config)
+        if field.compare and field.name != "web_must"
+    ]
+
+
+def _shown(setting: object) -> str:
+    if isinstance(setting, tuple):
+        return ", ".join(map(str, setting)) or "none"
+    if isinstance(setting, bool):
+        return "yes" if setting else "no"
+    return "none" if setting is None else str(setting)

@@ -1,0 +1,112 @@
+"""What a sleigh says of itself in its workspace: small JSON texts, read with suspicion.
+
+Any client can store anything there. What is not as it should be is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from nws_server.web.inspector import Inspector
+from nws_server.web.kinds import beginning, kind_of
+
+__all__ = ["Report", "is_sleigh", "read_report", "read_reports", "read_text"]
+
+CALL: Final = b"call"
+WORKER: Final = b"worker "
+FAILURES: Final = b"failures "
+WORKER_COUNT: Final = b"workerCount"
+RUN_ME: Final = b"runMe"
+WAITS_FOR_WORKERS: Final = b"deleteMeWhenAllWorkersStarted"
+
+_MARKS: Final = (b"task", b"result", b"rankCount", WORKER_COUNT)
+_LONGEST: Final = 200_000
+"""Bytes of a report."""
+
+_WORKERS: Final = 1000
+
+
+def is_sleigh(inspector: Inspector, ws: bytes) -> bool:
+    """Tell whether a workspace looks like that of a sleigh."""
+    return all(inspector.look.variable(ws, mark) is not None for mark in _MARKS)
+
+
+def read_text(inspector: Inspector, ws: bytes, var: bytes) -> str | None:
+    """Return the text that comes first in a variable; None if there is none."""
+    for value in inspector.look.values(ws, var, 0, 1):
+        if kind_of(value).form == "text" and value.size <= _LONGEST:
+            return beginning(value, _LONGEST).decode("utf-8", "replace")
+    return None
+
+
+class Report:
+    """A JSON object of strangers: fields of the right type, or a default."""
+
+    def __init__(self, content: Any) -> None:
+        """Take what came; anything but an object is an empty one."""
+        self._content: dict[str, Any] = content if isinstance(content, dict) else {}
+
+    def text(self, key: str, default: str = "") -> str:
+        """Return a text."""
+        value = self._content.get(key)
+        return value if isinstance(value, str) else default
+
+    def number(self, key: str, default: float = 0) -> float:
+        """Return a number."""
+        return _number(self._content.get(key), default)
+
+    def whole(self, key: str, default: int = 0) -> int:
+        """Return a whole number."""
+        return int(self.number(key, default))
+
+    def maybe(self, key: str) -> float | None:
+        """Return a number, or None."""
+        return self.number(key) if self._content.get(key) is not None else None
+
+    def flag(self, key: str) -> bool:
+        """Return whether something is so."""
+        return self._content.get(key) is True
+
+    def part(self, key: str) -> Report | None:
+        """Return an object inside, or None."""
+        value = self._content.get(key)
+        return Report(value) if isinstance(value, dict) else None
+
+    def rows(self, key: str, width: int) -> Iterator[list[Any]]:
+        """Walk the lists of at least this length in a list."""
+        rows = self._content.get(key)
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, list) and len(row) >= width:
+                yield row
+
+
+def _number(value: Any, default: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e18 < value < 1e18:
+        return default
+    return value
+
+
+def read_report(inspector: Inspector, ws: bytes, var: bytes) -> Report | None:
+    """Return the report in a variable; None if there is none."""
+    content = _parse(read_text(inspector, ws, var))
+    return None if content is None else Report(content)
+
+
+def read_reports(inspector: Inspector, ws: bytes, kind: bytes) -> Iterator[tuple[int, Any]]:
+    """Walk the reports of all workers, by rank."""
+    for rank in range(_WORKERS):
+        var = kind + b"%d" % rank
+        if inspector.look.variable(ws, WORKER + b"%d" % rank) is None:
+            return
+        content = _parse(read_text(inspector, ws, var))
+        if content is not None:
+            yield rank, content
+
+
+def _parse(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return None

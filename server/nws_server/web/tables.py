@@ -1,0 +1,89 @@
+"""Rows of a table: those that were searched for, sorted, one page of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+from nws_server.web.query import Query
+
+__all__ = ["ROWS", "Column", "Table", "make_table"]
+
+R = TypeVar("R")
+
+ROWS: Final = 50
+"""Rows of a page."""
+
+
+class Column(NamedTuple, Generic[R]):
+    """A column by which a table can be sorted."""
+
+    key: Callable[[R], Any]
+    largest_first: bool = False
+    """Whether that is what one wants to see at first."""
+
+
+class Table(NamedTuple, Generic[R]):
+    """One page of rows, and what is to be known to show it.
+
+    Attributes:
+        rows: of this page.
+        total, found: how many rows there are, and how many fit the search.
+        page, pages: counted from 1.
+        sort, largest_first: the order.
+        search: what was searched for.
+    """
+
+    rows: Sequence[R]
+    total: int
+    found: int
+    page: int
+    pages: int
+    sort: str
+    largest_first: bool
+    search: str
+
+    def described(self, describe: Callable[[R], dict[str, Any]]) -> dict[str, Any]:
+        """Return all of it as plain data, with each row described."""
+        return {**self._asdict(), "rows": [describe(row) for row in self.rows]}
+
+
+def make_table(
+    rows: Sequence[R],
+    query: Query,
+    columns: Mapping[str, Column[R]],
+    name_of: Callable[[R], bytes],
+    rows_per_page: int = ROWS,
+) -> Table[R]:
+    """Make the page of a table that a query asks for by ``sort``, ``order``, ``search``, ``page``.
+
+    Args:
+        rows: all of them.
+        query: of the request.
+        columns: by the word for ``sort``; the first is the default.
+        name_of: what of a row is searched, without regard to case.
+        rows_per_page: how many rows make a page.
+
+    Raises:
+        BadQuery: the query asks for what cannot be.
+    """
+    sort = query.choice("sort", columns, next(iter(columns)))
+    column = columns[sort]
+    order = query.choice("order", ("up", "down"), "down" if column.largest_first else "up")
+    search = query.get("search")
+    wanted = search.lower()
+    found = [row for row in rows if wanted in name_of(row).lower()] if wanted else rows
+    chosen = sorted(found, key=column.key, reverse=order == "down")
+    pages = max(1, -(-len(chosen) // rows_per_page))
+    page = min(query.number("page", 1, least=1), pages)
+    start = (page - 1) * rows_per_page
+    return Table(
+        chosen[start : start + rows_per_page],
+        len(rows),
+        len(chosen),
+        page,
+        pages,
+        sort,
+        order == "down",
+        query.text("search"),
+    )
