@@ -1,0 +1,53 @@
+"""A browser for the tests of this folder. Each page is watched: a test fails if one complains."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.browser import Browsing, launched, require_browser
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser, shared by the tests of a module.
+
+    Not by more: while it runs, this process has an asyncio loop and children, which would reach
+    into tests of other folders. It starts in less than half a second.
+    """
+    require_browser()
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browsing(browser: Browser, tmp_path: Path) -> Iterator[Browsing]:
+    """Opens pages, and knows what went wrong on them; what was not expected fails the test."""
+    with closing(Browsing(browser, tmp_path)) as browsing:
+        yield browsing
+        browsing.check()
+
+
+@pytest.fixture
+def page(browsing: Browsing) -> Page:
+    """An empty page: light, wide, with JavaScript."""
+    return browsing.open()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell where the pictures of a failed test's pages are."""
+    report = yield
+    browsing = getattr(item, "funcargs", {}).get("browsing")
+    if report.failed and report.when == "call" and isinstance(browsing, Browsing):
+        report.sections.append(("Pages", "\n".join(browsing.pictures())))
+    return report
