@@ -17,12 +17,14 @@ class Chart(NamedTuple):
 
     Attributes:
         path: of the curve, for ``d``.
+        area: of what lies below it.
         width, height: of the box.
         low, high: the numbers at its lower and its upper edge.
         last: the last number.
     """
 
     path: str
+    area: str
     width: int
     height: int
     low: float
@@ -54,7 +56,9 @@ def steps(
         x = max(0.0, (time - begin) * across)
         y = height - 1 - number * up
         moves.append(f"H{x:.1f}V{y:.1f}" if moves else f"M{x:.1f},{y:.1f}")
-    return Chart("".join(moves) + f"H{width}", width, height, 0.0, high, points[-1][1])
+    path = "".join(moves) + f"H{width}"
+    start = moves[0].partition(",")[0][1:]
+    return Chart(path, f"{path}V{height}H{start}Z", width, height, 0.0, high, points[-1][1])
 
 
 def line(numbers: Sequence[float], *, width: int = 640, height: int = 240) -> Chart | None:
@@ -72,7 +76,7 @@ def line(numbers: Sequence[float], *, width: int = 640, height: int = 240) -> Ch
     moves = []
     for place, number in _extremes(finite, width):
         moves.append(f"{place * across:.1f},{height - 4 - (number - low) * up:.1f}")
-    return Chart("M" + "L".join(moves), width, height, low, high, finite[-1])
+    return Chart("M" + "L".join(moves), "", width, height, low, high, finite[-1])
 
 
 def _extremes(numbers: Sequence[float], places: int) -> list[tuple[int, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from twisted.internet.error import ProcessExitedAlready
@@ -38,12 +38,14 @@ class Fish:
     Attributes:
         problem: why there is none, once that is clear; else empty.
         has_answered: whether the process has done its work at least once.
+        on_end: called when the process has ended.
     """
 
     def __init__(self, reactor: Any, options: Sequence[str]) -> None:
         """Prepare to start it with options that say where the server is and how to read."""
         self.problem = ""
         self.has_answered = False
+        self.on_end: Callable[[], None] = lambda: None
         self._reactor = reactor
         self._options = options
         self._process: _Process | None = None
@@ -94,6 +96,7 @@ class Fish:
         if process is self._process:
             self._process = None
             self.problem = f"{how}; it said: {process.said or 'nothing'}"
+            self.on_end()
 
 
 def _environment() -> dict[str, str]:

@@ -58,7 +58,7 @@ class History:
         self._rates: dict[Member, Rates] = {}
         self._operations: deque[Point] = deque(maxlen=_SAMPLES)
         self._bytes: deque[Point] = deque(maxlen=_SAMPLES)
-        self.sampled = hub.clock()
+        self._begun = self.sampled = hub.clock()
 
     def sample(self) -> float:
         """Take a sample; return the seconds until the next one."""
@@ -94,6 +94,11 @@ class History:
         if not points or points[-1][1] != depth:
             points.append((now, depth))
             self._depths.move_to_end(variable_id)
+
+    @property
+    def begin(self) -> float:
+        """When the pictures of it begin: not before the first sample, nor too long ago."""
+        return max(self.sampled - 60 * MINUTES, min(self._begun, self.sampled - 60))
 
     def rates(self, member: Member) -> Rates:
         """Return what a connection did in a second, of late."""

@@ -25,8 +25,6 @@ class Page(NamedTuple):
 
     name: str
     look: Callable[[Inspector, Query], Data | Coroutine[Any, Any, Data]]
-    live: bool = True
-    """Whether it is kept up to date."""
 
 
 PAGES: Final = {
@@ -35,7 +33,7 @@ PAGES: Final = {
         Page("workspaces", show_workspaces),
         Page("workspace", show_workspace),
         Page("variable", show_variable),
-        Page("value", show_value, live=False),
+        Page("value", show_value),
         Page("sleigh", show_sleigh),
         Page("clients", show_clients),
         Page("server", show_server),

@@ -12,7 +12,7 @@ import twisted
 
 from nws.version import __version__
 from nws_server.web import charts
-from nws_server.web.history import MINUTES, Point
+from nws_server.web.history import Point
 from nws_server.web.inspector import Inspector
 from nws_server.web.query import Query
 
@@ -42,8 +42,8 @@ def show_server(inspector: Inspector, query: Query) -> dict[str, Any]:
 
 
 def _chart(inspector: Inspector, points: list[Point]) -> charts.Chart | None:
-    end = inspector.history.sampled
-    return charts.steps(points, end - 60 * MINUTES, end, width=480, height=80)
+    history = inspector.history
+    return charts.steps(points, history.begin, history.sampled, width=480, height=80)
 
 
 def _resident() -> int | None:

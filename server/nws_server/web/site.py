@@ -251,14 +251,13 @@ class _Root(Resource):
 
     async def _page(self, request: Request, page: Page, query: Query) -> _Answer:
         data = await look_at(page, self._inspector, query)
-        if page.live:
-            address = request.uri.partition(b"?")[2].decode("ascii", "replace")
-            data["events"] = link("events", page=page.name) + (f"&{address}" if address else "")
+        address = request.uri.partition(b"?")[2].decode("ascii", "replace")
+        data["events"] = link("events", of=page.name) + (f"&{address}" if address else "")
         notice = NOTICES.get(query.text("said"), "")
         return self._render(request, page.name, {**self._common(page), **data, "notice": notice})
 
     def _common(self, page: Page) -> dict[str, Any]:
-        """Return what the template of a live page needs beside the page's data."""
+        """Return what the template of a page needs beside the page's data."""
         return {
             "minutes": MINUTES,
             "has_actions": self._inspector.config.web_actions,
@@ -288,7 +287,7 @@ class _Root(Resource):
         return self._render(request, "confirm", ask(query))
 
     def _follow(self, request: Request, query: Query) -> _Answer | None:
-        page = PAGES[query.choice("page", [name for name, page in PAGES.items() if page.live], "")]
+        page = PAGES[query.choice("of", PAGES, "")]
         if self.live.full:
             raise _Refusal(503, "Too many", "too many browsers follow pages already")
         request.setHeader("Content-Type", "text/event-stream")

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import TimeoutError as TooLate
+from twisted.internet.defer import TimeoutError as TooLate
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -85,6 +85,8 @@ class Translator:
         self._hub = hub
         self._clock = clock
         self._fish = fish
+        if fish is not None:
+            fish.on_end = self._fish_ended
         self._local = Local(hub)
         self._known: OrderedDict[tuple[bytes, int], Text] = OrderedDict()
         self._lines: dict[str, _Line] = {}
@@ -187,14 +189,14 @@ class Translator:
 
     async def _own_fish(self, fish: Fish) -> bytes | Text:
         if not fish.runs:
-            try:
-                await self._local.delete_workspace(own.WORKSPACE)  # the last one never came so far
-            except Failed:
-                pass
             if not fish.start():
                 return Text(f"the babelfish cannot be started: {fish.problem}", False)
             await self._local.make(own.WORKSPACE)
         return own.WORKSPACE
+
+    def _fish_ended(self) -> None:
+        """Let the question fail that it had, even if it never owned its workspace."""
+        self._local.delete_workspace(own.WORKSPACE).addErrback(lambda failure: failure.trap(Failed))
 
     async def _put(self, value: Value, workspace: bytes) -> Text:
         """Put a value to a fish, and wait for what it says."""

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from nws_server.core.look import VariableView
 from nws_server.web import charts
-from nws_server.web.history import MINUTES
 from nws_server.web.inspector import Inspector
 from nws_server.web.names import Name
 from nws_server.web.query import Query
@@ -71,6 +70,6 @@ def depth_chart(
 ) -> charts.Chart | None:
     """Draw how many values a variable held in the last minutes."""
     history = inspector.history
-    end = history.sampled
-    points = history.depth(variable_id)
-    return charts.steps(points, end - 60 * MINUTES, end, width=width, height=height)
+    return charts.steps(
+        history.depth(variable_id), history.begin, history.sampled, width=width, height=height
+    )

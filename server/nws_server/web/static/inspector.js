@@ -105,7 +105,10 @@ function keepUpToDate(live) {
       offerCopies();
       showTimes();
     };
-    source.addEventListener("gone", () => location.reload());
+    source.addEventListener("gone", () => {
+      source.close();
+      setTimeout(() => location.reload(), 1000);
+    });
     source.onerror = () => {
       failures += 1;
       say("lost", "disconnected");
