@@ -99,7 +99,11 @@ def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -
         said = f"{error}{_text_from(files.log, begin)}"
         raise click.ClickException(f"the server did not start:\n{said}") from None
     process.returncode = 0  # it goes on without us; nobody is to wait for it
-    click.echo(f"The server serves on {', '.join(places)} (process {process.pid}).")
+    web = [place for place in places if place.startswith("http")]
+    addresses = [place for place in places if place not in web]
+    click.echo(f"The server serves on {', '.join(addresses)} (process {process.pid}).")
+    if web:
+        click.echo(f"Its inspector is at {web[0]}.")
     click.echo(f"Its log is {files.log}.")
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+import webbrowser
 from typing import Any, Final
 
 from nws.calls import Calls, encode_name
@@ -101,6 +102,7 @@ V_VARIABLE, V_VALUES, V_FETCHERS, V_FINDERS, V_MODE = range(5)
 
 DEFAULT_HOST: Final = "localhost"
 DEFAULT_PORT: Final = 8765
+DEFAULT_WEB_PORT: Final = 8766
 
 
 class NwsServer:
@@ -221,7 +223,8 @@ class NwsServer:
         Returns:
             ``version``, ``pid``, ``uptime`` in seconds; how many ``connections``, ``sessions``,
             ``workspaces``, ``variables``, ``values``, ``leases`` and ``waiting`` operations there
-            are; ``bytes`` in values, ``memory`` they cost, and bytes ``spooled`` to files.
+            are; ``bytes`` in values, ``memory`` they cost, bytes ``spooled`` to files; the port
+            of the inspector, ``web``, or None.
 
         Raises:
             NwsUnsupportedOperationException: the server speaks only the original protocol.
@@ -235,6 +238,17 @@ class NwsServer:
         if not isinstance(status, dict):
             raise NwsProtocolException(f"the status cannot be read: {text[:100]!r}")
         return status
+
+    def view(self, port: int = DEFAULT_WEB_PORT) -> None:
+        """Show the server's inspector in a web browser.
+
+        Args:
+            port: where it is, if the server does not say.
+        """
+        if self._calls.extended:
+            port = self.status().get("web") or port
+        host = DEFAULT_HOST if self.serverHost.startswith("unix:") else self.serverHost
+        webbrowser.open(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
 
     def __enter__(self) -> NwsServer:
         return self
@@ -440,24 +454,6 @@ class NetWorkSpace(WorkspaceFiles, WorkspaceExtensions):
                 f"the server at {self._calls.address} is too old for iterators"
             )
         return NwsValueIterator(self._calls, self._name, varName, operation, timeout)
-
-    def watch(self, varName: str) -> Watch:
-        """Return what `ifind` would, one value after the other, to be waited for with `select`."""
-        self._calls.require_extensions("watches")
-        return Watch(self._calls, self._name, encode_name(varName))
-
-    def inbox(self, varName: str, limit: int = 1000) -> Inbox:
-        """Return what fetches the values of a variable as they come, ``limit`` at a time.
-
-        The server sends the first ones right away: nobody else gets them.
-        """
-        self._calls.require_extensions("inboxes")
-        return Inbox(self._calls, self._name, encode_name(varName), limit)
-
-    def outbox(self) -> Outbox:
-        """Return what stores values without waiting for the server's word on each."""
-        self._calls.require_extensions("outboxes")
-        return Outbox(self._calls, self._name)
 
     def makefile(self, varName: str, mode: str = "r") -> NwsTextFile:
         """Return a text file whose lines are the values of a fifo variable.

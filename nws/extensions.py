@@ -1,4 +1,4 @@
-"""What a workspace offers beyond the original: batches and leases."""
+"""What a workspace offers beyond the original: batches, leases, and waits for several things."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from nws.calls import Calls, encode_name, milliseconds
 from nws.exchange import Field, Item
 from nws.leases import Lease
 from nws.values import decode
+from nws.watch import Inbox, Outbox, Watch
 
 __all__ = ["WorkspaceExtensions"]
 
@@ -135,6 +136,26 @@ class WorkspaceExtensions:
     def renew(self, leases: Iterable[Lease] | None, duration: float) -> None:
         """Let leases last for ``duration`` seconds from now; raises like `release`."""
         self._calls.short([b"renew", _ids(leases), milliseconds(duration)])
+
+    # Requests that nobody waits for
+
+    def watch(self, varName: str) -> Watch:
+        """Return what `ifind` would, one value after the other, to be waited for with `select`."""
+        self._calls.require_extensions("watches")
+        return Watch(self._calls, self._name, encode_name(varName))
+
+    def inbox(self, varName: str, limit: int = 1000) -> Inbox:
+        """Return what fetches the values of a variable as they come, ``limit`` at a time.
+
+        The server sends the first ones right away: nobody else gets them.
+        """
+        self._calls.require_extensions("inboxes")
+        return Inbox(self._calls, self._name, encode_name(varName), limit)
+
+    def outbox(self) -> Outbox:
+        """Return what stores values without waiting for the server's word on each."""
+        self._calls.require_extensions("outboxes")
+        return Outbox(self._calls, self._name)
 
 
 def _ids(leases: Iterable[Lease] | None) -> bytes:

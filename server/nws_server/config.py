@@ -132,21 +132,26 @@ _Found = dict[str, tuple[object, str]]
 
 def _read_addresses(environ: Mapping[str, str], *, listens: bool) -> _Found:
     interface = environ.get("NWS_INTERFACE", "127.0.0.1")
-    origin = "NWS_INTERFACE" if "NWS_INTERFACE" in environ else ""
+    port = whole_number(environ.get("NWS_SERVER_PORT"), "NWS_SERVER_PORT", 0, 65535)
     found: _Found = {}
     if listens:
-        port = whole_number(environ.get("NWS_SERVER_PORT"), "NWS_SERVER_PORT", 0, 65535)
+        origin = "NWS_INTERFACE" if "NWS_INTERFACE" in environ else ""
         endpoint = tcp_endpoint(DEFAULT_PORT if port is None else port, interface)
         found["listen"] = (endpoint,), origin if port is None else "NWS_SERVER_PORT"
-    text = environ.get("NWS_WEB_PORT", "").strip()
-    if text == NONE:
-        found["web"] = None, "NWS_WEB_PORT"
-    elif text:
-        web_port = whole_number(text, "NWS_WEB_PORT", 0, 65535)
-        found["web"] = tcp_endpoint(web_port or 0, interface), "NWS_WEB_PORT"
-    elif listens:
-        found["web"] = tcp_endpoint(DEFAULT_WEB_PORT, interface), ""
+        found["web"] = tcp_endpoint(_port_beside(port), interface), ""
+    web = environ.get("NWS_WEB_PORT", "").strip()
+    web_port = None if web == NONE else whole_number(web, "NWS_WEB_PORT", 0, 65535)
+    if web == NONE or web_port is not None:
+        place = None if web_port is None else tcp_endpoint(web_port, interface)
+        found["web"] = place, "NWS_WEB_PORT"
     return found
+
+
+def _port_beside(port: int | None) -> int:
+    """Return the inspector's port for a server that is on this one: the next. 0 for any stays 0."""
+    if port is None:
+        return DEFAULT_WEB_PORT
+    return port + 1 if 0 < port < 65535 else 0
 
 
 def _read_folders(environ: Mapping[str, str]) -> _Found:

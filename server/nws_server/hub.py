@@ -12,12 +12,12 @@ import os
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from nws.version import __version__
-from nws.wire import EXTENSIONS, METADATA_FROM_SERVER, METADATA_TO_SERVER, Sink
+from nws.wire import EXTENSIONS, METADATA_FROM_SERVER, METADATA_TO_SERVER, WEB_PORT, Sink
 from nws_server.core.space import Session, Space, Waiter
 
 NO_LIMIT: Final = 2**63 - 1
@@ -75,6 +75,7 @@ class Hub:
     Attributes:
         space: where operations go.
         offers: options that a negotiating client may choose from.
+        web_port: of the inspector, or None.
         open_spool: makes the sink for a long value, or None to keep all values in memory.
         clock: seconds, monotonic.
         started: when it began, in seconds of the clock.
@@ -99,7 +100,8 @@ class Hub:
         self.space = space
         self.limits = limits or Limits()
         offers = (*_OFFERS, EXTENSIONS) if extensions else _OFFERS
-        self.offers: Mapping[bytes, bytes] = dict.fromkeys(offers, b"")
+        self.offers = dict.fromkeys(offers, b"")
+        self.web_port: int | None = None
         self.open_spool = open_spool
         self.clock = clock
         self.refuse = refuse
@@ -111,6 +113,11 @@ class Hub:
         self._connections: dict[Session, set[Member]] = {}
         self._tokens: dict[Session, bytes] = {}
         self._sessions: dict[bytes, Session] = {}  # by token
+
+    def advertise(self, web_port: int) -> None:
+        """Tell clients from now on where the inspector is."""
+        self.web_port = web_port
+        self.offers[WEB_PORT] = b"%d" % web_port
 
     # Sessions
 
@@ -191,5 +198,6 @@ class Hub:
                 "sessions": self.session_count(),
                 **self.space.look.totals(),
                 "spooled": self.spooled(),
+                "web": self.web_port,
             }
         ).encode()

@@ -112,6 +112,9 @@ class NwsService(Service):
             )
             return
         self._inspector, self._site = inspector, site
+        web_host: Any = self.web_port.getHost()
+        if hasattr(web_host, "port"):
+            hub.advertise(web_host.port)
         inspector.start()
         _log.info("the inspector is at {address}", address=self.web_address)
 

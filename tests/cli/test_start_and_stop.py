@@ -59,9 +59,11 @@ def test_start_returns_when_the_server_serves(nws: Nws) -> None:
     done = nws.server("start")
     with nws.open() as ws:
         ws.store("x", 1)
-        assert ws.server.status()["pid"] == nws.pid
+        status = ws.server.status()
+        assert status["pid"] == nws.pid
     assert done.stdout.splitlines() == [
         f"The server serves on 127.0.0.1:{nws.port} (process {nws.pid}).",
+        f"Its inspector is at http://localhost:{status['web']}/.",
         f"Its log is {nws.folder / str(nws.port)}.log.",
     ]
     assert done.stderr == ""

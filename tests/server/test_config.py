@@ -18,7 +18,7 @@ def from_environment(**environ: str) -> Config:
 
 def test_without_settings_only_this_machine_gets_in() -> None:
     config = from_environment()
-    assert config == Config()
+    assert config == Config(web="tcp:8766:interface=127.0.0.1", web_must=False)
     assert config.listen == ("tcp:8765:interface=127.0.0.1",)
     assert config.long_value_size == 16 * 1024 * 1024
     assert config.extensions
@@ -49,6 +49,8 @@ def test_the_environment_sets_what_it_names(tmp_path: Path) -> None:
     )
     assert config == Config(
         listen=("tcp:8000:interface=127.0.0.1",),
+        web="tcp:8001:interface=127.0.0.1",
+        web_must=False,
         tmp_dir=tmp_path,
         long_value_size=1000,
         max_value_size=2000,
@@ -60,7 +62,7 @@ def test_the_environment_sets_what_it_names(tmp_path: Path) -> None:
 
 def test_an_empty_setting_is_none() -> None:
     names = ("NWS_SERVER_PORT", "NWS_TMP_DIR", "NWS_LONG_VALUE_SIZE", "NWS_MEMORY_LIMIT")
-    assert from_environment(**dict.fromkeys(names, "")) == Config()
+    assert from_environment(**dict.fromkeys(names, "")) == from_environment()
 
 
 def test_the_size_of_long_values_has_a_lower_bound() -> None:
@@ -104,6 +106,57 @@ def test_endpoints_that_cannot_be_read(endpoint: str) -> None:
         Config(listen=("tcp:8765", endpoint))
 
 
+@pytest.mark.parametrize(
+    ("port", "web"),
+    [("", "tcp:8766"), ("9000", "tcp:9001"), ("0", "tcp:0"), ("65535", "tcp:0")],
+)
+def test_the_inspector_is_beside_the_server(port: str, web: str) -> None:
+    config = from_environment(NWS_SERVER_PORT=port, NWS_INTERFACE="")
+    assert config.web == web
+    assert not config.web_must
+
+
+@pytest.mark.parametrize(
+    ("port", "web"), [("80", "tcp:80:interface=127.0.0.1"), ("0", "tcp:0:interface=127.0.0.1")]
+)
+def test_where_the_inspector_must_be(port: str, web: str) -> None:
+    config = from_environment(NWS_WEB_PORT=port)
+    assert config.web == web
+    assert config.web_must
+
+
+def test_no_inspector() -> None:
+    assert from_environment(NWS_WEB_PORT="none").web is None
+    assert Config.from_environment({}, web="none").web is None
+    assert Config.from_environment({"NWS_WEB_PORT": "80"}, web="none").web is None
+
+
+def test_who_says_where_to_listen_says_where_the_inspector_is() -> None:
+    assert Config.from_environment({}, listen=("tcp:1",)).web is None
+    assert Config.from_environment({}, listen=("tcp:1",), web="tcp:2").web == "tcp:2"
+
+
+def test_settings_of_the_inspector(tmp_path: Path) -> None:
+    config = from_environment(NWS_WEB_SERVED_DIR=str(tmp_path))
+    assert config.web_folder == tmp_path
+    with pytest.raises(ConfigError, match="NWS_WEB_PORT='x' is not a whole number"):
+        from_environment(NWS_WEB_PORT="x")
+    with pytest.raises(ConfigError, match="the folder for clients, .*nowhere'"):
+        from_environment(NWS_WEB_SERVED_DIR=str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigError, match="'kind' is no babelfish; one of safe, trusting, none"):
+        Config(babelfish="kind")
+
+
+def test_settings_say_where_they_come_from(tmp_path: Path) -> None:
+    environ = {"NWS_TMP_DIR": str(tmp_path), "NWS_MEMORY_LIMIT": "5", "NWS_WEB_PORT": "1"}
+    config = Config.from_environment(environ, memory_limit=6)
+    assert config.origins == {
+        "tmp_dir": "NWS_TMP_DIR",
+        "memory_limit": "--memory-limit",
+        "web": "NWS_WEB_PORT",
+    }
+
+
 def test_a_server_listens_somewhere() -> None:
     with pytest.raises(ConfigError, match="must listen somewhere"):
         Config(listen=())
@@ -126,7 +179,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_options_are_the_defaults() -> None:
-    assert parsed() == Config()
+    assert parsed() == from_environment()
 
 
 def test_all_options(tmp_path: Path) -> None:
@@ -134,6 +187,8 @@ def test_all_options(tmp_path: Path) -> None:
         *("--listen", "tcp:1:interface=127.0.0.1", "-l", "unix:/run/nws.sock:mode=600"),
         *("--tmp-dir", str(tmp_path), "--long-value-size", "1000", "--max-value-size=2000"),
         *("--memory-limit=3000", "--spool-limit=4000", "--max-connections=5", "--no-extensions"),
+        *("--web", "tcp:3", "--web-read-only", "--web-name=a.example", "--web-name", "b.example"),
+        *("--web-folder", str(tmp_path), "--babelfish=trusting"),
     )
     assert config == Config(
         listen=("tcp:1:interface=127.0.0.1", "unix:/run/nws.sock:mode=600"),
@@ -144,6 +199,11 @@ def test_all_options(tmp_path: Path) -> None:
         spool_limit=4000,
         max_connections=5,
         extensions=False,
+        web="tcp:3",
+        web_actions=False,
+        web_names=("a.example", "b.example"),
+        web_folder=tmp_path,
+        babelfish="trusting",
     )
 
 
@@ -162,6 +222,8 @@ def test_options_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         (["--spool-limit=-1"], "--spool-limit='-1' is not"),
         (["--listen", "garbage"], "it cannot listen on 'garbage'"),
         (["--tmp-dir", "/no/such/folder"], "does not exist"),
+        (["--web", "garbage"], "it cannot listen on 'garbage'"),
+        (["--babelfish=gold"], "'gold' is no babelfish"),
         (["--nonsense"], "--nonsense not recognized"),
         (["nonsense"], "Wrong number of arguments"),
     ],
