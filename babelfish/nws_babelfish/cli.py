@@ -100,7 +100,12 @@ def pybabelfishd(
     Values are unpickled and print themselves, with modules from PYTHONPATH. That runs code that
     whoever stored a value chose. Unless you trust all who can reach the server, say --safe.
     """
-    daemon = _open_daemon()
+    try:
+        log = Path(os.environ.get("BABELFISH_LOGFILE") or _LOG)
+        pidfile = os.environ.get("BABELFISH_PIDFILE")
+        daemon = Daemon(log, Path(pidfile) if pidfile else None)
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
     said = daemon.go()
     if said is not None:
         if said:
@@ -109,28 +114,15 @@ def pybabelfishd(
     try:
         _prepare(memory_limit)
         fish = Fish(host, port, workspace, Translator(safe=safe).translate)
-        daemon.ready()
-    except (NwsException, OSError, click.ClickException) as error:
+        if os.geteuid() == 0:
+            daemon.become(_USER)  # before the first value is read
+    except (NwsException, OSError, LookupError, click.ClickException) as error:
         daemon.fail(str(error))
         return
     try:
-        _serve(fish)
+        _serve(fish, daemon.ready)
     finally:
         daemon.tidy()
-
-
-def _open_daemon() -> Daemon:
-    log = os.environ.get("BABELFISH_LOGFILE") or _LOG
-    pidfile = os.environ.get("BABELFISH_PIDFILE")
-    try:
-        daemon = Daemon(Path(log), Path(pidfile) if pidfile else None)
-        if os.geteuid() == 0:
-            daemon.become(_USER)
-    except OSError as error:
-        raise click.ClickException(str(error)) from error
-    except KeyError as error:
-        raise click.ClickException(f"there is no user {_USER!r} to become") from error
-    return daemon
 
 
 def _prepare(memory_limit: int | None) -> None:
@@ -139,14 +131,16 @@ def _prepare(memory_limit: int | None) -> None:
     if memory_limit is not None:
         try:
             limit_memory(memory_limit)
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             raise click.ClickException(f"no limit of {memory_limit} bytes: {error}") from error
 
 
-def _serve(fish: Fish) -> None:
+def _serve(fish: Fish, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until the end, and log both; whoever is told `ready` may stop us from then on."""
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
-    _log.info("the babelfish serves %s", fish)
     try:
+        ready()
+        _log.info("the babelfish serves %s", fish)
         reason = fish.run()
     except KeyboardInterrupt:
         reason = "it was told to stop"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-import sys
 from pathlib import Path
-from typing import IO
 
 __all__ = ["Daemon"]
 
@@ -16,7 +14,7 @@ _READY = b"ready"
 class Daemon:
     """A daemon's log and pid file, and the way of a program into the background.
 
-    The order is `__init__`, `become`, `go`, then `ready` or `fail`, and at the end `tidy`.
+    The order is `__init__`, `go`, `become`, then `ready` or `fail`, and at the end `tidy`.
     """
 
     def __init__(self, log: Path, pidfile: Path | None) -> None:
@@ -25,17 +23,17 @@ class Daemon:
         Raises:
             OSError: it may not.
         """
-        self._log = log.open("ab", buffering=0)
+        self._log = _open(log)
         self._pid_path = None if pidfile is None else pidfile.absolute()
         # Not emptied yet: if the start fails it may be another daemon's.
-        self._pid_file: IO[bytes] | None = None if pidfile is None else pidfile.open("ab", 0)
+        self._pid_file = None if pidfile is None else _open(pidfile)
         self._starter = -1
 
     def become(self, user: str) -> None:
         """Give up being root: be this user and its group.
 
         Raises:
-            KeyError: there is no such user.
+            LookupError: there is no such user.
         """
         entry = pwd.getpwnam(user)
         os.initgroups(user, entry.pw_gid)
@@ -66,13 +64,12 @@ class Daemon:
     def ready(self) -> None:
         """Write the pid file, turn to the log, and let the starter end well."""
         if self._pid_file is not None:
-            self._pid_file.truncate(0)
-            self._pid_file.write(b"%d\n" % os.getpid())
+            os.truncate(self._pid_file, 0)
+            os.write(self._pid_file, b"%d\n" % os.getpid())
         with open(os.devnull, "rb") as nothing:
             os.dup2(nothing.fileno(), 0)
-        sys.stdout.flush()
         for stream in (1, 2):
-            os.dup2(self._log.fileno(), stream)
+            os.dup2(self._log, stream)
         self._tell(_READY)
 
     def fail(self, reason: str) -> None:
@@ -86,11 +83,16 @@ class Daemon:
         try:
             self._pid_path.unlink()
         except OSError:
-            self._pid_file.truncate(0)
+            os.truncate(self._pid_file, 0)
 
     def _tell(self, words: bytes) -> None:
         os.write(self._starter, words)
         os.close(self._starter)
+
+
+def _open(path: Path) -> int:
+    """Open a file to write at its end, for as long as this process lives."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 def _outcome(pipe: int) -> str:

@@ -135,7 +135,7 @@ def _of_stand_in(value: StandIn) -> Group:
     return Group(
         f"{value.function.text}(" if known else "(",
         ")",
-        len(value.items) + len(value.pairs),
+        len(value.arguments) + len(value.items) + len(value.pairs),
         lambda: _arguments_of(value),
         head=NO_KEY if known else value.function,
     )

@@ -26,7 +26,10 @@ def limit_memory(size: int) -> None:
     Raises:
         ValueError: it may not have so many.
     """
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    except (OSError, OverflowError) as error:
+        raise ValueError(str(error)) from error
 
 
 def leave_no_core() -> None:

@@ -47,15 +47,17 @@ def _text_of(value: Any) -> str:
     group = group_of(value)
     if group is None:
         text = leaf_text(value, LIMIT)
-        return _cut(text, _measured(value) or f"a text of {len(text)} characters")
-    if group.numbers and group.size > NUMBERS:
+        sized = isinstance(value, bytes | bytearray | memoryview)
+        return _cut(text, f"{len(value)} bytes" if sized else f"a text of {len(text)} characters")
+    if group.numbers:
         values = (entry.value for entry in group.entries())
         return _listed(values, group.size, group.opening, group.closing)
     printer = _Printer(LIMIT)
     try:
         printer.show(value)
     except _FullError:
-        return f"{printer.text}\n{_remark(_measured(value, group.size))}"
+        whole = "a call" if type(value) is StandIn else type_name(value)
+        return f"{printer.text}\n{_remark(f'{whole} of {group.size} items')}"
     return printer.text
 
 
@@ -65,14 +67,6 @@ def _cut(text: str, whole: str) -> str:
 
 def _remark(whole: str) -> str:
     return f"[cut after {LIMIT} characters; the whole is {whole}]"
-
-
-def _measured(value: Any, items: int = 0) -> str:
-    """Say what a value is, and how much of it there is; nothing if that is not known."""
-    if isinstance(value, bytes | bytearray | memoryview):
-        return f"{len(value)} bytes"
-    name = "call" if type(value) is StandIn else type_name(value)
-    return f"a {name} of {items} items" if items else f"a {name}"
 
 
 def _listed(values: Iterable[Any], size: int, opening: str, closing: str) -> str:
