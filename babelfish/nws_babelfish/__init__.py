@@ -1,5 +1,6 @@
-"""A reserved place: there is no babelfish yet.
+"""The babelfish: a program that turns stored values into text for people.
 
-The babelfish will turn stored values into readable text, in a process of its own, because reading
-a pickle runs code. Nothing in this package does that so far.
+It is a client like any other. The server's web page gives it values and shows what comes back; see
+docs/operations.md. It is a process of its own because reading a pickle can run code, take all
+memory, or never end.
 """

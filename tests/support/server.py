@@ -27,7 +27,9 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return an environment in which the checkout runs, without settings of a server."""
     names = [name for name in os.environ if not name.startswith(("NWS_", "PYTHON"))]
     env = {name: os.environ[name] for name in names}
-    env["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "server")))
+    env["PYTHONPATH"] = os.pathsep.join(
+        str(folder) for folder in (ROOT, ROOT / "server", ROOT / "babelfish")
+    )
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     return {**env, **(extra or {})}
 

@@ -1,0 +1,255 @@
+"""Arrays: what there is to say of one, and the numbers in it.
+
+Those of NumPy itself are asked. Those in a pickle that was read without running anything are
+stand-ins: then this module finds the numbers in the bytes, so that NumPy need not be here, and a
+pickle cannot lead it astray.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import struct
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
+
+from nws_babelfish.standins import Name, StandIn
+
+__all__ = ["Array", "array_of", "scalar_of"]
+
+_NUMBERS: Final = {
+    "b1": ("bool", "?"),
+    "i1": ("int8", "b"),
+    "i2": ("int16", "h"),
+    "i4": ("int32", "i"),
+    "i8": ("int64", "q"),
+    "u1": ("uint8", "B"),
+    "u2": ("uint16", "H"),
+    "u4": ("uint32", "I"),
+    "u8": ("uint64", "Q"),
+    "f2": ("float16", "e"),
+    "f4": ("float32", "f"),
+    "f8": ("float64", "d"),
+    "c8": ("complex64", "ff"),
+    "c16": ("complex128", "dd"),
+    "M8": ("datetime64", "q"),
+    "m8": ("timedelta64", "q"),
+}
+"""NumPy's codes of types: their names, and the formats of `struct`."""
+
+_MODULES: Final = ("numpy", "numpy.core", "numpy._core")
+_MOST_DIMENSIONS: Final = 64
+_LONGEST: Final = 1 << 63
+
+T = TypeVar("T")
+
+
+class Array(NamedTuple):
+    """An array.
+
+    Attributes:
+        shape: its length in each dimension.
+        dtype: the name of its elements' type.
+        nbytes: the size of its data.
+        elements: in flat order. They are made one by one.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    nbytes: int
+    elements: Iterable[Any]
+
+    @property
+    def size(self) -> int:
+        """How many elements there are."""
+        return math.prod(self.shape)
+
+
+def array_of(value: object) -> Array | None:
+    """Return what there is to say of an array, or of a stand-in for one; None for all else."""
+    if type(value) is StandIn:
+        return _attempt(_rebuild, value)
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, numpy.ndarray):
+        return None
+    real: Any = value
+    return Array(real.shape, str(real.dtype), real.nbytes, _elements_of(real))
+
+
+def scalar_of(value: object) -> Any:
+    """Return the Python number for a number of NumPy's, or for a stand-in for one; else None."""
+    if type(value) is StandIn:
+        return _attempt(_rebuild_scalar, value)
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, numpy.number | numpy.bool_):
+        return None
+    real: Any = value
+    return real.item()
+
+
+def _elements_of(array: Any) -> Iterator[Any]:
+    if array.dtype.kind == "O":
+        return iter(array.flat)
+    if array.dtype.kind in "mM":
+        return map(str, array.flat)
+    return (element.item() for element in array.flat)
+
+
+def _attempt(rebuild: Callable[[StandIn], T], value: StandIn) -> T | None:
+    """Rebuild what a stand-in stands for, unless it is not what we know, or damaged."""
+    try:
+        return rebuild(value)
+    except MemoryError:
+        raise
+    except Exception:
+        return None
+
+
+def _is_from_numpy(function: object, name: str) -> bool:
+    """Tell whether it is this function, under the module's name in any version of NumPy."""
+    if type(function) is not Name:
+        return False
+    return any(f"{function.module}.{function.name}" == f"{module}.{name}" for module in _MODULES)
+
+
+class _Type(NamedTuple):
+    """The type of an array's elements: its name, their size, and how one is read."""
+
+    name: str
+    size: int
+    read: Callable[[Any, int], Any] | None
+
+    @classmethod
+    def of(cls, dtype: Any) -> _Type:
+        """Understand the stand-in for a NumPy dtype.
+
+        Raises:
+            Exception: it is not one, or of a kind that we do not know.
+        """
+        if type(dtype) is not StandIn or not _is_from_numpy(dtype.function, "dtype"):
+            raise TypeError("not a dtype")
+        code = dtype.arguments[0]
+        state = dtype.state or (3, "|", None, None, None, -1, -1, 0)
+        order = ">" if state[1] == ">" else "<"
+        if state[2] is not None:
+            raise TypeError("elements that are arrays")
+        if code[0] == "O":
+            return cls("object", 8, None)
+        if code[0] == "V" and state[3] is not None:
+            return _record(state[3], state[4], state[5])
+        if code in _NUMBERS:
+            return _number(*_NUMBERS[code], order)
+        return _text(code[0], int(code[1:]), order)
+
+    def elements(self, data: Any, offsets: Iterable[int]) -> Iterator[Any]:
+        """Read elements, one after the other."""
+        if self.read is None:
+            return (data[offset // self.size] for offset in offsets)
+        read = self.read
+        return (read(data, offset) for offset in offsets)
+
+
+def _number(name: str, form: str, order: str) -> _Type:
+    reader = struct.Struct(order + form)
+
+    def read(data: Any, offset: int) -> Any:
+        parts = reader.unpack_from(data, offset)
+        return complex(*parts) if len(parts) == 2 else parts[0]
+
+    return _Type(name, reader.size, read)
+
+
+def _text(kind: str, length: int, order: str) -> _Type:
+    """The type of texts, and of bytes, of one length."""
+    if length < 0:
+        raise ValueError("a negative length")
+    if kind == "S":
+        return _Type(f"|S{length}", length, partial(_read_bytes, length))
+    if kind == "U":
+        encoding = "utf-32-be" if order == ">" else "utf-32-le"
+        return _Type(f"{order}U{length}", 4 * length, partial(_read_text, length, encoding))
+    raise TypeError("an unknown type")
+
+
+def _read_bytes(length: int, data: Any, offset: int) -> bytes:
+    return bytes(memoryview(data)[offset : offset + length]).rstrip(b"\0")
+
+
+def _read_text(length: int, encoding: str, data: Any, offset: int) -> str:
+    text = bytes(memoryview(data)[offset : offset + 4 * length])
+    return text.decode(encoding, "replace").rstrip("\0")
+
+
+def _record(names: Any, fields: Any, size: Any) -> _Type:
+    """The type of records. Their fields may not be records again: nobody could read that."""
+    if type(size) is not int or size < 0:
+        raise TypeError("a record without a size")
+    places = []
+    for name in names:
+        dtype, offset, *_ = fields[name]
+        if dtype.state is not None and dtype.state[3] is not None:
+            raise TypeError("a record in a record")
+        inner = _Type.of(dtype)
+        if inner.read is None or not 0 <= offset <= size - inner.size:
+            raise TypeError("a field that is not in the bytes")
+        places.append((inner.read, offset))
+
+    def read(data: Any, start: int) -> tuple[Any, ...]:
+        return tuple(field(data, start + offset) for field, offset in places)
+
+    return _Type(f"records of {', '.join(map(str, names))}"[:200], size, read)
+
+
+def _rebuild_scalar(value: StandIn) -> Any:
+    if not _is_from_numpy(value.function, "multiarray.scalar"):
+        return None
+    dtype, data = value.arguments
+    return next(_Type.of(dtype).elements(data, [0]))
+
+
+def _rebuild(value: StandIn) -> Array | None:
+    if _is_from_numpy(value.function, "numeric._frombuffer"):
+        data, dtype, shape, order, *axes = value.arguments
+        return _array(data, dtype, shape, order == "F", axes[0] if axes else None)
+    if _is_from_numpy(value.function, "multiarray._reconstruct"):
+        _, shape, dtype, by_column, data = value.state
+        return _array(data, dtype, shape, bool(by_column), None)
+    return None
+
+
+def _array(data: Any, dtype: Any, shape: Any, by_column: bool, axes: Any) -> Array | None:
+    """Return the array with these data, if all fits together."""
+    kind = _Type.of(dtype)
+    if len(shape) > _MOST_DIMENSIONS or not all(0 <= length < _LONGEST for length in shape):
+        raise ValueError("an impossible shape")
+    count = len(data) if kind.read is None else memoryview(data).nbytes
+    if math.prod(shape) * (1 if kind.read is None else kind.size) != count:
+        raise ValueError("the data do not fit the shape")
+    strides = _strides(shape, kind.size, by_column)
+    if axes is not None:
+        if sorted(axes) != list(range(len(shape))):
+            raise ValueError("impossible axes")
+        shape, strides = ([given[axis] for axis in axes] for given in (shape, strides))
+    elements = kind.elements(data, _offsets(shape, strides))
+    return Array(tuple(shape), kind.name, math.prod(shape) * kind.size, elements)
+
+
+def _strides(shape: Sequence[int], size: int, by_column: bool) -> list[int]:
+    """Return how many bytes lie between neighbours in each dimension."""
+    lengths = shape if by_column else shape[::-1]
+    strides = list(itertools.accumulate(lengths[:-1], lambda a, b: a * b, initial=size))
+    strides = strides[: len(shape)]
+    return strides if by_column else strides[::-1]
+
+
+def _offsets(shape: Sequence[int], strides: Sequence[int]) -> Iterator[int]:
+    """Return where the elements lie, the last dimension running fastest."""
+    for number in range(math.prod(shape)):
+        offset = 0
+        rest = number
+        for length, stride in zip(reversed(shape), reversed(strides), strict=True):
+            rest, position = divmod(rest, length)
+            offset += position * stride
+        yield offset

@@ -1,0 +1,148 @@
+"""The commands `pybabelfish`, which stays in the foreground, and `pybabelfishd`, a daemon."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from nws.client import DEFAULT_HOST, DEFAULT_PORT
+from nws.errors import NwsException
+from nws.version import __version__
+from nws_babelfish.daemon import Daemon
+from nws_babelfish.fish import WORKSPACE, Fish
+from nws_babelfish.limits import leave_no_core, limit_memory
+from nws_babelfish.translation import Translator
+
+__all__ = ["pybabelfish", "pybabelfishd"]
+
+_LOG: Final = "/var/log/babelfish.log"
+_USER: Final = "daemon"
+"""Who a daemon is that root started."""
+
+_log = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS: Final = (
+    click.version_option(__version__),
+    click.option(
+        "-h",
+        "--host",
+        default=DEFAULT_HOST,
+        show_default=True,
+        help="Host of the server; or `unix:` and the path of a socket.",
+    ),
+    click.option(
+        "-p",
+        "--port",
+        type=click.IntRange(1, 65535),
+        default=DEFAULT_PORT,
+        show_default=True,
+        help="TCP port of the server.",
+    ),
+    click.option("--workspace", default=WORKSPACE, show_default=True, help="Where to serve."),
+    click.option(
+        "--safe",
+        is_flag=True,
+        help="Run nothing that is in the values: objects of your classes show as their attributes.",
+    ),
+    click.option(
+        "--memory-limit",
+        type=click.IntRange(min=1),
+        metavar="BYTES",
+        help="Take no more memory; what needs more is not shown.",
+    ),
+)
+
+
+def _with_options(command: F) -> F:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_with_options
+def pybabelfish(host: str, port: int, workspace: str, safe: bool, memory_limit: int | None) -> None:
+    """Turn stored Python values into text for the server's web page, until the server ends.
+
+    Values are unpickled and print themselves, with modules from PYTHONPATH and this folder. That
+    runs code that whoever stored a value chose, as you. Unless you trust all who can reach the
+    server, say --safe.
+    """
+    _prepare(memory_limit)
+    if not safe:
+        sys.path.append(os.getcwd())  # at the end: nothing here stands before an installed module
+    try:
+        fish = Fish(host, port, workspace, Translator(safe=safe).translate)
+    except (NwsException, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    _serve(fish)
+
+
+@click.command()
+@_with_options
+def pybabelfishd(
+    host: str, port: int, workspace: str, safe: bool, memory_limit: int | None
+) -> None:
+    """Do what pybabelfish does, in the background.
+
+    The log is /var/log/babelfish.log or what BABELFISH_LOGFILE says; BABELFISH_PIDFILE is where the
+    process id is written. Started by root it becomes the user `daemon`.
+
+    Values are unpickled and print themselves, with modules from PYTHONPATH. That runs code that
+    whoever stored a value chose. Unless you trust all who can reach the server, say --safe.
+    """
+    try:
+        log = Path(os.environ.get("BABELFISH_LOGFILE") or _LOG)
+        pidfile = os.environ.get("BABELFISH_PIDFILE")
+        daemon = Daemon(log, Path(pidfile) if pidfile else None)
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+    said = daemon.go()
+    if said is not None:
+        if said:
+            raise click.ClickException(said)
+        return
+    try:
+        _prepare(memory_limit)
+        fish = Fish(host, port, workspace, Translator(safe=safe).translate)
+        if os.geteuid() == 0:
+            daemon.become(_USER)  # before the first value is read
+    except (NwsException, OSError, LookupError, click.ClickException) as error:
+        daemon.fail(str(error))
+        return
+    try:
+        _serve(fish, daemon.ready)
+    finally:
+        daemon.tidy()
+
+
+def _prepare(memory_limit: int | None) -> None:
+    leave_no_core()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if memory_limit is not None:
+        try:
+            limit_memory(memory_limit)
+        except ValueError as error:
+            raise click.ClickException(f"no limit of {memory_limit} bytes: {error}") from error
+
+
+def _serve(fish: Fish, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until the end, and log both; whoever is told `ready` may stop us from then on."""
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    try:
+        ready()
+        _log.info("the babelfish serves %s", fish)
+        reason = fish.run()
+    except KeyboardInterrupt:
+        reason = "it was told to stop"
+    _log.info("the babelfish ends: %s", reason)
+    fish.close()
