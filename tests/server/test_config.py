@@ -141,7 +141,7 @@ def test_settings_of_the_inspector(tmp_path: Path) -> None:
     assert config.web_folder == tmp_path
     with pytest.raises(ConfigError, match="NWS_WEB_PORT='x' is not a whole number"):
         from_environment(NWS_WEB_PORT="x")
-    with pytest.raises(ConfigError, match="the folder for clients, .*nowhere'"):
+    with pytest.raises(ConfigError, match=r"the folder for clients, .*nowhere'"):
         from_environment(NWS_WEB_SERVED_DIR=str(tmp_path / "nowhere"))
     with pytest.raises(ConfigError, match="'kind' is no babelfish; one of safe, trusting, none"):
         Config(babelfish="kind")
