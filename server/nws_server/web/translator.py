@@ -207,7 +207,7 @@ class Translator:
         await self._local.store(workspace, _FOOD, food)
         answer = self._local.await_value(workspace, _DOOF)
         answer.addTimeout(_START if starts else _VALUE, self._clock)
-        said = await answer
+        said = (await answer).value
         if workspace == own.WORKSPACE and self._fish is not None:
             self._fish.answered()
         payload = said.payload if isinstance(said.payload, bytes) else b"(a very long text)"
