@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from nws_server.config import Config
 from nws_server.core.invariants import check_invariants
@@ -42,6 +44,7 @@ class Link:
         self.protocol: Any = site.buildProtocol(peer)
         self.protocol.makeConnection(self.transport)
         self._read = 0
+        self._is_open = True
 
     def send(self, data: bytes) -> None:
         """Send bytes."""
@@ -79,10 +82,9 @@ class Link:
 
     def hang_up(self) -> None:
         """Close the connection, as a browser does that has gone."""
-        from twisted.internet.error import ConnectionDone
-        from twisted.python.failure import Failure
-
-        self.protocol.connectionLost(Failure(ConnectionDone()))
+        if self._is_open:
+            self._is_open = False
+            self.protocol.connectionLost(Failure(ConnectionDone()))
 
 
 def _chunks(data: bytes) -> list[bytes]:
@@ -114,10 +116,12 @@ class MemorySite:
         self.inspector = Inspector(self.hub, config, ["127.0.0.1:8765"], self.clock, fish)
         self.site = InspectorSite(self.inspector, self.clock)
         self.inspector.start()
+        self._links: list[Link] = []
 
     def connect(self) -> Link:
         """Let a browser connect."""
-        return Link(self.site)
+        self._links.append(Link(self.site))
+        return self._links[-1]
 
     def ask(self, request: bytes) -> Reply:
         """Answer one request at once."""
@@ -135,4 +139,6 @@ class MemorySite:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        for link in self._links:
+            link.hang_up()
         check_invariants(self.space)
