@@ -92,17 +92,17 @@ class _Channel(HTTPChannel):
     maxHeaders = 100  # noqa: N815 - Twisted's name
     _begun = False
 
-    def setTimeout(self, period: float | None) -> float | None:
+    def setTimeout(self, period: float | None) -> float | None:  # noqa: N802 - Twisted's names, as those below
         self._begun = False
         return super().setTimeout(period)  # type: ignore[no-untyped-call,no-any-return]
 
-    def resetTimeout(self) -> None:
+    def resetTimeout(self) -> None:  # noqa: N802
         """Count from the first byte of a request on: one that trickles in has no more time."""
         if not self._begun:
             self._begun = True
             super().resetTimeout()  # type: ignore[no-untyped-call]
 
-    def headerReceived(self, line: bytes) -> bool:
+    def headerReceived(self, line: bytes) -> bool:  # noqa: N802
         """Refuse a length that has more digits than Python reads; Twisted does not expect that."""
         if len(line) > _LONGEST_LENGTH and line[:15].lower() == b"content-length:":
             self._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
@@ -131,8 +131,8 @@ class _BoundedRequest(Request):
 
     def process(self) -> None:
         for name, value in HEADERS.items():
-            self.setHeader(name, value)
-        super().process()
+            self.setHeader(name, value)  # type: ignore[no-untyped-call]
+        super().process()  # type: ignore[no-untyped-call]
 
 
 class InspectorSite(Site):
@@ -199,7 +199,7 @@ class _Root(Resource):
         refusal = _refusal_for(failure.value)
         if refusal.status == 500:
             _log.failure("a request for {uri} failed", failure, uri=request.uri[:200])
-        if request.path.startswith(b"/api"):
+        if request.path.startswith(b"/api/"):
             body = to_json({"error": str(refusal)})
             return _Answer(body, _JSON, refusal.status, refusal.headers)
         html = self._renderer.page(
