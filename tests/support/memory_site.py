@@ -113,7 +113,10 @@ class MemorySite:
         self.company = Company(self.space)
         self.client: Client = self.company.client()
         config = Config(tmp_dir=folder, **settings)
-        self.inspector = Inspector(self.hub, config, ["127.0.0.1:8765"], self.clock, fish)
+        self.inspector = Inspector(
+            *(self.hub, config, ["127.0.0.1:8765"], self.clock, fish),
+            wall=lambda: 1e9 + self.clock.seconds(),
+        )
         self.site = InspectorSite(self.inspector, self.clock)
         self.inspector.start()
         self._links: list[Link] = []

@@ -17,6 +17,9 @@ from urllib.parse import parse_qsl, quote_from_bytes, urlencode, urlsplit
 from nws_server.web.guard import HEADERS
 from tests.support.server import LOOPBACK, PATIENCE, Server, running
 
+# An address may hold a long name twice, each byte of it as three.
+http.client._MAXLINE = 1024 * 1024  # type: ignore[attr-defined]
+
 Fields = Mapping[str, str | bytes | int]
 
 
@@ -145,7 +148,9 @@ def form(
         given["Content-Length"] = str(len(body))
     lines = [f"{method} {target} HTTP/1.1".encode()]
     for name, value in given.items():
-        lines.append(name.encode() + b": " + (value if isinstance(value, bytes) else value.encode()))
+        lines.append(
+            name.encode() + b": " + (value if isinstance(value, bytes) else value.encode())
+        )
     return b"\r\n".join([*lines, b"", body])
 
 

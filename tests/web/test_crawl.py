@@ -57,7 +57,12 @@ def fill(client: Client) -> None:
         assert client.ask("declare var", "ws", mode, mode).status == 0
         for number in range(25):
             client.store(mode, f"{number} <b>{mode}</b>")
-    for payload, flags in ((b"\x89PNG\r\n\x1a\n", 3), (b"\x00\xff", 3), (b"I1\n.", 0), (b"1 2 3", 1)):
+    for payload, flags in (
+        (b"\x89PNG\r\n\x1a\n", 3),
+        (b"\x00\xff", 3),
+        (b"I1\n.", 0),
+        (b"1 2 3", 1),
+    ):
         assert client.ask("store", "ws", "kinds", 1 << 24 | flags, payload).status == 0
     client.get_many("lease", "ws", "fifo", 3, 0, 600_000)
     assert client.ask("open ws", "sleigh", "x", "no").status == 0

@@ -389,8 +389,8 @@ def test_the_server_ends_while_a_page_that_is_followed_waits_for_a_text(
 ) -> None:
     site, client = lonely
     store(client, b"1", R_VALUE)
-    with foreign(site) as fish, site.browser.follow("variable", ws="ws", name="x") as events:
+    with foreign(site) as fish:
+        following = Aside(lambda: site.browser.follow("variable", ws="ws", name="x"))
         fetch_food(fish)
         assert site.server.stop() == 0
-        while events.next() is not None:
-            pass
+        following.join()

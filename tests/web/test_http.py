@@ -94,7 +94,13 @@ def test_head_of_events_ends(browser: Browser) -> None:
         *("http://evil.example/", "http://localhost/server", "https://localhost", "*", "x", "?"),
         *("/%2fworkspaces", "/%77orkspaces", "/workspaces/", "/workspaces%00", "/api", "/api/"),
         *("/api/raw", "/api/../server", "/api/api/server", "/do", "/do/", "/do/store", "/do/none"),
-        *("/static", "/static/", "/static/../site.py", "/static/..%2fsite.py", "/static//etc/passwd"),
+        *(
+            "/static",
+            "/static/",
+            "/static/../site.py",
+            "/static/..%2fsite.py",
+            "/static//etc/passwd",
+        ),
         *("/static/%2e%2e/site.py", "/static/style.css/", "/static/style.css%00", "/static/."),
         *("/clientCode", "/clientCode/", "/clientCode/../x", "/" + "a" * 100_000, "/é", "/\u2028"),
         *("/events", "/events?of=", "/events?of=x", "/events/x", "/confirm", "/confirm?action=x"),
@@ -141,7 +147,9 @@ def test_a_form_that_is_too_long_is_refused_and_does_nothing(
         headers["Transfer-Encoding"] = "chunked"
         parts = [body[start : start + 9973] for start in range(0, len(body), 9973)]
         body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-    reply = browser.ask("POST", "/do/store", body, **{k.replace("-", "_"): v for k, v in headers.items()})
+    reply = browser.ask(
+        "POST", "/do/store", body, **{k.replace("-", "_"): v for k, v in headers.items()}
+    )
     assert reply.status == 413
     assert_guarded(reply)
     assert "1,048,576 bytes" in reply.page().text
@@ -183,7 +191,8 @@ def test_a_head_that_is_too_long_is_refused(site: Inspected, wire: Wire, what: s
     heads = {
         "line": b"GET /" + b"a" * 600_000 + b" HTTP/1.1\r\n",
         "header": b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 600_000 + b"\r\n\r\n",
-        "headers": b"GET / HTTP/1.1\r\n" + b"".join(b"X%d: %s\r\n" % (n, 10_000 * b"a") for n in range(90)),
+        "headers": b"GET / HTTP/1.1\r\n"
+        + b"".join(b"X%d: %s\r\n" % (n, 10_000 * b"a") for n in range(90)),
         "many headers": b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 101 + b"\r\n",
         "no end": b"a" * 2_000_000,
     }
@@ -208,8 +217,14 @@ def test_a_form_of_many_fields(browser: Browser, fields: bytes) -> None:
         ("multipart/form-data", b"x"),
         ("multipart/form-data; boundary=", b"x"),
         ("multipart/form-data; boundary=b", b"--b\r\n\r\n--b--"),
-        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--"),
-        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nx\r\n--b--'),
+        (
+            "multipart/form-data; boundary=b",
+            b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--",
+        ),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nx\r\n--b--',
+        ),
         ("multipart/form-data; boundary=\xff", b"x"),
         ("multipart/form-data; boundary=b; charset=nonsense", b"--b\r\n\r\n--b--"),
         ("text/plain", b"token=x"),
@@ -224,7 +239,10 @@ def test_forms_of_other_kinds_do_nothing(
     headers: dict[str, str | bytes] = {"Content-Type": kind.encode("latin-1")}
     with Wire(site.browser.port) as wire:
         wire.send(form("POST", "/do/delete-workspace?ws=ws", headers, body))
-        assert wire.file.readline() in (b"HTTP/1.1 400 Bad Request\r\n", b"HTTP/1.1 403 Forbidden\r\n")
+        assert wire.file.readline() in (
+            b"HTTP/1.1 400 Bad Request\r\n",
+            b"HTTP/1.1 403 Forbidden\r\n",
+        )
     assert_alive(browser)
 
 
@@ -235,7 +253,9 @@ def test_forms_of_other_kinds_do_nothing(
 @pytest.mark.parametrize("value", [b"\xff\xfe", b"\xe2\x82", b"", b"\x01", "ä".encode("latin-1")])
 def test_headers_hold_any_bytes(browser: Browser, name: str, value: bytes) -> None:
     for method in ("GET", "POST"):
-        reply = browser.ask(method, "/do/store" if method == "POST" else "/", **{name.replace("-", "_"): value})
+        reply = browser.ask(
+            method, "/do/store" if method == "POST" else "/", **{name.replace("-", "_"): value}
+        )
         assert reply.status in (200, 403, 421)
         assert_guarded(reply)
 
@@ -347,7 +367,12 @@ def test_who_follows_a_page_is_not_cut(memory_site: MemorySite) -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.sampled_from([*ODD_BYTES, form("GET", "/server"), b"\r\n", b"a"]) | st.binary(max_size=50)))
+@given(
+    st.lists(
+        st.sampled_from([*ODD_BYTES, form("GET", "/server"), b"\r\n", b"a"])
+        | st.binary(max_size=50)
+    )
+)
 def test_any_bytes_in_any_pieces_are_survived(pieces: list[bytes]) -> None:
     with MemorySite(Path("/")) as site:
         link = site.connect()

@@ -30,7 +30,10 @@ def lively(site: Inspected, client: Client) -> Iterator[dict[str, Client]]:
             client.store(mode, f"{mode} {number}")
     client.get_many("lease", "ws", "fifo", 2, 0, 60_000)
     server = site.server
-    with server.client("extended", ws="ws") as fetcher, server.client("extended", ws="ws") as finder:
+    with (
+        server.client("extended", ws="ws") as fetcher,
+        server.client("extended", ws="ws") as finder,
+    ):
         fetcher.send("fetch", "ws", "nothing", "", "", 50_000)
         finder.send("find", "ws", "nothing")
         client.until_waiting("ws", 2)
@@ -287,7 +290,7 @@ def test_sorting_and_searching_go_together_with_paging(crowded: Client, browser:
     assert onward
     for link in onward:
         assert fields_of(link) == {
-            **{"name": b"ws", "sort": b"bytes", "order": b"down", "search": b"VARIABLE"},
+            "name": b"ws", "sort": b"bytes", "order": b"down", "search": b"VARIABLE",
             "page": b"3",
         }
     found = browser.data("workspace", name="ws", search="e 11")["table"]

@@ -255,7 +255,15 @@ def test_files_for_clients(serving: Browser, path: str, kind: str) -> None:
         *("", ".", "..", "../secret", "inner/../../secret", "%2e%2e/secret", "..%2Fsecret"),
         *("%2e%2e%2fsecret", "/etc/passwd", "%2Fetc%2Fpasswd", "//etc/passwd", "out", "up/secret"),
         *("up", "loop", "loop/x", "dangling", "pipe", "inner", "inner/", "code.r/x"),
-        *("../served%20too/x", "%00", "code.r%00", "%00/../code.r", "a" * 300, "a/" * 5000, "nothing"),
+        *(
+            "../served%20too/x",
+            "%00",
+            "code.r%00",
+            "%00/../code.r",
+            "a" * 300,
+            "a/" * 5000,
+            "nothing",
+        ),
         *("%FF", "%ED%A0%80", "..\\secret", "..%5Csecret", "~/x", "inner/a%2520file.PY"),
     ],
 )

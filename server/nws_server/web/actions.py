@@ -10,9 +10,11 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
+from nws.errors import Status
 from nws_server.core.values import Value
 from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import PREVIEW, beginning
+from nws_server.web.local import Failed
 from nws_server.web.names import Name
 from nws_server.web.query import BadQuery, Query
 from nws_server.web.rendering import link
@@ -70,6 +72,9 @@ async def _store(inspector: Inspector, query: Query) -> Outcome:
     kind = query.choice("kind", ("text", "number"), "text")
     given = query.get("value")
     value = Value(_TEXT, given.replace(b"\r\n", b"\n")) if kind == "text" else _number(given)
+    most = inspector.hub.limits.max_value
+    if value.size > most:
+        raise Failed(Status.REFUSED, f"{value.size} bytes are over the limit of {most} for a value")
     await inspector.local.store(ws, var, value)
     return Outcome(link("variable", ws=Name(ws), name=Name(var), said="stored"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall
@@ -39,7 +39,13 @@ class Inspector:
     """
 
     def __init__(
-        self, hub: Hub, config: Config, addresses: Sequence[str], reactor: Any, fish: Fish | None
+        self,
+        hub: Hub,
+        config: Config,
+        addresses: Sequence[str],
+        reactor: Any,
+        fish: Fish | None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """Begin to look; `start` begins to take samples."""
         self.hub = hub
@@ -52,7 +58,8 @@ class Inspector:
         self.translator = Translator(hub, reactor, fish)
         self._reactor = reactor
         self._sampling: IDelayedCall | None = None
-        self._offset = time.time() - hub.clock()
+        self._wall = wall
+        self._offset = wall() - hub.clock()
 
     def start(self) -> None:
         """Take samples from now on."""
@@ -70,7 +77,7 @@ class Inspector:
 
         The same time always gives the same number, unless the clock of the wall was set anew.
         """
-        offset = time.time() - self.hub.clock()
+        offset = self._wall() - self.hub.clock()
         if abs(offset - self._offset) > _JUMP:
             self._offset = offset
         return math.floor(10 * (when + self._offset)) / 10
