@@ -100,8 +100,10 @@ class Fish:
 
 
 def _environment() -> dict[str, str]:
-    """Let it find what this process finds: the checkout may not be installed."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    """Let it find what this process finds, for the checkout may not be installed, but no module
+    that happens to lie in the working folder."""
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
 class _Process(ProcessProtocol):
