@@ -34,6 +34,7 @@ from nws.sleigh import mark
 from nws.sleigh.functions import Function, Runner, failure
 from nws.sleigh.output import Mouth
 from nws.sleigh.pickling import Packed, packed_again, unpack
+from nws.sleigh.relief import Relief
 from nws.sleigh.tasks import (
     BARRIER,
     DEATHS,
@@ -112,7 +113,7 @@ class Worker:
         self._begin = self._end = 0  # the elements that are ours: see the mark
         self._begun = 0
         self._turn = threading.RLock()  # for who changes what the task at hand is
-        self._relief = _Relief(self)
+        self._relief = Relief(self._has_waiting, self._relieve, _SLICE / 2)
 
     def work(self) -> None:
         """Do tasks until the workspace is deleted.
@@ -231,7 +232,7 @@ class Worker:
 
     # Cutting a task
 
-    def relieve(self) -> None:
+    def _relieve(self) -> None:
         """Called by the other thread: if this element is a long one, give away what waits."""
         if time.monotonic_ns() - self._cells[mark.SINCE] > _SLICE * 1e9:
             self._settle()
@@ -239,8 +240,7 @@ class Worker:
                 self._return_spare()
                 self._cut()
 
-    @property
-    def has_waiting(self) -> bool:
+    def _has_waiting(self) -> bool:
         """Whether anything waits that others could have."""
         return bool(self._todo or self._spare or self._finished or self._outcomes)
 
@@ -469,28 +469,3 @@ def _pieces(task: Task, first: int, rest: Sequence[Packed], pace: float) -> Iter
     for begin in range(0, len(rest), size):
         elements = [packed_again(element) for element in rest[begin : begin + size]]
         yield Task(task.call, first + begin, elements, task.failures)
-
-
-class _Relief(threading.Thread):
-    """Gives away what waits while the main thread is busy with a long element.
-
-    Attributes:
-        wanted: set when something begins to wait.
-    """
-
-    def __init__(self, worker: Worker) -> None:
-        super().__init__(daemon=True)
-        self._worker = worker
-        self._pause = threading.Event()
-        self.wanted = threading.Event()
-
-    def run(self) -> None:
-        try:
-            while True:
-                self.wanted.wait()
-                self.wanted.clear()
-                while self._worker.has_waiting:
-                    self._pause.wait(_SLICE / 2)
-                    self._worker.relieve()
-        except NwsException:
-            pass  # the workspace or the server is gone: the main thread will see
