@@ -34,6 +34,7 @@ __all__ = [
     "Results",
     "Task",
     "cut_at",
+    "failures_variable",
     "function_variable",
     "message_from_wire",
     "message_to_wire",
@@ -154,6 +155,11 @@ def function_variable(packed: Packed) -> str:
     for piece in pieces_of(packed):
         digest.update(piece)
     return f"function {digest.hexdigest()}"
+
+
+def failures_variable(rank: int) -> str:
+    """Return the name of the variable with the last failures that a worker has reported."""
+    return f"failures {rank}"
 
 
 def cut_at(task: Task, places: Sequence[int]) -> Iterator[Task]:
