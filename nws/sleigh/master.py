@@ -8,6 +8,7 @@ import os
 import sysconfig
 import threading
 import weakref
+import webbrowser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, NoReturn
@@ -471,6 +472,21 @@ class Sleigh:
         self._check()
         with self._guard():
             return worker_reports(self.nws)
+
+    def view(self) -> str:
+        """Show what the sleigh is at in a web browser, live.
+
+        Returns:
+            The address. That of a private server holds a key; do not give it away.
+
+        Raises:
+            SleighNwsException: the server has no inspector.
+        """
+        self._check()
+        with self._guard():
+            address = self._home.page()
+        webbrowser.open(address)
+        return address
 
     @property
     def nws(self) -> NetWorkSpace:

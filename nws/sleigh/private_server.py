@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import shutil
 import sys
 import tempfile
@@ -34,7 +35,7 @@ _MALLOC: Final = {
 third of the server's time for values of a megabyte."""
 
 _GRACE: Final = 5.0
-"""Seconds that the server has to end by itself."""
+"""Seconds that the server has to end by itself, or to open its inspector."""
 
 _LONGEST: Final = 100
 """Bytes. The system's limit for the path of a socket is 108 or 104, with its final zero."""
@@ -96,11 +97,8 @@ class PrivateServer:
 
     def _announced(self) -> list[str]:
         """Return where it listens; it says so when it is ready, or ends."""
-        output: IO[bytes] | None = self._child.process.stdout
-        assert output is not None
         try:
-            with output:
-                line = output.readline()
+            line = self._output.readline()
         except BaseException:
             self.stop()
             raise
@@ -111,6 +109,27 @@ class PrivateServer:
             raise SleighNwsException(f"the sleigh's server did not start: {said}")
         addresses: list[str] = json.loads(line)
         return addresses
+
+    @property
+    def _output(self) -> IO[bytes]:
+        output: IO[bytes] | None = self._child.process.stdout
+        assert output is not None
+        return output
+
+    def inspector(self) -> str:
+        """Have it open its inspector, and return the address; only who has that can see it.
+
+        Raises:
+            SleighNwsException: it cannot open one.
+        """
+        self._child.tell("inspector")
+        line = b""
+        if sys.platform == "win32" or select.select([self._output], [], [], _GRACE)[0]:
+            line = self._output.readline()  # empty if the server has ended
+        answer = json.loads(line) if line else {"problem": self.what_it_said()}
+        if isinstance(answer, str):
+            return answer
+        raise SleighNwsException(f"there is no inspector: {answer['problem']}")
 
     @property
     def ended(self) -> bool:
