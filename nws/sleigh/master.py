@@ -150,11 +150,10 @@ class Sleigh:
                 self._team: AnyTeam = SerialTeam(self.nws, self.userNws)
             else:
                 self._team = Team(self.nws, way.expected, output)
-            by_hand = launch == "web"
-            self._roll_call = RollCall(self._team, self._home.processes, by_hand=by_hand)
+            self._roll_call = RollCall(self._team, self._home.processes, by_hand=launch == "web")
             if way is not None:
                 way.go(self._where(), self.nws)
-            if by_hand:
+            if launch == "web":
                 self._team.close_group()
 
     @contextmanager
