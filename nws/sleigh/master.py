@@ -360,15 +360,19 @@ class Sleigh:
     def _call(self) -> Iterator[None]:
         """Let a call begin if none is under way."""
         self._check()
-        if not self._calling.acquire(blocking=False):
-            raise SleighOccupiedException("another thread is in a call of this sleigh")
+        acquired: list[bool] = []
         try:
+            # In one step, so that Ctrl-C cannot fall between the two.
+            acquired.extend(map(self._calling.acquire, (False,)))
+            if not acquired[0]:
+                raise SleighOccupiedException("another thread is in a call of this sleigh")
             self._check_free()
             with self._guard():
                 self._home.processes.look_after(self._team.is_there)
                 yield
         finally:
-            self._calling.release()
+            if any(acquired):
+                self._calling.release()
 
     def _check(self) -> None:
         if self._stopped:
