@@ -168,9 +168,10 @@ def sledding(port: int) -> Iterator[str]:
         stop = threading.Event()
 
         def work() -> None:
-            for _ in sleigh.imap(simulate, range(10_000), loadFactor=200):
-                if stop.is_set():
-                    return
+            pending = sleigh.eachElem(simulate, range(1000), chunkSize=1, blocking=False)
+            while not stop.wait(0.2):
+                pending.check()
+            pending.cancel()
 
         thread = threading.Thread(target=work)
         thread.start()

@@ -76,6 +76,7 @@ class Runner:
     Attributes:
         names: what tasks find as global names, such as ``SleighRank``.
         keeps_arguments: they may be needed once more, so elements are given copies of large ones.
+        failed: an element has failed since somebody set this to False.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Runner:
         self.names = names
         self._namespace = namespace
         self._seed: int | None = None
-        self.keeps_arguments = False
+        self.keeps_arguments = self.failed = False
         self._globals: dict[str, Any] = {}
         self._apply: Callable[..., Any] = _not_prepared
 
@@ -133,6 +134,7 @@ class Runner:
         except self._let_through:
             raise
         except BaseException as error:  # sys.exit() in a task is the task's end, not the worker's
+            self.failed = True
             return failure(error, stage)
 
     def _make_known(self, function: Any) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import weakref
+import webbrowser
 from contextlib import ExitStack
 from typing import Final
+from urllib.parse import quote
 
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import (
@@ -91,6 +93,27 @@ class Home:
         except BaseException:
             server.close()
             raise
+
+    def view(self) -> str:
+        """Open the inspector's page about the sleigh in a browser, and return its address.
+
+        Raises:
+            SleighNwsException: the server has no inspector.
+        """
+        root, _, key = self._inspector().partition("?")
+        name = quote(self.workspace.currentWs(), safe="")
+        address = f"{root}sleigh?name={name}" + (f"&{key}" if key else "")
+        webbrowser.open(address)
+        return address
+
+    def _inspector(self) -> str:
+        if self._server is not None:
+            return self._server.inspector()
+        port = self.workspace.server.status().get("web")
+        if port is None:
+            raise SleighNwsException("this server has no inspector")
+        host = "localhost" if self.host.startswith("unix:") else self.host
+        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
     def check_server(self) -> None:
         """Raise SleighNwsException if the private server has ended."""

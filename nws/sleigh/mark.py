@@ -18,16 +18,20 @@ __all__ = [
     "BEGIN",
     "CALL",
     "CANCELLED",
+    "ELEMENTS",
     "END",
     "FIRST",
     "IDLE",
     "LEASE",
     "LIMIT",
     "LOADING",
+    "RING",
     "SINCE",
     "SIZE",
+    "SPANS",
     "STATE",
     "TAG",
+    "TASKS",
     "WAITING",
     "new_mark",
 ]
@@ -45,7 +49,11 @@ __all__ = [
     LIMIT,  # nanoseconds that an element may take; 0 for any time
     BARRIER,  # number of the eachWorker call whose task it has done, until that is over
     CANCELLED,  # number of the last cancelled call; written by the supervisor
-) = range(12)
+    TASKS,  # how many tasks this rank has finished; this and the rest outlive a worker
+    ELEMENTS,  # how many elements these had
+    SPANS,  # how many spans were written; see ``spans.py``
+    RING,  # the first cell of the last of them
+) = range(16)
 
 IDLE: Final = 0
 LOADING: Final = 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import os
 import sysconfig
@@ -11,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from nws.client import NetWorkSpace
 from nws.errors import (
@@ -27,13 +26,14 @@ from nws.sleigh.arguments import (
     fixed_arguments,
     task_arguments,
 )
+from nws.sleigh.call_report import CallReport
 from nws.sleigh.chunks import Chunks
 from nws.sleigh.commands import envcmd
 from nws.sleigh.functions import Function, check_function
 from nws.sleigh.gathering import Accumulator, Gathering
-from nws.sleigh.guard import Guard
+from nws.sleigh.guard import Guard, undone_on_failure
 from nws.sleigh.home import Home
-from nws.sleigh.launchers import Launch, Launcher, Options, ScriptExec, launcher_for
+from nws.sleigh.launchers import Launch, Options, ScriptExec, launcher_for
 from nws.sleigh.output import Line, echo
 from nws.sleigh.pending import SleighPending
 from nws.sleigh.progress import Progress, no_progress, progress_for
@@ -42,15 +42,11 @@ from nws.sleigh.roll_call import RollCall
 from nws.sleigh.run import AnyTeam, Run, State, Values
 from nws.sleigh.serial import SerialTeam
 from nws.sleigh.slot import Where
-from nws.sleigh.tasks import WORKER_INFO, Call
+from nws.sleigh.tasks import Call
 from nws.sleigh.team import Team
+from nws.sleigh.worker_report import worker_reports
 
 __all__ = ["Sleigh"]
-
-_MISSED_BY_HAND: Final = 5.0
-_MISSED: Final = 30.0
-"""Seconds after which a worker that is gone is not waited for: one that was started by hand, or one
-whose supervisor is started again."""
 
 
 class Sleigh:
@@ -143,39 +139,21 @@ class Sleigh:
         self._stopped = False
         self._owner = os.getpid()
         self._active: weakref.ref[Run] | None = None
-        self._state = State(0)
-        self._state.over = True
+        self._state: State | None = None
         launcher = launcher_for(launch)
         self._home = Home(nwsHost, nwsPort, may_be_private=launch == "local")
-        with self._undone_on_failure():
+        with undone_on_failure(self.stop):
             way = None if serial else launcher(options, self._home.processes)
             self._home.open(wsNameTemplate, userWsNameTemplate)
-            self._team = self._make_team(way, output)
-            missed_after = _MISSED_BY_HAND if launch == "web" else _MISSED
-            self._roll_call = RollCall(self._team, self._home.processes, missed_after)
+            if way is None:
+                self._team: AnyTeam = SerialTeam(self.nws, self.userNws)
+            else:
+                self._team = Team(self.nws, way.expected, output)
+            self._roll_call = RollCall(self._team, self._home.processes, by_hand=launch == "web")
             if way is not None:
                 way.go(self._where(), self.nws)
             if launch == "web":
                 self._team.close_group()
-
-    @contextmanager
-    def _undone_on_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            self.stop()
-            if isinstance(error, NwsException):
-                raise SleighNwsException(
-                    f"the sleigh's workspace cannot be used: {error}"
-                ) from error
-            raise
-
-    def _make_team(
-        self, way: Launcher | None, output: Callable[[Sequence[Line]], None] | None
-    ) -> AnyTeam:
-        if way is None:
-            return SerialTeam(self.nws, self.userNws)
-        return Team(self.nws, way.expected, output)
 
     def _where(self) -> Where:
         names = self.nws.currentWs(), self.userNws.currentWs()
@@ -259,7 +237,7 @@ class Sleigh:
                 seed=seed,
             )
             tasks = max(size, int(loadFactor * size)) if bounded else None
-            run = self._begin(Run(self._team, call, chunks, self._look_after, tasks=tasks))
+            run = self._begin("eachElem", fun, total, call, chunks, tasks=tasks)
             shown = progress_for(progress)
             gathering = Gathering(run, self._collect, accumulator, shown, total)
             with self._guard(run):
@@ -296,7 +274,7 @@ class Sleigh:
             call = self._new_call(
                 function, everyone=True, timeout=checked_time(timeout), retries=retries
             )
-            run = self._begin(Run(self._team, call, chunks, self._look_after))
+            run = self._begin("eachWorker", fun, count, call, chunks)
             gathering = Gathering(run, self._collect, accumulator, no_progress, count)
             with self._guard(run):
                 run.submit_for_everyone(count)
@@ -325,7 +303,9 @@ class Sleigh:
             type, chunkSize, timeout, retries, seed: see `eachElem`.
         """
         arguments = zip(*iterables, strict=False)
-        return self._iterate(fun, arguments, type, loadFactor, chunkSize, timeout, retries, seed)
+        return self._iterate(
+            "imap", fun, arguments, type, loadFactor, chunkSize, timeout, retries, seed
+        )
 
     def starmap(
         self,
@@ -341,10 +321,13 @@ class Sleigh:
     ) -> SleighResultIterator:
         """Return an iterator over the results for the argument lists of an iterable; see `imap`."""
         arguments = map(tuple, iterable)
-        return self._iterate(fun, arguments, type, loadFactor, chunkSize, timeout, retries, seed)
+        return self._iterate(
+            "starmap", fun, arguments, type, loadFactor, chunkSize, timeout, retries, seed
+        )
 
     def _iterate(
         self,
+        method: str,
         fun: Any,
         arguments: Iterator[tuple[Any, ...]],
         kind: str | None,
@@ -365,7 +348,7 @@ class Sleigh:
                 retries=retries,
                 seed=seed,
             )
-            run = self._begin(Run(self._team, call, chunks, self._look_after, bound=bound))
+            run = self._begin(method, fun, None, call, chunks, bound=bound)
             iterator = SleighResultIterator(run, self._collect_next, self._submit_next)
             with self._guard(run):
                 run.submit()
@@ -377,15 +360,19 @@ class Sleigh:
     def _call(self) -> Iterator[None]:
         """Let a call begin if none is under way."""
         self._check()
-        if not self._calling.acquire(blocking=False):
-            raise SleighOccupiedException("another thread is in a call of this sleigh")
+        acquired: list[bool] = []
         try:
+            # In one step, so that Ctrl-C cannot fall between the two.
+            acquired.extend(map(self._calling.acquire, (False,)))
+            if not acquired[0]:
+                raise SleighOccupiedException("another thread is in a call of this sleigh")
             self._check_free()
             with self._guard():
                 self._home.processes.look_after(self._team.is_there)
                 yield
         finally:
-            self._calling.release()
+            if any(acquired):
+                self._calling.release()
 
     def _check(self) -> None:
         if self._stopped:
@@ -394,13 +381,14 @@ class Sleigh:
             raise SleighStoppedException(f"this sleigh belongs to process {self._owner}")
 
     def _check_free(self) -> None:
-        if self._state.over:
+        if self._state is None or self._state.over:
             return
         if self._active is not None and self._active() is not None:
             raise SleighOccupiedException(
                 "another call is under way: wait for it, take all its results, or stop it"
             )
         self._state.over = True
+        self._state.report.abandon()
         self._team.cancel(self._state.number)  # nobody can ask for its results any more
 
     def _explain(self, error: NwsException) -> NoReturn:
@@ -412,10 +400,15 @@ class Sleigh:
         return Guard(self._check, self._explain, run)
 
     def _new_call(self, function: Function, **options: Any) -> Call:
+        self._team.forget_deaths()
         name = self._team.provide(function)
         return Call(next(self._numbers), name, self._team.size, **options)
 
-    def _begin(self, run: Run) -> Run:
+    def _begin(
+        self, method: str, fun: Any, total: int | None, call: Call, chunks: Chunks, **bounds: Any
+    ) -> Run:
+        report = CallReport(call.number, method, fun, total, self._team.report)
+        run = Run(self._team, call, chunks, self._look_after, report, **bounds)
         self._active, self._state = weakref.ref(run), run.state
         return run
 
@@ -463,13 +456,25 @@ class Sleigh:
 
         Returns:
             For each a dict with ``rank``, ``host``, ``os``, ``pid`` (0 until it runs), ``python``,
-            ``nws``, ``logfile``, and ``name``: what ``nodeList`` has for its machine.
+            ``nws``, ``logfile``, ``name``: what ``nodeList`` has for its machine, and what it was
+            at a second ago at most; see ``docs/sleigh.md``.
         """
         self._check()
         with self._guard():
-            started = [json.loads(text) for text in self.nws.ifindTry(WORKER_INFO)]
-        latest = {worker["rank"]: worker for worker in started}
-        return [latest[rank] for rank in sorted(latest)]
+            return worker_reports(self.nws)
+
+    def view(self) -> str:
+        """Show what the sleigh is at in a web browser, live.
+
+        Returns:
+            The address. That of a private server holds a key; do not give it away.
+
+        Raises:
+            SleighNwsException: the server has no inspector.
+        """
+        self._check()
+        with self._guard():
+            return self._home.view()
 
     @property
     def nws(self) -> NetWorkSpace:

@@ -25,6 +25,7 @@ class SleighPending:
         self._gathering = gathering
         self._guard = guard
         self._gathered = False
+        gathering.run.report()  # nobody waits, so others may want to know
 
     def check(self) -> int:
         """Return how many elements are not done yet.

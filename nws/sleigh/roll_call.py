@@ -11,6 +11,11 @@ from nws.sleigh.run import AnyTeam, Run, Values
 
 __all__ = ["RollCall"]
 
+_MISSED_BY_HAND: Final = 5.0
+_MISSED: Final = 30.0
+"""Seconds after which a worker that is gone is not waited for: one that was started by hand, or one
+whose supervisor is started again."""
+
 _PAUSE: Final = 1.0
 """Seconds between looks at which supervisors are gone."""
 
@@ -18,11 +23,11 @@ _PAUSE: Final = 1.0
 class RollCall:
     """Looks after the processes of a sleigh, and for workers that are gone for good."""
 
-    def __init__(self, team: AnyTeam, processes: Processes, missed_after: float) -> None:
-        """Look after a team; a worker that is gone for so many seconds is not waited for."""
+    def __init__(self, team: AnyTeam, processes: Processes, *, by_hand: bool) -> None:
+        """Look after a team, whose workers a person has started or these processes."""
         self._team = team
         self._processes = processes
-        self._missed_after = missed_after
+        self._missed_after = _MISSED_BY_HAND if by_hand else _MISSED
         self._gone: dict[int, float] = {}  # since when
         self._next = 0.0
 

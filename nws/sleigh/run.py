@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from nws.errors import SleighTaskException
+from nws.sleigh.call_report import CallReport, Counts
 from nws.sleigh.chunks import Chunks
 from nws.sleigh.functions import value_of
 from nws.sleigh.serial import SerialTeam
@@ -40,11 +41,14 @@ class State:
     Attributes:
         number: of the call.
         over: all values have come back, or it was cancelled.
+        cancelled: it was.
+        report: for people.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, report: CallReport) -> None:
         self.number = number
-        self.over = False
+        self.over = self.cancelled = False
+        self.report = report
 
 
 class Run:
@@ -52,6 +56,7 @@ class Run:
 
     Attributes:
         arrived: how many values have come back.
+        failed: how many of them stand for elements that failed.
         state: whether it is over.
     """
 
@@ -61,6 +66,7 @@ class Run:
         call: Call,
         chunks: Chunks,
         look_after: Callable[[Run], Values | None],
+        report: CallReport,
         *,
         bound: int | None = None,
         tasks: int | None = None,
@@ -73,11 +79,12 @@ class Run:
             chunks: the elements.
             look_after: called now and then; raises when there is no hope, or returns values for
                 elements for which there is none.
+            report: of the call.
             bound: so many elements are outstanding at most; None for any number.
             tasks: so many tasks are outstanding at most.
         """
-        self.arrived = 0
-        self.state = State(call.number)
+        self.arrived = self.failed = 0
+        self.state = State(call.number, report)
         self._team = team
         self._call = call
         self._chunks = chunks
@@ -147,12 +154,27 @@ class Run:
         if time.monotonic() >= self._next_look and not self.over:
             given_up = self._look_after(self)
             self._next_look = time.monotonic() + WATCH
+            self.report()
             if given_up is not None:
                 yield given_up
 
     def _check_over(self) -> None:
-        if self.exhausted and self.arrived >= self.submitted:
-            self.state.over = True
+        if self.exhausted and self.arrived >= self.submitted and not self.over:
+            self._end(cancelled=False)
+
+    def _end(self, *, cancelled: bool) -> None:
+        self.state.over, self.state.cancelled = True, cancelled
+        if self.state.report.is_public:
+            self.report()
+
+    def report(self) -> None:
+        """Tell people how far it has come."""
+        self.state.report.tell(
+            Counts(self.submitted, self.arrived, self.failed),
+            all_submitted=self.exhausted,
+            over=self.state.over,
+            cancelled=self.state.cancelled,
+        )
 
     def finish(self) -> None:
         """Wait a little for what workers have written."""
@@ -163,7 +185,7 @@ class Run:
     def cancel(self) -> None:
         """Have done with it: workers stop what they do of it."""
         if not self.over:
-            self.state.over = True
+            self._end(cancelled=True)
             self._team.cancel(self._call.number)
 
     def _accept(self, results: Results) -> Values | None:
@@ -195,7 +217,7 @@ class Run:
             # A worker that took the place of one that had done its part has used up another's.
             self._team.submit([self._for_everyone])
         self._chunks.learn(len(outcomes), seconds)
-        return Values(_values(tags, given), tags)
+        return Values(self._values(tags, given), tags)
 
     def give_up_ranks(self, ranks: set[int], why: str) -> Values | None:
         """Let the elements of an `eachWorker` fail whose workers are gone for good."""
@@ -206,16 +228,22 @@ class Run:
         for tag in lost:
             self._flags[tag] = 1
         self.arrived += len(lost)
+        self.failed += len(lost)
         self._check_over()
         return Values([SleighTaskException(f"element {tag} failed: {why}") for tag in lost], lost)
 
+    def _values(self, tags: Sequence[int], outcomes: Sequence[Any]) -> list[Any]:
+        loads, failed = pickle.loads, self.failed
+        try:
+            return [
+                loads(outcome) if outcome.__class__ is bytes else self._value(tag, outcome)
+                for tag, outcome in zip(tags, outcomes, strict=True)
+            ]
+        except Exception:  # one of them cannot be read here; which one?
+            self.failed = failed
+            return [self._value(*each) for each in zip(tags, outcomes, strict=True)]
 
-def _values(tags: Sequence[int], outcomes: Sequence[Any]) -> list[Any]:
-    loads = pickle.loads
-    try:
-        return [
-            loads(outcome) if outcome.__class__ is bytes else value_of(tag, outcome)
-            for tag, outcome in zip(tags, outcomes, strict=True)
-        ]
-    except Exception:  # one of them cannot be read here; which one?
-        return [value_of(tag, outcome) for tag, outcome in zip(tags, outcomes, strict=True)]
+    def _value(self, tag: int, outcome: Any) -> Any:
+        value = value_of(tag, outcome)
+        self.failed += isinstance(value, SleighTaskException)
+        return value

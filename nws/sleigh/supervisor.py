@@ -12,15 +12,12 @@ Only the task at hand counts as attempted. Twisted is never imported here.
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import selectors
 import signal
-import socket
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TextIO
 
 from nws.client import Lease, NwsServer
@@ -43,12 +40,11 @@ from nws.sleigh.tasks import (
     RESULT,
     TASK,
     WORKER_COUNT,
-    WORKER_INFO,
     Death,
     Lines,
     message_to_wire,
 )
-from nws.version import __version__
+from nws.sleigh.worker_report import Reports, WorkerReport, description, worker_reports
 
 __all__ = ["TOO_LATE", "Settings", "Supervisor", "main"]
 
@@ -152,7 +148,11 @@ class Supervisor:
         self._server = NwsServer(where.host, where.port)
         self._workspace = self._server.useWs(where.workspace, create=False)
         self._log = self._open_log(settings.log_folder)
-        self._slots = [Slot(rank, where) for rank in self._join()]
+        self._common = description(
+            settings.machine, self._log.name if self._log is not None else "", settings.id
+        )
+        self._reports = Reports(self._workspace)
+        self._slots = self._join()
         self._selector = selectors.DefaultSelector()
         self._life_pipe = os.pipe()  # ends with us: workers notice
         self._wakeups = os.pipe()
@@ -162,29 +162,31 @@ class Supervisor:
 
     # Joining
 
-    def _join(self) -> Sequence[int]:
+    def _join(self) -> list[Slot]:
         """Get ranks: new ones, or those of the supervisor whose place we take."""
-        former = self._former_ranks()
-        if former:
-            return former
         settings, workspace = self._settings, self._workspace
+        reports = worker_reports(workspace)
+        former = [report for report in reports if report["id"] == settings.id]
+        if former:
+            return [self._slot(report["rank"], report) for report in former]
         lease = workspace.lease(RANK_COUNT, timeout=JOIN, duration=JOIN)
         first = lease.value
         if first < 0:
             lease.release(blame=False)
             raise SleighJoinException("the group is closed: it is too late to join it")
         end = first + settings.workers
-        ranks = range(first, end)
-        stores: list[tuple[str, Any]] = [(WORKER_INFO, self._describe(rank, 0)) for rank in ranks]
+        slots = [self._slot(rank, {}) for rank in range(first, end)]
+        stores = self._reports.stores()
         if settings.expected and end >= settings.expected:
             lease.settle([*stores, (WORKER_COUNT, end), (RANK_COUNT, -1)])
         else:
             lease.settle([*stores, (RANK_COUNT, end)])
-        return ranks
+        return slots
 
-    def _former_ranks(self) -> list[int]:
-        entries = map(json.loads, self._workspace.ifindTry(WORKER_INFO))
-        return sorted({entry["rank"] for entry in entries if entry["id"] == self._settings.id})
+    def _slot(self, rank: int, former: Mapping[str, Any]) -> Slot:
+        slot = Slot(rank, self._settings.where)
+        self._reports.add(rank, WorkerReport(slot, self._common, former))
+        return slot
 
     def _leave_a_will(self) -> None:
         """Leave a value that others get when our session ends, and only then."""
@@ -233,7 +235,7 @@ class Supervisor:
         now = time.monotonic()
         if any(self._needs_a_look(slot) for slot in self._slots):
             return _TICK
-        return max(0.0, self._next_renewal - now)
+        return max(0.0, min(self._next_renewal, self._reports.due) - now)
 
     def _needs_a_look(self, slot: Slot) -> bool:
         return bool(slot.deadline or slot.stopped_at or slot.cells[mark.LIMIT])
@@ -266,6 +268,8 @@ class Supervisor:
                 self._bury(slot)
                 if not self._over:
                     self._start(slot)
+        if not self._over:
+            self._reports.look(now)
 
     def _renew(self) -> None:
         duration = self._settings.where.lease_time
@@ -283,7 +287,7 @@ class Supervisor:
         slot.start(self._let_go)
         for fd in slot.pipes:
             self._selector.register(fd, selectors.EVENT_READ, lambda fd: self._read(slot, fd))
-        self._workspace.store(WORKER_INFO, self._describe(slot.rank, slot.pid))
+        self._reports.publish(slot.rank)
 
     def _let_go(self) -> int:
         """In a worker: close what it has of ours. Return the end of our life pipe."""
@@ -295,20 +299,6 @@ class Supervisor:
         for fd in (*self._wakeups, self._life_pipe[1]):
             os.close(fd)
         return self._life_pipe[0]
-
-    def _describe(self, rank: int, pid: int) -> str:
-        content = {
-            "rank": rank,
-            "host": socket.gethostname(),
-            "name": self._settings.machine or socket.gethostname(),
-            "os": platform.platform(),
-            "pid": pid,
-            "python": platform.python_version(),
-            "nws": __version__,
-            "logfile": self._log.name if self._log is not None else "",
-            "id": self._settings.id,
-        }
-        return json.dumps(content)
 
     def _read(self, slot: Slot, fd: int) -> None:
         if fd in slot.pipes:
@@ -324,6 +314,7 @@ class Supervisor:
             if self._log is not None:
                 self._log.writelines(f"[{slot.rank}:{line[2]}] {line[4]}\n" for line in lines)
             message = Lines(slot.rank, slot.passed_on, [line[1:] for line in lines])
+            self._reports.of(slot.rank).note_lines(message.texts)
             try:
                 self._workspace.store(RESULT, message_to_wire(message))
             except NwsNoWorkSpaceException:
@@ -370,11 +361,12 @@ class Supervisor:
             if not self._over:
                 guilty = self._is_guilty(slot)
                 if guilty:
-                    self._workspace.store(DEATHS, tuple(self._death_of(slot)))
+                    self._note_death(slot)
                 self._give_back(slot)
                 self._count(slot, guilty)
         finally:
             slot.end()  # also if the server is gone: nobody is to look for this worker again
+            self._reports.of(slot.rank).note_death()
 
     def _read_the_last(self, slot: Slot) -> None:
         for fd in list(slot.pipes):
@@ -386,6 +378,13 @@ class Supervisor:
     def _is_guilty(self, slot: Slot) -> bool:
         """Whether the element that ran is to be counted as what killed the worker."""
         return slot.is_at(mark.LOADING, mark.AT_WORK) and not self._at_cancelled(slot)
+
+    def _note_death(self, slot: Slot) -> None:
+        """Note what has killed a worker, and let the master know that there is a note."""
+        last = Lines(slot.rank, slot.passed_on, [], died=True)
+        self._workspace.settle(
+            [], [(DEATHS, tuple(self._death_of(slot))), (RESULT, message_to_wire(last))]
+        )
 
     def _death_of(self, slot: Slot) -> Death:
         cells = slot.cells

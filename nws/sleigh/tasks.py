@@ -17,6 +17,7 @@ from nws.sleigh.pickling import Packed, packed_again, pieces_of
 
 __all__ = [
     "BARRIER",
+    "CALL",
     "CONTROL",
     "DEATHS",
     "FUNCTION_ITSELF",
@@ -25,8 +26,8 @@ __all__ = [
     "RANK_COUNT",
     "RESULT",
     "TASK",
+    "WORKER",
     "WORKER_COUNT",
-    "WORKER_INFO",
     "Call",
     "Death",
     "Failure",
@@ -34,11 +35,13 @@ __all__ = [
     "Results",
     "Task",
     "cut_at",
+    "failures_variable",
     "function_variable",
     "message_from_wire",
     "message_to_wire",
     "task_from_wire",
     "task_to_wire",
+    "worker_variable",
 ]
 
 TASK: Final = "task"
@@ -56,8 +59,13 @@ RANK_COUNT: Final = "rankCount"
 """The next worker's rank; -1 when the group is closed. It is leased by who changes it."""
 WORKER_COUNT: Final = "workerCount"
 """How many workers there are; stored when the group is closed."""
-WORKER_INFO: Final = "worker info"
-"""One JSON object for each rank when it is given away, and for each start of a worker."""
+
+# Reports: JSON texts for people who look at the workspace, in variables that keep the last one.
+
+WORKER: Final = "worker"
+"""Begins the name of a variable for each rank, in which its supervisor says what is known of it."""
+CALL: Final = "call"
+"""What the master says of its call."""
 
 JOIN: Final = 60.0
 """Seconds for workers to join."""
@@ -128,6 +136,8 @@ class Lines(NamedTuple):
     """Process id of the worker, and how many of its own lines were passed on, with these."""
     texts: Sequence[tuple[int, int, str, str]]
     """Call and element (-1 between elements), ``stdout``, ``stderr`` or ``log``, and the text."""
+    died: bool = False
+    """These are its last, and there is a `Death` of it."""
 
 
 class Death(NamedTuple):
@@ -154,6 +164,16 @@ def function_variable(packed: Packed) -> str:
     for piece in pieces_of(packed):
         digest.update(piece)
     return f"function {digest.hexdigest()}"
+
+
+def worker_variable(rank: int) -> str:
+    """Return the name of the variable with what is known of a worker."""
+    return f"{WORKER} {rank}"
+
+
+def failures_variable(rank: int) -> str:
+    """Return the name of the variable with the last failures that a worker has reported."""
+    return f"failures {rank}"
 
 
 def cut_at(task: Task, places: Sequence[int]) -> Iterator[Task]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from nws.client import NetWorkSpace
 from nws.errors import (
+    NwsException,
     NwsOperationException,
     NwsTimeoutException,
     SleighIllegalValueException,
@@ -20,6 +22,7 @@ from nws.sleigh.output import Line
 from nws.sleigh.pickling import Packed, pack
 from nws.sleigh.tasks import (
     BARRIER,
+    CALL,
     CONTROL,
     DEATHS,
     GONE,
@@ -28,7 +31,6 @@ from nws.sleigh.tasks import (
     RESULT,
     TASK,
     WORKER_COUNT,
-    WORKER_INFO,
     Lines,
     Results,
     Task,
@@ -81,13 +83,15 @@ class Team:
         self._functions: dict[str, None] = {}
         self._not_stored: dict[str, Packed] = {}
         self._heard: dict[int, int] = {}  # lines that came, by process id
-        for name in (TASK, RESULT, DEATHS, WORKER_INFO):
+        self._has_deaths = False  # some were noted in the workspace
+        for name in (TASK, RESULT, DEATHS):
             workspace.declare(name, "fifo")
-        for name in (CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT):
+        for name in (CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT, CALL):
             workspace.declare(name, "single")
         workspace.store(RANK_COUNT, 0)
         self._inbox = workspace.inbox(RESULT, _FETCH)
         self._outbox = workspace.outbox()
+        self._reports = workspace.outbox()  # so that nobody takes them for refused tasks
 
     # Who is there
 
@@ -197,7 +201,8 @@ class Team:
     def _listen(self, message: Lines) -> None:
         pid, count = message.lines
         self._heard[pid] = count
-        if self._output is not None:
+        self._has_deaths = self._has_deaths or message.died
+        if self._output is not None and message.texts:
             self._output([Line(message.rank, *each[1:]) for each in message.texts])
 
     def await_lines(self, said: dict[int, int]) -> list[Results]:
@@ -222,13 +227,30 @@ class Team:
             self._outbox.confirm()
         except NwsOperationException:
             pass  # then there are none of the last
+        self._workspace.store(CONTROL, call)
+        self._empty(TASK)
+        self.open_barrier(call)
+
+    def forget_deaths(self) -> None:
+        """Remove what was noted of deaths at former calls; no call may be under way."""
+        if self._has_deaths:
+            self._has_deaths = False
+            self._empty(DEATHS)
+
+    def _empty(self, variable: str) -> None:
         try:
-            self._workspace.store(CONTROL, call)
-            while self._workspace.fetch_many(TASK, _FETCH, timeout=0):
+            while self._workspace.fetch_many(variable, _FETCH, timeout=0):
                 pass
         except NwsTimeoutException:
-            pass  # all are taken back
-        self.open_barrier(call)
+            pass  # there are no more
+
+    def report(self, text: str) -> None:
+        """Publish what is to be said of the call, without waiting for the server's word. What it
+        refuses is dropped; and if it is gone, the next one who needs it will say so."""
+        with suppress(NwsException):
+            with suppress(NwsOperationException):
+                self._reports.confirm()  # the last one may have been refused
+            self._reports.store([(CALL, text)])
 
     def open_barrier(self, call: int) -> None:
         """Let workers go on that have done their part of an `eachWorker`."""

@@ -31,9 +31,12 @@ from nws.errors import (
     NwsTimeoutException,
 )
 from nws.sleigh import mark
+from nws.sleigh.failure_report import FailureReport
 from nws.sleigh.functions import Function, Runner, failure
 from nws.sleigh.output import Mouth
 from nws.sleigh.pickling import Packed, packed_again, unpack
+from nws.sleigh.relief import Relief
+from nws.sleigh.spans import Spans
 from nws.sleigh.tasks import (
     BARRIER,
     DEATHS,
@@ -100,6 +103,8 @@ class Worker:
         self._mouth = mouth
         self._lease_time = lease_time
         self._replaces = replaces
+        self._spans = Spans(cells)
+        self._failures = FailureReport(workspace, rank)
         self._appetite = 1
         self._functions: dict[str, Packed] = {}
         self._ready_for: Call | None = None
@@ -112,7 +117,7 @@ class Worker:
         self._begin = self._end = 0  # the elements that are ours: see the mark
         self._begun = 0
         self._turn = threading.RLock()  # for who changes what the task at hand is
-        self._relief = _Relief(self)
+        self._relief = Relief(self._has_waiting, self._relieve, _SLICE / 2)
 
     def work(self) -> None:
         """Do tasks until the workspace is deleted.
@@ -166,6 +171,7 @@ class Worker:
         begin, end = task.first, task.first + len(task.elements)
         self._cells[mark.BEGIN], self._cells[mark.END] = begin, end
         problem = self._prepare(task.call)
+        self._runner.failed = problem is not None
         # They are sent again if an element is tried again or the server refuses all the results.
         self._runner.keeps_arguments = task.call.retries > 0 or len(task.elements) > 1
         with self._turn:
@@ -185,8 +191,11 @@ class Worker:
         self._mouth.finish_line()
         with self._turn:
             self._finished.append((lease, self._stores(len(self._outcomes))))
+            size = self._begin + len(self._outcomes) - begin
             self._task, self._outcomes = None, []
-        if time.monotonic_ns() - self._begun > _BATCH * 1e9:
+        now = time.monotonic_ns()
+        self._spans.add(task.call.number, begin, size, self._begun, now)
+        if now - self._begun > _BATCH * 1e9:
             self._settle()
 
     def _run_elements(self) -> None:
@@ -215,23 +224,31 @@ class Worker:
         task, outcomes = self._task, self._outcomes[:count]
         assert task is not None
         stores: Stores = []
-        if task.failures < task.call.retries:
+        if self._runner.failed:
             for place, outcome in enumerate(outcomes):
                 if isinstance(outcome, Failure):
-                    outcomes[place] = None
                     tag = self._begin + place
-                    again = [packed_again(task.elements[tag - task.first])]
-                    once_more = Task(task.call, tag, again, task.failures + 1)
-                    stores.append((TASK, task_to_wire(once_more)))
+                    once_more = self._once_more(task, tag, outcome)
+                    if once_more is not None:
+                        outcomes[place] = None
+                        stores.append((TASK, task_to_wire(once_more)))
         seconds = (time.monotonic_ns() - self._begun) / 1e9
         lines = self._mouth.lines
         results = Results(task.call.number, self._rank, self._begin, outcomes, seconds, lines)
         stores.append((RESULT, message_to_wire(results)))
         return stores
 
+    def _once_more(self, task: Task, tag: int, failed: Failure) -> Task | None:
+        """Note that an element has failed; return it as a task if it is to be tried again."""
+        attempt = task.failures + 1 if task.failures < task.call.retries else 0
+        self._failures.note(task.call.number, tag, failed, attempt)
+        if not attempt:
+            return None
+        return Task(task.call, tag, [packed_again(task.elements[tag - task.first])], attempt)
+
     # Cutting a task
 
-    def relieve(self) -> None:
+    def _relieve(self) -> None:
         """Called by the other thread: if this element is a long one, give away what waits."""
         if time.monotonic_ns() - self._cells[mark.SINCE] > _SLICE * 1e9:
             self._settle()
@@ -239,8 +256,7 @@ class Worker:
                 self._return_spare()
                 self._cut()
 
-    @property
-    def has_waiting(self) -> bool:
+    def _has_waiting(self) -> bool:
         """Whether anything waits that others could have."""
         return bool(self._todo or self._spare or self._finished or self._outcomes)
 
@@ -260,7 +276,7 @@ class Worker:
             if count:
                 stores += self._stores(count)
             try:
-                self._workspace.settle([], stores)
+                self._workspace.settle([], [*stores, *self._failures.news()])
             except NwsOperationException:
                 self._todo.extend(rest)  # the server does not take it: then all is done here
                 return
@@ -285,6 +301,7 @@ class Worker:
         if not finished:
             return
         stores = [store for _, each in finished for store in each]
+        stores += self._failures.news()
         try:
             self._workspace.settle([lease for lease, _ in finished], stores)
         except NwsOperationException:
@@ -312,7 +329,12 @@ class Worker:
         refused = failure(error, "the server does not take the result\n")
         tag = self._rank if task.call.everyone else task.first
         results = Results(task.call.number, self._rank, tag, [refused], 0.0, self._mouth.lines)
-        lease.settle([(RESULT, message_to_wire(results))])
+        stores: Stores = [(RESULT, message_to_wire(results))]
+        self._failures.note(task.call.number, tag, refused)
+        try:
+            lease.settle(stores + self._failures.news())
+        except NwsOperationException:
+            lease.settle(stores)
 
     # Deaths
 
@@ -364,6 +386,7 @@ class Worker:
         return TASK, task_to_wire(piece)
 
     def _giving_up(self, call: Call, tag: int, verdict: Failure) -> tuple[str, Any]:
+        self._failures.note(call.number, tag, verdict)
         return RESULT, message_to_wire(Results(call.number, self._rank, tag, [verdict], 0.0))
 
     # A task for each worker
@@ -371,11 +394,14 @@ class Worker:
     def _do_for_everyone(self, lease: Lease, task: Task) -> None:
         """Do a task of which there is one for each worker, and wait until all have done theirs."""
         self._return_spare()
-        cells, call, tag = self._cells, task.call, self._rank
+        cells, call, tag, begun = self._cells, task.call, self._rank, time.monotonic_ns()
         verdict = self._verdict_on(call, tag, lease.attempt - 1)
         outcome = verdict or self._prepare(call) or self._run_own_part(task)
+        if isinstance(outcome, Failure):
+            self._failures.note(call.number, tag, outcome)
         cells[mark.BARRIER] = call.number
         cells[mark.STATE] = mark.IDLE
+        self._spans.add(call.number, tag, 1, begun, time.monotonic_ns())
         results = Results(call.number, tag, tag, [outcome], 0.0, self._mouth.lines)
         self._finished.append((lease, [(RESULT, message_to_wire(results))]))
         self._settle()
@@ -395,6 +421,7 @@ class Worker:
             if not isinstance(outcome, Failure) or failures >= task.call.retries:
                 return outcome
             failures += 1
+            self._failures.note(task.call.number, self._rank, outcome, failures)
 
     def _wait_for_the_others(self) -> None:
         """Wait until the `eachWorker` of which our part is done is over."""
@@ -469,28 +496,3 @@ def _pieces(task: Task, first: int, rest: Sequence[Packed], pace: float) -> Iter
     for begin in range(0, len(rest), size):
         elements = [packed_again(element) for element in rest[begin : begin + size]]
         yield Task(task.call, first + begin, elements, task.failures)
-
-
-class _Relief(threading.Thread):
-    """Gives away what waits while the main thread is busy with a long element.
-
-    Attributes:
-        wanted: set when something begins to wait.
-    """
-
-    def __init__(self, worker: Worker) -> None:
-        super().__init__(daemon=True)
-        self._worker = worker
-        self._pause = threading.Event()
-        self.wanted = threading.Event()
-
-    def run(self) -> None:
-        try:
-            while True:
-                self.wanted.wait()
-                self.wanted.clear()
-                while self._worker.has_waiting:
-                    self._pause.wait(_SLICE / 2)
-                    self._worker.relieve()
-        except NwsException:
-            pass  # the workspace or the server is gone: the main thread will see

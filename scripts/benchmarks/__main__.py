@@ -5,8 +5,8 @@ they first install those others, which takes hundreds of megabytes. "sleigh" sta
 
 Each line compares two things that took turns: the median time of each for one operation, and the
 ratio of the two times, round by round, as median and range. It says how many times as fast ours is;
-in the row "scale", how many times as dear; in "sleigh-million", what part of a limit it takes. All
-processes that it needs it starts and stops itself.
+in the rows "scale" and "inspector", how many times as dear; in "sleigh-million" and for pages, what
+part of a limit it takes. All processes that it needs it starts and stops itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from scripts.benchmarks import batches, large, machine, pingpong, report, scale, singles, sleigh
+from scripts.benchmarks import (
+    batches,
+    inspector,
+    large,
+    machine,
+    pingpong,
+    report,
+    scale,
+    singles,
+    sleigh,
+)
 from scripts.benchmarks.processes import CannotStartError
 from scripts.benchmarks.rounds import Result
 
@@ -41,6 +51,7 @@ ROWS: Final = {
     "batches": Row(batches.ABOUT, batches.run, 40, 5),
     "large": Row(large.ABOUT, large.run, 20, 3),
     "scale": Row(scale.ABOUT, scale.run, 20, 3),
+    "inspector": Row(inspector.ABOUT, inspector.run, 6, 2),
     "sleigh-many": Row(sleigh.MANY_ABOUT, sleigh.many, 10, 2),
     "sleigh-single": Row(sleigh.SINGLE_ABOUT, sleigh.single, 10, 2),
     "sleigh-one": Row(sleigh.ONE_ABOUT, sleigh.one, 20, 3),

@@ -2,15 +2,17 @@
 
 ``echo``: answers requests over a bare socket. ``relay``: passes messages between two clients over
 bare sockets. ``bounce-bare``, ``bounce-ours`` and ``bounce-redis``: the second client of a
-ping-pong, by way of a relay, a server of ours, a Redis. Each says "ready" and its port.
+ping-pong, by way of a relay, a server of ours, a Redis. ``watch``: so many browsers that follow
+pages of an inspector. Each says "ready" and its port.
 """
 
 from __future__ import annotations
 
+import selectors
 import socket
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from nws.client import NetWorkSpace
 from scripts.benchmarks.processes import HOST, redis_client
@@ -83,12 +85,29 @@ def _bounce_redis(port: int, tuned: int) -> None:
         redis.rpush(f"pong {tuned}", redis.blpop(f"ping {tuned}")[1])
 
 
+def _watch(web_port: int, browsers: int) -> None:
+    from scripts.benchmarks.inspector import followed
+
+    selector = selectors.DefaultSelector()
+    for address in followed(browsers):
+        browser = connect(web_port)
+        browser.sendall(f"GET {address} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        while b"data: " not in browser.recv(_ENOUGH):
+            pass
+        selector.register(browser, selectors.EVENT_READ)
+    _say_ready()
+    while True:
+        for key, _ in selector.select():
+            cast(socket.socket, key.fileobj).recv(_ENOUGH)
+
+
 _PROGRAMS: Final[dict[str, Callable[..., None]]] = {
     "echo": _echo,
     "relay": _relay,
     "bounce-bare": _bounce_bare,
     "bounce-ours": _bounce_ours,
     "bounce-redis": _bounce_redis,
+    "watch": _watch,
 }
 
 if __name__ == "__main__":

@@ -75,6 +75,16 @@ def our_server() -> Iterator[int]:
 
 
 @contextmanager
+def our_server_with_inspector() -> Iterator[tuple[int, int]]:
+    """Run a server of ours with its inspector; give the ports of both."""
+    command = [sys.executable, "-m", "nws_server", "--announce", "--until-eof"]
+    command += ["--listen", f"tcp:0:interface={HOST}", "--web", f"tcp:0:interface={HOST}"]
+    with _running(command, "[") as line:
+        port, web_port = (int(each.strip("/").rpartition(":")[2]) for each in json.loads(line))
+        yield port, web_port
+
+
+@contextmanager
 def peer(*arguments: str) -> Iterator[int]:
     """Run one of the programs in `peers`; give the port that it printed, 0 for a client."""
     command = [sys.executable, "-m", "scripts.benchmarks.peers", *arguments]

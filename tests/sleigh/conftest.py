@@ -58,8 +58,8 @@ def nothing_is_left() -> Iterator[None]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a master of this process lose hope soon."""
-    monkeypatch.setattr("nws.sleigh.master._MISSED", 0.2)
-    monkeypatch.setattr("nws.sleigh.master._MISSED_BY_HAND", 0.2)
+    monkeypatch.setattr("nws.sleigh.roll_call._MISSED", 0.2)
+    monkeypatch.setattr("nws.sleigh.roll_call._MISSED_BY_HAND", 0.2)
     monkeypatch.setattr("nws.sleigh.roll_call._PAUSE", 0.1)
     monkeypatch.setattr("nws.sleigh.processes._PAUSE", 0.0)
 

@@ -124,7 +124,7 @@ def test_a_form_under_a_name_that_is_not_ours_does_nothing(
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites(browser: Browser) -> None:
     reply = browser.get("workspaces")
-    name = f"nws-{browser.port}"
+    name = f"nws-form-{browser.port}"
     assert re.fullmatch(
         rf"{name}=[0-9a-f]{{32}}; Path=/; SameSite=Strict; HttpOnly", reply.headers["Set-Cookie"]
     )

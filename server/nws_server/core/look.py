@@ -101,15 +101,33 @@ class Look:
         workspace = self._workspaces.get(ws)
         return None if workspace is None else _view_workspace(workspace)
 
-    def variables(self, ws: bytes) -> list[VariableView]:
-        """List the variables of a workspace, in the order in which they were made."""
+    def variables(self, ws: bytes) -> list[Variable]:
+        """List the variables of a workspace, in the order in which they were made.
+
+        They are the variables themselves, since views of very many would take long to make: to be
+        counted and sorted, not to be touched.
+        """
         workspace = self._workspaces.get(ws)
-        return [] if workspace is None else list(map(_view_variable, workspace.variables.values()))
+        return [] if workspace is None else list(workspace.variables.values())
 
     def variable(self, ws: bytes, var: bytes) -> VariableView | None:
         """Look at one variable."""
         variable = self._find(ws, var)
-        return None if variable is None else _view_variable(variable)
+        return None if variable is None else self.view(variable)
+
+    def view(self, variable: Variable) -> VariableView:
+        """Look at a variable that was listed."""
+        return VariableView(
+            variable.name,
+            variable.id,
+            variable.mode,
+            len(variable.queue or ()),
+            len(variable.leases),
+            len(variable.fetchers),
+            len(variable.finders),
+            variable.bytes,
+            variable.stored,
+        )
 
     def depths(self) -> list[tuple[bytes, int]]:
         """List the ids of all variables, and how many values each holds."""
@@ -183,18 +201,4 @@ def _view_workspace(workspace: Workspace) -> WorkspaceView:
         size,
         leased,
         waiting,
-    )
-
-
-def _view_variable(variable: Variable) -> VariableView:
-    return VariableView(
-        variable.name,
-        variable.id,
-        variable.mode,
-        len(variable.queue or ()),
-        len(variable.leases),
-        len(variable.fetchers),
-        len(variable.finders),
-        variable.bytes,
-        variable.stored,
     )

@@ -150,8 +150,10 @@ def _fire(waiting: list[Deferred[T]], result: T) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Let it find what this process finds: the checkout may not be installed."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    """Let it find what this process finds, for the checkout may not be installed, but no module
+    that happens to lie in the working folder."""
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
 class _Process(ProcessProtocol):

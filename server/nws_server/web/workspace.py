@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from nws_server.core.look import VariableView
+from nws_server.core.variables import Variable
 from nws_server.web import charts
 from nws_server.web.inspector import Inspector
 from nws_server.web.names import Name
@@ -15,14 +16,14 @@ from nws_server.web.workspaces import workspace_row
 
 __all__ = ["depth_chart", "show_workspace", "variable_row"]
 
-_COLUMNS: Final[dict[str, Column[VariableView]]] = {
-    "name": Column(lambda view: view.name),
-    "mode": Column(lambda view: view.mode),
-    "values": Column(lambda view: view.values, largest_first=True),
-    "leased": Column(lambda view: view.leased, largest_first=True),
-    "fetchers": Column(lambda view: view.fetchers, largest_first=True),
-    "finders": Column(lambda view: view.finders, largest_first=True),
-    "bytes": Column(lambda view: view.bytes, largest_first=True),
+_COLUMNS: Final[dict[str, Column[Variable]]] = {
+    "name": Column(lambda variable: variable.name),
+    "mode": Column(lambda variable: variable.mode),
+    "values": Column(lambda variable: len(variable.queue or ()), largest_first=True),
+    "leased": Column(lambda variable: len(variable.leases), largest_first=True),
+    "fetchers": Column(lambda variable: len(variable.fetchers), largest_first=True),
+    "finders": Column(lambda variable: len(variable.finders), largest_first=True),
+    "bytes": Column(lambda variable: variable.bytes, largest_first=True),
 }
 
 
@@ -40,13 +41,15 @@ def show_workspace(inspector: Inspector, query: Query) -> dict[str, Any]:
     table = inspector.reused.get(("variables", ws, asked), lambda: _table(inspector, ws, query))
     return {
         "workspace": workspace_row(inspector, view),
-        "table": table.described(lambda variable: variable_row(inspector, ws, variable)),
+        "table": table.described(
+            lambda variable: variable_row(inspector, ws, inspector.look.view(variable))
+        ),
     }
 
 
-def _table(inspector: Inspector, ws: bytes, query: Query) -> Table[VariableView]:
-    views = inspector.reused.get(("variables", ws), lambda: inspector.look.variables(ws))
-    return make_table(views, query, _COLUMNS, lambda view: view.name)
+def _table(inspector: Inspector, ws: bytes, query: Query) -> Table[Variable]:
+    variables = inspector.look.variables(ws)
+    return make_table(variables, query, _COLUMNS, lambda variable: variable.name)
 
 
 def variable_row(inspector: Inspector, ws: bytes, view: VariableView) -> dict[str, Any]:

@@ -41,7 +41,8 @@ class LookContract:
         client.store(b"x", b"12", b"345", b"6")
         client.lease(b"x")
         other.find(b"z", wait=True)
-        seen = {view.name: view for view in company.space.look.variables(WS)}
+        look = company.space.look
+        seen = {variable.name: look.view(variable) for variable in look.variables(WS)}
         assert list(seen) == [b"x", b"z"]
         assert seen[b"x"] == company.space.look.variable(WS, b"x")
         assert seen[b"x"][2:] == (b"fifo", 2, 1, 0, 0, 4, 3)

@@ -1,0 +1,122 @@
+"""The inspector of a server that holds very much: how long its pages take, and what watching costs
+the space.
+
+The browsers that watch are connections which follow a page and read what comes, all in one process
+of their own. A real browser would also draw it, which is not the server's time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from http.client import HTTPConnection
+from itertools import islice, repeat
+from time import perf_counter
+from typing import Final
+
+from nws.client import NetWorkSpace
+from scripts.benchmarks.peers import SPACE
+from scripts.benchmarks.processes import HOST, our_server_with_inspector, peer
+from scripts.benchmarks.rounds import Aim, Comparison, Round, interleave
+
+ABOUT: Final = "pages beside a limit, and store while ten browsers watch beside the same unwatched"
+
+_VARIABLES: Final = 100_000
+_VALUES: Final = 1_000_000
+_SETTLE: Final = 2000
+_STORES: Final = 30_000
+"""Some two seconds: pages move once in a second."""
+
+_REST: Final = 6.0
+"""Seconds until all is found out anew, which the inspector uses again for a while."""
+
+_BROWSERS: Final = 10
+_LIMIT: Final = 0.3
+_PAGE_AIM: Final = Aim(1, is_cost=True)
+_WATCHED_AIM: Final = Aim(1.25, is_cost=True)
+"""A rate that falls by a fifth."""
+
+_PAGES: Final = {
+    "all workspaces": "/workspaces",
+    "100,000 variables": f"/workspace?name={SPACE}",
+    "100,000 variables by size": f"/workspace?name={SPACE}&sort=bytes",
+    "a search in 100,000 variables": f"/workspace?name={SPACE}&search=99",
+    "the first of 1,000,000 values": f"/variable?ws={SPACE}&name=full",
+    "the last of 1,000,000 values": f"/variable?ws={SPACE}&name=full&page=50000",
+    "one of 1,000,000 values": f"/value?ws={SPACE}&name=full&index=777777",
+    "clients": "/clients",
+    "server": "/server",
+}
+
+
+def run(rounds: int) -> Iterator[Comparison]:
+    """Measure a server that was filled."""
+    with ExitStack() as stack:
+        port, web_port = stack.enter_context(our_server_with_inspector())
+        space = stack.enter_context(NetWorkSpace(SPACE, HOST, port, useUse=True))
+        _fill(space)
+        pages = {label: _page(web_port, address) for label, address in _PAGES.items()}
+        first, *_ = pages
+        pages[first] = partial(_rested, pages[first])
+        for label, seconds in interleave(pages, rounds).items():
+            yield Comparison(label, "the limit", seconds, [_LIMIT] * rounds, _PAGE_AIM)
+        store = partial(_store, space)
+        works: dict[bool, Round] = {True: partial(_watched, web_port, store), False: store}
+        samples = interleave(works, rounds)
+        yield Comparison(
+            f"store, {_BROWSERS} browsers", "unwatched", samples[True], samples[False], _WATCHED_AIM
+        )
+
+
+def _fill(space: NetWorkSpace) -> None:
+    names = (f"variable {number}" for number in range(_VARIABLES))
+    while some := list(islice(names, _SETTLE)):
+        space.settle([], [(name, "a value") for name in some])
+    space.store_many("full", repeat("a value", _VALUES))
+
+
+def _page(web_port: int, address: str) -> Round:
+    def fetch() -> float:
+        connection = HTTPConnection(HOST, web_port, timeout=60)
+        start = perf_counter()
+        connection.request("GET", address)
+        answer = connection.getresponse()
+        answer.read()
+        seconds = perf_counter() - start
+        connection.close()
+        if answer.status != 200:
+            raise ValueError(f"{address} is answered with {answer.status}")
+        return seconds
+
+    return fetch
+
+
+def _rested(page: Round) -> float:
+    time.sleep(_REST)
+    return page()
+
+
+def _store(space: NetWorkSpace) -> float:
+    start = perf_counter()
+    for _ in range(_STORES):
+        space.store("stored", "a value")
+    seconds = (perf_counter() - start) / _STORES
+    space.deleteVar("stored")
+    return seconds
+
+
+def _watched(web_port: int, work: Callable[[], float]) -> float:
+    with peer("watch", str(web_port), str(_BROWSERS)):
+        return work()
+
+
+def followed(count: int) -> list[str]:
+    """Return the addresses at which so many browsers follow pages, as different as there are."""
+    pages = list(_PAGES.values())
+    chosen = [pages[number % len(pages)] for number in range(count)]
+    return [
+        f"/events?of={page.strip('/')}&{query}"
+        for page, _, query in (address.partition("?") for address in chosen)
+    ]
