@@ -1,4 +1,4 @@
-"""Browsers of the inspector, without pictures: requests to the byte, and pages as parsers see them."""
+"""Browsers of the inspector that draw nothing: requests to the byte, pages as parsers see them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Reply(NamedTuple):
     def json(self) -> Any:
         """Return the JSON that came; numbers that JSON does not have are refused."""
         assert self.headers["Content-Type"] == "application/json"
-        return json.loads(self.body, parse_constant=lambda name: pytest_fail(name))
+        return json.loads(self.body, parse_constant=_refuse)
 
     def page(self) -> Seen:
         """Return the page as a parser sees it."""
@@ -49,7 +49,7 @@ class Reply(NamedTuple):
         return Seen(self.text)
 
 
-def pytest_fail(name: str) -> None:
+def _refuse(name: str) -> None:
     raise AssertionError(f"{name} is not JSON")
 
 
@@ -275,7 +275,7 @@ class Browser:
     def post(self, target: str, fields: Fields, **headers: str | bytes) -> Reply:
         """Post a form."""
         kind = {"Content_Type": "application/x-www-form-urlencoded"}
-        body = urlencode({name: value for name, value in fields.items()}).encode()
+        body = urlencode(fields).encode()
         return self.ask("POST", target, body, **{**kind, **headers})
 
     def follow(self, page: str, /, **fields: str | bytes | int) -> Events:

@@ -20,7 +20,7 @@ OPERATIONS = (
     *("deleteVar", "confirmFetchTryVar", "fetchTryVar", "listClients", "listMonitors"),
     *("showMonitor", "showServerInfo", "confirm", "", "nonsense"),
 )
-PARAMETERS = (
+PARAMETERS: tuple[dict[str, str | bytes], ...] = (
     {},
     {"wsName": "ws"},
     {"wsName": "ws", "varName": "fifo"},

@@ -133,48 +133,66 @@ while True: pass""",
     "kills": "import os; os.kill(os.getpid(), 9)",
     "leaves": "import os; os._exit(0)",
     "floods": "import sys\nwhile True: sys.stderr.write('flood' * 10000)",
-    "takes its connection": "import os\nfor fd in range(3, 50):\n try: os.close(fd)\n except OSError: pass",
-    "leaves a child behind": "import os\nif os.fork() == 0:\n import time; time.sleep(5); os._exit(0)\nos._exit(1)",
+    "takes its connection": """
+import os
+for fd in range(3, 50):
+    try: os.close(fd)
+    except OSError: pass""",
+    "leaves a child behind": """
+import os, time
+if os.fork() == 0:
+    time.sleep(5)
+    os._exit(0)
+os._exit(1)""",
 }
 
 
+@pytest.fixture(scope="module")
+def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Inspected, Client]]:
+    """A server whose fish trusts everybody, shared by those who deceive it."""
+    with with_fish(tmp_path_factory.mktemp("trusting"), "trusting") as parts:
+        yield parts
+
+
 @pytest.mark.parametrize("deed", DEADLY)
-def test_a_deadly_value_costs_one_placeholder(tmp_path: Path, deed: str) -> None:
-    with with_fish(tmp_path, "trusting") as (site, client):
-        store(client, pickle.dumps("first"), var="y")
-        until_texts(site.browser, "first", var="y")
-        (pid,) = fishes(site)
-        store(client, pickle.dumps("before"))
-        store(client, call(DEADLY[deed]))
-        store(client, pickle.dumps("after"))
-        texts(site.browser)
-        until_texts(site.browser, "before", "", "after")
-        placeholder = texts(site.browser)[1]
-        assert "babelfish ended" in placeholder or "too long" in placeholder
-        assert pid not in fishes(site)
-        (anew,) = fishes(site)
-        for _ in range(3):  # it is not asked for it again
-            assert texts(site.browser)[1] == placeholder
-        assert fishes(site) == [anew]
+def test_a_deadly_value_costs_one_placeholder(
+    trusting: tuple[Inspected, Client], deed: str
+) -> None:
+    site, client = trusting
+    store(client, pickle.dumps("first"), var=f"before it {deed}")
+    until_texts(site.browser, "first", var=f"before it {deed}")
+    (pid,) = fishes(site)
+    store(client, pickle.dumps("before"), var=deed)
+    store(client, call(DEADLY[deed]), var=deed)
+    store(client, pickle.dumps("after"), var=deed)
+    until_texts(site.browser, "before", "", "after", var=deed)
+    placeholder = texts(site.browser, deed)[1]
+    assert "babelfish ended" in placeholder or "too long" in placeholder
+    assert pid not in fishes(site)
+    (anew,) = fishes(site)
+    for _ in range(3):  # it is not asked for it again
+        assert texts(site.browser, deed)[1] == placeholder
+    assert fishes(site) == [anew]
 
 
-@pytest.mark.slow
-def test_a_value_that_eats_memory_gets_no_more_than_the_limit(tmp_path: Path) -> None:
-    with with_fish(tmp_path, "trusting") as (site, client):
-        store(client, pickle.dumps("before"))
-        store(client, call("bytes(3 << 30)"))
-        store(client, pickle.dumps("after"))
-        until_texts(site.browser, "before", "memory", "after")
+def test_a_value_that_eats_memory_gets_no_more_than_the_limit(
+    trusting: tuple[Inspected, Client],
+) -> None:
+    site, client = trusting
+    store(client, pickle.dumps("before"), var="greedy")
+    store(client, call("bytes(3 << 30)"), var="greedy")
+    store(client, pickle.dumps("after"), var="greedy")
+    until_texts(site.browser, "before", "memory", "after", var="greedy")
 
 
 def test_several_deadly_values_on_a_page_do_not_keep_the_others_from_being_read(
-    tmp_path: Path,
+    trusting: tuple[Inspected, Client],
 ) -> None:
-    with with_fish(tmp_path, "trusting") as (site, client):
-        for _ in range(4):
-            store(client, call("import os; os._exit(1)"))
-        store(client, pickle.dumps("after"))
-        until_texts(site.browser, *(4 * ["babelfish ended"]), "after")
+    site, client = trusting
+    for _ in range(4):
+        store(client, call("import os; os._exit(1)"), var="several")
+    store(client, pickle.dumps("after"), var="several")
+    until_texts(site.browser, *(4 * ["babelfish ended"]), "after", var="several")
 
 
 def test_one_that_cannot_start_says_so_and_rests(tmp_path: Path) -> None:
@@ -238,8 +256,15 @@ def test_where_memory_is_short_values_say_why_they_are_not_read(tmp_path: Path) 
         until_texts(site.browser, "memory limit of 30000")
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, None])
-@pytest.mark.parametrize("deed", ["idle", "hangs", "hangs for good"])
+@pytest.mark.parametrize(
+    ("how", "deed"),
+    [
+        (signal.SIGKILL, "idle"),
+        (signal.SIGKILL, "hangs for good"),
+        (signal.SIGTERM, "hangs for good"),
+        (None, "hangs"),
+    ],
+)
 def test_the_end_of_the_server_is_its_end(
     tmp_path: Path, how: signal.Signals | None, deed: str
 ) -> None:
@@ -294,10 +319,18 @@ def answer(fish: Client, text: str) -> None:
     assert fish.ask("store", "R babelfish", "doof", R_TEXT, text).status == 0
 
 
+@pytest.fixture(scope="module")
+def without(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspected]:
+    with inspected(tmp_path_factory.mktemp("without"), "--babelfish", "none") as site:
+        yield site
+
+
 @pytest.fixture
-def lonely(tmp_path: Path) -> Iterator[tuple[Inspected, Client]]:
-    with with_fish(tmp_path, "none") as parts:
-        yield parts
+def lonely(without: Inspected) -> Iterator[tuple[Inspected, Client]]:
+    """A server without a fish of its own."""
+    with without.server.client("extended") as client:
+        client.open_ws()
+        yield without, client
 
 
 def test_a_foreign_fish_gets_values_as_they_are(lonely: tuple[Inspected, Client]) -> None:
@@ -347,10 +380,10 @@ def test_a_late_answer_belongs_to_its_question(lonely: tuple[Inspected, Client])
         assert texts(site.browser)[1] == "the babelfish is busy with another value"
         answer(fish, "first")
 
-        asking = Aside(lambda: until_texts(site.browser, "first", "second"))
+        seeing = Aside(lambda: until_texts(site.browser, "first", "second"))
         assert fetch_food(fish) == (R_VALUE, b"2")
         answer(fish, "second")
-        asking.result()
+        seeing.result()
 
 
 def test_a_foreign_fish_that_dies_is_missed_and_another_one_is_found(
@@ -384,13 +417,13 @@ def test_a_foreign_fish_may_say_anything(lonely: tuple[Inspected, Client], text:
         assert len([each for each in seen.elements if each.tag == "script"]) == 1
 
 
-def test_the_server_ends_while_a_page_that_is_followed_waits_for_a_text(
-    lonely: tuple[Inspected, Client],
-) -> None:
-    site, client = lonely
-    store(client, b"1", R_VALUE)
-    with foreign(site) as fish:
-        following = Aside(lambda: site.browser.follow("variable", ws="ws", name="x"))
-        fetch_food(fish)
-        assert site.server.stop() == 0
-        following.join()
+def test_the_server_ends_while_a_page_that_is_followed_waits_for_a_text(tmp_path: Path) -> None:
+    with with_fish(tmp_path, "none") as (site, client):
+        store(client, b"1", R_VALUE)
+        with foreign(site) as fish:
+            following = Aside(lambda: site.browser.follow("variable", ws="ws", name="x"))
+            fetch_food(fish)
+            assert site.server.stop() == 0
+            with following.result() as events:
+                while events.next() is not None:
+                    pass

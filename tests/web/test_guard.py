@@ -38,7 +38,7 @@ def test_names_of_this_machine(guard: Guard, host: str) -> None:
         *("2130706433", "127.0.0.1:8766:1", "localhost:80x", "localhost:-1", "localhost/", "a@b"),
         *("[::1", "::1", "::1]", "[localhost]", "[]", "[::1]x", "[::1]:x"),
         *("localhost\x00", "localhost\n", "localhost evil.example", "localhost,evil.example"),
-        *("\ufffd", "ｌocalhost", "localhost\u3002", "http://localhost", "[odd"),
+        *("\ufffd", "\uff4cocalhost", "localhost\u3002", "http://localhost", "[odd"),
     ],
 )
 def test_other_names(guard: Guard, host: str) -> None:

@@ -16,7 +16,7 @@ NAMES: dict[str, bytes] = {
     "quotes": b"\"'`",
     "tags": b"</title></bdi></a><script>alert(1)</script><img src=x onerror=alert(1)>",
     "attribute": b'" onmouseover="alert(1)" x="',
-    "template": b"{{ 7*7 }}{% raw %}{# #}${7*7}",
+    "template": b"{{ 7*7*1234567 }}{% raw %}{# #}${7*7*1234567}",
     "format": b"{ws}{name}{0}%s%(x)s",
     "entities": b"&lt;b&gt;&#60;&amp;amp;",
     "comment": b"<!-- --><![CDATA[ ]]><?x ?>",
@@ -74,12 +74,19 @@ def pages(name: bytes) -> dict[str, str]:
     }
 
 
-TAGS = set(
-    ["html", "head", "meta", "title", "link", "script", "body", "a", "header", "img", "nav", "span", "button", "main", "p", "h1", "h2", "noscript", "div", "dl", "dt", "dd", "form", "input", "label", "table", "thead", "tbody", "tr", "th", "td", "bdi", "section", "fieldset", "legend", "select", "option", "textarea", "ol", "li", "pre", "small", "time", "svg", "path"]
-)
-ATTRIBUTES = set(
-    ["lang", "charset", "name", "content", "rel", "href", "type", "src", "defer", "class", "alt", "width", "height", "aria-label", "aria-current", "hidden", "id", "aria-pressed", "role", "tabindex", "data-events", "data-key", "scope", "aria-sort", "method", "action", "value", "for", "maxlength", "aria-labelledby", "required", "title", "datetime", "colspan", "rows", "download", "viewbox", "preserveaspectratio", "d"]
-)
+TAGS = {
+    *("html", "head", "meta", "title", "link", "script", "body", "a", "header", "img", "nav", "h1"),
+    *("span", "button", "main", "p", "h2", "noscript", "div", "dl", "dt", "dd", "form", "input"),
+    *("label", "table", "thead", "tbody", "tr", "th", "td", "bdi", "section", "fieldset", "legend"),
+    *("select", "option", "textarea", "ol", "li", "pre", "small", "time", "svg", "path"),
+}
+ATTRIBUTES = {
+    *("lang", "charset", "name", "content", "rel", "href", "type", "src", "defer", "class", "alt"),
+    *("width", "height", "aria-label", "aria-current", "hidden", "id", "aria-pressed", "role"),
+    *("tabindex", "data-events", "data-key", "scope", "aria-sort", "method", "action", "value"),
+    *("for", "maxlength", "aria-labelledby", "required", "title", "datetime", "colspan", "rows"),
+    *("download", "viewbox", "preserveaspectratio", "d"),
+}
 
 
 def assert_inert(seen: Seen) -> None:
@@ -115,11 +122,11 @@ def test_names_are_inert_on_every_page(name: bytes, browser: Browser) -> None:
         if page != "value":
             before_values = seen.text.partition("In the order in which")[0]
             assert_readable(before_values)
-        assert b"49" not in reply.body or name != NAMES["template"] or page == "clients"
+        assert b"60493783" not in reply.body
 
 
 def test_links_lead_back_to_exactly_that_name(name: bytes, browser: Browser) -> None:
-    found = set()
+    found: set[str | tuple[str, str]] = set()
     for page, address in pages(name).items():
         for link in browser.ask("GET", address).page().links:
             fields = fields_of(link)

@@ -29,7 +29,7 @@ class Place:
         self.client.store(b"full", b"v")
         self.client.declare_var(b"empty", b"fifo")
 
-    def payloads(self, var: bytes) -> list[bytes]:
+    def payloads(self, var: bytes) -> list[object]:
         return [value.payload for value in self.space.look.values(WS, var, 0, 100)]
 
 

@@ -193,7 +193,7 @@ def test_a_value(client: Client, browser: Browser) -> None:
 
 def test_the_numbers_of_a_value_are_drawn_when_asked(client: Client, browser: Browser) -> None:
     store(client, "x", "[1, 2, 1e400, nan, -1.7e308, 1.7e308]")
-    address = {"ws": "ws", "name": "x", "index": 0}
+    address: dict[str, str | int] = {"ws": "ws", "name": "x", "index": 0}
     assert browser.data("value", **address)["numbers"] == 6
     seen = browser.see("value", **address)
     assert "/value?ws=ws&name=x&index=0&plot=yes" in seen.links
@@ -282,7 +282,7 @@ def test_pages_of_a_table(crowded: Client, browser: Browser) -> None:
 
 
 def test_sorting_and_searching_go_together_with_paging(crowded: Client, browser: Browser) -> None:
-    fields = {"name": "ws", "sort": "bytes", "search": "VARIABLE", "page": 2}
+    fields = {"name": "ws", "sort": "bytes", "search": "VARIABLE", "page": "2"}
     table = browser.data("workspace", **fields)["table"]
     assert [row["bytes"] for row in table["rows"]] == list(range(69, 19, -1))
     seen = browser.see("workspace", **fields)
@@ -290,7 +290,10 @@ def test_sorting_and_searching_go_together_with_paging(crowded: Client, browser:
     assert onward
     for link in onward:
         assert fields_of(link) == {
-            "name": b"ws", "sort": b"bytes", "order": b"down", "search": b"VARIABLE",
+            "name": b"ws",
+            "sort": b"bytes",
+            "order": b"down",
+            "search": b"VARIABLE",
             "page": b"3",
         }
     found = browser.data("workspace", name="ws", search="e 11")["table"]
