@@ -6,6 +6,7 @@ import os
 import weakref
 from contextlib import ExitStack
 from typing import Final
+from urllib.parse import quote
 
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import (
@@ -91,6 +92,22 @@ class Home:
         except BaseException:
             server.close()
             raise
+
+    def page(self) -> str:
+        """Return the address of the inspector's page about the sleigh.
+
+        Raises:
+            SleighNwsException: the server has no inspector.
+        """
+        page = f"sleigh?name={quote(self.workspace.currentWs(), safe='')}"
+        if self._server is not None:
+            root, _, key = self._server.inspector().partition("?")
+            return f"{root}{page}&{key}"
+        port = self.workspace.server.status().get("web")
+        if port is None:
+            raise SleighNwsException("this server has no inspector")
+        host = "localhost" if self.host.startswith("unix:") else self.host
+        return f"http://[{host}]:{port}/{page}" if ":" in host else f"http://{host}:{port}/{page}"
 
     def check_server(self) -> None:
         """Raise SleighNwsException if the private server has ended."""

@@ -8,6 +8,7 @@ import os
 import sysconfig
 import threading
 import weakref
+import webbrowser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, NoReturn
@@ -149,11 +150,10 @@ class Sleigh:
                 self._team: AnyTeam = SerialTeam(self.nws, self.userNws)
             else:
                 self._team = Team(self.nws, way.expected, output)
-            by_hand = launch == "web"
-            self._roll_call = RollCall(self._team, self._home.processes, by_hand=by_hand)
+            self._roll_call = RollCall(self._team, self._home.processes, by_hand=launch == "web")
             if way is not None:
                 way.go(self._where(), self.nws)
-            if by_hand:
+            if launch == "web":
                 self._team.close_group()
 
     @contextmanager
@@ -471,6 +471,21 @@ class Sleigh:
         self._check()
         with self._guard():
             return worker_reports(self.nws)
+
+    def view(self) -> str:
+        """Show what the sleigh is at in a web browser, live.
+
+        Returns:
+            The address. That of a private server holds a key; do not give it away.
+
+        Raises:
+            SleighNwsException: the server has no inspector.
+        """
+        self._check()
+        with self._guard():
+            address = self._home.page()
+        webbrowser.open(address)
+        return address
 
     @property
     def nws(self) -> NetWorkSpace:

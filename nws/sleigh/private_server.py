@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import shutil
 import sys
 import tempfile
+import weakref
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from nws.errors import SleighNwsException
 from nws.sleigh.children import Child
@@ -34,7 +36,7 @@ _MALLOC: Final = {
 third of the server's time for values of a megabyte."""
 
 _GRACE: Final = 5.0
-"""Seconds that the server has to end by itself."""
+"""Seconds that the server has to end by itself, or to open its inspector."""
 
 _LONGEST: Final = 100
 """Bytes. The system's limit for the path of a socket is 108 or 104, with its final zero."""
@@ -64,7 +66,12 @@ class PrivateServer:
             self._log = folder / "log"
             with self._log.open("wb") as log:
                 env = {**_MALLOC, **os.environ}
-                self._child = Child(_IMPORTS, _CODE, stdout=-1, stderr=log, env=env)
+                self._mouth, mouth = os.pipe()  # a file object would complain at a fork's end
+                self._close_mouth = weakref.finalize(self, os.close, self._mouth)
+                try:
+                    self._child = Child(_IMPORTS, _CODE, stdout=mouth, stderr=log, env=env)
+                finally:
+                    os.close(mouth)
             self._child.tell(arguments)
         except OSError as error:
             self._remove_folders()
@@ -96,11 +103,8 @@ class PrivateServer:
 
     def _announced(self) -> list[str]:
         """Return where it listens; it says so when it is ready, or ends."""
-        output: IO[bytes] | None = self._child.process.stdout
-        assert output is not None
         try:
-            with output:
-                line = output.readline()
+            line = self._hear()
         except BaseException:
             self.stop()
             raise
@@ -111,6 +115,32 @@ class PrivateServer:
             raise SleighNwsException(f"the sleigh's server did not start: {said}")
         addresses: list[str] = json.loads(line)
         return addresses
+
+    def _hear(self, timeout: float | None = None) -> bytes:
+        """Return a line that the server says; nothing if it has ended, or says nothing in time."""
+        line = b""
+        while not line.endswith(b"\n"):
+            if timeout is not None and sys.platform != "win32":
+                if not select.select([self._mouth], [], [], timeout)[0]:
+                    return b""
+            piece = os.read(self._mouth, 4096)
+            if not piece:
+                return b""
+            line += piece
+        return line
+
+    def inspector(self) -> str:
+        """Have it open its inspector, and return the address; only who has that can see it.
+
+        Raises:
+            SleighNwsException: it cannot open one.
+        """
+        self._child.tell("inspector")
+        line = self._hear(_GRACE)
+        answer = json.loads(line) if line else {"problem": self.what_it_said()}
+        if isinstance(answer, str):
+            return answer
+        raise SleighNwsException(f"there is no inspector: {answer['problem']}")
 
     @property
     def ended(self) -> bool:
@@ -130,8 +160,7 @@ class PrivateServer:
         try:
             self._child.let_go()
             self._child.wait(_GRACE)
-            if self._child.process.stdout is not None:
-                self._child.process.stdout.close()
+            self._close_mouth()
         finally:
             self._remove_folders()
 

@@ -44,7 +44,22 @@ class RunOptions(Options):
     ]
 
 
-class _UntilEof(Protocol):
+class _Parent(Protocol):
+    """The process that holds our stdin, as long as it does. It can ask for an inspector."""
+
+    def __init__(self, service: NwsService) -> None:
+        self._service = service
+
+    def dataReceived(self, data: bytes) -> None:
+        if data.strip() == b'"inspector"':
+            opening = self._service.open_inspector()
+            opening.addErrback(lambda failure: {"problem": failure.getErrorMessage()})
+            opening.addCallback(self._answer)
+
+    def _answer(self, answer: object) -> None:
+        transport: Any = self.transport
+        transport.write(json.dumps(answer).encode() + b"\n")
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if reactor.running:
             reactor.stop()
@@ -83,7 +98,7 @@ def _run(service: NwsService, pidfile: Path | None, *, announce: bool, until_eof
             places = [*map(address_text, service.ports), *filter(None, [service.web_address])]
             print(json.dumps(places), flush=True)
         if until_eof:
-            stdio.StandardIO(_UntilEof())
+            stdio.StandardIO(_Parent(service))
 
     def failed(failure: Failure) -> None:
         nonlocal status

@@ -58,6 +58,7 @@ class Config:
         web_actions: whether the inspector can change anything.
         web_names: names by which browsers may call this machine, beside its own and ``localhost``.
         web_folder: files for clients, served under ``/clientCode/``; None for none.
+        web_key: a secret that browsers must bring to see anything; empty for none.
         babelfish: how the server's babelfish reads values: ``safe`` runs nothing of what is in
             them, ``trusting`` lets Python unpickle them; ``none`` for no babelfish.
         origins: where settings come from that are not the defaults.
@@ -77,6 +78,7 @@ class Config:
     web_actions: bool = True
     web_names: tuple[str, ...] = ()
     web_folder: Path | None = None
+    web_key: str = field(default="", repr=False)
     babelfish: str = "safe"
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -99,8 +101,8 @@ class Config:
         The original's names are ``NWS_INTERFACE`` (default: loopback only; empty or ``0.0.0.0``:
         all interfaces), ``NWS_SERVER_PORT``, ``NWS_WEB_PORT`` (or ``none``),
         ``NWS_WEB_SERVED_DIR``, ``NWS_TMP_DIR`` and ``NWS_LONG_VALUE_SIZE``. Ours are
-        ``NWS_MAX_VALUE_SIZE``, ``NWS_MEMORY_LIMIT``, ``NWS_SPOOL_LIMIT`` and
-        ``NWS_MAX_CONNECTIONS``.
+        ``NWS_MAX_VALUE_SIZE``, ``NWS_MEMORY_LIMIT``, ``NWS_SPOOL_LIMIT``,
+        ``NWS_MAX_CONNECTIONS`` and ``NWS_WEB_KEY``.
 
         A server that is told where to listen has an inspector only if it is told where.
 
@@ -134,6 +136,8 @@ def _read_addresses(environ: Mapping[str, str], *, listens: bool) -> _Found:
     interface = environ.get("NWS_INTERFACE", "127.0.0.1")
     port = whole_number(environ.get("NWS_SERVER_PORT"), "NWS_SERVER_PORT", 0, 65535)
     found: _Found = {}
+    if environ.get("NWS_WEB_KEY"):
+        found["web_key"] = environ["NWS_WEB_KEY"], "NWS_WEB_KEY"
     if listens:
         origin = "NWS_INTERFACE" if "NWS_INTERFACE" in environ else ""
         endpoint = tcp_endpoint(DEFAULT_PORT if port is None else port, interface)

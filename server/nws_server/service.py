@@ -6,6 +6,7 @@ import secrets
 import string
 import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -80,11 +81,25 @@ class NwsService(Service):
         places = ", ".join(map(address_text, self.ports))
         _log.info("NetWorkSpaces {version} serves on {places}", version=__version__, places=places)
         if config.web is not None:
-            yield self._start_inspector(self._hub, config.web)
+            yield self._start_inspector(self._hub, config, config.web)
+
+    @defer.inlineCallbacks
+    def open_inspector(self) -> Generator[defer.Deferred[Any], Any, str]:
+        """Open an inspector on a free port, unless there is one. Returns its address, which holds
+        the key without which it shows nothing. The Deferred fails with `ConfigError` if that cannot
+        be, or the server is not started."""
+        if self._hub is None:
+            raise ConfigError("the server is not started")
+        if self.web_port is None:
+            key, place = secrets.token_urlsafe(16), "tcp:0:interface=127.0.0.1"
+            self.config = replace(self.config, web=place, web_key=key, web_must=True)
+            yield self._start_inspector(self._hub, self.config, place)
+        key = self.config.web_key
+        return f"{self.web_address}?key={key}" if key else str(self.web_address)
 
     @defer.inlineCallbacks
     def _start_inspector(
-        self, hub: Hub, description: str
+        self, hub: Hub, config: Config, description: str
     ) -> Generator[defer.Deferred[Any], Any, None]:
         # Here, for it takes a third of a second, which private servers and tests need not pay.
         from nws_server.web.fish import Fish
@@ -92,15 +107,15 @@ class NwsService(Service):
         from nws_server.web.site import InspectorSite
 
         addresses = list(map(address_text, self.ports))
-        options = fish_options(self.config.babelfish, self.ports[0])
+        options = fish_options(config.babelfish, self.ports[0])
         fish = None if options is None else Fish(self._reactor, options)
-        inspector = Inspector(hub, self.config, addresses, self._reactor, fish)
+        inspector = Inspector(hub, config, addresses, self._reactor, fish)
         site = InspectorSite(inspector, self._reactor)
         endpoint = serverFromString(self._reactor, _for_this_user(description))
         try:
             self.web_port = yield endpoint.listen(site)
         except Exception as error:
-            if self.config.web_must:
+            if config.web_must:
                 raise ConfigError(
                     f"the inspector cannot listen on {description!r}: {error}"
                 ) from error

@@ -70,12 +70,12 @@ def line(numbers: Sequence[float], *, width: int = 640, height: int = 240) -> Ch
     if len(finite) < 2:
         return None
     low, high = min(finite), max(finite)
-    span = high - low or 1.0
+    half = high / 2 - low / 2 or 1.0  # the whole may be more than a number can be
     across = width / (len(finite) - 1)
-    up = (height - 8) / span
     moves = []
     for place, number in _extremes(finite, width):
-        moves.append(f"{place * across:.1f},{height - 4 - (number - low) * up:.1f}")
+        up = (number / 2 - low / 2) / half
+        moves.append(f"{place * across:.1f},{height - 4 - up * (height - 8):.1f}")
     return Chart("M" + "L".join(moves), "", width, height, low, high, finite[-1])
 
 

@@ -1,5 +1,6 @@
 """Who may ask: the rules that keep other web sites out of the inspector.
 
+- Where there is a key, a browser must bring it, once in the address and then in a cookie.
 - A page of another site must not reach us under a name of its own (DNS rebinding): the Host header
   must be a number, or a name that this machine is known by.
 - It must not make the browser send a form here (request forgery): a form carries a token that goes
@@ -28,7 +29,9 @@ HEADERS: Final = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # Nobody else is told our addresses. With "no-referrer", browsers would send the forms of our
+    # own pages with the Origin "null".
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -47,10 +50,12 @@ _COOKIE: Final = re.compile(r"[0-9a-f]{32}")
 class Guard:
     """Checks hosts and tokens for one server."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        """Let browsers call this machine by its own name, ``localhost``, and these."""
+    def __init__(self, names: Iterable[str], key: str = "") -> None:
+        """Let browsers call this machine by its own name, ``localhost``, and these names. With a
+        key, let in only those that have it."""
         own = socket.gethostname().lower()
         self._names = {"localhost", own, own.partition(".")[0], *map(str.lower, names)}
+        self._key = key.encode()
         self._secret = secrets.token_bytes(32)
 
     def knows(self, host: str) -> bool:
@@ -60,6 +65,10 @@ class Guard:
             return False
         name = (match[1] or match[2]).lower().rstrip(".")
         return name in self._names or _is_number(name)
+
+    def lets_in(self, key: bytes) -> bool:
+        """Tell whether a browser that brings this key may see anything."""
+        return not self._key or hmac.compare_digest(key, self._key)
 
     def cookie(self, given: str) -> str:
         """Return the cookie that a browser has, or a new one if that is none of ours."""

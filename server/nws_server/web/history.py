@@ -54,6 +54,7 @@ class History:
         """Begin with nothing."""
         self._hub = hub
         self._depths: OrderedDict[bytes, deque[Point]] = OrderedDict()  # by variable id
+        self._before: dict[bytes, int] = {}
         self._counts: dict[Member, tuple[int, int, int]] = {}
         self._rates: dict[Member, Rates] = {}
         self._operations: deque[Point] = deque(maxlen=_SAMPLES)
@@ -65,8 +66,11 @@ class History:
         clock = self._hub.clock
         now = clock()
         self._sample_connections(now)
-        for variable_id, depth in self._hub.space.look.depths():
-            self._note(variable_id, now, depth)
+        depths = dict(self._hub.space.look.depths())
+        for variable_id, depth in depths.items():
+            if depth != self._before.get(variable_id, 0):
+                self._note(variable_id, now, depth)
+        self._before = depths
         return max(PERIOD, _REST * (clock() - now))
 
     def _sample_connections(self, now: float) -> None:
@@ -86,14 +90,11 @@ class History:
     def _note(self, variable_id: bytes, now: float, depth: int) -> None:
         points = self._depths.get(variable_id)
         if points is None:
-            if not depth:
-                return
             points = self._depths[variable_id] = deque(maxlen=_SAMPLES)
             if len(self._depths) > _VARIABLES:
                 self._depths.popitem(last=False)
-        if not points or points[-1][1] != depth:
-            points.append((now, depth))
-            self._depths.move_to_end(variable_id)
+        points.append((now, depth))
+        self._depths.move_to_end(variable_id)
 
     @property
     def begin(self) -> float:

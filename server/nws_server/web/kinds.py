@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 from typing import Any, BinaryIO, Final, NamedTuple, Protocol, cast
@@ -59,11 +60,14 @@ def kind_of(value: Value) -> Kind:
     descriptor = int(value.descriptor)
     if not descriptor & _DIRECT:
         return Kind("object", _LANGUAGES.get(descriptor >> 24))
-    first = beginning(value, PREVIEW)
+    try:
+        first = beginning(value, PREVIEW)
+    except OSError:
+        return Kind("bytes")
     for mark, media_type in _PICTURES.items():
         if first.startswith(mark):
             return Kind("picture", media_type=media_type)
-    if descriptor & _BINARY or not _is_text(first):
+    if descriptor & _BINARY or not _is_text(first, whole=value.size <= PREVIEW):
         return Kind("bytes")
     return Kind("text")
 
@@ -87,15 +91,13 @@ def beginning(value: Value, most: int) -> bytes:
         return file.read(most)
 
 
-def _is_text(data: bytes) -> bool:
-    """Tell whether bytes are text; they may have been cut inside a character."""
-    for cut in range(4):
-        try:
-            data[: len(data) - cut].decode()
-        except UnicodeDecodeError:
-            continue
-        return True
-    return False
+def _is_text(data: bytes, *, whole: bool) -> bool:
+    """Tell whether bytes are text; unless they are whole, they may be cut inside a character."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data, final=whole)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def hexdump(data: bytes) -> str:
@@ -113,8 +115,13 @@ def numbers_in(text: str) -> Sequence[float]:
 
     Of rows with several numbers each, the last column is taken. Empty if it is another text.
     """
-    lines = [line for line in text.splitlines() if _is_numeric(line)]
-    if 2 * sum(map(len, lines)) < len(text):
+    head, *others = text.splitlines() or [""]
+    lines = [line for line in others if _is_numeric(line)]
+    if _is_numeric(head):
+        lines.insert(0, head)
+    elif len(others) > 1:
+        text = text[len(head) :]
+    if 2 * sum(map(len, lines)) < len(text.strip()):
         return ()
     rows = [[float(number) for number in _NUMBER.findall(line)] for line in lines]
     is_table = len(rows) > 2 and len({len(row) for row in rows}) == 1 and "[" not in text

@@ -66,11 +66,11 @@ def size(number: float | None) -> str:
     """Return a number of bytes in a unit that fits."""
     if number is None:
         return "-"
-    if number < 1000:
-        return f"{number:.0f} B"
-    unit = min(int(math.log(number, 1000)), len(_BINARY) - 1)
-    scaled = number / 1000**unit
-    return f"{scaled:.{0 if scaled >= 99.5 else 1}f} {_BINARY[unit]}"
+    unit = 0
+    while number >= 999.5 and unit < len(_BINARY) - 1:
+        number /= 1000
+        unit += 1
+    return f"{number:.{1 if unit and number < 99.5 else 0}f} {_BINARY[unit]}"
 
 
 def duration(seconds: float | None) -> str:

@@ -60,7 +60,7 @@ def _settings(inspector: Inspector) -> list[dict[str, Any]]:
     return [
         {
             "name": field.name.replace("_", " "),
-            "value": _shown(getattr(config, field.name)),
+            "value": _shown(getattr(config, field.name)) if field.repr else "(secret)",
             "origin": config.origins.get(field.name, "default"),
         }
         for field in fields(config)

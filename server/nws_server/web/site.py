@@ -129,7 +129,7 @@ class _Root(Resource):
     def __init__(self, inspector: Inspector, reactor: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._inspector = inspector
-        self._guard = Guard(inspector.config.web_names)
+        self._guard = Guard(inspector.config.web_names, inspector.config.web_key)
         self._renderer = Renderer()
         self.live = Live(inspector, self._renderer, reactor)
         folder = Path(__file__).parent / "static"
@@ -195,6 +195,9 @@ class _Root(Resource):
             )
         query = Query(request.args)
         path = request.path.decode("ascii", "replace").lstrip("/")
+        key = query.get("key") if path.startswith("api/") else b""  # programs keep no cookies
+        if not path.startswith("static/") and not self._guard.lets_in(key or self._key(request)):
+            return self._let_in(request, query)
         if request.method == b"POST":
             return await self._post(request, path, query)
         if request.method not in (b"GET", b"HEAD"):
@@ -246,6 +249,31 @@ class _Root(Resource):
         if outcome.address:
             return _redirect(outcome.address)
         return self._render(request, outcome.template, outcome.data)
+
+    # Keys
+
+    def _key(self, request: Request) -> bytes:
+        return request.getCookie(_cookie_name(request, "key").encode()) or b""
+
+    def _let_in(self, request: Request, query: Query) -> _Answer:
+        """Let a browser in that brings the key in its address, which then loses it."""
+        key = query.get("key")
+        if not key or not self._guard.lets_in(key):
+            raise _Refusal(
+                403, "It is private", "open it by the address that was given with its key"
+            )
+        pairs = request.uri.partition(b"?")[2].decode("ascii", "replace").split("&")
+        rest = "&".join(pair for pair in pairs if not pair.startswith("key="))
+        path = "/" + request.path.decode("ascii", "replace").lstrip("/")
+        name, value = _cookie_name(request, "key"), key.decode("ascii", "replace")
+        return _Answer(
+            status=303,
+            headers={
+                "Location": path + (f"?{rest}" if rest else ""),
+                # Lax: the address may stand on another site, such as that of a notebook.
+                "Set-Cookie": f"{name}={value}; Path=/; SameSite=Lax; HttpOnly",
+            },
+        )
 
     # Pages
 
@@ -350,6 +378,6 @@ def _redirect(address: str) -> _Answer:
     return _Answer(status=303, headers={"Location": address})
 
 
-def _cookie_name(request: Request) -> str:
+def _cookie_name(request: Request, kind: str = "form") -> str:
     """Return a name that servers on other ports of the same machine do not use."""
-    return f"nws-{getattr(request.getHost(), 'port', 0)}"
+    return f"nws-{kind}-{getattr(request.getHost(), 'port', 0)}"

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from nws_server.web import charts, sleighs
 from nws_server.web.inspector import Inspector
 from nws_server.web.names import Name, shorten
+from nws_server.web.original_sleigh import is_original_sleigh, show_original_sleigh
 from nws_server.web.query import Query
 from nws_server.web.sleighs import Report
 from nws_server.web.unknown import Unknown
@@ -43,6 +44,8 @@ def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
         Unknown: there is none.
     """
     ws = query.need("name")
+    if is_original_sleigh(inspector, ws):
+        return {"workspace": Name(ws), "original": show_original_sleigh(inspector, ws)}
     if not sleighs.is_sleigh(inspector, ws):
         raise Unknown(f"there is no sleigh with the workspace {Name(ws).short!r}")
     now = float(round(time.time()))
@@ -59,6 +62,7 @@ def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
     count = look.variable(ws, sleighs.WORKER_COUNT)
     return {
         "workspace": Name(ws),
+        "original": None,
         "call": None if call is None else _call(call, every_span, now),
         "workers": [_worker(rank, report) for rank, report in reports.items()],
         "closed": bool(count and count.values),

@@ -43,6 +43,9 @@ _LARGEST: Final = 32 * 1024 * 1024
 _LONGEST: Final = 100_000
 """Bytes of a text that are kept."""
 
+_PASSING: Final = 2.0
+"""Seconds for which a text stands that may be another one soon."""
+
 _KEPT: Final = 500
 _LINE: Final = 1000
 """Values that may wait for one language; those that have waited longest give way."""
@@ -59,6 +62,8 @@ class Text(NamedTuple):
     text: str
     translated: bool
     """False if the text says why there is none."""
+    passing: bool = False
+    """It may be another one soon."""
 
 
 class Question(NamedTuple):
@@ -131,10 +136,12 @@ class Translator:
                 line.waiting.popitem(last=False)
             if line.at_work is None:
                 line.at_work = Deferred.fromCoroutine(self._work(line))
-                line.at_work.addErrback(self._failed, line)
+                line.at_work.addErrback(self._failed, line).addCallback(self._rest, line)
 
     def _know(self, key: tuple[bytes, int], text: Text) -> None:
         self._known[key] = text
+        if text.passing:
+            self._clock.callLater(_PASSING, self._known.pop, key, None)
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)
         for page in list(self._pages):
@@ -147,13 +154,14 @@ class Translator:
             text = await self._translate(question)
             line.waiting.pop(key, None)
             self._know(key, text)
+
+    def _rest(self, _: None, line: _Line) -> None:
         line.at_work = None
 
     def _failed(self, failure: Any, line: _Line) -> None:
         if failure.check(CancelledError) is None:  # as when the server ends
             _log.failure("values cannot be translated", failure)
         line.waiting.clear()
-        line.at_work = None
 
     async def _translate(self, question: Question) -> Text:
         """Ask for one value; once more if the fish has ended, which may not be its fault."""
@@ -175,7 +183,7 @@ class Translator:
         view = self._hub.space.look.workspace(workspace)
         if view is None:
             if language != "Python" or self._fish is None:
-                return Text(f"no {language} babelfish is running", False)
+                return Text(f"no {language} babelfish is running", False, passing=True)
             return await self._own_fish(self._fish)
         created, owed = self._owed.pop(workspace, (0.0, 0))
         if created == view.created and owed:
@@ -183,14 +191,15 @@ class Translator:
                 await self._local.fetch(workspace, _DOOF)  # too late to be of use
             except Failed:
                 self._owed[workspace] = created, owed
-                return Text("the babelfish is busy with another value", False)
+                return Text("the babelfish is busy with another value", False, passing=True)
             self._owed[workspace] = created, owed - 1
         return workspace
 
     async def _own_fish(self, fish: Fish) -> bytes | Text:
         if not fish.runs:
             if not fish.start():
-                return Text(f"the babelfish cannot be started: {fish.problem}", False)
+                problem = f"the babelfish cannot be started: {fish.problem}"
+                return Text(problem, False, passing=True)
             await self._local.make(own.WORKSPACE)
         return own.WORKSPACE
 
@@ -225,7 +234,7 @@ class Translator:
             if view is not None:
                 created, owed = self._owed.get(workspace, (view.created, 0))
                 self._owed[workspace] = created, owed + 1
-        return Text("the babelfish does not answer", False)
+        return Text("the babelfish does not answer", False, passing=True)
 
 
 class _Line:

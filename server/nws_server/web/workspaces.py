@@ -7,6 +7,7 @@ from typing import Any, Final
 from nws_server.core.look import WorkspaceView
 from nws_server.web.inspector import Inspector
 from nws_server.web.names import Name, printable
+from nws_server.web.original_sleigh import is_original_sleigh
 from nws_server.web.query import Query
 from nws_server.web.sleighs import is_sleigh
 from nws_server.web.tables import Column, make_table
@@ -45,5 +46,5 @@ def workspace_row(inspector: Inspector, view: WorkspaceView) -> dict[str, Any]:
         "bytes": view.bytes,
         "leased": view.leased,
         "waiting": view.waiting,
-        "sleigh": is_sleigh(inspector, view.name),
+        "sleigh": is_sleigh(inspector, view.name) or is_original_sleigh(inspector, view.name),
     }

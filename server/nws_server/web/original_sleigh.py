@@ -1,0 +1,51 @@
+"""What an original sleigh, in Python or R, says of itself: the nodes, and how many tasks each did.
+
+It says so in direct texts: ``nodeList`` holds the names of the nodes between blanks, ``totalTasks``
+a number, and a variable named after each node the number of its tasks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from nws_server.web.inspector import Inspector
+from nws_server.web.names import shorten
+from nws_server.web.sleighs import read_text
+
+__all__ = ["is_original_sleigh", "show_original_sleigh"]
+
+_NODES: Final = b"nodeList"
+_TOTAL: Final = b"totalTasks"
+_MARKS: Final = (_NODES, _TOTAL, b"rankCount", b"workerCount")
+_MOST: Final = 1000
+"""Nodes that are shown."""
+
+
+def is_original_sleigh(inspector: Inspector, ws: bytes) -> bool:
+    """Tell whether a workspace looks like that of an original sleigh."""
+    return all(inspector.look.variable(ws, mark) is not None for mark in _MARKS)
+
+
+def show_original_sleigh(inspector: Inspector, ws: bytes) -> dict[str, Any]:
+    """Describe an original sleigh."""
+    nodes = (read_text(inspector, ws, _NODES) or "").split()[:_MOST]
+    workers: list[dict[str, Any]] = [
+        {
+            "rank": rank,
+            "host": shorten(node, 100),
+            "tasks": _number(inspector, ws, node.encode("utf-8", "replace")),
+        }
+        for rank, node in enumerate(nodes)
+    ]
+    count = inspector.look.variable(ws, b"workerCount")
+    return {
+        "workers": workers,
+        "done": sum(worker["tasks"] for worker in workers),
+        "tasks": _number(inspector, ws, _TOTAL),
+        "closed": bool(count and count.values),
+    }
+
+
+def _number(inspector: Inspector, ws: bytes, var: bytes) -> int:
+    text = (read_text(inspector, ws, var) or "").strip()
+    return int(text) if text.isdecimal() and len(text) < 16 else 0

@@ -1,0 +1,88 @@
+"""The page that shows a sleigh."""
+
+from __future__ import annotations
+
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.cookiejar import CookieJar
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import HTTPCookieProcessor, build_opener, urlopen
+
+import pytest
+
+from nws.client import NwsServer
+from nws.errors import SleighNwsException, SleighStoppedException
+from nws.sleigh import Sleigh
+from tests.support.server import LOOPBACK, running
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a browser was told to open."""
+    addresses: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", addresses.append)
+    return addresses
+
+
+@contextmanager
+def on_a_server(folder: Path, *options: str) -> Iterator[Sleigh]:
+    with (
+        running(folder, *options) as server,
+        Sleigh(nwsHost="127.0.0.1", nwsPort=server.port, workerCount=1) as sleigh,
+    ):
+        yield sleigh
+
+
+def test_a_private_server_shows_it_to_who_has_the_key(opened: list[str]) -> None:
+    with Sleigh(workerCount=1) as sleigh:
+        address = sleigh.view()
+        assert opened == [address]
+        assert sleigh.view() == address
+        with build_opener(HTTPCookieProcessor(CookieJar())).open(address) as page:
+            assert "key=" not in page.geturl()
+            assert "<h1>Sleigh</h1>" in page.read().decode()
+        with pytest.raises(HTTPError) as refused:
+            urlopen(address.partition("&key=")[0])
+        refused.value.close()
+        assert refused.value.code == 403
+        assert sleigh.eachElem(abs, [[-1]]) == [1]
+    with pytest.raises(OSError, match="refused"):
+        urlopen(address)
+
+
+def test_a_server_with_an_inspector(tmp_path: Path, opened: list[str]) -> None:
+    with on_a_server(tmp_path, "--web", LOOPBACK) as sleigh:
+        address = sleigh.view()
+        assert opened == [address]
+        with urlopen(address) as page:
+            assert "<h1>Sleigh</h1>" in page.read().decode()
+        sleigh.nws.server.view()
+        assert urlsplit(opened[-1])[:2] == urlsplit(address)[:2]
+
+
+def test_a_server_without_one(tmp_path: Path, opened: list[str]) -> None:
+    with (
+        on_a_server(tmp_path) as sleigh,
+        pytest.raises(SleighNwsException, match="has no inspector"),
+    ):
+        sleigh.view()
+    assert opened == []
+
+
+def test_a_sleigh_that_was_stopped(opened: list[str]) -> None:
+    with Sleigh(workerCount=1) as sleigh:
+        pass
+    with pytest.raises(SleighStoppedException):
+        sleigh.view()
+
+
+def test_a_server_is_viewed_where_it_says_or_where_the_original_is(
+    tmp_path: Path, opened: list[str]
+) -> None:
+    with running(tmp_path) as plain, NwsServer("127.0.0.1", plain.port) as server:
+        server.view()
+        server.view(1234)
+    assert opened == ["http://127.0.0.1:8766/", "http://127.0.0.1:1234/"]

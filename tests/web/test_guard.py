@@ -1,0 +1,94 @@
+"""Who may ask: names of this machine, and tokens."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+import pytest
+
+from nws_server.web.guard import Guard
+
+OWN = socket.gethostname()
+
+
+@pytest.fixture
+def guard() -> Guard:
+    return Guard(["Inspector.Example", "[odd"])
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "localhost:8766", "LOCALHOST:1", "localhost.", "localhost.:8766"),
+        *("127.0.0.1", "127.0.0.1:8766", "10.0.0.1", "192.168.1.1:80", "127.0.0.1:"),
+        *("[::1]", "[::1]:8766", "[::ffff:127.0.0.1]"),
+        *("inspector.example", "INSPECTOR.example.:99", OWN, f"{OWN}:8766"),
+    ],
+)
+def test_names_of_this_machine(guard: Guard, host: str) -> None:
+    assert guard.knows(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("", ":", ":80", ".", "..", "evil.example", "evil.example:8766", "localhost.evil.example"),
+        *("evil.localhost", "127.0.0.1.evil.example", "127.0.0.1.nip.io", "127.1", "0x7f000001"),
+        *("2130706433", "127.0.0.1:8766:1", "localhost:80x", "localhost:-1", "localhost/", "a@b"),
+        *("[::1", "::1", "::1]", "[localhost]", "[]", "[::1]x", "[::1]:x"),
+        *("localhost\x00", "localhost\n", "localhost evil.example", "localhost,evil.example"),
+        *("\ufffd", "ｌocalhost", "localhost\u3002", "http://localhost", "[odd"),
+    ],
+)
+def test_other_names(guard: Guard, host: str) -> None:
+    assert not guard.knows(host)
+
+
+def test_only_names_that_were_given_are_known() -> None:
+    assert not Guard([]).knows("inspector.example")
+
+
+def test_a_browser_keeps_its_cookie_and_gets_one_that_nobody_guesses(guard: Guard) -> None:
+    cookie = guard.cookie("")
+    assert re.fullmatch("[0-9a-f]{32}", cookie)
+    assert guard.cookie(cookie) == cookie
+    assert guard.cookie("") != cookie
+    for strange in ("x", cookie.upper() + "X", cookie + "0", "é" * 32, cookie + "\n"):
+        assert guard.cookie(strange) != strange
+
+
+def test_a_token_goes_with_its_cookie_and_its_server(guard: Guard) -> None:
+    cookie, other = guard.cookie(""), guard.cookie("")
+    token = guard.token(cookie)
+    assert guard.accepts(cookie, token, "", "localhost")
+    assert not guard.accepts(other, token, "", "localhost")
+    assert not Guard([]).accepts(cookie, token, "", "localhost")
+    assert not guard.accepts("", guard.token(""), "", "localhost")
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64, "é" * 64, "\x00"])
+def test_wrong_tokens(guard: Guard, token: str) -> None:
+    assert not guard.accepts(guard.cookie(""), token, "", "localhost")
+
+
+@pytest.mark.parametrize(
+    ("origin", "right"),
+    [
+        ("", True),
+        ("http://localhost:8766", True),
+        ("https://localhost:8766", True),
+        ("HTTP://LOCALHOST:8766", True),
+        ("null", False),
+        ("http://localhost", False),
+        ("http://localhost:8767", False),
+        ("http://evil.example", False),
+        ("http://localhost:8766.evil.example", False),
+        ("http://localhost:8766/", False),
+        ("file://", False),
+        ("localhost:8766", False),
+    ],
+)
+def test_origins(guard: Guard, origin: str, right: bool) -> None:
+    cookie = guard.cookie("")
+    assert guard.accepts(cookie, guard.token(cookie), origin, "Localhost:8766") is right
