@@ -11,7 +11,8 @@ __all__ = ["assert_well_laid_out", "focus_order"]
 
 _FIND = """() => {
   const found = [];
-  const name = (it) => `${it.nodeName.toLowerCase()} ${JSON.stringify(it.textContent.trim().slice(0, 40))}`;
+  const name = (it) =>
+    `${it.nodeName.toLowerCase()} ${JSON.stringify(it.textContent.trim().slice(0, 40))}`;
   const width = document.documentElement.clientWidth;
   if (document.scrollingElement.scrollWidth > width)
     found.push(`the page is ${document.scrollingElement.scrollWidth} wide, not ${width}`);
@@ -20,12 +21,13 @@ _FIND = """() => {
   for (const it of document.querySelectorAll("main *, header *"))
     if (seen(it) && !boxed(it) && it.getBoundingClientRect().right > width + 1)
       found.push(`${name(it)} sticks out`);
-  for (const it of document.querySelectorAll("button, dd, dt, h1, h2, p, legend, label, td, th, .tag"))
-    if (seen(it) && it.scrollWidth > it.clientWidth + 1 && getComputedStyle(it).display !== "inline")
+  const texts = "button, dd, dt, h1, h2, p, legend, label, td, th, .tag";
+  for (const it of document.querySelectorAll(texts))
+    if (seen(it) && it.clientWidth > 0 && it.scrollWidth > it.clientWidth + 1)
       found.push(`${name(it)} is cut off`);
   const solid = [...document.querySelectorAll(
-    "header a, header button, #live-state, h1, h2, .tile, dt, dd, td, th, main p, main li, button, input, "
-    + "select, textarea, legend, summary, pre, progress, svg, img")].filter(seen);
+    "header a, header button, #live-state, h1, h2, .tile, dt, dd, td, th, main p, main li, button, "
+    + "input, select, textarea, legend, summary, pre, progress, svg, img")].filter(seen);
   for (const [place, one] of solid.entries()) {
     const a = one.getBoundingClientRect();
     for (const other of solid.slice(place + 1)) {
@@ -45,8 +47,8 @@ _ACTIVE = """() => {
   if (it === null || it === document.body) return "";
   const style = getComputedStyle(it);
   if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2) return "unseen";
-  const all = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, "
-    + "summary, [tabindex='0']")].filter((it) => it.checkVisibility() && !it.disabled);
+  const all = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, "
+    + "textarea, summary, [tabindex='0']")].filter((it) => it.checkVisibility() && !it.disabled);
   return `${all.indexOf(it)} of ${all.length}`;
 }"""
 
