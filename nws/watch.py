@@ -7,6 +7,7 @@ its way as soon as it is there.
 
 from __future__ import annotations
 
+import os
 import selectors
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +24,8 @@ __all__ = ["Inbox", "Outbox", "Watch"]
 
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 """Without a file of its own, unlike the default."""
+
+_give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 
 _MOMENT = 0.0003
 """Seconds."""
@@ -175,4 +178,5 @@ class Inbox(_Standing):
             while time.perf_counter() < end:
                 if select(0):
                     return True
+                _give_way()  # the server may wait for this very core
         return bool(select(timeout))

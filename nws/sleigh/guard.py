@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import NoReturn
 
-from nws.errors import NwsException
+from nws.errors import NwsException, SleighNwsException
 from nws.sleigh.run import Run
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "undone_on_failure"]
+
+
+@contextmanager
+def undone_on_failure(undo: Callable[[], None]) -> Iterator[None]:
+    """Undo the making of a sleigh if it fails, and make errors of the server its own."""
+    try:
+        yield
+    except BaseException as error:
+        undo()
+        if isinstance(error, NwsException):
+            raise SleighNwsException(f"the sleigh's workspace cannot be used: {error}") from error
+        raise
 
 
 class Guard:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+import webbrowser
 from contextlib import ExitStack
 from typing import Final
 from urllib.parse import quote
@@ -93,21 +94,26 @@ class Home:
             server.close()
             raise
 
-    def page(self) -> str:
-        """Return the address of the inspector's page about the sleigh.
+    def view(self) -> str:
+        """Open the inspector's page about the sleigh in a browser, and return its address.
 
         Raises:
             SleighNwsException: the server has no inspector.
         """
-        page = f"sleigh?name={quote(self.workspace.currentWs(), safe='')}"
+        root, _, key = self._inspector().partition("?")
+        name = quote(self.workspace.currentWs(), safe="")
+        address = f"{root}sleigh?name={name}" + (f"&{key}" if key else "")
+        webbrowser.open(address)
+        return address
+
+    def _inspector(self) -> str:
         if self._server is not None:
-            root, _, key = self._server.inspector().partition("?")
-            return f"{root}{page}&{key}"
+            return self._server.inspector()
         port = self.workspace.server.status().get("web")
         if port is None:
             raise SleighNwsException("this server has no inspector")
         host = "localhost" if self.host.startswith("unix:") else self.host
-        return f"http://[{host}]:{port}/{page}" if ":" in host else f"http://{host}:{port}/{page}"
+        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
     def check_server(self) -> None:
         """Raise SleighNwsException if the private server has ended."""

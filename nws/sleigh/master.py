@@ -8,7 +8,6 @@ import os
 import sysconfig
 import threading
 import weakref
-import webbrowser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, NoReturn
@@ -32,7 +31,7 @@ from nws.sleigh.chunks import Chunks
 from nws.sleigh.commands import envcmd
 from nws.sleigh.functions import Function, check_function
 from nws.sleigh.gathering import Accumulator, Gathering
-from nws.sleigh.guard import Guard
+from nws.sleigh.guard import Guard, undone_on_failure
 from nws.sleigh.home import Home
 from nws.sleigh.launchers import Launch, Options, ScriptExec, launcher_for
 from nws.sleigh.output import Line, echo
@@ -143,7 +142,7 @@ class Sleigh:
         self._state: State | None = None
         launcher = launcher_for(launch)
         self._home = Home(nwsHost, nwsPort, may_be_private=launch == "local")
-        with self._undone_on_failure():
+        with undone_on_failure(self.stop):
             way = None if serial else launcher(options, self._home.processes)
             self._home.open(wsNameTemplate, userWsNameTemplate)
             if way is None:
@@ -155,18 +154,6 @@ class Sleigh:
                 way.go(self._where(), self.nws)
             if launch == "web":
                 self._team.close_group()
-
-    @contextmanager
-    def _undone_on_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            self.stop()
-            if isinstance(error, NwsException):
-                raise SleighNwsException(
-                    f"the sleigh's workspace cannot be used: {error}"
-                ) from error
-            raise
 
     def _where(self) -> Where:
         names = self.nws.currentWs(), self.userNws.currentWs()
@@ -373,15 +360,19 @@ class Sleigh:
     def _call(self) -> Iterator[None]:
         """Let a call begin if none is under way."""
         self._check()
-        if not self._calling.acquire(blocking=False):
-            raise SleighOccupiedException("another thread is in a call of this sleigh")
+        acquired: list[bool] = []
         try:
+            # In one step, so that Ctrl-C cannot fall between the two.
+            acquired.extend(map(self._calling.acquire, (False,)))
+            if not acquired[0]:
+                raise SleighOccupiedException("another thread is in a call of this sleigh")
             self._check_free()
             with self._guard():
                 self._home.processes.look_after(self._team.is_there)
                 yield
         finally:
-            self._calling.release()
+            if any(acquired):
+                self._calling.release()
 
     def _check(self) -> None:
         if self._stopped:
@@ -483,9 +474,7 @@ class Sleigh:
         """
         self._check()
         with self._guard():
-            address = self._home.page()
-        webbrowser.open(address)
-        return address
+            return self._home.view()
 
     @property
     def nws(self) -> NetWorkSpace:

@@ -15,7 +15,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 __all__ = ["Line", "LineSplitter", "LogSender", "Mouth", "echo"]
 
@@ -178,14 +178,24 @@ def echo(lines: Sequence[Line]) -> None:
     """The master's side: print lines, and give log records to the loggers of their names."""
     for line in lines:
         who = f"[worker {line.rank}]" if line.element < 0 else f"[{line.rank}:{line.element}]"
-        if line.stream == "log":
-            _log(line, who)
+        content = _log_record(line.text) if line.stream == "log" else None
+        if content is not None:
+            _log(line, who, content)
         else:
             print(who, line.text, file=sys.stdout if line.stream == "stdout" else sys.stderr)
 
 
-def _log(line: Line, who: str) -> None:
-    content = json.loads(line.text)
+def _log_record(text: str) -> dict[str, Any] | None:
+    """Return what `LogSender` has sent; None for what only looks like it."""
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return None
+    complete = isinstance(content, dict) and {"name", "levelno", "msg"} <= content.keys()
+    return content if complete and isinstance(content["levelno"], int) else None
+
+
+def _log(line: Line, who: str, content: dict[str, Any]) -> None:
     content["msg"] = f"{who} {content['msg']}"
     record = logging.makeLogRecord({**content, "rank": line.rank, "element": line.element})
     logger = logging.getLogger(record.name)

@@ -1,13 +1,24 @@
-"""Twisted's epoll reactor, without the log context that it makes around each event.
+"""Twisted's epoll reactor, made for many small requests.
 
-Nothing here reads that context; making it takes a tenth of the time of a small operation. Where
-there is no epoll, Twisted chooses its own reactor.
+It looks for more for a moment before it goes to sleep: to be woken by the system takes longer than
+the next request often does. And it makes no log context around each event, which nothing here reads
+and which takes a tenth of the time of a small operation. Where there is no epoll, Twisted chooses
+its own reactor.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final
+
 from twisted.internet.main import installReactor
 from twisted.logger import Logger
+
+_Events = list[tuple[int, int]]
+_MOMENT: Final = 50e-6
+"""Seconds."""
 
 _log = Logger()
 
@@ -22,10 +33,11 @@ else:
 
     class _Reactor(EPollReactor):
         def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - Twisted's name
+            poll, most = self._poller.poll, len(self._selectables)
             try:
-                events = self._poller.poll(
-                    -1 if timeout is None else timeout, len(self._selectables)
-                )
+                events = None if timeout == 0 else _linger(poll, most)
+                if not events:
+                    events = poll(-1 if timeout is None else timeout, most)
             except InterruptedError:
                 return
             for fd, event in events:
@@ -37,6 +49,13 @@ else:
                         _log.failure("a connection's event failed")
 
         doIteration = doPoll  # noqa: N815 - Twisted's name
+
+    def _linger(poll: Callable[[int, int], _Events], most: int) -> _Events:
+        """Look for events for a moment. Whoever wants this core meanwhile gets it."""
+        end = perf_counter() + _MOMENT
+        while not (events := poll(0, most)) and perf_counter() < end:
+            os.sched_yield()
+        return events
 
     def install() -> None:
         """Use this reactor; call it before anything imports `twisted.internet.reactor`."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from nws.sleigh import Line, Sleigh, SleighTaskException
-from nws.sleigh.output import LineSplitter
+from nws.sleigh.output import LineSplitter, echo
 from tests.sleigh.functions import die, log, say, speak
 
 Lines = list[Line]
@@ -165,3 +165,16 @@ def test_a_line_without_an_end() -> None:
 def test_what_only_looks_like_ours(line: bytes) -> None:
     ((own, call, tag, _, text),) = LineSplitter("stdout").feed(line + b"\n", 1, 2)
     assert (own, call, tag, text.encode()) == (False, 1, 2, line)
+
+
+# At the master
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "no JSON", "[]", '{"name": "x", "msg": "y", "levelno": "z"}']
+)
+def test_what_only_looks_like_a_log_record_is_printed(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    echo([Line(0, 3, "log", text)])
+    assert capsys.readouterr().err == f"[0:3] {text}\n"
