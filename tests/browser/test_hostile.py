@@ -1,4 +1,4 @@
-"""Names and values that try to do something on the page: nothing of them runs, and nothing breaks."""
+"""Names and values that try to do something on the page: nothing runs, and nothing breaks."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from tests.support.layout import assert_well_laid_out
 if TYPE_CHECKING:
     from playwright.sync_api import Dialog, Page
 
+    from nws.client import NetWorkSpace
+
 TEXTS = {
     "image": '<img src=x onerror="hacked = 1; alert(1)">',
     "script": "</script></pre><script src=//evil.example/x>hacked = 1</script>",
@@ -30,7 +32,7 @@ TEXTS = {
     "control": "\r\ndata: x\n\nevent: gone\n\x1b[2J\ufeff\u2028\ud7ff",
     "marks": "a" + "\u0301" * 300,
 }
-WITH_AXE = ("image", "long", "right to left")
+THOROUGHLY = ("image", "long", "right to left")
 
 
 @pytest.fixture
@@ -62,27 +64,48 @@ def assert_harmless(page: Page) -> None:
     assert_well_laid_out(page)
 
 
-@pytest.mark.parametrize("which", TEXTS)
-def test_names_and_values_are_only_shown(page: Page, inspected: Inspected, which: str) -> None:
-    text = TEXTS[which]
+@pytest.fixture
+def ws(inspected: Inspected, request: pytest.FixtureRequest) -> Iterator[NetWorkSpace]:
+    """A workspace whose name is one of the texts."""
+    ws = inspected.open(named(TEXTS[request.param]))
+    yield ws
+    ws.server.close()
+
+
+@pytest.mark.parametrize(
+    ("ws", "text"), [(which, TEXTS[which]) for which in TEXTS], indirect=["ws"]
+)
+def test_names_and_values_are_only_shown(
+    page: Page, inspected: Inspected, ws: NetWorkSpace, text: str
+) -> None:
     name = named(text)
-    ws = inspected.open(name)
     ws.store(name, text)
     ws.store(name, {text: [text]})
-    ws.declare("other", "single")
-    inspected.see(page)
-    assert_harmless(page)
     inspected.see_workspace(page, ws)
     assert_harmless(page)
-    if which in WITH_AXE:
-        assert_accessible(page)
     inspected.see_variable(page, ws, name)
     expect(page.locator(".values li")).to_have_count(2)
     assert_harmless(page)
-    if which in WITH_AXE:
-        assert_accessible(page)
-    ws.store(name, "moves")
-    expect(page.locator(".values pre").last).to_have_text("moves")
+
+
+@pytest.mark.parametrize(
+    ("ws", "text"), [(which, TEXTS[which]) for which in THOROUGHLY], indirect=["ws"]
+)
+def test_they_are_only_shown_wherever_one_goes(
+    page: Page, inspected: Inspected, ws: NetWorkSpace, text: str
+) -> None:
+    name = named(text)
+    ws.store(name, text)
+    ws.store(name, {text: [text]})
+    inspected.see(page)
+    assert_harmless(page)
+    inspected.see_workspace(page, ws)
+    assert_accessible(page)
+    inspected.see_variable(page, ws, name)
+    expect(page.locator(".values li")).to_have_count(2)
+    assert_accessible(page)
+    ws.store(name, f"{text} moves")
+    expect(page.locator(".values li")).to_have_count(3)
     assert_harmless(page)
     page.get_by_role("link", name="Value 0").click()
     until_live(page)
@@ -99,8 +122,7 @@ def test_names_and_values_are_only_shown(page: Page, inspected: Inspected, which
     assert_harmless(page)
     page.get_by_role("button", name="Delete it").click()
     expect(page.get_by_text("The variable is deleted.")).to_be_visible()
-    assert list(ws.listVars(format="dict")) == ["other"]
-    ws.server.close()
+    assert not ws.listVars(format="dict")
 
 
 def test_a_search_is_only_shown(page: Page, inspected: Inspected) -> None:
@@ -141,5 +163,5 @@ def test_what_a_sleigh_says_of_itself_is_only_shown(page: Page, inspected: Inspe
         inspected.see(page, "sleigh", name=ws.currentWs())
         page.locator("summary").first.click()
         assert_harmless(page)
-        if which in WITH_AXE:
+        if which in THOROUGHLY:
             assert_accessible(page)

@@ -15,7 +15,6 @@ from nws.client import NetWorkSpace
 from tests.support.browser import Browsing
 from tests.support.inspected import Inspected, inspecting, row, tile, until_live
 from tests.support.processes import Aside
-from tests.support.spaces import until_waiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

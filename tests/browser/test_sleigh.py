@@ -32,7 +32,7 @@ def wait_for_leave(element: int, folder: Path) -> int:
 
 
 def speak_and_fail(element: int, folder: Path) -> int:
-    print(f"element {element} is here")
+    print(f"element {element} is here" + 25 * " and says much")
     print(f"element {element} complains", file=sys.stderr)
     if element % 10 == 3:
         raise ValueError(f"element {element}: the pressure is negative")

@@ -1,4 +1,4 @@
-"""What is wrong with how a page is laid out: what sticks out, is cut off, or lies on other things."""
+"""What is wrong with how a page is laid out: it sticks out, is cut off, or lies on other things."""
 
 from __future__ import annotations
 
