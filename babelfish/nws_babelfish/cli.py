@@ -17,7 +17,7 @@ from nws.errors import NwsException
 from nws.version import __version__
 from nws_babelfish.daemon import Daemon
 from nws_babelfish.fish import WORKSPACE, Fish
-from nws_babelfish.limits import leave_no_core, limit_memory
+from nws_babelfish.limits import end_with_stdin, leave_no_core, limit_memory
 from nws_babelfish.translation import Translator
 
 __all__ = ["pybabelfish", "pybabelfishd"]
@@ -70,7 +70,14 @@ def _with_options(command: F) -> F:
 
 @click.command()
 @_with_options
-def pybabelfish(host: str, port: int, workspace: str, safe: bool, memory_limit: int | None) -> None:
+@click.option(
+    "--until-eof",
+    is_flag=True,
+    help="End when stdin is closed, that is, with the process that holds it.",
+)
+def pybabelfish(
+    host: str, port: int, workspace: str, safe: bool, memory_limit: int | None, until_eof: bool
+) -> None:
     """Turn stored Python values into text for the server's web page, until the server ends.
 
     Values are unpickled and print themselves, with modules from PYTHONPATH and this folder. That
@@ -78,6 +85,8 @@ def pybabelfish(host: str, port: int, workspace: str, safe: bool, memory_limit: 
     server, say --safe.
     """
     _prepare(memory_limit)
+    if until_eof:
+        end_with_stdin()
     if not safe:
         sys.path.append(os.getcwd())  # at the end: nothing here stands before an installed module
     try:

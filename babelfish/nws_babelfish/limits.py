@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import resource
+import select
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Final, TypeVar
 
-__all__ = ["OutOfTime", "leave_no_core", "limit_memory", "within"]
+__all__ = ["OutOfTime", "end_with_stdin", "leave_no_core", "limit_memory", "within"]
 
 _AGAIN: Final = 1.0
 """Seconds from one strike to the next, should a value have swallowed the first."""
@@ -35,6 +39,16 @@ def limit_memory(size: int) -> None:
 def leave_no_core() -> None:
     """Leave nothing behind, should this process crash: other people's values are in it."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def end_with_stdin() -> None:
+    """End this process as soon as its stdin is closed, whatever it is doing: the system sends a
+    signal then, and that needs no Python to run. Nothing may be written to stdin."""
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([0], [], [], 0)[0]:
+        sys.exit("stdin is closed")
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:

@@ -103,12 +103,13 @@ async def _fetch(inspector: Inspector, query: Query) -> Outcome:
     view = inspector.look.variable(ws, var)
     if view is None:
         raise Unknown(f"there is no variable {Name(var).short!r}")
-    for value in inspector.look.values(ws, var, 0, 1):
-        if value.size > _LARGEST:
-            raise BadQuery(f"a value of {value.size:,} bytes is too large to be fetched here")
-    value = await inspector.local.fetch(ws, var)
-    (described,) = await describe_values(inspector, view.id, [value], PREVIEW, _HEX)
-    content = beginning(value, _LARGEST)
+    fetched = await inspector.local.fetch(ws, var)
+    try:
+        content = _content(fetched.value)
+        (described,) = await describe_values(inspector, view.id, [fetched.value], PREVIEW, _HEX)
+    except BaseException:  # nobody has seen it, perhaps because the browser has gone
+        inspector.local.put_back(fetched)
+        raise
     data = {
         "workspace": Name(ws),
         "variable": Name(var),
@@ -116,6 +117,15 @@ async def _fetch(inspector: Inspector, query: Query) -> Outcome:
         "content": base64.b64encode(content).decode(),
     }
     return Outcome(template="fetched", data=data)
+
+
+def _content(value: Value) -> bytes:
+    if value.size > _LARGEST:
+        raise BadQuery(f"a value of {value.size:,} bytes is too large to be fetched here")
+    try:
+        return beginning(value, _LARGEST)
+    except OSError as error:
+        raise Unknown(f"the value's file cannot be read: {error}") from error
 
 
 async def _delete_variable(inspector: Inspector, query: Query) -> Outcome:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as TooLate
 from twisted.internet.error import ProcessExitedAlready
-from twisted.internet.interfaces import IProcessTransport
+from twisted.internet.interfaces import IDelayedCall, IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,7 +23,16 @@ _MEMORY: Final = 2 * 1024**3
 """Bytes of address space."""
 
 _IN_VAIN: Final = 3
-"""So many may end in a row without having answered; then there is a rest."""
+"""So many may end in a row without having been ready; then there is a rest."""
+
+_START: Final = 10.0
+"""Seconds until it is ready, at most."""
+
+_READY: Final = "the babelfish serves"
+"""What it says then."""
+
+_LAST_WORDS: Final = 0.2
+"""Seconds from its end until its pipes are closed, which its children may still hold."""
 
 _REST: Final = 30.0
 """Seconds."""
@@ -31,13 +42,15 @@ _KEPT: Final = 2000
 
 _log = Logger()
 
+T = TypeVar("T")
+
 
 class Fish:
     """Starts the process when it is needed, and again when it has ended.
 
     Attributes:
         problem: why there is none, once that is clear; else empty.
-        has_answered: whether the process has done its work at least once.
+        has_answered: whether the process has done its work at least once; set by who asks.
         on_end: called when the process has ended.
     """
 
@@ -51,52 +64,89 @@ class Fish:
         self._process: _Process | None = None
         self._in_vain = 0
         self._rest_until = 0.0
+        self._until_ready: list[Deferred[bool]] = []
+        self._until_gone: list[Deferred[None]] = []
 
     @property
     def runs(self) -> bool:
         """Whether the process is there."""
         return self._process is not None
 
-    def start(self) -> bool:
-        """Start it, and return whether that was done. If too many have ended in vain, it is not
-        for a while, and there is a `problem`."""
+    def start(self) -> None:
+        """Start it. If too many have ended in vain, that is not done for a while, and there is a
+        `problem`."""
         now = self._reactor.seconds()
         if now < self._rest_until:
-            return False
+            return
         if self._in_vain >= _IN_VAIN:
             self._rest_until, self._in_vain = now + _REST, 0
             _log.warn("the babelfish does not stay: {problem}", problem=self.problem)
-            return False
+            return
         self.problem = ""
         self.has_answered = False
         self._in_vain += 1
-        self._process = _Process(self._ended)
+        process = _Process(self._reactor, self._is_ready, self._ended)
         command = [sys.executable, "-m", "nws_babelfish", *self._options]
         command += ["--workspace", WORKSPACE.decode(), "--memory-limit", str(_MEMORY)]
-        self._reactor.spawnProcess(
-            self._process,
-            sys.executable,
-            command,
-            env=_environment(),
-            childFDs={0: "w", 1: "r", 2: "r"},
-        )
-        return True
+        command += ["--until-eof"]
+        try:
+            self._reactor.spawnProcess(
+                process,
+                sys.executable,
+                command,
+                env=_environment(),
+                childFDs={0: "w", 1: "r", 2: "r"},
+            )
+        except OSError as error:  # as when there are too many processes
+            self.problem = str(error)
+        else:
+            self._process = process
 
-    def answered(self) -> None:
-        """It does its work."""
-        self.has_answered = True
-        self._in_vain = 0
+    def ready(self) -> Deferred[bool]:
+        """Wait until it does its work; False if it does not come to that."""
+        ready: Deferred[bool] = Deferred()
+        if self._process is None or self._process.is_ready:
+            ready.callback(self._process is not None)
+        else:
+            self._until_ready.append(ready)
+            ready.addTimeout(_START, self._reactor)
+            ready.addErrback(lambda failure: failure.trap(TooLate) and False)
+        return ready
+
+    def end(self) -> Deferred[None]:
+        """End it, and wait until it is gone."""
+        gone: Deferred[None] = Deferred()
+        if self._process is None:
+            gone.callback(None)
+        else:
+            self._until_gone.append(gone)
+            self._process.kill()
+        return gone
 
     def kill(self) -> None:
         """End it; it is started again when it is needed."""
         if self._process is not None:
             self._process.kill()
 
+    def _is_ready(self) -> None:
+        self._in_vain = 0
+        ready, self._until_ready = self._until_ready, []
+        _fire(ready, True)
+
     def _ended(self, process: _Process, how: str) -> None:
-        if process is self._process:
-            self._process = None
-            self.problem = f"{how}; it said: {process.said or 'nothing'}"
-            self.on_end()
+        self._process = None
+        self.problem = f"{how}; it said: {process.said or 'nothing'}"
+        ready, self._until_ready = self._until_ready, []
+        gone, self._until_gone = self._until_gone, []
+        self.on_end()  # it may be started again in there
+        _fire(ready, False)
+        _fire(gone, None)
+
+
+def _fire(waiting: list[Deferred[T]], result: T) -> None:
+    for deferred in waiting:
+        if not deferred.called:
+            deferred.callback(result)
 
 
 def _environment() -> dict[str, str]:
@@ -109,15 +159,24 @@ def _environment() -> dict[str, str]:
 class _Process(ProcessProtocol):
     transport: IProcessTransport
 
-    def __init__(self, ended: Any) -> None:
+    def __init__(
+        self, reactor: Any, ready: Callable[[], None], ended: Callable[[_Process, str], None]
+    ) -> None:
         self.said = ""
+        self.is_ready = False
+        self._reactor = reactor
+        self._ready = ready
         self._ended = ended
+        self._last_words: IDelayedCall | None = None
 
     def outReceived(self, data: bytes) -> None:
         self.errReceived(data)
 
     def errReceived(self, data: bytes) -> None:
         self.said = (self.said + data.decode("utf-8", "replace"))[-_KEPT:]
+        if not self.is_ready and _READY in self.said:
+            self.is_ready = True
+            self._ready()
 
     def kill(self) -> None:
         try:
@@ -125,5 +184,10 @@ class _Process(ProcessProtocol):
         except ProcessExitedAlready:
             pass
 
+    def processExited(self, reason: Failure) -> None:
+        self._last_words = self._reactor.callLater(_LAST_WORDS, self.transport.loseConnection)
+
     def processEnded(self, reason: Failure) -> None:
+        if self._last_words is not None and self._last_words.active():
+            self._last_words.cancel()
         self._ended(self, reason.getErrorMessage())

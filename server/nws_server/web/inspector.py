@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -65,11 +66,11 @@ class Inspector:
         self.translator.close()
 
     def epoch(self, when: float) -> float:
-        """Return a time of the hub's clock in seconds of the epoch, to the tenth.
+        """Return a time of the hub's clock in seconds of the epoch, to the tenth below.
 
         The same time always gives the same number, unless the clock of the wall was set anew.
         """
         offset = time.time() - self.hub.clock()
         if abs(offset - self._offset) > _JUMP:
             self._offset = offset
-        return round(when + self._offset, 1)
+        return math.floor(10 * (when + self._offset)) / 10

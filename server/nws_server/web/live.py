@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.logger import Logger
 from twisted.web.http import Request
@@ -177,7 +177,7 @@ class Live:
         self._schedule(max(PERIOD / max(1, len(self._channels)), _REST * took))
 
     def _failed(self, failure: Any, channel: _Channel) -> float:
-        if failure.check(Unknown, BadQuery) is None:
+        if failure.check(Unknown, BadQuery, CancelledError) is None:
             _log.failure("a page cannot be shown", failure)
         for follower in list(channel.followers):
             follower.dismiss()

@@ -7,7 +7,7 @@ fires when the hub lets connections go on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from twisted.internet.defer import Deferred
 
@@ -15,7 +15,7 @@ from nws_server.core.space import Session, Space, Taken, Value, Waiter
 from nws_server.core.variables import Variable
 from nws_server.hub import Hub
 
-__all__ = ["Failed", "Local"]
+__all__ = ["Failed", "Fetched", "Local"]
 
 _PEER: Final = b"[inspector]"
 
@@ -26,6 +26,13 @@ class Failed(Exception):
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
+
+
+class Fetched(NamedTuple):
+    """A value that was taken away, and where it was."""
+
+    value: Value
+    variable: Variable
 
 
 class _Answer:
@@ -44,7 +51,10 @@ class _Answer:
 
     def go_on(self) -> None:
         """Say the answer; the hub calls this."""
-        if isinstance(self._result, Failed):
+        if self.deferred.called:  # it was cancelled when the answer was there already
+            if isinstance(self._result, Fetched):
+                self._hub.space.put_back(self._result.variable, [self._result.value])
+        elif isinstance(self._result, Failed):
             self.deferred.errback(self._result)
         else:
             self.deferred.callback(self._result)
@@ -61,7 +71,7 @@ class _Answer:
         self._note(Failed(status, reason))
 
     def value(self, value: Value, variable: Variable) -> None:
-        self._note(value)
+        self._note(Fetched(value, variable))
 
     def values(self, taken: list[Taken], variable: Variable) -> None:
         self._note([value for value, _ in taken])
@@ -85,6 +95,7 @@ class Local:
 
     def make(self, ws: bytes) -> Deferred[None]:
         """Make a workspace that nobody owns, unless it is there."""
+        self._hub.space.now = self._hub.clock()
         answer = _Answer(self._hub)
         session = self._hub.space.open_session(_PEER)
         self._hub.space.use_ws(session, ws, True, answer)
@@ -96,13 +107,19 @@ class Local:
         """Store a value into a workspace that exists."""
         return self._do(ws, lambda space, me, to: space.store(me, ws, var, (value,), to))
 
-    def fetch(self, ws: bytes, var: bytes) -> Deferred[Value]:
+    def fetch(self, ws: bytes, var: bytes) -> Deferred[Fetched]:
         """Take a value away that is there."""
         return self._do(ws, lambda space, me, to: space.fetch(me, ws, var, to, wait=False))
 
-    def await_value(self, ws: bytes, var: bytes) -> Deferred[Value]:
+    def await_value(self, ws: bytes, var: bytes) -> Deferred[Fetched]:
         """Take a value away, as soon as there is one."""
         return self._do(ws, lambda space, me, to: space.fetch(me, ws, var, to, wait=True))
+
+    def put_back(self, fetched: Fetched) -> None:
+        """Return a value to its place, unless the variable is gone."""
+        self._hub.space.now = self._hub.clock()
+        self._hub.space.put_back(fetched.variable, [fetched.value])
+        self._hub.drain()
 
     def declare(self, ws: bytes, var: bytes, mode: bytes) -> Deferred[None]:
         """Declare a variable in a workspace that exists."""

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from nws_server.web.names import Name
+from nws_server.web.names import Name, printable
 
 __all__ = ["Renderer"]
 
@@ -31,7 +31,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            ago=ago, count=count, duration=duration, size=size, moment=moment
+            ago=ago, count=count, duration=duration, size=size, moment=moment, visible=visible
         )
         self._environment.globals.update(link=link)
         self._environment.globals["ui"] = self._environment.get_template("ui.html").module
@@ -55,6 +55,11 @@ def link(page: str, /, **fields: Any) -> str:
         if value is not None
     ]
     return f"/{page}" + ("?" + "&".join(pairs) if pairs else "")
+
+
+def visible(text: str) -> str:
+    """Return a text on one line, with what cannot be seen written out."""
+    return printable(text.encode("utf-8", "replace"))
 
 
 def count(number: float) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import mimetypes
+import os
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, cast
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -41,12 +43,16 @@ _HEAD: Final = 512 * 1024
 _BODY: Final = 1024 * 1024
 """Bytes of a form."""
 
-_TOO_LONG: Final = (
-    b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-)
+_FLOOD: Final = 64 * 1024 * 1024
+"""Bytes of a body that is too long. Up to here it is read, for a browser hears nothing before it
+has sent all; beyond, the connection is cut."""
+
+_LONGEST_LENGTH: Final = 100
+"""Bytes of a header that tells a length."""
 
 _IDLE: Final = 60.0
-"""Seconds after which a connection without a request is closed."""
+"""Seconds after which a connection without a request is closed, and that a request may take to
+arrive."""
 
 _HTML: Final = "text/html; charset=utf-8"
 _JSON: Final = "application/json"
@@ -84,6 +90,24 @@ class _Channel(HTTPChannel):
     MAX_LENGTH = _HEAD
     totalHeadersSize = _HEAD  # noqa: N815 - Twisted's name
     maxHeaders = 100  # noqa: N815 - Twisted's name
+    _begun = False
+
+    def setTimeout(self, period: float | None) -> float | None:  # noqa: N802 - Twisted's names, as those below
+        self._begun = False
+        return super().setTimeout(period)  # type: ignore[no-untyped-call,no-any-return]
+
+    def resetTimeout(self) -> None:  # noqa: N802
+        """Count from the first byte of a request on: one that trickles in has no more time."""
+        if not self._begun:
+            self._begun = True
+            super().resetTimeout()  # type: ignore[no-untyped-call]
+
+    def headerReceived(self, line: bytes) -> bool:  # noqa: N802
+        """Refuse a length that has more digits than Python reads; Twisted does not expect that."""
+        if len(line) > _LONGEST_LENGTH and line[:15].lower() == b"content-length:":
+            self._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
+            return False
+        return super().headerReceived(line)  # type: ignore[no-untyped-call,no-any-return]
 
 
 class _BoundedRequest(Request):
@@ -91,14 +115,24 @@ class _BoundedRequest(Request):
 
     _length = 0
 
+    @property
+    def is_too_long(self) -> bool:
+        """Whether its body is longer than any that we read."""
+        return self._length > _BODY
+
     def handleContentChunk(self, data: bytes) -> None:
-        content, channel = cast(BinaryIO, self.content), cast(Any, self.channel)
         self._length += len(data)
-        if self._length <= _BODY:
-            content.write(data)
+        if self._length > _FLOOD:
+            cast(Any, self.channel).transport.abortConnection()
+        elif self.is_too_long:
+            cast(BinaryIO, self.content).truncate(0)
         else:
-            channel.transport.write(_TOO_LONG)
-            channel.loseConnection()
+            cast(BinaryIO, self.content).write(data)
+
+    def process(self) -> None:
+        for name, value in HEADERS.items():
+            self.setHeader(name, value)  # type: ignore[no-untyped-call]
+        super().process()  # type: ignore[no-untyped-call]
 
 
 class InspectorSite(Site):
@@ -136,8 +170,6 @@ class _Root(Resource):
         self._static = {name: (folder / name).read_bytes() for name in _STATIC}
 
     def render(self, request: Request) -> int:
-        for name, value in HEADERS.items():
-            request.setHeader(name, value)
         answering = Deferred.fromCoroutine(self._answer(request))
         request.notifyFinish().addErrback(lambda _: answering.cancel())
         answering.addErrback(self._explain, request).addCallback(self._send, request)
@@ -167,7 +199,7 @@ class _Root(Resource):
         refusal = _refusal_for(failure.value)
         if refusal.status == 500:
             _log.failure("a request for {uri} failed", failure, uri=request.uri[:200])
-        if request.path.startswith(b"/api"):
+        if request.path.startswith(b"/api/"):
             body = to_json({"error": str(refusal)})
             return _Answer(body, _JSON, refusal.status, refusal.headers)
         html = self._renderer.page(
@@ -185,7 +217,7 @@ class _Root(Resource):
     # Routes
 
     async def _answer(self, request: Request) -> _Answer | None:
-        host = (request.getHeader("host") or "").strip()
+        host = _header(request, b"host").strip()
         if not self._guard.knows(host):
             raise _Refusal(
                 421,
@@ -193,6 +225,8 @@ class _Root(Resource):
                 f"this server does not know itself as {host[:100]!r}; "
                 "--web-name tells it the names by which browsers may call it",
             )
+        if cast(_BoundedRequest, request).is_too_long:
+            raise _Refusal(413, "Too long", f"a form may have {_BODY:,} bytes")
         query = Query(request.args)
         path = request.path.decode("ascii", "replace").lstrip("/")
         key = query.get("key") if path.startswith("api/") else b""  # programs keep no cookies
@@ -238,8 +272,8 @@ class _Root(Resource):
         if not self._guard.accepts(
             self._cookie(request),
             query.text("token"),
-            request.getHeader("origin") or "",
-            request.getHeader("host") or "",
+            _header(request, b"origin"),
+            _header(request, b"host").strip(),
         ):
             raise _Refusal(
                 403, "Not from here", "the form is too old or not one of ours: load its page again"
@@ -280,7 +314,8 @@ class _Root(Resource):
     async def _page(self, request: Request, page: Page, query: Query) -> _Answer:
         data = await look_at(page, self._inspector, query)
         address = request.uri.partition(b"?")[2].decode("ascii", "replace")
-        data["events"] = link("events", of=page.name) + (f"&{address}" if address else "")
+        own = link("events", of=page.name)  # at the end, for the last of several fields counts
+        data["events"] = own.replace("?", f"?{address}&") if address else own
         notice = NOTICES.get(query.text("said"), "")
         return self._render(request, page.name, {**self._common(page), **data, "notice": notice})
 
@@ -350,13 +385,18 @@ class _Root(Resource):
         folder = self._inspector.config.web_folder
         if folder is None:
             raise _Refusal(404, "It is not there", "this server has no files for clients")
-        file = (folder / path).resolve()
-        if not file.is_relative_to(folder.resolve()) or not file.is_file():
-            raise _Refusal(404, "It is not there", f"there is no file {path[:100]!r}")
+        absent = _Refusal(404, "It is not there", f"there is no file {path[:100]!r}")
+        try:
+            file = (folder / os.fsdecode(unquote_to_bytes(path))).resolve()
+            if not file.is_relative_to(folder.resolve()) or not file.is_file():
+                raise absent
+            size, content = file.stat().st_size, file.open("rb")
+        except (OSError, RuntimeError, ValueError):  # such as a name that no file can have
+            raise absent from None
         guessed = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         media_type = "text/plain" if file.suffix.lower() in _PLAIN_TEXT else guessed
-        headers = {**VALUE_HEADERS, "Content-Length": str(file.stat().st_size)}
-        return _Answer(file.open("rb"), media_type, headers=headers)
+        headers = {**VALUE_HEADERS, "Content-Length": str(size)}
+        return _Answer(content, media_type, headers=headers)
 
 
 def _refusal_for(error: Exception) -> _Refusal:
@@ -376,6 +416,11 @@ def _refusal_for(error: Exception) -> _Refusal:
 
 def _redirect(address: str) -> _Answer:
     return _Answer(status=303, headers={"Location": address})
+
+
+def _header(request: Request, name: bytes) -> str:
+    """Return a header, whatever bytes are in it; empty if there is none."""
+    return (request.getHeader(name) or b"").decode("latin-1")
 
 
 def _cookie_name(request: Request, kind: str = "form") -> str:

@@ -11,6 +11,7 @@ classes; else to the server's own (`fish`). Only that one can be ended when a va
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,7 @@ from twisted.internet.defer import TimeoutError as TooLate
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from nws.errors import Status
 from nws_server.core.values import Value
 from nws_server.hub import Hub
 from nws_server.web import fish as own
@@ -34,17 +36,17 @@ PAGE: Final = 0.9
 _VALUE: Final = 0.5
 """Seconds that a fish has for a value."""
 
-_START: Final = 10.0
-"""Seconds that the server's own has for its first one."""
+_FIRST: Final = 3.0
+"""Seconds that the server's own has for its first one: it may have to import much."""
+
+_AGAIN: Final = 2.0
+"""Seconds after which a value is asked for again, if what was said may change."""
 
 _LARGEST: Final = 32 * 1024 * 1024
 """Bytes. Longer values are not translated."""
 
 _LONGEST: Final = 100_000
 """Bytes of a text that are kept."""
-
-_PASSING: Final = 2.0
-"""Seconds for which a text stands that may be another one soon."""
 
 _KEPT: Final = 500
 _LINE: Final = 1000
@@ -62,8 +64,8 @@ class Text(NamedTuple):
     text: str
     translated: bool
     """False if the text says why there is none."""
-    passing: bool = False
-    """It may be another one soon."""
+    lasts: bool = True
+    """False if it is worth asking again."""
 
 
 class Question(NamedTuple):
@@ -79,7 +81,23 @@ class Question(NamedTuple):
         return self.variable_id, self.value.index
 
 
+class _Known(NamedTuple):
+    """A text, until a time, and as long as the fish is the same or there still is none."""
+
+    text: Text
+    until: float
+    born: float
+
+
+class _Owed(NamedTuple):
+    """An answer that a fish still has to give."""
+
+    born: float
+    question: Question
+
+
 _NOT_YET: Final = Text("not translated yet", False)
+_ENDING: Final = Text("not translated any more: the server ends", False)
 
 
 class Translator:
@@ -93,13 +111,15 @@ class Translator:
         if fish is not None:
             fish.on_end = self._fish_ended
         self._local = Local(hub)
-        self._known: OrderedDict[tuple[bytes, int], Text] = OrderedDict()
+        self._known: OrderedDict[tuple[bytes, int], _Known] = OrderedDict()
         self._lines: dict[str, _Line] = {}
         self._pages: set[_Page] = set()
-        self._owed: dict[bytes, tuple[float, int]] = {}
+        self._owed: dict[bytes, _Owed] = {}
+        self._closed = False
 
     def close(self) -> None:
         """Let all pages go on, and end the fish."""
+        self._closed = True
         for page in list(self._pages):
             page.stop()
         for line in self._lines.values():
@@ -113,39 +133,55 @@ class Translator:
         """Return a text for each value, in `PAGE` seconds at most."""
         for question in questions:
             self._ask(question)
-        missing = {question.key for question in questions} - self._known.keys()
-        if missing:
+        missing = {question.key for question in questions if not self._knows(question)}
+        if missing and not self._closed:
             page = _Page(missing, self._clock, self._pages)
             await page.whole
-        return [self._known.get(question.key, _NOT_YET) for question in questions]
+        found = [self._known.get(question.key) for question in questions]
+        return [_NOT_YET if known is None else known.text for known in found]
 
     def _ask(self, question: Question) -> None:
         key, language = question.key, question.language
-        if key in self._known:
+        if self._knows(question):
             self._known.move_to_end(key)
+        elif self._closed:
+            self._know(question, _ENDING)
         elif language is None:
-            self._know(key, Text("written in a language that nobody here knows", False))
+            self._know(question, Text("written in a language that nobody here knows", False))
         elif question.value.size > _LARGEST:
-            self._know(
-                key, Text(f"too long to be translated: {question.value.size:,} bytes", False)
-            )
+            text = f"too long to be translated: {question.value.size:,} bytes"
+            self._know(question, Text(text, False))
         else:
             line = self._lines.setdefault(language, _Line())
             line.waiting.setdefault(key, question)
             if len(line.waiting) > _LINE:
                 line.waiting.popitem(last=False)
-            if line.at_work is None:
+            if not line.busy:
+                line.busy = True
                 line.at_work = Deferred.fromCoroutine(self._work(line))
-                line.at_work.addErrback(self._failed, line).addCallback(self._rest, line)
+                line.at_work.addErrback(self._failed, line)
 
-    def _know(self, key: tuple[bytes, int], text: Text) -> None:
-        self._known[key] = text
-        if text.passing:
-            self._clock.callLater(_PASSING, self._known.pop, key, None)
+    def _knows(self, question: Question) -> bool:
+        known = self._known.get(question.key)
+        return (
+            known is not None
+            and self._clock.seconds() < known.until
+            and known.born == self._born(question.language)
+        )
+
+    def _know(self, question: Question, text: Text) -> None:
+        until = math.inf if text.lasts else self._clock.seconds() + _AGAIN
+        self._known[question.key] = _Known(text, until, self._born(question.language))
+        self._known.move_to_end(question.key)
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)
         for page in list(self._pages):
-            page.has(key)
+            page.has(question.key)
+
+    def _born(self, language: str | None) -> float:
+        """Return when the fish came that users have started for a language; 0 if there is none."""
+        view = None if language is None else self._hub.space.look.workspace(_workspace_of(language))
+        return 0.0 if view is None else view.created
 
     async def _work(self, line: _Line) -> None:
         """Ask for one value after the other."""
@@ -153,55 +189,66 @@ class Translator:
             key, question = next(iter(line.waiting.items()))
             text = await self._translate(question)
             line.waiting.pop(key, None)
-            self._know(key, text)
-
-    def _rest(self, _: None, line: _Line) -> None:
-        line.at_work = None
+            self._know(question, text)
+        line.busy = False
 
     def _failed(self, failure: Any, line: _Line) -> None:
         if failure.check(CancelledError) is None:  # as when the server ends
             _log.failure("values cannot be translated", failure)
         line.waiting.clear()
+        line.busy = False
 
     async def _translate(self, question: Question) -> Text:
         """Ask for one value; once more if the fish has ended, which may not be its fault."""
         for _ in range(2):
-            workspace = await self._workspace_for(question.language or "")
+            workspace = await self._workspace_for(question)
             if isinstance(workspace, Text):
                 return workspace
             try:
                 return await self._put(question.value, workspace)
             except TooLate:
-                return await self._give_up(workspace)
-            except Failed:
-                continue
-        return Text("the babelfish ended when it read this value", False)
+                return await self._give_up(question, workspace)
+            except Failed as error:
+                if error.status == Status.REFUSED:
+                    return Text(f"the babelfish cannot be asked: {error}", False, lasts=False)
+                # If it has not ended, its next answer would be taken for that to another question.
+                await self._end_fish(workspace)
+        lasts = workspace == own.WORKSPACE
+        return Text("the babelfish ended when it read this value", False, lasts)
 
-    async def _workspace_for(self, language: str) -> bytes | Text:
-        """Return the workspace of a fish for a language, or say why there is none."""
-        workspace = f"{language} babelfish".encode()
+    async def _workspace_for(self, question: Question) -> bytes | Text:
+        """Return the workspace of a fish for a value; or a text, if there is one without."""
+        language = question.language or ""
+        workspace = _workspace_of(language)
         view = self._hub.space.look.workspace(workspace)
         if view is None:
             if language != "Python" or self._fish is None:
-                return Text(f"no {language} babelfish is running", False, passing=True)
+                return Text(f"no {language} babelfish is running", False)
             return await self._own_fish(self._fish)
-        created, owed = self._owed.pop(workspace, (0.0, 0))
-        if created == view.created and owed:
+        owed = self._owed.pop(workspace, None)
+        if owed is not None and owed.born == view.created:
             try:
-                await self._local.fetch(workspace, _DOOF)  # too late to be of use
+                late = _text_of((await self._local.fetch(workspace, _DOOF)).value)
             except Failed:
-                self._owed[workspace] = created, owed
-                return Text("the babelfish is busy with another value", False, passing=True)
-            self._owed[workspace] = created, owed - 1
+                self._owed[workspace] = owed
+                return Text("the babelfish is busy with another value", False, lasts=False)
+            if owed.question.key == question.key:
+                return late
+            self._know(owed.question, late)
         return workspace
 
     async def _own_fish(self, fish: Fish) -> bytes | Text:
         if not fish.runs:
-            if not fish.start():
-                problem = f"the babelfish cannot be started: {fish.problem}"
-                return Text(problem, False, passing=True)
             await self._local.make(own.WORKSPACE)
+            fish.start()
+        if not await fish.ready():
+            await fish.end()
+            return Text(f"the babelfish cannot be started: {fish.problem}", False, lasts=False)
         return own.WORKSPACE
+
+    async def _end_fish(self, workspace: bytes) -> None:
+        if workspace == own.WORKSPACE and self._fish is not None:
+            await self._fish.end()
 
     def _fish_ended(self) -> None:
         """Let the question fail that it had, even if it never owned its workspace."""
@@ -210,31 +257,38 @@ class Translator:
     async def _put(self, value: Value, workspace: bytes) -> Text:
         """Put a value to a fish, and wait for what it says."""
         food = Value(value.descriptor, value.payload, value.metadata)
-        starts = (
-            workspace == own.WORKSPACE and self._fish is not None and not self._fish.has_answered
-        )
+        fish = self._fish if workspace == own.WORKSPACE else None
+        stale = self._hub.space.look.variable(workspace, _DOOF)
+        if stale is not None and stale.values:  # to no question of ours
+            await self._local.delete_variable(workspace, _DOOF)
         await self._local.store(workspace, _FOOD, food)
         answer = self._local.await_value(workspace, _DOOF)
-        answer.addTimeout(_START if starts else _VALUE, self._clock)
-        said = await answer
-        if workspace == own.WORKSPACE and self._fish is not None:
-            self._fish.answered()
-        payload = said.payload if isinstance(said.payload, bytes) else b"(a very long text)"
-        return Text(payload[:_LONGEST].decode("utf-8", "replace"), True)
+        answer.addTimeout(_FIRST if fish and not fish.has_answered else _VALUE, self._clock)
+        said = (await answer).value
+        if fish is not None:
+            fish.has_answered = True
+        return _text_of(said)
 
-    async def _give_up(self, workspace: bytes) -> Text:
+    async def _give_up(self, question: Question, workspace: bytes) -> Text:
         """A value has taken too long."""
-        if workspace == own.WORKSPACE and self._fish is not None:
-            self._fish.kill()
+        if workspace == own.WORKSPACE:
+            await self._end_fish(workspace)
             return Text("it takes too long to read this value", False)
         try:
             await self._local.fetch(workspace, _FOOD)
         except Failed:  # the fish has it, and may answer later
-            view = self._hub.space.look.workspace(workspace)
-            if view is not None:
-                created, owed = self._owed.get(workspace, (view.created, 0))
-                self._owed[workspace] = created, owed + 1
-        return Text("the babelfish does not answer", False, passing=True)
+            self._owed[workspace] = _Owed(self._born(question.language), question)
+        return Text("the babelfish does not answer", False, lasts=False)
+
+
+def _workspace_of(language: str) -> bytes:
+    """Return where a fish for a language lives that users have started."""
+    return f"{language} babelfish".encode()
+
+
+def _text_of(said: Value) -> Text:
+    payload = said.payload if isinstance(said.payload, bytes) else b"(a very long text)"
+    return Text(payload[:_LONGEST].decode("utf-8", "replace"), True)
 
 
 class _Line:
@@ -242,11 +296,13 @@ class _Line:
 
     Attributes:
         waiting: questions, by key; the first one is being asked.
-        at_work: who asks, or None.
+        busy: whether somebody asks.
+        at_work: who does, or did.
     """
 
     def __init__(self) -> None:
         self.waiting: OrderedDict[tuple[bytes, int], Question] = OrderedDict()
+        self.busy = False
         self.at_work: Deferred[None] | None = None
 
 

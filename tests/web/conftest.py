@@ -1,0 +1,33 @@
+"""Servers whose inspector is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.register_assert_rewrite("tests.support.web", "tests.support.memory_site")
+
+from tests.support.server import Client
+from tests.support.web import Browser, Inspected, inspected  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspected]:
+    """A real server with an inspector but no babelfish, shared by the tests of a module."""
+    with inspected(tmp_path_factory.mktemp("site"), "--babelfish", "none") as site:
+        yield site
+
+
+@pytest.fixture
+def browser(site: Inspected) -> Browser:
+    """A browser that has no cookie yet."""
+    return Browser(site.browser.port)
+
+
+@pytest.fixture
+def client(site: Inspected) -> Iterator[Client]:
+    """A raw client that owns the workspace "ws", which goes with it."""
+    with site.server.client("extended") as client:
+        client.open_ws()
+        yield client

@@ -1,0 +1,92 @@
+"""An inspector with a key: who does not bring it sees nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import Client
+from tests.support.web import Browser, Inspected, inspected
+
+KEY = "open_sesame-1"
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspected]:
+    folder: Path = tmp_path_factory.mktemp("locked")
+    with inspected(folder, "--babelfish", "none", env={"NWS_WEB_KEY": KEY}) as site:
+        yield site
+
+
+@pytest.fixture
+def stranger(locked: Inspected) -> Browser:
+    return Browser(locked.browser.port)
+
+
+@pytest.fixture
+def owner(locked: Inspected) -> Iterator[Client]:
+    with locked.server.client("extended") as client:
+        client.open_ws()
+        yield client
+
+
+@pytest.mark.parametrize(
+    "page", ["", "workspaces", "api/server", "events", "raw", "confirm", "nowhere", "clientCode/x"]
+)
+@pytest.mark.parametrize("fields", [{}, {"key": "wrong"}, {"key": ""}, {"op": "listWss"}])
+def test_without_the_key_there_is_nothing(
+    stranger: Browser, page: str, fields: dict[str, str]
+) -> None:
+    reply = stranger.get(page, **fields)
+    assert reply.status == 403
+    assert b"private" in reply.body or b"with its key" in reply.body
+
+
+def test_without_the_key_nothing_can_be_done(stranger: Browser, owner: Client) -> None:
+    reply = stranger.post("/do/delete-workspace", {"ws": "ws", "token": "x"}, Cookie="nws-form-1=x")
+    assert reply.status == 403
+    assert owner.get("list vars", "ws").status == 0
+
+
+def test_the_address_with_the_key_lets_a_browser_in_and_loses_it(stranger: Browser) -> None:
+    reply = stranger.get("server", key=KEY, x="1")
+    assert (reply.status, reply.location) == (303, "/server?x=1")
+    cookie = reply.headers["Set-Cookie"]
+    assert cookie == f"nws-key-{stranger.port}={KEY}; Path=/; SameSite=Lax; HttpOnly"
+    assert stranger.get("server").status == 200
+    assert KEY not in stranger.get("server").text
+    assert KEY not in stranger.get("api/server").text
+
+
+def test_the_key_leads_to_no_other_host(stranger: Browser) -> None:
+    reply = stranger.ask("GET", f"//evil.example/?key={KEY}")
+    assert reply.status == 303
+    assert reply.location.startswith("/evil")
+
+
+def test_programs_give_the_key_with_each_request(stranger: Browser) -> None:
+    assert stranger.data("server", key=KEY)["version"]
+    assert stranger.cookie == ""
+
+
+def test_how_the_refusal_looks_is_no_secret(stranger: Browser) -> None:
+    assert stranger.get("static/style.css").status == 200
+
+
+def test_who_was_let_in_can_do_what_all_can(stranger: Browser, owner: Client) -> None:
+    key = stranger.get("", key=KEY).headers["Set-Cookie"].partition(";")[0]
+    page = stranger.ask("GET", "/confirm?action=delete-workspace&ws=ws", Cookie=key)
+    form = page.headers["Set-Cookie"].partition(";")[0]
+    reply = stranger.post(
+        "/do/store",
+        {"token": page.page().token, "ws": "ws", "name": "x", "value": "text"},
+        Cookie=f"{key}; {form}",
+    )
+    assert reply.status == 303
+    assert owner.get("fetch", "ws", "x").payload == b"text"
+
+
+def test_a_stale_key_of_another_server_keeps_nobody_out(browser: Browser) -> None:
+    assert browser.ask("GET", "/", Cookie=f"nws-key-{browser.port}=old").status == 200
