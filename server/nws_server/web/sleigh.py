@@ -129,7 +129,7 @@ def _worker(rank: int, report: Report) -> dict[str, Any]:
             "call": current.whole("call"),
             "first": current.whole("first"),
             "size": current.whole("size"),
-            "element": current.whole("element"),
+            "element": current.maybe("element"),
             "since": current.number("since"),
         },
     }

@@ -34,6 +34,7 @@ function morph(shown, wanted) {
     shown.replaceWith(wanted);
     return wanted;
   }
+  if (shown.nodeName === "BUTTON") return shown;  // it says what it has done
   if (shown.nodeType !== Node.ELEMENT_NODE) {
     shown.nodeValue = wanted.nodeValue;
     return shown;
@@ -48,28 +49,40 @@ function morph(shown, wanted) {
   return shown;
 }
 
+function keysOf(parent) {
+  return new Map([...parent.children].filter((child) => child.dataset.key !== undefined)
+    .map((child) => [child.dataset.key, child]));
+}
+
 function morphChildren(shown, wanted) {
-  const keyed = new Map();
-  for (const child of shown.children) {
-    if (child.dataset.key !== undefined) keyed.set(child.dataset.key, child);
+  const keyed = keysOf(shown);
+  const wantedKeys = keysOf(wanted);
+  if (keyed.size || wantedKeys.size) {
+    for (const [key, child] of keyed) if (!wantedKeys.has(key)) child.remove();
+    dropBlanks(shown);
+    dropBlanks(wanted);
   }
   let next = shown.firstChild;
   for (const child of [...wanted.childNodes]) {
     const key = child.dataset?.key;
     let old = next;
-    if (key !== undefined && keyed.has(key)) {
-      old = keyed.get(key);
+    if (key !== undefined) {
+      old = keyed.get(key) ?? null;
       keyed.delete(key);
-    } else if (key !== undefined || next?.dataset?.key !== undefined) {
+    } else if (next?.dataset?.key !== undefined) {
       old = null;
     }
     if (old === null) {
       shown.insertBefore(child, next);
-    } else {
-      if (old === next) next = next.nextSibling;
-      else shown.insertBefore(old, next);
-      morph(old, child);
+      continue;
     }
+    if (next !== null && old === next.nextSibling) {  // only the one before it is out of place
+      next.remove();
+      next = old;
+    }
+    if (old === next) next = next.nextSibling;
+    else shown.insertBefore(old, next);
+    morph(old, child);
   }
   while (next) {
     const after = next.nextSibling;
@@ -78,67 +91,110 @@ function morphChildren(shown, wanted) {
   }
 }
 
+// Blanks beside rows and sections show nothing, and would keep apart what stays where it is.
+function dropBlanks(parent) {
+  for (const node of [...parent.childNodes]) {
+    if (node.nodeType === Node.TEXT_NODE && !node.nodeValue.trim()) node.remove();
+  }
+}
+
+function show(live, wanted) {
+  const focused = document.activeElement;
+  morphChildren(live, wanted);
+  if (focused !== document.activeElement && focused?.isConnected) focused.focus({preventScroll: true});
+  offerCopies();
+  showTimes();
+}
+
 // What the server sends when something has changed.
 
-const GIVE_UP_AFTER = 5;  // failures in a row; then the page is loaded anew
-const RELOAD_AFTER = 5000;  // milliseconds
+const AGAIN_AFTER = 2000;  // milliseconds until a server that was lost is asked again
+
+function parse(html) {
+  return new DOMParser().parseFromString(html, "text/html");
+}
 
 function keepUpToDate(live) {
   const state = document.getElementById("live-state");
   const button = document.getElementById("pause");
   let source = null;
-  let failures = 0;
+  let timer = 0;
 
   function say(name, words) {
     state.dataset.state = name;
-    state.textContent = words;
+    if (state.textContent !== words) state.textContent = words;
   }
 
   function connect() {
-    say("lost", "connecting");
-    source = new EventSource(live.dataset.events);
+    const mine = source = new EventSource(live.dataset.events);
     source.onopen = () => say("live", "live");
-    source.onmessage = (event) => {
-      failures = 0;
-      const wanted = new DOMParser().parseFromString(event.data, "text/html").body;
-      morphChildren(live, wanted);
-      offerCopies();
-      showTimes();
-    };
+    source.onmessage = (event) => show(live, parse(event.data).body);
     source.addEventListener("gone", () => {
-      source.close();
-      setTimeout(() => location.reload(), 1000);
+      mine.close();
+      timer = setTimeout(() => location.reload(), 1000);
     });
     source.onerror = () => {
-      failures += 1;
+      mine.close();
       say("lost", "disconnected");
-      if (failures >= GIVE_UP_AFTER || source.readyState === EventSource.CLOSED) {
-        source.close();
-        setTimeout(() => { if (!paused()) location.reload(); }, RELOAD_AFTER);
-      }
+      timer = setTimeout(ask, AGAIN_AFTER);
     };
   }
 
-  function paused() {
-    return sessionStorage.getItem("paused") === "yes";
+  // Instead of a reload, which would end in an error page as long as the server is away, and lose
+  // what was typed into a form. The server may be another one, and its forms have other tokens.
+  async function ask() {
+    const asked = timer;
+    try {
+      const answer = await fetch(location.href);
+      const page = parse(await answer.text());
+      const wanted = page.getElementById("live");
+      if (asked !== timer) return;
+      if (!answer.ok || !wanted) return void location.reload();
+      show(live, wanted);
+      const token = page.querySelector("input[name=token]")?.value;
+      for (const input of document.querySelectorAll("input[name=token]")) input.value = token;
+      connect();
+    } catch {
+      if (asked === timer) timer = setTimeout(ask, AGAIN_AFTER);
+    }
+  }
+
+  function stop() {
+    source?.close();
+    clearTimeout(timer);
+    timer = 0;
   }
 
   function follow() {
-    button.setAttribute("aria-pressed", String(paused()));
-    source?.close();
-    if (paused()) say("paused", "paused");
-    else connect();
+    const paused = sessionStorage.getItem("paused") === "yes";
+    stop();
+    button.textContent = paused ? "Go on" : "Pause";
+    if (paused) say("paused", "paused");
+    else if (!document.hidden) connect();
   }
 
   button.addEventListener("click", () => {
-    sessionStorage.setItem("paused", paused() ? "no" : "yes");
+    sessionStorage.setItem("paused", sessionStorage.getItem("paused") === "yes" ? "no" : "yes");
     follow();
   });
-  window.addEventListener("pagehide", () => source?.close());
+  // A browser has few connections to a server: pages that nobody sees must not take them all.
+  document.addEventListener("visibilitychange", follow);
+  window.addEventListener("pagehide", stop);
   window.addEventListener("pageshow", (event) => { if (event.persisted) follow(); });
   button.parentElement.hidden = false;
   follow();
 }
+
+// Forms are sent once, however often a button is pressed.
+
+document.addEventListener("submit", (event) => {
+  if (event.target.method !== "post") return;
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = "yes";
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent;
+});
 
 // Buttons that copy a text.
 
@@ -162,6 +218,8 @@ document.addEventListener("click", (event) => {
   if (button) copy(button);
 });
 
+// What an action has done is said once, not again when the page is loaded anew or found in a list.
+history.replaceState(history.state, "", location.href.replace(/[?&]said=[^&#]*/, ""));
 offerCopies();
 showTimes();
 setInterval(showTimes, 1000);
