@@ -115,6 +115,8 @@ def ago(context: Context, epoch: float) -> Markup:
     long as the time is.
     """
     exact = moment(epoch)
+    if exact == "never":
+        return Markup(exact)
     words = "" if context.get("live") else _ago_in_words(time.time() - epoch)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         exact.replace(" ", "T"), exact, words

@@ -40,7 +40,7 @@ def workspace_row(inspector: Inspector, view: WorkspaceView) -> dict[str, Any]:
         "name": Name(view.name),
         "owner": printable(view.owner),
         "persistent": view.persistent,
-        "created": inspector.epoch(view.created),
+        "created": inspector.epoch(max(view.created, inspector.hub.started)),
         "variables": view.variables,
         "values": view.values,
         "bytes": view.bytes,
