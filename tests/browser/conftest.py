@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.browser import Browsing, launched, require_browser
+from tests.support.inspected import Inspected, inspecting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -39,6 +40,14 @@ def browsing(browser: Browser, tmp_path: Path) -> Iterator[Browsing]:
 def page(browsing: Browsing) -> Page:
     """An empty page: light, wide, with JavaScript."""
     return browsing.open()
+
+
+@pytest.fixture(scope="module")
+def inspected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspected]:
+    """A server with an inspector, shared by the tests of a module."""
+    require_browser()
+    with inspecting(tmp_path_factory.mktemp("server")) as inspected:
+        yield inspected
 
 
 @pytest.hookimpl(wrapper=True)

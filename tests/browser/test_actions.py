@@ -1,0 +1,344 @@
+"""What a person can change: with the mouse, with the keyboard alone, and without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from nws.client import NetWorkSpace
+from nws.sleigh import Sleigh
+from nws.sleigh.web import RUN_ME
+from tests.sleigh.functions import times_ten
+from tests.support.browser import Browsing
+from tests.support.inspected import Inspected, inspecting, tile, until_live
+from tests.support.processes import Aside, python
+from tests.support.spaces import until_waiting, variable
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+
+class Person:
+    """Somebody who uses a page in one way.
+
+    Attributes:
+        page: it.
+    """
+
+    def __init__(self, browsing: Browsing, way: str) -> None:
+        self.page: Page = browsing.open(javascript=way != "no JavaScript")
+        self._has_mouse = way != "keyboard"
+
+    def press(self, what: Locator) -> None:
+        """Press a button, or follow a link."""
+        if self._has_mouse:
+            what.click()
+        else:
+            self._go_to(what)
+            self.page.keyboard.press("Enter")
+
+    def type(self, where: Locator, text: str) -> None:
+        """Type a text into a field."""
+        if self._has_mouse:
+            where.click()
+        else:
+            self._go_to(where)
+        self.page.keyboard.type(text)
+
+    def choose(self, where: Locator, option: str) -> None:
+        """Choose one of a list."""
+        if self._has_mouse:
+            where.select_option(option)
+        else:
+            self._go_to(where)
+            self.page.keyboard.type(option)
+
+    def _go_to(self, what: Locator) -> None:
+        expect(what).to_be_visible()
+        for _ in range(100):
+            self.page.keyboard.press("Tab")
+            if what.evaluate("(it) => it === document.activeElement"):
+                return
+        raise AssertionError(f"the keyboard does not reach {what}")
+
+
+@pytest.fixture(params=["mouse", "keyboard", "no JavaScript"])
+def person(browsing: Browsing, request: pytest.FixtureRequest) -> Person:
+    """Somebody who uses the pages in each of the ways."""
+    return Person(browsing, request.param)
+
+
+@pytest.fixture
+def ws(inspected: Inspected, request: pytest.FixtureRequest) -> Iterator[NetWorkSpace]:
+    """A workspace that is named like the test."""
+    ws = inspected.open(request.node.name)
+    yield ws
+    ws.server.close()
+
+
+def form(page: Page, legend: str) -> Locator:
+    """Find a form by its heading."""
+    return page.locator("form").filter(has=page.get_by_role("group", name=legend))
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+# Storing and declaring
+
+
+def test_a_text_is_stored_as_it_was_typed(
+    person: Person, inspected: Inspected, ws: NetWorkSpace
+) -> None:
+    page = person.page
+    page.goto(inspected.address("workspace", name=ws.currentWs()))
+    store = form(page, "Store a value")
+    person.type(store.get_by_label("Variable"), "a new one")
+    person.type(store.get_by_label("Value"), " two\nlines, <b>€</b> ")
+    person.press(button(page, "Store"))
+    expect(page.get_by_text("The value is stored.")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("a new one")
+    assert ws.fetch("a new one") == " two\nlines, <b>€</b> "
+
+
+@pytest.mark.parametrize(("typed", "number"), [("-17", -17), (" 2.5e3 ", 2500.0)])
+def test_a_number_is_stored_and_wakes_who_waits_for_it(
+    person: Person, inspected: Inspected, ws: NetWorkSpace, typed: str, number: float
+) -> None:
+    page = person.page
+    other = inspected.open(ws.currentWs())
+    waiting = Aside(lambda: other.fetch("x"))
+    until_waiting(ws, "x", fetchers=1)
+    page.goto(inspected.address("variable", ws=ws.currentWs(), name="x"))
+    person.choose(page.get_by_label("Kind"), "number")
+    person.type(page.get_by_label("Value", exact=True), typed)
+    person.press(button(page, "Store"))
+    expect(page.get_by_text("The value is stored.")).to_be_visible()
+    found = waiting.result()
+    assert (type(found), found) == (type(number), number)
+
+
+def test_what_is_no_number_is_said_and_can_be_mended(
+    page: Page, browsing: Browsing, inspected: Inspected, ws: NetWorkSpace
+) -> None:
+    ws.declare("x", "fifo")
+    inspected.see_variable(page, ws, "x")
+    page.get_by_label("Kind").select_option("number")
+    page.get_by_label("Value", exact=True).fill("twelve")
+    with browsing.expecting("bad answer: 400"):
+        button(page, "Store").click()
+        expect(page.locator(".problem")).to_have_text("'twelve' is not a number")
+    page.go_back()
+    expect(page.get_by_label("Value", exact=True)).to_have_value("twelve")
+    page.get_by_label("Value", exact=True).fill("12")
+    button(page, "Store").click()
+    expect(page.get_by_text("The value is stored.")).to_be_visible()
+    assert ws.fetch("x") == 12
+
+
+def test_a_variable_is_declared(person: Person, inspected: Inspected, ws: NetWorkSpace) -> None:
+    page = person.page
+    page.goto(inspected.address("workspace", name=ws.currentWs()))
+    declare = form(page, "Declare a variable")
+    person.type(declare.get_by_label("Variable"), "stack")
+    person.choose(declare.get_by_label("Mode"), "lifo")
+    person.press(button(page, "Declare"))
+    expect(page.get_by_text("The variable is declared.")).to_be_visible()
+    expect(tile(page, "Mode")).to_have_text("lifo")
+    assert variable(ws, "stack").mode == "lifo"
+
+
+def test_what_was_done_is_said_once(page: Page, inspected: Inspected, ws: NetWorkSpace) -> None:
+    ws.declare("x", "fifo")
+    inspected.see_variable(page, ws, "x")
+    button(page, "Store").click()
+    expect(page.get_by_text("The value is stored.")).to_be_visible()
+    page.reload()
+    until_live(page)
+    expect(page.get_by_text("The value is stored.")).to_have_count(0)
+    expect(tile(page, "Values")).to_have_text("1")
+
+
+# What destroys asks first
+
+
+def test_one_value_is_fetched_shown_once_and_can_be_downloaded(
+    person: Person, inspected: Inspected, ws: NetWorkSpace
+) -> None:
+    page = person.page
+    ws.store("x", "the first")
+    ws.store("x", "the second")
+    page.goto(inspected.address("variable", ws=ws.currentWs(), name="x"))
+    person.press(page.get_by_role("link", name="Fetch one value"))
+    person.press(page.get_by_role("link", name="Cancel"))
+    expect(tile(page, "Values")).to_have_text("2")
+    person.press(page.get_by_role("link", name="Fetch one value"))
+    expect(page.get_by_role("heading")).to_have_text("Fetch one value of x?")
+    person.press(button(page, "Fetch it"))
+    expect(page.locator("pre")).to_have_text("the first")
+    with page.expect_download() as download:
+        person.press(page.get_by_role("link", name="Download its 9 bytes"))
+    assert Path(download.value.path()).read_bytes() == b"the first"
+    person.press(page.get_by_role("link", name="Back to the variable"))
+    expect(page.locator(".values pre")).to_have_text(["the second"])
+
+
+def test_where_nothing_can_be_fetched_the_page_says_so(
+    page: Page, browsing: Browsing, inspected: Inspected, ws: NetWorkSpace
+) -> None:
+    ws.declare("x", "fifo")
+    inspected.see_variable(page, ws, "x")
+    page.get_by_role("link", name="Fetch one value").click()
+    with browsing.expecting("bad answer: 4"):
+        button(page, "Fetch it").click()
+        expect(page.locator(".problem")).to_be_visible()
+
+
+def test_a_variable_is_deleted_after_a_question(
+    person: Person, inspected: Inspected, ws: NetWorkSpace
+) -> None:
+    page = person.page
+    ws.store("x", 1)
+    page.goto(inspected.address("variable", ws=ws.currentWs(), name="x"))
+    person.press(page.get_by_role("link", name="Delete this variable"))
+    expect(page.get_by_role("heading")).to_have_text("Delete the variable x?")
+    person.press(page.get_by_role("link", name="Cancel"))
+    expect(page.locator(".values pre")).to_have_text(["1"])
+    assert ws.find("x") == 1
+    person.press(page.get_by_role("link", name="Delete this variable"))
+    person.press(button(page, "Delete it"))
+    expect(page.get_by_text("The variable is deleted.")).to_be_visible()
+    expect(page.get_by_text("There is no such variable.")).to_be_visible()
+    assert "x" not in ws.listVars(format="dict")
+
+
+def test_a_workspace_is_deleted_after_a_question(
+    person: Person, inspected: Inspected, ws: NetWorkSpace
+) -> None:
+    page = person.page
+    page.goto(inspected.address("workspace", name=ws.currentWs()))
+    person.press(page.get_by_role("link", name="Delete this workspace"))
+    person.press(page.get_by_role("link", name="Cancel"))
+    assert ws.currentWs() in ws.server.listWss("dict")
+    person.press(page.get_by_role("link", name="Delete this workspace"))
+    person.press(button(page, "Delete it"))
+    expect(page.get_by_text("The workspace is deleted.")).to_be_visible()
+    assert ws.currentWs() not in ws.server.listWss("dict")
+
+
+# What goes wrong with forms
+
+
+def test_a_double_click_stores_and_fetches_once(
+    page: Page, inspected: Inspected, ws: NetWorkSpace
+) -> None:
+    ws.declare("x", "fifo")
+    inspected.see_variable(page, ws, "x")
+    page.get_by_label("Value", exact=True).fill("one")
+    button(page, "Store").dblclick()
+    expect(page.get_by_text("The value is stored.")).to_be_visible()
+    assert variable(ws, "x").values == 1
+    ws.store("x", "two")
+    page.get_by_role("link", name="Fetch one value").click()
+    button(page, "Fetch it").dblclick()
+    expect(page.locator("pre")).to_have_text("one")
+    assert variable(ws, "x").values == 1
+
+
+def test_a_form_can_be_sent_again_after_going_back(
+    page: Page, inspected: Inspected, ws: NetWorkSpace
+) -> None:
+    ws.declare("x", "fifo")
+    inspected.see_variable(page, ws, "x")
+    for count in (1, 2):
+        button(page, "Store").click()
+        expect(page.get_by_text("The value is stored.")).to_be_visible()
+        assert variable(ws, "x").values == count
+        page.go_back()
+        until_live(page)
+
+
+@pytest.mark.slow
+def test_a_form_of_a_former_server_says_that_it_is_too_old(
+    browsing: Browsing, tmp_path: Path
+) -> None:
+    page = browsing.open()
+    with inspecting(tmp_path) as first:
+        first.see(page, "workspace", name="__default")
+        button(page, "Pause").click()
+        ports = [address.rstrip("/").rpartition(":")[2] for address in first.server.addresses]
+    endpoints = [f"tcp:{port}:interface=127.0.0.1" for port in ports]
+    with inspecting(tmp_path, listen=endpoints[0], web=endpoints[1]) as second:
+        store = form(page, "Store a value")
+        store.get_by_label("Variable").fill("x")
+        with browsing.expecting("bad answer: 403"):
+            button(page, "Store").click()
+            expect(page.locator(".problem")).to_contain_text("load its page again")
+        assert not second.open("__default").listVars(format="dict")
+        page.go_back()
+        page.reload()
+        store.get_by_label("Variable").fill("x")
+        button(page, "Store").click()
+        expect(page.get_by_text("The value is stored.")).to_be_visible()
+        page.goto("about:blank")
+
+
+def test_the_first_link_skips_to_the_content(page: Page, inspected: Inspected) -> None:
+    inspected.see(page)
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    expect(skip).not_to_be_in_viewport()
+
+
+# A sleigh whose workers a person starts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["mouse", "keyboard"])
+def test_workers_are_started_by_the_line_of_the_page_and_the_group_is_closed(
+    browsing: Browsing, inspected: Inspected, tmp_path: Path, way: str
+) -> None:
+    person = Person(browsing, way)
+    page = person.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    options: dict[str, Any] = {"launch": "web", **inspected.sleigh}
+    inspected.see(page, search="sleigh_ride")
+    making = Aside(lambda: Sleigh(**options))
+    with ExitStack() as later:
+        person.press(page.get_by_role("link", name="sleigh", exact=True))
+        name = page.locator(".path a").last.inner_text()
+        line = page.locator("#runme")
+        expect(line).to_have_text(inspected.open(name).find(RUN_ME))
+        person.press(button(page, "Copy"))
+        expect(button(page, "Copied")).to_be_visible()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied == line.inner_text()
+        expect(page.locator(".launch")).to_contain_text("0 workers have joined")
+        process = later.enter_context(python("-i", "-q", cwd=tmp_path))
+        assert process.stdin is not None
+        process.stdin.write(f"{copied}\n")
+        process.stdin.flush()
+        expect(page.locator(".launch")).to_contain_text("1 worker has joined")
+        expect(page.get_by_text("others can still join")).to_be_visible()
+        person.press(page.get_by_role("link", name="All are there: close the group"))
+        person.press(page.get_by_role("link", name="Cancel"))
+        person.press(page.get_by_role("link", name="All are there: close the group"))
+        expect(page.get_by_role("heading")).to_have_text(f"Close the group of {name}?")
+        person.press(button(page, "Close it"))
+        expect(page.get_by_text("The group is closed.")).to_be_visible()
+        sleigh = later.enter_context(making.result())
+        expect(page.locator(".launch")).to_have_count(0)
+        expect(page.get_by_text("nobody else can join")).to_be_visible()
+        assert sleigh.eachElem(times_ten, [1, 2]) == [10, 20]
+        page.goto("about:blank")

@@ -1,0 +1,72 @@
+"""Pages about very much: they are as quick as others, and so is what one does on them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from playwright.sync_api import expect
+
+from tests.support.frames import PYTHON_TEXT
+from tests.support.inspected import Inspected, tile
+from tests.support.server import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PATIENCE: Final = 2.0
+"""Seconds that a page may keep the browser busy at a time. It takes a twentieth of it."""
+
+_WATCH: Final = """
+    window.longest = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) longest = Math.max(longest, entry.duration);
+    }).observe({type: "longtask", buffered: true});
+"""
+
+
+def assert_quick(page: Page) -> None:
+    """Check that the page was never busy for long."""
+    assert page.evaluate("longest") < 1000 * PATIENCE
+
+
+def test_a_workspace_of_1000_variables_stays_responsive(page: Page, inspected: Inspected) -> None:
+    ws = inspected.open("wide")
+    for number in range(1000):
+        ws.store(f"variable {number:04}", number)
+    page.add_init_script(_WATCH)
+    inspected.see_workspace(page, ws)
+    expect(tile(page, "Variables")).to_have_text("1,000")
+    for number in range(2):
+        ws.store("variable 0000", number)
+        ws.store(f"a new one {number}", number)
+        expect(page.locator("tbody th").nth(number)).to_have_text(f"a new one {number}")
+    page.get_by_role("searchbox").fill("0999")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert_quick(page)
+
+
+def test_a_variable_of_100000_values_stays_responsive(page: Page, inspected: Inspected) -> None:
+    ws = inspected.open("deep")
+    fill(inspected.server, "deep", "x", 100_000)
+    page.add_init_script(_WATCH)
+    inspected.see_variable(page, ws, "x")
+    expect(tile(page, "Values")).to_have_text("100,000")
+    expect(page.locator(".values pre")).to_have_count(20)
+    ws.fetch("x")
+    expect(tile(page, "Values")).to_have_text("99,999")
+    expect(page.locator(".values pre").first).to_have_text("value 1")
+    page.get_by_role("link", name="Last").click()
+    expect(page.locator(".pages")).to_contain_text(re.compile("page 5,000 of 5,000"))
+    expect(page.locator(".values pre").last).to_have_text("value 99999")
+    assert_quick(page)
+
+
+def fill(server: Server, ws: str, name: str, count: int) -> None:
+    """Store many short texts, a thousand with each request."""
+    with server.client("extended", ws=ws) as client:
+        for start in range(0, count, 1000):
+            texts = [f"value {number}" for number in range(start, start + 1000)]
+            fields = [field for text in texts for field in (PYTHON_TEXT, text)]
+            assert client.ask("store many", ws, name, *fields).status == 0

@@ -1,0 +1,318 @@
+"""Every page in a real browser: light and dark, wide and narrow, and nothing to complain about."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from nws.sleigh import Sleigh
+from tests.sleigh.functions import fail, is_first, speak
+from tests.support.accessibility import assert_accessible
+from tests.support.browser import DESKTOP, PHONE, Browsing
+from tests.support.inspected import Inspected, row, tile, until_live
+from tests.support.layout import assert_well_laid_out, focus_order
+from tests.support.processes import Aside
+from tests.support.spaces import until_waiting
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, ViewportSize
+
+    from nws.client import NetWorkSpace
+
+WIDE: ViewportSize = {"width": 1600, "height": 900}
+TEXT = "Station 4 was moved 20 m to the north.\nIts readings before May are as they were."
+NUMBERS = [round(12 + n % 9 - 0.25 * (n % 5), 2) for n in range(200)]
+BYTES = b"\x00\x01\x02\x7f" * 40
+
+
+def picture(width: int, height: int) -> bytes:
+    """Return a PNG."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    rows = (b"\0" + b"\x20\x60\xa0" * width) * height
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def work(element: int, folder: Path) -> int:
+    """Say something, fail, or die once."""
+    if element == 1:
+        fail(ValueError, "the pressure is negative")
+    if element == 2 and is_first(folder, "death"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return speak(element)
+
+
+@dataclass
+class Scene:
+    """Much that can be seen."""
+
+    inspected: Inspected
+    ws: NetWorkSpace
+    sleigh: Sleigh
+
+    @property
+    def names(self) -> dict[str, str]:
+        """How workspaces are called here, by their names in `PAGES`."""
+        return {"WS": self.ws.currentWs(), "SLEIGH": self.sleigh.nws.currentWs()}
+
+    def address(self, name: str, fields: dict[str, Any]) -> str:
+        """Return the address of a page of `PAGES`."""
+        named = {key: self.names.get(value, value) for key, value in fields.items()}
+        return self.inspected.address(name, **named)
+
+
+@pytest.fixture(scope="module")
+def scene(inspected: Inspected, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with ExitStack() as stack:
+        sleigh = stack.enter_context(Sleigh(**inspected.sleigh, workerCount=2, output=None))
+        folder = tmp_path_factory.mktemp("sleigh")
+        sleigh.eachElem(work, range(40), folder, chunkSize=1)
+        ws = inspected.open("weather stations")
+        ws.store("notes", TEXT)
+        ws.store("readings", BYTES)
+        ws.store("settings", {"interval": 60, "stations": ["north", "hill"], "unit": "°C"})
+        ws.store("photograph", picture(240, 120))
+        ws.store("temperatures", NUMBERS)
+        ws.store("table", "day,mean\n" + "\n".join(f"{n},{10 + n % 7}" for n in range(1, 40)))
+        ws.store("strange", b"\x93NUMPY no")
+        for number in range(45):
+            ws.store("queue", number)
+        ws.declare("latest", "single")
+        ws.store("jobs", "calibrate")
+        stack.callback(ws.lease("jobs", duration=3600).release)
+        other = inspected.open("weather stations")
+        waiting = Aside(lambda: other.fetch("orders"))
+        until_waiting(ws, "orders", fetchers=1)
+        yield Scene(inspected, ws, sleigh)
+    ws.store("orders", "go home")
+    waiting.result()
+
+
+V: dict[str, Any] = {"ws": "WS"}
+PAGES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "workspaces": ("", {}, "Workspaces"),
+    "found": ("workspaces", {"search": "weather", "sort": "values"}, "Workspaces"),
+    "workspace": ("workspace", {"name": "WS"}, "weather stations"),
+    "nothing found": ("workspace", {"name": "WS", "search": "zzz"}, "weather stations"),
+    "text": ("variable", {**V, "name": "notes"}, "notes in weather stations"),
+    "bytes": ("variable", {**V, "name": "readings"}, "readings in weather stations"),
+    "object": ("variable", {**V, "name": "settings"}, "settings in weather stations"),
+    "picture": ("variable", {**V, "name": "photograph"}, "photograph in weather stations"),
+    "pages of values": ("variable", {**V, "name": "queue", "page": 2}, "queue in weather stations"),
+    "waiters": ("variable", {**V, "name": "orders"}, "orders in weather stations"),
+    "leases": ("variable", {**V, "name": "jobs"}, "jobs in weather stations"),
+    "value": ("value", {**V, "name": "table", "index": 0}, "Value 0 of table"),
+    "plot": (
+        "value",
+        {**V, "name": "temperatures", "index": 0, "plot": "yes"},
+        "Value 0 of temperatures",
+    ),
+    "picture alone": ("value", {**V, "name": "photograph", "index": 0}, "Value 0 of photograph"),
+    "sleigh": ("sleigh", {"name": "SLEIGH"}, "Sleigh sleigh_ride_"),
+    "clients": ("clients", {}, "Clients"),
+    "server": ("server", {}, "Server"),
+    "confirm": (
+        "confirm",
+        {"action": "delete-variable", **V, "name": "notes"},
+        "Delete the variable notes?",
+    ),
+}
+LIVE = set(PAGES) - {"confirm"}
+
+
+def look_at(page: Page) -> None:
+    """Check a page as it is: narrow, wide, and in between, in light and dark."""
+    for size, dark, has_axe in (
+        (PHONE, False, True),
+        (WIDE, False, False),
+        (DESKTOP, True, True),
+    ):
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        assert_well_laid_out(page)
+        if has_axe:
+            assert_accessible(page)
+
+
+@pytest.mark.parametrize("which", PAGES)
+def test_a_page_is_well_made_at_every_size_light_and_dark(
+    page: Page, scene: Scene, which: str
+) -> None:
+    name, fields, title = PAGES[which]
+    page.goto(scene.address(name, fields))
+    if which in LIVE:
+        until_live(page)
+    assert page.title().startswith(title)
+    assert page.title().endswith(" · NetWorkSpaces")
+    look_at(page)
+
+
+@pytest.mark.parametrize(
+    "which", ["workspaces", "workspace", "pages of values", "sleigh", "confirm"]
+)
+def test_the_keyboard_goes_through_a_page_in_order_and_is_seen(
+    page: Page, scene: Scene, which: str
+) -> None:
+    name, fields, _ = PAGES[which]
+    page.goto(scene.address(name, fields))
+    places = focus_order(page, 60)
+    count = int(places[0].rpartition(" ")[2])
+    assert places == [f"{place} of {count}" for place in range(min(60, count))]
+
+
+def test_a_fetched_value_has_a_page_that_is_well_made(page: Page, scene: Scene) -> None:
+    scene.ws.store("once", {"temperature": 12.5})
+    page.goto(
+        scene.inspected.address("confirm", action="fetch", ws="weather stations", name="once")
+    )
+    page.get_by_role("button", name="Fetch it").click()
+    expect(page).to_have_title("Fetched from once · NetWorkSpaces")
+    look_at(page)
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "headline", "reason"),
+    [
+        ("/nowhere", 404, "It is not there", "there is no page 'nowhere'"),
+        ("/workspace?name=none", 404, "It is not there", "there is no workspace 'none'"),
+        ("/variable?ws=weather%20stations&name=none", 404, "It is not there", "no variable 'none'"),
+        ("/workspaces?page=x", 400, "That cannot be", "'page' is not a whole number"),
+    ],
+)
+def test_a_page_that_says_what_went_wrong_is_well_made(
+    page: Page,
+    browsing: Browsing,
+    scene: Scene,
+    address: str,
+    status: int,
+    headline: str,
+    reason: str,
+) -> None:
+    with browsing.expecting(f"bad answer: {status}"):
+        page.goto(scene.inspected.web + address)
+    expect(page).to_have_title(f"{headline} · NetWorkSpaces")
+    expect(page.get_by_role("heading")).to_have_text(headline)
+    expect(page.locator(".problem")).to_contain_text(reason)
+    look_at(page)
+    page.get_by_role("link", name="All workspaces").click()
+    until_live(page)
+
+
+# What is on them
+
+
+def test_values_are_readable_by_their_kind(page: Page, scene: Scene) -> None:
+    for name, about, text in (
+        ("notes", "text, 80 B", "Station 4 was moved"),
+        ("readings", "bytes, 160 B", "00000000  00 01 02 7f"),
+        (
+            "settings",
+            "Python object",
+            "{'interval': 60, 'stations': ['north', 'hill'], 'unit': '°C'}",
+        ),
+    ):
+        scene.inspected.see_variable(page, scene.ws, name)
+        expect(page.locator(".about")).to_contain_text(about)
+        expect(page.locator(".values pre")).to_contain_text(text)
+
+
+def test_a_picture_is_shown(page: Page, scene: Scene) -> None:
+    scene.inspected.see_variable(page, scene.ws, "photograph")
+    image = page.get_by_role("img", name="the picture that is stored as value 0")
+    expect(image).to_be_visible()
+    assert image.evaluate("async (it) => { await it.decode(); return it.naturalWidth }") == 240
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("readings", BYTES), ("notes", TEXT.encode()), ("photograph", picture(240, 120))],
+)
+def test_a_download_has_the_exact_bytes(
+    page: Page, scene: Scene, name: str, content: bytes
+) -> None:
+    scene.inspected.see_variable(page, scene.ws, name)
+    page.get_by_role("link", name="Value 0").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download its").click()
+    assert Path(download.value.path()).read_bytes() == content
+    assert download.value.suggested_filename == "value-0"
+
+
+def test_numbers_are_plotted_when_asked(page: Page, scene: Scene) -> None:
+    scene.inspected.see(page, "value", ws="weather stations", name="temperatures", index=0)
+    expect(page.locator(".plot")).to_have_count(0)
+    page.get_by_role("link", name="Plot its 200 numbers").click()
+    expect(page.get_by_role("img", name=f"from {min(NUMBERS)} to {max(NUMBERS)}")).to_be_visible()
+    box = page.locator(".plot path").evaluate("(it) => it.getBBox().height")
+    assert box > 200
+
+
+def test_a_list_is_searched_sorted_and_paged(page: Page, scene: Scene) -> None:
+    ws = scene.inspected.open("many")
+    for number in range(250):
+        ws.store(f"name {number:03}", "x" * number)
+    scene.inspected.see_workspace(page, ws)
+    first = page.locator("tbody tr th").first
+    heading = page.get_by_role("columnheader", name="Size")
+    expect(page.get_by_role("columnheader", name="Name")).to_have_attribute(
+        "aria-sort", "ascending"
+    )
+    expect(heading).not_to_have_attribute("aria-sort", "ascending")
+    heading.get_by_role("link").click()
+    expect(heading).to_have_attribute("aria-sort", "descending")
+    expect(first).to_have_text("name 249")
+    heading.get_by_role("link").click()
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+    expect(first).to_have_text("name 000")
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator(".pages span")).to_contain_text("page 2 of")
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+    page.get_by_role("link", name="Previous").click()
+    expect(first).to_have_text("name 000")
+    page.get_by_role("link", name="Last").click()
+    expect(page.locator("tbody tr th").last).to_have_text("name 249")
+    page.get_by_role("searchbox").fill("NAME 12")
+    page.keyboard.press("Enter")
+    expect(page.locator(".hint").first).to_contain_text("10 of 250 variables")
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+    expect(page.locator("tbody tr")).to_have_count(10)
+    page.go_back()
+    expect(page.locator("tbody tr th").last).to_have_text("name 249")
+    until_live(page)
+    page.go_forward()
+    expect(page.locator("tbody tr")).to_have_count(10)
+    until_live(page)
+
+
+def test_one_goes_from_all_workspaces_to_a_value_and_back(page: Page, scene: Scene) -> None:
+    scene.inspected.see(page)
+    for link in ("weather stations", "notes", "Value 0", "notes", "weather stations", "Workspaces"):
+        page.get_by_role("main").get_by_role("link", name=link, exact=True).first.click()
+        until_live(page)
+    expect(row(page, "weather stations")).to_be_visible()
+
+
+def test_nothing_is_older_than_the_server(page: Page, scene: Scene) -> None:
+    started = scene.inspected
+    started.see(page, "server")
+    begun = tile(page, "Started").locator("time").get_attribute("datetime")
+    started.see(page, sort="age")
+    times = page.locator("td time").evaluate_all("all => all.map(it => it.dateTime)")
+    assert begun
+    assert begun == min(times)

@@ -1,0 +1,154 @@
+"""The page of a sleigh at work."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from nws.sleigh import Sleigh
+from tests.support.browser import Browsing
+from tests.support.inspected import Inspected, row, tile
+from tests.support.processes import Aside
+from tests.support.sleighs import workers_that_answer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+def wait_for_leave(element: int, folder: Path) -> int:
+    """Wait until the test lets elements of this ten go on."""
+    while not (folder / f"go {element // 10}").exists():
+        threading.Event().wait(0.005)
+    return element
+
+
+def speak_and_fail(element: int, folder: Path) -> int:
+    print(f"element {element} is here" + 25 * " and says much")
+    print(f"element {element} complains", file=sys.stderr)
+    if element % 10 == 3:
+        raise ValueError(f"element {element}: the pressure is negative")
+    return wait_for_leave(element, folder) if element % 10 == 5 else element
+
+
+@pytest.fixture(scope="module")
+def sleigh(inspected: Inspected) -> Iterator[Sleigh]:
+    """Two workers, shared by the tests of this module."""
+    with Sleigh(**inspected.sleigh, workerCount=2, output=None) as sleigh:
+        yield sleigh
+
+
+@pytest.fixture
+def seen(page: Page, inspected: Inspected, sleigh: Sleigh) -> Page:
+    """The page of the sleigh."""
+    inspected.see(page, "sleigh", name=sleigh.nws.currentWs())
+    return page
+
+
+def test_progress_rate_and_time_left_move(seen: Page, sleigh: Sleigh, tmp_path: Path) -> None:
+    call = Aside(lambda: sleigh.eachElem(wait_for_leave, range(40), tmp_path, chunkSize=1))
+    heading = seen.locator("#call")
+    expect(heading).to_contain_text("eachElem(wait_for_leave)")
+    bar = seen.get_by_role("progressbar", name="elements done")
+    expect(bar).to_have_attribute("value", "0")
+    expect(bar).to_have_attribute("max", "40")
+    expect(tile(seen, "Time left")).to_have_text("-")
+    (tmp_path / "go 0").touch()
+    expect(bar).to_have_attribute("value", "10")
+    expect(tile(seen, "Done")).to_have_text("10 of 40")
+    expect(tile(seen, "Elements a second")).not_to_have_text("0")
+    expect(tile(seen, "Time left")).to_have_text(re.compile(r"\d"))
+    for ten in (1, 2, 3):
+        (tmp_path / f"go {ten}").touch()
+    assert call.result() == list(range(40))
+    expect(bar).to_have_attribute("value", "40")
+    expect(tile(seen, "State")).to_have_text("over")
+    expect(seen.get_by_role("img", name="elements a second")).to_be_visible()
+
+
+def test_each_worker_says_what_it_is_at(seen: Page, sleigh: Sleigh, tmp_path: Path) -> None:
+    pids = workers_that_answer(sleigh)
+    call = Aside(lambda: sleigh.eachElem(wait_for_leave, range(2), tmp_path, chunkSize=1))
+    cells = [row(seen, str(rank)).locator("td") for rank in range(2)]
+    for rank, pid in enumerate(pids):
+        expect(cells[rank].nth(0)).to_have_text(os.uname().nodename)
+        expect(cells[rank].nth(1)).to_have_text(str(pid))
+        expect(cells[rank].nth(2)).to_have_text("running")
+        expect(cells[rank].nth(3)).to_have_text(re.compile(r"element [01] of call \d+"))
+        expect(cells[rank].nth(7)).to_have_text(re.compile(r"[\d.]+ MB"))
+        expect(seen.locator(".lane").nth(rank).locator(".runs")).to_be_visible()
+    (tmp_path / "go 0").touch()
+    call.result()
+    for cell in cells:
+        expect(cell.nth(2)).to_have_text("idle")
+        expect(cell.nth(3)).to_have_text("-")
+    for lane in seen.locator(".lane").all():
+        expect(lane.locator("rect").first).to_be_visible()
+        title = lane.locator("rect title").last.text_content()
+        assert re.match(r"call \d+, \d+ elements? from \d+, ", title or "")
+
+
+def test_failures_open_and_stay_open_and_output_appears(
+    seen: Page, sleigh: Sleigh, tmp_path: Path
+) -> None:
+    call = Aside(lambda: sleigh.eachElem(speak_and_fail, range(25), tmp_path, chunkSize=1))
+    failures = seen.locator("details")
+    expect(failures).to_have_count(2)
+    first = seen.locator("details").filter(has_text="element 3:")
+    expect(first).to_contain_text("ValueError: element 3: the pressure is negative")
+    trace = first.locator("pre")
+    expect(trace).to_be_hidden()
+    first.locator("summary").focus()
+    seen.keyboard.press("Enter")
+    expect(trace).to_contain_text("speak_and_fail")
+    for ten in (0, 1):
+        (tmp_path / f"go {ten}").touch()
+    expect(failures).to_have_count(3)
+    expect(trace).to_be_visible()
+    expect(first.locator("summary")).to_be_focused()
+    (tmp_path / "go 2").touch()
+    call.result()
+    expect(failures.first).to_contain_text("element 23")
+    expect(trace).to_be_visible()
+    expect(tile(seen, "Failed")).to_have_text("3")
+    output = seen.get_by_role("region", name="The last lines that workers wrote")
+    expect(output).to_contain_text("] element 24 is here")
+    expect(output.locator(".stderr").last).to_contain_text("complains")
+    assert output.evaluate("(it) => it.scrollHeight > it.clientHeight + 40")
+    assert output.evaluate(
+        "(it) => it.querySelector('span:last-of-type').getBoundingClientRect().bottom"
+        " <= it.getBoundingClientRect().bottom"
+    )
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_counts_as_a_death(
+    seen: Page, sleigh: Sleigh, tmp_path: Path
+) -> None:
+    victim = workers_that_answer(sleigh)[1]
+    deaths = row(seen, "1").locator("td").nth(8)
+    expect(deaths).to_have_text("0")
+    os.kill(victim, signal.SIGKILL)
+    expect(deaths).to_have_text("1")
+    expect(deaths).to_have_class(re.compile("bad"))
+    expect(row(seen, "1").locator("td").nth(1)).not_to_have_text(str(victim))
+
+
+@pytest.mark.slow
+def test_the_page_of_a_sleigh_that_is_closed_says_so(
+    page: Page, browsing: Browsing, inspected: Inspected
+) -> None:
+    with browsing.expecting("bad answer: 404"):
+        with Sleigh(**inspected.sleigh, workerCount=1) as sleigh:
+            inspected.see(page, "sleigh", name=sleigh.nws.currentWs())
+            expect(page.get_by_text("No call has lasted long enough")).to_be_visible()
+            expect(row(page, "0").locator("td").nth(2)).to_have_text("idle")
+        expect(page.get_by_role("heading", level=1)).to_have_text("It is not there")
