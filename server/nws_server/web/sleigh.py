@@ -48,6 +48,10 @@ def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
         return {"workspace": Name(ws), "original": show_original_sleigh(inspector, ws)}
     if not sleighs.is_sleigh(inspector, ws):
         raise Unknown(f"there is no sleigh with the workspace {Name(ws).short!r}")
+    return inspector.reused.get(("sleigh", ws), lambda: _show(inspector, ws))
+
+
+def _show(inspector: Inspector, ws: bytes) -> dict[str, Any]:
     now = float(round(time.time()))
     reports = {
         rank: Report(content)
@@ -150,7 +154,8 @@ def _throughput(spans: Sequence[Span], now: float) -> charts.Chart | None:
     done = [0.0] * WINDOW
     for span in spans:
         duration = max(span.end - span.begin, 0.001)
-        for second in range(WINDOW):
+        first, last = (int(when - now) + WINDOW for when in (span.begin, span.end))
+        for second in range(max(0, first - 1), min(WINDOW, last + 1)):
             begin = now - WINDOW + second
             overlap = min(span.end, begin + 1) - max(span.begin, begin)
             if overlap > 0:

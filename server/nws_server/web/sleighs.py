@@ -26,6 +26,8 @@ _LONGEST: Final = 200_000
 """Bytes of a report."""
 
 _WORKERS: Final = 1000
+_MUCH: Final = 4_000_000
+"""Bytes of all reports of a kind that are read."""
 
 
 def is_sleigh(inspector: Inspector, ws: bytes) -> bool:
@@ -96,11 +98,14 @@ def read_report(inspector: Inspector, ws: bytes, var: bytes) -> Report | None:
 
 def read_reports(inspector: Inspector, ws: bytes, kind: bytes) -> Iterator[tuple[int, Any]]:
     """Walk the reports of all workers, by rank."""
+    read = 0
     for rank in range(_WORKERS):
         var = kind + b"%d" % rank
-        if inspector.look.variable(ws, WORKER + b"%d" % rank) is None:
+        if inspector.look.variable(ws, WORKER + b"%d" % rank) is None or read > _MUCH:
             return
-        content = _parse(read_text(inspector, ws, var))
+        text = read_text(inspector, ws, var)
+        read += len(text or "")
+        content = _parse(text)
         if content is not None:
             yield rank, content
 
