@@ -17,7 +17,7 @@ from twisted.internet.main import installReactor
 from twisted.logger import Logger
 
 _Events = list[tuple[int, int]]
-_MOMENT: Final = 50e-6
+_MOMENT: Final = 100e-6
 """Seconds."""
 
 _log = Logger()

@@ -1,7 +1,7 @@
 """Pages that move: browsers follow a page, and are sent its live part whenever that has changed.
 
 Server-sent events over one long answer per browser. Browsers that follow the same page share the
-work. Pages are rendered one after the other, each once a second at most; and however many there
+work. Pages are rendered one after the other, each twice a second at most; and however many there
 are, it takes no more than one part in twenty of the server's time: then each is sent less often.
 """
 
@@ -24,7 +24,7 @@ from nws_server.web.unknown import Unknown
 
 __all__ = ["Live"]
 
-PERIOD: Final = 1.0
+PERIOD: Final = 0.5
 """Seconds between two renderings of a page."""
 
 _REST: Final = 20.0
