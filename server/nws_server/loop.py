@@ -20,6 +20,9 @@ _Events = list[tuple[int, int]]
 _MOMENT: Final = 100e-6
 """Seconds."""
 
+_SKIPPED: Final = 16
+"""So many sleeps come without it at most, after it was in vain several times."""
+
 _log = Logger()
 
 try:
@@ -32,10 +35,13 @@ except ImportError:
 else:
 
     class _Reactor(EPollReactor):
+        _in_vain = 0  # how often in a row nothing came
+        _to_skip = 0
+
         def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - Twisted's name
             poll, most = self._poller.poll, len(self._selectables)
             try:
-                events = None if timeout == 0 else _linger(poll, most)
+                events = None if timeout == 0 else self._linger(poll, most)
                 if not events:
                     events = poll(-1 if timeout is None else timeout, most)
             except InterruptedError:
@@ -50,12 +56,18 @@ else:
 
         doIteration = doPoll  # noqa: N815 - Twisted's name
 
-    def _linger(poll: Callable[[int, int], _Events], most: int) -> _Events:
-        """Look for events for a moment. Whoever wants this core meanwhile gets it."""
-        end = perf_counter() + _MOMENT
-        while not (events := poll(0, most)) and perf_counter() < end:
-            os.sched_yield()
-        return events
+        def _linger(self, poll: Callable[[int, int], _Events], most: int) -> _Events | None:
+            """Look for events for a moment. Whoever wants this core meanwhile gets it; and where
+            nothing came of it lately, it is left out for a while."""
+            if self._to_skip:
+                self._to_skip -= 1
+                return None
+            end = perf_counter() + _MOMENT
+            while not (events := poll(0, most)) and perf_counter() < end:
+                os.sched_yield()
+            self._in_vain = 0 if events else self._in_vain + 1
+            self._to_skip = min(2**self._in_vain, _SKIPPED) - 1
+            return events
 
     def install() -> None:
         """Use this reactor; call it before anything imports `twisted.internet.reactor`."""
