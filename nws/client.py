@@ -247,8 +247,7 @@ class NwsServer:
         """
         if self._calls.extended:
             port = self.status().get("web") or port
-        host = DEFAULT_HOST if self.serverHost.startswith("unix:") else self.serverHost
-        webbrowser.open(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
+        webbrowser.open(self._calls.address.web(port))
 
     def __enter__(self) -> NwsServer:
         return self

@@ -62,6 +62,11 @@ class Address(NamedTuple):
     def __str__(self) -> str:
         return self.host if self.host.startswith(_UNIX) else f"{self.host}:{self.port}"
 
+    def web(self, port: int) -> str:
+        """Return the web address of a port on the server's machine."""
+        host = "localhost" if self.host.startswith(_UNIX) else self.host
+        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
 
 class Transport:
     """A connection to a server, for one thread at a time. To an original server: for one operation

@@ -18,6 +18,7 @@ from nws.errors import (
 )
 from nws.sleigh.private_server import PrivateServer
 from nws.sleigh.processes import Processes
+from nws.transport import Address
 
 __all__ = ["Home"]
 
@@ -112,8 +113,7 @@ class Home:
         port = self.workspace.server.status().get("web")
         if port is None:
             raise SleighNwsException("this server has no inspector")
-        host = "localhost" if self.host.startswith("unix:") else self.host
-        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        return Address(self.host, self.port).web(port)
 
     def check_server(self) -> None:
         """Raise SleighNwsException if the private server has ended."""

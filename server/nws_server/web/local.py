@@ -36,7 +36,7 @@ class Fetched(NamedTuple):
 
 
 class _Answer:
-    """Where one operation's answer goes; a `Reply`, and a `Member` of the hub for a moment."""
+    """Where one operation's answer goes; a `Reply`, and `Ready` to go on for a moment."""
 
     def __init__(self, hub: Hub) -> None:
         self.deferred: Deferred[Any] = Deferred(self._cancelled)
