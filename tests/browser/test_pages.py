@@ -259,8 +259,8 @@ def test_numbers_are_plotted_when_asked(page: Page, scene: Scene) -> None:
     expect(page.locator(".plot")).to_have_count(0)
     page.get_by_role("link", name="Plot its 200 numbers").click()
     expect(page.get_by_role("img", name=f"from {min(NUMBERS)} to {max(NUMBERS)}")).to_be_visible()
-    box = page.locator(".plot path").evaluate("(it) => it.getBBox().height")
-    assert box > 200
+    # Waited for: it may not be drawn yet.
+    page.wait_for_function("document.querySelector('.plot path')?.getBBox().height > 200")
 
 
 def test_a_list_is_searched_sorted_and_paged(page: Page, scene: Scene) -> None:
