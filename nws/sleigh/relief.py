@@ -14,6 +14,7 @@ class Relief(threading.Thread):
     """Gives away what waits while the main thread is busy with a long element.
 
     Attributes:
+        waits: tells whether anything waits that others could have.
         wanted: set when something begins to wait.
     """
 
@@ -23,12 +24,12 @@ class Relief(threading.Thread):
         """Prepare.
 
         Args:
-            waits: tells whether anything waits that others could have.
+            waits: see above.
             relieve: gives it away if it is time to.
             pause: seconds between looks, as long as something waits.
         """
         super().__init__(daemon=True)
-        self._waits = waits
+        self.waits = waits
         self._relieve = relieve
         self._seconds = pause
         self._pause = threading.Event()
@@ -39,7 +40,7 @@ class Relief(threading.Thread):
             while True:
                 self.wanted.wait()
                 self.wanted.clear()
-                while self._waits():
+                while self.waits():
                     self._pause.wait(self._seconds)
                     self._relieve()
         except NwsException:

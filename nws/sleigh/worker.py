@@ -280,10 +280,10 @@ class Worker:
             except NwsOperationException:
                 self._todo.extend(rest)  # the server does not take it: then all is done here
                 return
+            # The mark comes first: if this process dies in between, all of that is done again.
+            self._cells[mark.BEGIN], self._cells[mark.END] = self._begin + count, end
+            self._begin, self._end = self._begin + count, end
             del self._outcomes[:count]
-            self._begin += count
-            self._end = end
-            self._cells[mark.BEGIN], self._cells[mark.END] = self._begin, end
 
     def _return_spare(self) -> None:
         spare = list(_taken_from_the_end(self._spare))

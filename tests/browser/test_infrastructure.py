@@ -294,7 +294,7 @@ def test_nothing_outlives_it(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CHROMIUM", raising=False)
-    assert missing().startswith("not installed: any of chromium, ")
+    assert missing().startswith("not installed: any of chromium-headless-shell, chromium, ")
 
 
 def test_another_browser_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
