@@ -22,6 +22,7 @@ import socket
 import struct
 import sys
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import BinaryIO, Final, NamedTuple, TypeAlias
@@ -187,7 +188,6 @@ class Exchange:
     answer: Answer | None = None
     undo: Exchange | None = None
     _unwanted = False
-    _place: bytearray | io.BytesIO | None = None
     _waited = 0.0
 
     def __init__(
@@ -222,8 +222,10 @@ class Exchange:
         self._request = frame(fields)
         self._size = sum(map(len, self._request))
         self._sent: list[int] = []  # what each call took
-        self._pieces: list[bytes] = []  # what came, but for a large payload
-        self._received: list[int] = []  # how much came of a large payload
+        self._pieces: list[bytes] = []  # what came, but for large payloads
+        # Of large payloads, by their number in the reply: how much came, and where they are.
+        self._received: defaultdict[int, list[int]] = defaultdict(list)
+        self._places: dict[int, bytearray | io.BytesIO] = {}
 
     # Sending
 
@@ -318,7 +320,7 @@ class Exchange:
         if self._into is not None or self._unwanted:
             self._pour(data[at:], size)
         elif size > _LARGE:
-            payload = self._receive_in_place(data[at:], size, descriptor)
+            payload, _ = self._receive_in_place(0, data[at:], size, descriptor)
         else:
             if len(data) < at + size:
                 data = self._need(at + size)
@@ -333,7 +335,7 @@ class Exchange:
         count = _int(data[at + 4 : at + 8])
         at += 8
         items = []
-        for _ in range(count):
+        for number in range(count):
             if self._dialect.metadata_out:
                 _, at = self._dict(at)
             if len(data) < at + 64:
@@ -341,11 +343,17 @@ class Exchange:
             descriptor = _usual(data[at : at + 20])
             lease = _int(data[at + 20 : at + 40])
             attempt = _usual(data[at + 40 : at + 44])
-            end = at + 64 + _length(data[at + 44 : at + 64])
-            if len(data) < end:
-                data = self._need(end)
-            items.append(Item(descriptor, lease, attempt, _cut(data, at + 64, end)))
-            at = end
+            size = _length(data[at + 44 : at + 64])
+            at += 64
+            if number in self._places or (size > _LARGE and len(data) < at + size):
+                payload, begun = self._receive_in_place(number, data[at:], size, descriptor)
+                at += begun
+            else:
+                if len(data) < at + size:
+                    data = self._need(at + size)
+                payload = _cut(data, at, at + size)
+                at += size
+            items.append(Item(descriptor, lease, attempt, payload))
         self._expect_end(data, at)
         return Answer(status, reason, items=items)
 
@@ -392,53 +400,69 @@ class Exchange:
             pieces[:] = [b"".join(pieces)]
         return pieces[0]
 
-    def _receive_in_place(self, begun: bytes, size: int, kind: int) -> bytes | bytearray:
-        """Receive a large payload where it will stay: bytes in bytes, a pickle in a bytearray."""
-        if self._place is None:
-            # A BytesIO takes over the bytes that it is given, and gives them back.
-            self._place = io.BytesIO(bytes(size)) if is_direct(kind) else bytearray(size)
-        place = self._place
-        if isinstance(place, bytearray):
-            self._fill(memoryview(place), begun)
-            return place
-        self._fill(place.getbuffer(), begun)
-        return place.getvalue()
+    def _receive_in_place(
+        self, number: int, begun: bytes, size: int, descriptor: int
+    ) -> tuple[bytes | bytearray, int]:
+        """Receive a large payload where it will stay: bytes in bytes, a pickle in a bytearray.
 
-    def _fill(self, view: memoryview, begun: bytes) -> None:
+        Args:
+            number: of the payload in this reply.
+            begun: what came of it together with what is before it. After an exception there may be
+                something else behind that.
+            size: of the payload.
+            descriptor: of the payload.
+
+        Returns:
+            The payload, and how much of it had come.
+        """
+        place = self._places.get(number)
+        if place is None:
+            # A BytesIO takes over the bytes that it is given, and gives them back.
+            place = io.BytesIO(bytes(size)) if is_direct(descriptor) else bytearray(size)
+            self._places[number] = place
+        received = self._received[number]
+        if isinstance(place, bytearray):
+            self._fill(memoryview(place), begun, received)
+            return place, received[0]
+        self._fill(place.getbuffer(), begun, received)
+        return place.getvalue(), received[0]
+
+    def _fill(self, view: memoryview, begun: bytes, received: list[int]) -> None:
         with view:
-            if not self._received:
+            if not received:
                 view[: len(begun)] = begun
-                self._received.append(len(begun))
-            while (done := sum(self._received)) < len(view):
-                self._receive_into(view[done:])
+                received.append(len(begun))
+            while (done := sum(received)) < len(view):
+                self._receive_into(view[done:], received)
 
     def _pour(self, begun: bytes, size: int) -> None:
         """Receive a payload into the file; without one, what is left of it is dropped."""
         self._expect_end(begun, size)
-        if self._unwanted and size - sum(self._received) > _WORTH_READING:
+        received = self._received[0]
+        if self._unwanted and size - sum(received) > _WORTH_READING:
             raise NwsConnectionDroppedException(f"{size} bytes are too many to read for nothing")
-        if not self._received:
-            self._received.append(len(begun))
+        if not received:
+            received.append(len(begun))
             self._write(memoryview(begun))
         with memoryview(bytearray(min(size, _BLOCK))) as view:
-            while (rest := size - sum(self._received)) > 0:
-                self._receive_into(view[: min(rest, _BLOCK)])
-                self._write(view[: self._received[-1]])
+            while (rest := size - sum(received)) > 0:
+                self._receive_into(view[: min(rest, _BLOCK)], received)
+                self._write(view[: received[-1]])
 
     def _write(self, data: memoryview) -> None:
         """Write to the file; a raw one may take only a part at a time."""
         while self._into is not None and data:
             data = data[self._into.write(data) or len(data) :]
 
-    def _receive_into(self, view: memoryview) -> None:
+    def _receive_into(self, view: memoryview, received: list[int]) -> None:
         """Fill a part of a block, and count it."""
         while True:
             try:
-                self._received.extend(map(self._socket.recv_into, (view,), (0,), (_ALL,)))
+                received.extend(map(self._socket.recv_into, (view,), (0,), (_ALL,)))
             except OSError as error:
                 self._look_up(error, self._patience.answer)
                 continue
-            self._check(self._received[-1])
+            self._check(received[-1])
             return
 
     def _check(self, came: int) -> int:

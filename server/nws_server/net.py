@@ -37,7 +37,10 @@ _PIECE: Final = 256 * 1024
 
 
 _MUCH: Final = 256 * 1024
-"""Bytes to receive at a time while a long field comes, and to have on the way to a client."""
+"""Bytes to receive at a time while a long field comes."""
+
+_ON_THE_WAY: Final = 1024 * 1024
+"""Bytes that the system may hold for a client on this machine, see `nws.transport`."""
 
 _LITTLE: Final = 64 * 1024
 """Bytes to receive at a time otherwise."""
@@ -81,9 +84,8 @@ class NwsProtocol(TwistedProtocol):
             return
         self._send = _sender(transport)
         if self._send is not None and transport.getHandle().family == _UNIX:
-            # The usual size is a fifth of a mebibyte, and each fill of it wakes the other side. For
-            # TCP the system finds a good size by itself.
-            transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MUCH)
+            # For TCP the system finds a good size by itself.
+            transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_THE_WAY)
         transport.registerProducer(self, self._send is None)
         self._connection = Connection(self._hub, self, self._peer)
         self._deadline = self.factory.clock.callLater(

@@ -8,6 +8,7 @@ inside a call that waits for the socket are in ``test_storm.py`` and ``test_inte
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -63,6 +64,19 @@ def test_a_value_is_taken_or_still_there(opened: Opener, name: str, value: bytes
             break
     assert moment > 50
     assert ws.server.status()["leases"] == 0
+
+
+def test_several_values_are_taken_or_still_there(opened: Opener) -> None:
+    """Large ones are received elsewhere than those before and behind them."""
+    ws = opened()
+    values = ["first", LARGE, ["a pickle", LARGE], "small", LARGE, "last"]
+    for moment in count():
+        ws.store_many("x", values)
+        taken, goes_on = struck(moment, partial(ws.fetch_many, "x"), 10)
+        assert [*itertools.chain(*taken), *everything(ws)] == values, moment
+        if not goes_on:
+            break
+    assert moment > 100
 
 
 def test_what_is_left_of_a_long_value_is_not_read(

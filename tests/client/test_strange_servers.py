@@ -141,7 +141,9 @@ def many(transport: Transport) -> None:
 
 
 HEAD = b"0000" + b"%020d" % 16777217 + b"%020d" % 1 + b"%020d" % 0
-ITEM = b"0000" + b"%020d" % 16777217 + b"%020d" % 0 + b"0000" + b"%020d" % 5 + b"value"
+ITEM_HEAD = b"0000" + b"%020d" % 16777217 + b"%020d" % 0 + b"0000"
+ITEM = ITEM_HEAD + b"%020d" % 5 + b"value"
+LARGE_ITEM = ITEM_HEAD + b"%020d" % 300_000 + bytes(300_000)
 REASON = framed_dict({b"nwsReason": b"because"})
 FORMS: Final[dict[str, tuple[Callable[[Transport], None], bytes]]] = {
     "short": (short, b"00000000"),
@@ -152,6 +154,7 @@ FORMS: Final[dict[str, tuple[Callable[[Transport], None], bytes]]] = {
     "large": (long, b"0000" + HEAD + b"%020d" % 300_000 + bytes(300_000)),
     "to a file": (long_to_file, b"0000" + HEAD + b"%020d" % 100_000 + bytes(100_000)),
     "many": (many, b"000000000002" + ITEM + ITEM),
+    "many, some large": (many, b"000000000004" + ITEM + LARGE_ITEM + LARGE_ITEM + ITEM),
     "many failure": (many, REASON + b"00010000"),
 }
 
@@ -237,7 +240,7 @@ def test_a_length_that_cannot_be(size: int) -> None:
     head = b"0000" + HEAD + b"%020d" % size
     assert outcome(long, head) == "NwsProtocolException"
     assert outcome(long_to_file, head) == "NwsProtocolException"
-    item = b"000000000001" + ITEM[:-25] + b"%020d" % size
+    item = b"000000000001" + ITEM_HEAD + b"%020d" % size
     assert outcome(many, item) == "NwsProtocolException"
 
 
