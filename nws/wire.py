@@ -19,7 +19,6 @@ value goes to a file while it arrives. A number may be padded with blanks: the R
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
@@ -70,6 +69,9 @@ BATCH_ARGUMENTS: Final = 9999
 """The most fields that the four-digit count can announce: a batch of the extensions."""
 MAX_DESCRIPTOR: Final = 2**31 - 1
 """R reads a descriptor as a signed 32-bit number."""
+
+_PIECE: Final = 4096
+"""Bytes. Smaller pieces of a long field are put together at once."""
 
 _VALUE_FIELDS: Final[dict[bytes, tuple[int, int]]] = {
     b"store": (4, MAX_ARGUMENTS),
@@ -176,14 +178,26 @@ class Sink(Protocol):
         """Drop what was written; the rest will not come."""
 
 
-class _MemorySink(io.BytesIO):
+class _MemorySink:
     """Grows as the bytes come, so a peer must send what it announces before we hold it."""
 
+    def __init__(self) -> None:
+        self._pieces: list[bytes | bytearray] = []
+
+    def write(self, data: bytes, /) -> None:
+        pieces = self._pieces
+        if len(data) >= _PIECE:
+            pieces.append(data)
+        elif pieces and isinstance(pieces[-1], bytearray):
+            pieces[-1] += data  # in a list, tiny pieces would take many times their size
+        else:
+            pieces.append(bytearray(data))
+
     def finish(self) -> bytes:
-        return self.getvalue()
+        return b"".join(self._pieces)
 
     def abandon(self) -> None:
-        self.close()
+        self._pieces.clear()
 
 
 class _DroppingSink:

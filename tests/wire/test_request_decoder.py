@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
+import tracemalloc
 from typing import Any, SupportsIndex
 
 import pytest
@@ -217,6 +219,27 @@ def test_what_was_announced_is_not_held_before_it_comes() -> None:
     assert decoder.feed(b"0005" + request("store", "", "", "0")[4:] + b"%020d" % size) == []
     assert decoder.feed(b"some") == []
     assert decoder.error is None
+
+
+@pytest.mark.parametrize("sizes", [[2], [5000, 3], [10, 4096, 1, 4095]])
+def test_small_pieces_take_no_more_memory_than_large_ones(sizes: list[int]) -> None:
+    """The pieces of a field that has not come as a whole, of these sizes in turn."""
+    decoder, total = RequestDecoder(PLAIN), 100_000
+    value = bytes(range(250)) * (total // 250)
+    decoder.feed(request("store", "", "", "0", value)[:-total])
+    requests, done = [], 0
+    tracemalloc.start()
+    try:
+        for size in itertools.cycle(sizes):
+            held = tracemalloc.get_traced_memory()[0]
+            assert held < 1.2 * done + 10_000
+            requests += decoder.feed(value[done : done + size])
+            done += size
+            if done >= total:
+                break
+    finally:
+        tracemalloc.stop()
+    assert requests[0][0][4] == value
 
 
 # Linear time, by counting
