@@ -56,7 +56,7 @@ class Patience(NamedTuple):
 
 
 _LARGE: Final = 256 * 1024
-"""Bytes. Longer payloads are received in place."""
+"""Bytes. Longer payloads are received in place, unless they are there already."""
 
 _LONGEST: Final = 2**47
 """Bytes. No machine can hold more, so this is not a length."""
@@ -286,7 +286,7 @@ class Exchange:
     # Reading. Each of these may be called again after an exception.
 
     def hurry(self) -> None:
-        """Nobody wants the payload any more: drop it, and do not wait long for it."""
+        """Nobody wants a payload any more: drop what comes, and do not wait long for it."""
         self._unwanted = True
         self._into = None
         self._limit = self._patience.recovery
@@ -345,6 +345,7 @@ class Exchange:
             attempt = _usual(data[at + 40 : at + 44])
             size = _length(data[at + 44 : at + 64])
             at += 64
+            # Once it has a place, ``data`` goes on behind it, however long it looks.
             if number in self._places or (size > _LARGE and len(data) < at + size):
                 payload, begun = self._receive_in_place(number, data[at:], size, descriptor)
                 at += begun
@@ -413,8 +414,10 @@ class Exchange:
             descriptor: of the payload.
 
         Returns:
-            The payload, and how much of it had come.
+            The payload, and how much of it came with what is before it.
         """
+        if self._unwanted:
+            self._expect_little(size - sum(self._received[number]))
         place = self._places.get(number)
         if place is None:
             # A BytesIO takes over the bytes that it is given, and gives them back.
@@ -439,8 +442,8 @@ class Exchange:
         """Receive a payload into the file; without one, what is left of it is dropped."""
         self._expect_end(begun, size)
         received = self._received[0]
-        if self._unwanted and size - sum(received) > _WORTH_READING:
-            raise NwsConnectionDroppedException(f"{size} bytes are too many to read for nothing")
+        if self._unwanted:
+            self._expect_little(size - sum(received))
         if not received:
             received.append(len(begun))
             self._write(memoryview(begun))
@@ -448,6 +451,10 @@ class Exchange:
             while (rest := size - sum(received)) > 0:
                 self._receive_into(view[: min(rest, _BLOCK)], received)
                 self._write(view[: received[-1]])
+
+    def _expect_little(self, size: int) -> None:
+        if size > _WORTH_READING:
+            raise NwsConnectionDroppedException(f"{size} bytes are too many to read for nothing")
 
     def _write(self, data: memoryview) -> None:
         """Write to the file; a raw one may take only a part at a time."""

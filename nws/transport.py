@@ -45,8 +45,8 @@ CONNECT_TIMEOUT: Final = 20.0
 
 _UNIX: Final = "unix:"
 _ON_THE_WAY: Final = 1024 * 1024
-"""Bytes that the system may hold for a server on this machine; often it lets us have less. By itself
-it holds a fifth of a mebibyte, and each fill of that wakes the other side."""
+"""Bytes that the system may hold for a server on this machine; often it lets us have less. By
+itself it holds a fifth of a mebibyte, and each fill of that wakes the other side."""
 
 _MORE: Final[int] = getattr(socket, "MSG_MORE", 0)
 _ACK: Final = encode_request([b"ack"])

@@ -70,8 +70,9 @@ BATCH_ARGUMENTS: Final = 9999
 MAX_DESCRIPTOR: Final = 2**31 - 1
 """R reads a descriptor as a signed 32-bit number."""
 
-_PIECE: Final = 4096
-"""Bytes. Smaller pieces of a long field are put together at once."""
+_PIECE: Final = 16 * 1024
+"""Bytes. Smaller pieces of a long field are put together at once: they may lie in memory that was
+taken for much more."""
 
 _VALUE_FIELDS: Final[dict[bytes, tuple[int, int]]] = {
     b"store": (4, MAX_ARGUMENTS),
@@ -189,7 +190,7 @@ class _MemorySink:
         if len(data) >= _PIECE:
             pieces.append(data)
         elif pieces and isinstance(pieces[-1], bytearray):
-            pieces[-1] += data  # in a list, tiny pieces would take many times their size
+            pieces[-1] += data  # by themselves, tiny pieces would take many times their size
         else:
             pieces.append(bytearray(data))
 
@@ -246,7 +247,8 @@ class RequestDecoder:
             dialect: outcome of the handshake.
             open_spool: called with the length of each value of at least ``spool_threshold`` bytes;
                 None keeps all values in memory.
-            spool_threshold: in bytes. One request may hold this much, and a mebibyte, in memory.
+            spool_threshold: in bytes. One request may hold this much, and a mebibyte, in memory;
+                twice as much for the moment in which a field is put together.
             max_value: longest value accepted, in bytes. A longer one becomes a `RefusedBody`.
         """
         self.error: NwsProtocolException | None = None

@@ -280,7 +280,8 @@ class Worker:
             except NwsOperationException:
                 self._todo.extend(rest)  # the server does not take it: then all is done here
                 return
-            # The mark comes first: if this process dies in between, all of that is done again.
+            # If this process dies before the mark says so, all of that is done again. Who sees that
+            # nothing waits any more may rely on the mark.
             self._cells[mark.BEGIN], self._cells[mark.END] = self._begin + count, end
             self._begin, self._end = self._begin + count, end
             del self._outcomes[:count]

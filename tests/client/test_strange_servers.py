@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nws import exchange
 from nws.client import (
     NetWorkSpace,
     NwsConnectException,
@@ -242,6 +243,30 @@ def test_a_length_that_cannot_be(size: int) -> None:
     assert outcome(long_to_file, head) == "NwsProtocolException"
     item = b"000000000001" + ITEM_HEAD + b"%020d" % size
     assert outcome(many, item) == "NwsProtocolException"
+
+
+class Scarce(bytearray):
+    """Has room for a megabyte."""
+
+    def __init__(self, given: Any = 0) -> None:
+        if isinstance(given, int) and given > 1024 * 1024:
+            raise MemoryError
+        super().__init__(given)
+
+
+@pytest.mark.parametrize("form", ["long", "many"])
+def test_an_answer_that_does_not_fit_into_the_memory(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not read for nothing: the connection is given up, the value stays with the server."""
+    monkeypatch.setattr(exchange, "bytearray", Scarce, raising=False)
+    ask, whole = FORMS[form]
+    begin = whole[: whole.index(b"%020d" % 5)].replace(b"%020d" % 16777217, b"%020d" % 16777216)
+    with answered(begin + b"%020d" % 2**40) as transport:
+        with pytest.raises(MemoryError):
+            ask(transport)
+        with pytest.raises(NwsConnectionDroppedException, match="too many to read"):
+            short(transport)
 
 
 def test_after_nonsense_the_connection_is_gone() -> None:
