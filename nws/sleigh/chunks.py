@@ -90,16 +90,13 @@ class Chunks:
             except StopIteration:
                 self.exhausted = True
                 break
-            elements.append(packed := _packed(arguments, self.taken))
+            try:
+                packed = pack(arguments)
+            except Exception as error:
+                raise SleighIllegalValueException(
+                    f"the arguments of element {self.taken} cannot be pickled: {error}"
+                ) from error
+            elements.append(packed)
             self.taken += 1
-            weight += len(packed) if packed.__class__ is bytes else size_of(packed)
+            weight += size_of(packed)
         return first, elements
-
-
-def _packed(arguments: tuple[Any, ...], tag: int) -> Packed:
-    try:
-        return pack(arguments)
-    except Exception as error:
-        raise SleighIllegalValueException(
-            f"the arguments of element {tag} cannot be pickled: {error}"
-        ) from error

@@ -1,4 +1,8 @@
-"""Users' objects as bytes: functions, arguments and results on their way between processes.
+"""Users' objects made ready to travel: functions, arguments and results between processes.
+
+Each is pickled by itself, so it is known which one cannot be read. Only numbers and texts are left
+as they are: they can always be read, and what they are in is pickled much quicker with them than
+each of them alone.
 
 What the other process can import travels by name, the rest by value: lambdas, closures, and all
 that was defined in the master's script, prompt or notebook, which no worker can import. Large
@@ -15,16 +19,23 @@ from typing import Any, Final, TypeAlias
 
 import cloudpickle
 
-__all__ = ["Packed", "pack", "packed_again", "pieces_of", "size_of", "unpack"]
+__all__ = ["PLAIN", "Packed", "pack", "packed_again", "pieces_of", "size_of", "unpack"]
 
-Packed: TypeAlias = "bytes | tuple[Any, ...]"
-"""A pickle; or, if it is large or has buffers apart from it, a tuple of it and these."""
+Packed: TypeAlias = "bytes | tuple[Any, ...] | list[Any] | str | float"
+"""A pickle; or, if it is large or has buffers apart from it, a tuple of it and these; or something
+plain as it is; or a list of the items of a tuple in which all are plain."""
 
 _APART_FROM: Final = 64 * 1024
 """Bytes. Smaller things are cheaper inside others."""
 
 _FEW: Final = 64
 """Items. Longer lists are not searched for large bytes."""
+
+PLAIN: Final = frozenset({int, float, bool, str})
+"""Kinds of things that can stand for themselves. A text does if it is not large."""
+
+_SHORT: Final = 8
+"""Items. Longer tuples are quicker in a pickle, plain or not."""
 
 _MAIN: Final = b"__main__"
 _TWISTED: Final = b"twisted.persisted.styles"
@@ -40,6 +51,12 @@ def pack(thing: Any) -> Packed:
     Raises:
         Exception: whatever the object's own methods raise, or what pickle says of it.
     """
+    if type(thing) is tuple:
+        if len(thing) <= _SHORT and all(map(_is_plain, thing)):
+            return list(thing)
+    elif _is_plain(thing):
+        plain: Packed = thing
+        return plain
     buffers: list[pickle.PickleBuffer] = []
     thing = _lightened(thing)
 
@@ -56,6 +73,12 @@ def pack(thing: Any) -> Packed:
     if buffers or len(data) >= _APART_FROM:
         return (pickle.PickleBuffer(data), *buffers)
     return data
+
+
+def _is_plain(thing: Any) -> bool:
+    """Tell whether others can have an object as it is: it has no parts and runs no code."""
+    kind = type(thing)
+    return kind in PLAIN and (kind is not str or len(thing) < _APART_FROM)
 
 
 class _Large:
@@ -105,21 +128,37 @@ def unpack(packed: Packed, *, again: bool = False) -> Any:
     """
     if isinstance(packed, bytes):
         return pickle.loads(packed)
+    if isinstance(packed, list):
+        return tuple(packed)
+    if not isinstance(packed, tuple):
+        return packed
     data, *buffers = packed
     return pickle.loads(data, buffers=map(bytearray, buffers) if again else buffers)
 
 
 def packed_again(packed: Packed) -> Packed:
     """Return what came from another process so that it can be sent on."""
-    return packed if isinstance(packed, bytes) else tuple(map(pickle.PickleBuffer, packed))
+    return tuple(map(pickle.PickleBuffer, packed)) if isinstance(packed, tuple) else packed
 
 
 def pieces_of(packed: Packed) -> Iterator[memoryview]:
-    """Return its bytes, in pieces."""
-    for piece in (packed,) if isinstance(packed, bytes) else packed:
+    """Return its bytes, in pieces; those of something plain are a pickle."""
+    if not isinstance(packed, tuple):
+        packed = (packed if isinstance(packed, bytes) else pickle.dumps(packed, 5),)
+    for piece in packed:
         yield pickle.PickleBuffer(piece).raw()
 
 
 def size_of(packed: Packed) -> int:
-    """Return how many bytes it takes."""
-    return len(packed) if isinstance(packed, bytes) else sum(map(len, pieces_of(packed)))
+    """Return about how many bytes it takes."""
+    if isinstance(packed, bytes):
+        return len(packed)
+    if isinstance(packed, tuple):
+        return sum(map(len, pieces_of(packed)))
+    size = 0
+    for item in packed if isinstance(packed, list) else (packed,):
+        if isinstance(item, int):
+            size += item.bit_length() // 8 + 1
+        else:
+            size += len(item) if isinstance(item, str) else 8
+    return size

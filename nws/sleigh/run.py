@@ -11,6 +11,7 @@ from nws.errors import SleighTaskException
 from nws.sleigh.call_report import CallReport, Counts
 from nws.sleigh.chunks import Chunks
 from nws.sleigh.functions import value_of
+from nws.sleigh.pickling import PLAIN
 from nws.sleigh.serial import SerialTeam
 from nws.sleigh.tasks import Call, Results, Task
 from nws.sleigh.team import Team
@@ -23,7 +24,8 @@ WATCH: Final = 0.25
 """Seconds between looks at the workers."""
 
 _AT_ONCE: Final = 16
-"""Tasks that are sent in one message."""
+"""Tasks. So many are sent in one message at most; the first ones in smaller messages, so that
+workers can begin."""
 
 
 class Values(NamedTuple):
@@ -91,6 +93,7 @@ class Run:
         self._look_after = look_after
         self._bound = bound
         self._tasks = tasks
+        self._at_once = 1
         self._flags = bytearray()  # for each element whether its value has come
         self._for_everyone: Task | None = None
         self._said: dict[int, int] = {}
@@ -121,8 +124,9 @@ class Run:
             first, elements = self._chunks.next(most)
             if elements:
                 tasks.append(Task(self._call, first, elements))
-            if len(tasks) >= _AT_ONCE:
+            if len(tasks) >= self._at_once:
                 self._team.submit(tasks)
+                self._at_once = min(_AT_ONCE, 2 * self._at_once)
                 tasks = []
         if tasks:
             self._team.submit(tasks)
@@ -236,7 +240,11 @@ class Run:
         loads, failed = pickle.loads, self.failed
         try:
             return [
-                loads(outcome) if outcome.__class__ is bytes else self._value(tag, outcome)
+                outcome
+                if (kind := type(outcome)) in PLAIN
+                else loads(outcome)
+                if kind is bytes
+                else self._value(tag, outcome)
                 for tag, outcome in zip(tags, outcomes, strict=True)
             ]
         except Exception:  # one of them cannot be read here; which one?

@@ -88,4 +88,4 @@ class SerialTeam:
 
 def _detached(packed: Packed) -> Packed:
     """Return a copy: what a task changes in its arguments is not to change the master's."""
-    return packed if isinstance(packed, bytes) else tuple(map(bytearray, packed))
+    return tuple(map(bytearray, packed)) if isinstance(packed, tuple) else packed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from enum import IntEnum
 from typing import Any
 
 import cloudpickle
@@ -12,6 +13,17 @@ import pytest
 from nws.sleigh.pickling import pack, packed_again, pieces_of, size_of, unpack
 from nws.sleigh.tasks import function_variable
 from tests.sleigh import functions
+
+
+class Colour(IntEnum):
+    """Numbers that are more than that."""
+
+    RED = 1
+
+
+class Word(str):
+    """Texts that are more than that."""
+
 
 LARGE = bytes(range(256)) * 1024
 
@@ -28,7 +40,20 @@ def travel(thing: Any) -> Any:
     [
         None,
         1,
+        -(2**100),
+        True,
+        1.5,
         "text",
+        "\ud800",
+        "long" * 30_000,
+        Colour.RED,
+        Word("word"),
+        (),
+        (1, "two", 3.0, False),
+        (1, None),
+        (Colour.RED, Word("word")),
+        tuple(range(100)),
+        [1, 2],
         b"bytes",
         LARGE,
         bytearray(LARGE),
@@ -47,8 +72,33 @@ def test_things_arrive_as_they_were(thing: Any) -> None:
     assert type(arrived) is type(thing)
 
 
-def test_small_things_are_bytes() -> None:
-    assert isinstance(pack((1, "two")), bytes)
+@pytest.mark.parametrize(
+    "thing", [None, b"bytes", [1, 2], (1, None), ((1, 2),), Colour.RED, (Word("word"),), 1j]
+)
+def test_small_things_are_bytes(thing: Any) -> None:
+    assert isinstance(pack(thing), bytes)
+
+
+def test_plain_things_stay_as_they_are() -> None:
+    assert pack(1) == 1
+    assert pack("two") == "two"
+    assert pack((1, "two")) == [1, "two"]
+
+
+def test_what_stays_as_it_is_cannot_be_changed_by_who_gets_it() -> None:
+    packed = pack((1, "two"))
+    assert unpack(packed) == unpack(packed) == (1, "two")
+    assert packed_again(packed) == packed
+
+
+@pytest.mark.parametrize("thing", ["x" * 1000, ("x" * 500, "x" * 500), 2**8000, (1, 2**8000)])
+def test_the_size_of_plain_things(thing: Any) -> None:
+    assert 1000 <= size_of(pack(thing)) < 1100
+
+
+def test_all_that_is_packed_has_pieces() -> None:
+    for thing in (1, "two", (1, "two"), [1, "two"], LARGE):
+        assert sum(map(len, pieces_of(pack(thing)))) > 0
 
 
 @pytest.mark.parametrize("thing", [LARGE, (LARGE,), np.zeros(100_000)])
@@ -102,7 +152,7 @@ def test_what_the_main_program_defines_travels_by_value() -> None:
 def test_modules_that_the_user_wants_to_travel_by_value() -> None:
     cloudpickle.register_pickle_by_value(functions)
     try:
-        assert len(pack(functions.echo)) > 200
+        assert size_of(pack(functions.echo)) > 200
     finally:
         cloudpickle.unregister_pickle_by_value(functions)
 
