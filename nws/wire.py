@@ -245,8 +245,8 @@ class RequestDecoder:
 
         Args:
             dialect: outcome of the handshake.
-            open_spool: called with the length of each value of at least ``spool_threshold`` bytes;
-                None keeps all values in memory.
+            open_spool: called with the length of each value of at least ``spool_threshold`` bytes,
+                and of those for which a request has no room in memory; None keeps all values there.
             spool_threshold: in bytes. One request may hold this much, and a mebibyte, in memory;
                 twice as much for the moment in which a field is put together.
             max_value: longest value accepted, in bytes. A longer one becomes a `RefusedBody`.
@@ -374,9 +374,7 @@ class RequestDecoder:
         if size <= self._plain_size or self._in_dict:
             self._sink = _MemorySink()
             return
-        first, step = _VALUE_FIELDS.get(self._fields[0], (0, 0)) if self._fields else (0, 0)
-        is_value = step and len(self._fields) >= first and (len(self._fields) - first) % step == 0
-        if not is_value:
+        if not self._is_value(len(self._fields)):
             if size > MAX_NAME:
                 raise NwsProtocolException(f"a name of {size} bytes (at most {MAX_NAME})")
             self._sink = _MemorySink()
@@ -388,6 +386,11 @@ class RequestDecoder:
             self._sink = self._open_spool(size)
         else:
             self._sink = _MemorySink()
+
+    def _is_value(self, place: int) -> bool:
+        """Tell whether the field at this place is a value."""
+        first, step = _VALUE_FIELDS.get(self._fields[0], (0, 0)) if self._fields else (0, 0)
+        return step > 0 and place >= first and (place - first) % step == 0
 
     def _fill_sink(self, data: bytes, start: int) -> int:
         """Write what belongs to the open sink and close it when full; return the bytes used."""
@@ -402,11 +405,20 @@ class RequestDecoder:
         return len(piece)
 
     def _count_held(self) -> None:
-        """Bound what one request keeps in memory, beside values that are the spool's business."""
-        for field in self._fields[self._counted :]:
-            if field.__class__ is bytes and len(field) < self._spool_threshold:
+        """Bound what one request keeps in memory: values beyond that are the spool's business."""
+        fields, open_spool = self._fields, self._open_spool
+        for place in range(self._counted, len(fields)):
+            field = fields[place]
+            if field.__class__ is not bytes or len(field) >= self._spool_threshold:
+                continue
+            too_much = self._held + len(field) > self._max_held
+            if too_much and open_spool is not None and self._is_value(place):
+                sink = open_spool(len(field))
+                sink.write(field)
+                fields[place] = sink.finish()
+            else:
                 self._held += len(field)
-        self._counted = len(self._fields)
+        self._counted = len(fields)
         if self._held > self._max_held:
             raise NwsProtocolException(f"a request of more than {self._max_held} bytes in memory")
 

@@ -351,7 +351,7 @@ class Sleigh:
             run = self._begin(method, fun, None, call, chunks, bound=bound)
             iterator = SleighResultIterator(run, self._collect_next, self._submit_next)
             with self._guard(run):
-                run.submit()
+                run.submit_what_there_is()
             return iterator
 
     # Calls under way
@@ -424,7 +424,7 @@ class Sleigh:
 
     def _submit_next(self, run: Run, unread: int) -> None:
         with self._guard(run):
-            run.submit(unread)
+            run.submit_what_there_is(unread)
 
     def _look_after(self, run: Run | None = None) -> Values | None:
         """Look whether the server and the workers are there; see `nws.sleigh.run.Run`."""

@@ -6,7 +6,8 @@ each of them alone.
 
 What the other process can import travels by name, the rest by value: lambdas, closures, and all
 that was defined in the master's script, prompt or notebook, which no worker can import. Large
-buffers, such as the data of arrays, lie beside the pickle and are not copied into it.
+bytes and the data of arrays lie beside the pickle. What can be changed is copied, for it may be
+used again for something else before it is sent; what cannot be changed is not.
 """
 
 from __future__ import annotations
@@ -42,8 +43,6 @@ _TWISTED: Final = b"twisted.persisted.styles"
 """Once it is imported it has taught pickle to do methods and modules its own way, which would have
 workers import it, and fails for methods of classes."""
 
-_BYTES: Final = (bytes, bytearray)
-
 
 def pack(thing: Any) -> Packed:
     """Pickle an object, by name where others can import it and by value elsewhere.
@@ -61,9 +60,11 @@ def pack(thing: Any) -> Packed:
     thing = _lightened(thing)
 
     def stays_inside(buffer: pickle.PickleBuffer) -> bool:
-        if buffer.raw().nbytes < _APART_FROM:
+        view = buffer.raw()
+        if view.nbytes < _APART_FROM:
             return True
-        buffers.append(buffer)
+        is_constant = type(view.obj) is bytes  # a view of something else may change with that
+        buffers.append(buffer if is_constant else pickle.PickleBuffer(bytearray(view)))
         return False
 
     data = _by_name(thing, stays_inside)
@@ -86,23 +87,25 @@ class _Large:
 
     __slots__ = ("data",)
 
-    def __init__(self, data: bytes | bytearray) -> None:
+    def __init__(self, data: bytes) -> None:
         self.data = data
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return self.data.__class__, (pickle.PickleBuffer(self.data),)
+        return bytes, (pickle.PickleBuffer(self.data),)
 
 
 def _lightened(thing: Any) -> Any:
-    """Replace large bytes, by themselves or in a tuple or list."""
-    kind = thing.__class__
+    """Replace large bytes, by themselves or in a tuple or list; the same ones by the same."""
+    kind = type(thing)
     if (kind is tuple or kind is list) and len(thing) <= _FEW:
-        for item in thing:
-            if item.__class__ in _BYTES and len(item) >= _APART_FROM:
-                return kind(map(_lightened, thing))
-    elif kind in _BYTES and len(thing) >= _APART_FROM:
-        return _Large(thing)
-    return thing
+        large = {id(item): _Large(item) for item in thing if _is_large(item)}
+        if large:
+            return kind(large.get(id(item), item) for item in thing)
+    return _Large(thing) if _is_large(thing) else thing
+
+
+def _is_large(thing: Any) -> bool:
+    return type(thing) is bytes and len(thing) >= _APART_FROM
 
 
 def _by_name(thing: Any, stays_inside: Any) -> bytes | None:

@@ -14,8 +14,10 @@ __all__ = ["SleighResultIterator"]
 class SleighResultIterator:
     """Results in the order of the elements; made by `nws.sleigh.Sleigh.imap` and ``starmap``.
 
-    An element that failed is a SleighTaskException object. The sleigh is occupied until the last
-    result was returned, or `stop` was called, or this object is no longer referred to.
+    An element that failed is a SleighTaskException object. What the iterable raises, or that the
+    arguments of an element cannot be pickled, is raised behind the results of those before. The
+    sleigh is occupied until the last result was returned, or `stop` was called, or this object is
+    no longer referred to.
     """
 
     def __init__(self, run: Run, collect: Collect, submit: Callable[[Run, int], None]) -> None:
@@ -58,29 +60,31 @@ class SleighResultIterator:
             if self._run.over or (self._shut_down and self._returned >= self.submitted):
                 self._end()
                 break
-            self._submit_more()
+            self._submit_more(self.buffered)
             for values, tags in self._collect(self._run, WATCH):
                 self._waiting.update(zip(tags, values, strict=True))
         raise StopIteration
 
     def _end(self) -> None:
-        if self._run.over:
-            self._stopped = True
-            self._run.finish()
-        else:
+        if not self._run.over:
             self.stop()
+            return
+        self._stopped = True
+        self._run.finish()
+        if self._run.problem is not None:
+            raise self._run.problem
 
     def _return_next(self) -> Any:
-        result = self._waiting.pop(self._returned)
+        # Not for each one: a message for several costs less for each. And first, for an exception
+        # must not cost a result.
+        if self.buffered == 1 or self._returned % 8 == 7:
+            self._submit_more(self.buffered - 1)
         self._returned += 1
-        # Not for each one: a message for several costs less for each.
-        if not self._waiting or self._returned % 8 == 0:
-            self._submit_more()
-        return result
+        return self._waiting.pop(self._returned - 1)
 
-    def _submit_more(self) -> None:
+    def _submit_more(self, unread: int) -> None:
         if not self._shut_down and not self._run.exhausted:
-            self._submit(self._run, self.buffered)
+            self._submit(self._run, unread)
 
     def shutdown(self) -> None:
         """Submit no more elements; what was submitted can still be had."""

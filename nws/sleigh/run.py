@@ -27,6 +27,9 @@ _AT_ONCE: Final = 16
 """Tasks. So many are sent in one message at most; the first ones in smaller messages, so that
 workers can begin."""
 
+_MUCH: Final = 16 * 1024 * 1024
+"""Bytes. Tasks that have so much are sent before more are packed."""
+
 
 class Values(NamedTuple):
     """What came back, at the same places in two lists."""
@@ -114,9 +117,25 @@ class Run:
         """Whether all elements were submitted."""
         return self._chunks.exhausted
 
-    def submit(self, unread: int = 0) -> None:
-        """Submit as many elements as the bounds let, when ``unread`` values wait for the user."""
+    @property
+    def problem(self) -> Exception | None:
+        """Why there are no more elements than were submitted, if that is an error."""
+        return self._chunks.problem
+
+    def submit(self) -> None:
+        """Submit as many elements as the bounds let.
+
+        Raises:
+            Exception: the `problem`.
+        """
+        self.submit_what_there_is()
+        if self.problem is not None:
+            raise self.problem
+
+    def submit_what_there_is(self, unread: int = 0) -> None:
+        """Submit elements up to a `problem`, when ``unread`` values wait for the user."""
         tasks: list[Task] = []
+        weight = 0
         while not self._chunks.exhausted:
             most = self._room(unread)
             if most is not None and most <= 0:
@@ -124,10 +143,11 @@ class Run:
             first, elements = self._chunks.next(most)
             if elements:
                 tasks.append(Task(self._call, first, elements))
-            if len(tasks) >= self._at_once:
+                weight += self._chunks.weight
+            if len(tasks) >= self._at_once or weight >= _MUCH:
                 self._team.submit(tasks)
                 self._at_once = min(_AT_ONCE, 2 * self._at_once)
-                tasks = []
+                tasks, weight = [], 0
         if tasks:
             self._team.submit(tasks)
         self._check_over()
@@ -143,6 +163,8 @@ class Run:
     def submit_for_everyone(self, count: int) -> None:
         """Submit the only element once for each of so many workers."""
         _, elements = self._chunks.next()
+        if self.problem is not None:
+            raise self.problem
         self._chunks.taken, self._chunks.exhausted = count, True
         self._for_everyone = Task(self._call, 0, elements)
         self._team.submit([self._for_everyone] * count)

@@ -80,5 +80,32 @@ def test_a_limit() -> None:
 
 def test_arguments_that_cannot_be_pickled_are_named() -> None:
     chunks = Chunks(iter([(1,), (elements(1),)]), 1, 10)
-    with pytest.raises(SleighIllegalValueException, match="the arguments of element 1"):
-        chunks.next()
+    assert chunks.next() == (0, [[1]])
+    assert chunks.exhausted
+    assert isinstance(chunks.problem, SleighIllegalValueException)
+    assert str(chunks.problem).startswith("the arguments of element 1 cannot be pickled: ")
+    assert chunks.next() == (1, [])
+
+
+def test_elements_before_an_error_are_not_lost() -> None:
+    def source() -> Iterator[tuple[int]]:
+        yield (7,)
+        raise LookupError
+
+    chunks = Chunks(source(), 1, 10)
+    assert chunks.next() == (0, [[7]])
+    assert isinstance(chunks.problem, LookupError)
+
+
+def test_the_size_is_what_fits() -> None:
+    """By it the number of tasks is bounded."""
+    given = [b"x" * 100_000] * 30 + [b"x"] * 1000
+    chunks = Chunks(((each,) for each in given), 1, None)
+    seen = []
+    while not chunks.exhausted:
+        chunks.learn(1, 0.0)
+        expected = chunks.size
+        count = len(chunks.next()[1])
+        seen.append((expected, count))
+    assert seen[:10] == [(4, 3), *(9 * [(3, 3)])], "12 and more are asked for, 3 are enough"
+    assert seen[-2][0] > 50, "of light ones many go into a task again"

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from nws.sleigh import Sleigh, SleighResultIterator, SleighTaskException
+from nws.sleigh import (
+    Sleigh,
+    SleighIllegalValueException,
+    SleighResultIterator,
+    SleighTaskException,
+)
 from tests.sleigh.functions import die, note_and_wait, times_ten
 from tests.support.processes import until, until_file, until_gone
 
@@ -132,9 +140,45 @@ def test_an_input_that_fails(sleigh: Sleigh) -> None:
         raise LookupError("the input ends here")
 
     iterator = sleigh.imap(times_ten, source())
+    assert [next(iterator) for _ in range(40)] == list(range(0, 400, 10)), "as `map` has it"
     with pytest.raises(LookupError, match="ends here"):
-        list(iterator)
+        next(iterator)
+    assert list(iterator) == []
     assert sleigh.eachElem(times_ten, [1]) == [10]
+
+
+def test_an_argument_that_cannot_be_pickled(sleigh: Sleigh) -> None:
+    iterator = sleigh.imap(abs, [1, -2, threading.Lock(), 4])
+    assert [next(iterator), next(iterator)] == [1, 2]
+    with pytest.raises(SleighIllegalValueException, match="element 2 cannot be pickled"):
+        next(iterator)
+    assert sleigh.eachElem(times_ten, [1]) == [10]
+
+
+def test_an_interrupted_input_costs_no_result(sleigh: Sleigh) -> None:
+    def source() -> Iterator[int]:
+        yield from range(100)
+        raise KeyboardInterrupt
+
+    seen: list[int] = []
+    iterator = sleigh.imap(times_ten, source())
+    with pytest.raises(KeyboardInterrupt):
+        seen.extend(iterator)
+    assert seen == list(range(0, 10 * len(seen), 10))
+    seen.extend(iterator)
+    assert seen == list(range(0, 10 * len(seen), 10)), "what had arrived"
+
+
+def test_an_array_that_is_used_again(sleigh: Sleigh) -> None:
+    """What was taken from the input is what it was then."""
+    array = np.zeros(20_000)
+
+    def source() -> Iterator[Any]:
+        for number in range(20):
+            array[:] = number
+            yield array
+
+    assert list(sleigh.imap(lambda given: given[0], source())) == list(range(20))
 
 
 def test_an_expression_and_its_type(sleigh: Sleigh) -> None:

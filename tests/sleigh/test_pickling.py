@@ -30,8 +30,13 @@ LARGE = bytes(range(256)) * 1024
 
 def travel(thing: Any) -> Any:
     """Send something to another process and back to this one."""
+    return travel_packed(pack(thing))
+
+
+def travel_packed(packed: Any) -> Any:
+    """Send what is packed to another process, and unpack it there."""
     outside: list[pickle.PickleBuffer] = []
-    data = pickle.dumps(pack(thing), 5, buffer_callback=outside.append)
+    data = pickle.dumps(packed, 5, buffer_callback=outside.append)
     return unpack(pickle.loads(data, buffers=[bytearray(buffer.raw()) for buffer in outside]))
 
 
@@ -160,3 +165,37 @@ def test_modules_that_the_user_wants_to_travel_by_value() -> None:
 def test_the_name_of_a_function_is_made_from_its_contents() -> None:
     assert function_variable(pack((1, LARGE))) == function_variable(pack((1, bytes(LARGE))))
     assert function_variable(pack((1, LARGE))) != function_variable(pack((2, LARGE)))
+
+
+@pytest.mark.parametrize("make", [np.zeros, bytearray])
+@pytest.mark.parametrize("around", [lambda thing: thing, lambda thing: (thing, 1)])
+def test_what_is_packed_does_not_change_any_more(make: Any, around: Any) -> None:
+    thing = make(100_000)
+    packed = pack(around(thing))
+    thing[0] = 9
+    copy = travel_packed(packed)
+    copy = copy[0] if isinstance(copy, tuple) else copy
+    assert not any(copy)
+
+
+def test_a_view_of_what_can_change_is_copied() -> None:
+    base = np.zeros(100_000)
+    view = base[:]
+    view.flags.writeable = False
+    packed = pack(view)
+    base[0] = 9
+    assert not travel_packed(packed).any()
+
+
+def test_the_same_bytes_stay_the_same() -> None:
+    first, second, number = travel((LARGE, LARGE, 1))
+    assert first is second
+    assert (first, number) == (LARGE, 1)
+
+
+def test_a_list_that_holds_itself() -> None:
+    things: list[Any] = [LARGE]
+    things.append(things)
+    arrived = travel(things)
+    assert arrived[0] == arrived[1][0] == LARGE
+    assert arrived[1][1] is arrived[1]

@@ -15,6 +15,7 @@ from nws.wire import BATCH_ARGUMENTS, MAX_ARGUMENTS, MAX_NAME, Dialect, RefusedB
 from tests.support.frames import framed_dict, request
 from tests.wire.streams import (
     THRESHOLD,
+    MemorySpool,
     Reader,
     Sent,
     conversations,
@@ -200,6 +201,29 @@ def test_what_one_request_holds_is_bounded(piece: int, sizes: list[int], accepte
     for start in range(0, len(stream), piece):
         requests += decoder.feed(stream[start : start + piece])
     assert (len(requests), decoder.error is None) == (accepted, accepted)
+
+
+@pytest.mark.parametrize("piece", [1000, 40_000, 10_000_000])
+@pytest.mark.parametrize("sizes", [19 * [60_000], 3 * [900_000], 500 * [5000], [5, *(9 * [10**6])]])
+def test_what_has_no_room_in_a_request_goes_to_the_spool(piece: int, sizes: list[int]) -> None:
+    limit = 64 * 1024 + 1024 * 1024
+    spool = MemorySpool()
+    decoder = RequestDecoder(EXTENDED, open_spool=spool.open, spool_threshold=1_000_001)
+    limit += 1_000_001 - 64 * 1024
+    stream = batch(sizes) + batch(sizes)
+    requests = []
+    for start in range(0, len(stream), piece):
+        requests += decoder.feed(stream[start : start + piece])
+    assert decoder.error is None
+    assert spool.open_sinks == 0
+    for fields, _ in requests:
+        values = fields[4::2]
+        assert [len(value) for value in values] == sizes
+        assert sum(len(value) for value in values if isinstance(value, bytes)) <= limit
+        assert all(isinstance(value, bytes) for value in values) == (sum(sizes) < limit - 1100)
+        for value in values:
+            assert (value if isinstance(value, bytes) else value.data) == len(value) * b"v"
+    assert len(requests) == 2
 
 
 @pytest.mark.parametrize("piece", [100_000, 10_000_000])
