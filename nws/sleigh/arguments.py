@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
@@ -58,9 +59,22 @@ def count_of(element_args: Any) -> int | None:
 
 def checked_size(size: int | None) -> int | None:
     """Return the size of tasks that the user wants, or raise SleighIllegalValueException."""
-    if size is not None and size < 1:
-        raise SleighIllegalValueException(f"chunkSize={size} is less than one")
-    return size
+    return None if size is None else _whole_number("chunkSize", size, 1)
+
+
+def checked_retries(retries: int) -> int:
+    """Return how often an element is tried again, or raise SleighIllegalValueException."""
+    return _whole_number("retries", retries, 0)
+
+
+def _whole_number(name: str, number: int, least: int) -> int:
+    try:
+        whole = operator.index(number)
+    except TypeError:
+        raise SleighIllegalValueException(f"{name}={number!r} is not a whole number") from None
+    if whole < least:
+        raise SleighIllegalValueException(f"{name}={whole} is less than {least}")
+    return whole
 
 
 def checked_time(timeout: float | None) -> float:

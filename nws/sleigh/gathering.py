@@ -34,14 +34,17 @@ class Gathering:
         self._total = total
         self._values: dict[int, Any] = {}
 
-    def take(self, timeout: float) -> None:
-        """Take what has come back; wait so many seconds at most for the first of it."""
-        for values, tags in self._collect(self.run, timeout):
+    def take(self, timeout: float) -> bool:
+        """Take what has come back; wait so many seconds at most for the first of it. Tell whether
+        there was anything."""
+        came = self._collect(self.run, timeout)
+        for values, tags in came:
             if self._accumulator is None:
                 self._values.update(zip(tags, values, strict=True))
             else:
                 self._accumulator(values, tags)
             self._progress(self.run.arrived, self._total)
+        return bool(came)
 
     def all(self) -> list[Any] | None:
         """Wait for all values and return them in order; None if they went to an accumulator."""

@@ -20,6 +20,7 @@ from nws.errors import (
     SleighStoppedException,
 )
 from nws.sleigh.arguments import (
+    checked_retries,
     checked_size,
     checked_time,
     count_of,
@@ -233,7 +234,7 @@ class Sleigh:
             call = self._new_call(
                 Function(*check_function(fun, type), fixed_arguments(fixedArgs), argPermute),
                 timeout=checked_time(timeout),
-                retries=retries,
+                retries=checked_retries(retries),
                 seed=seed,
             )
             tasks = max(size, int(loadFactor * size)) if bounded else None
@@ -272,7 +273,10 @@ class Sleigh:
             count = self._team.wait_for_all(self._look_after, 0.25)
             chunks = Chunks(iter([workerArgs]), 1, 1)
             call = self._new_call(
-                function, everyone=True, timeout=checked_time(timeout), retries=retries
+                function,
+                everyone=True,
+                timeout=checked_time(timeout),
+                retries=checked_retries(retries),
             )
             run = self._begin("eachWorker", fun, count, call, chunks)
             gathering = Gathering(run, self._collect, accumulator, no_progress, count)
@@ -345,7 +349,7 @@ class Sleigh:
             call = self._new_call(
                 Function(*check_function(fun, kind), (), None),
                 timeout=checked_time(timeout),
-                retries=retries,
+                retries=checked_retries(retries),
                 seed=seed,
             )
             run = self._begin(method, fun, None, call, chunks, bound=bound)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from nws.errors import SleighGatheredException
 from nws.sleigh.gathering import Gathering
@@ -11,6 +12,12 @@ from nws.sleigh.guard import Guard
 from nws.sleigh.run import Run
 
 __all__ = ["SleighPending"]
+
+_NEXT: Final = 0.01
+"""Seconds in which the server sends further results, if it has any."""
+
+_MORE: Final = 0.1
+"""Seconds. A look does not last longer while more and more comes."""
 
 
 class SleighPending:
@@ -36,7 +43,10 @@ class SleighPending:
         run = self._gathering.run
         if not run.over:
             with self._guard(run):
-                self._gathering.take(0.0)
+                end = time.monotonic() + _MORE
+                more = self._gathering.take(0.0)
+                while more and not self._gathering.run.over and time.monotonic() < end:
+                    more = self._gathering.take(_NEXT)
         return run.submitted - run.arrived
 
     def wait(self) -> list[Any] | None:

@@ -34,7 +34,7 @@ from nws.sleigh import mark
 from nws.sleigh.failure_report import FailureReport
 from nws.sleigh.functions import Function, Runner, failure
 from nws.sleigh.output import Mouth
-from nws.sleigh.pickling import Packed, packed_again, unpack
+from nws.sleigh.pickling import Packed, packed_again, size_of, unpack
 from nws.sleigh.relief import Relief
 from nws.sleigh.spans import Spans
 from nws.sleigh.tasks import (
@@ -65,6 +65,9 @@ _BATCH: Final = 0.02
 
 _MOST: Final = 64
 """Tasks. No more are taken at once."""
+
+_MUCH: Final = 16 * 1024 * 1024
+"""Bytes. Results that have so much are sent at once."""
 
 _CACHED: Final = 8
 """Functions that are kept for later calls."""
@@ -110,6 +113,7 @@ class Worker:
         self._ready_for: Call | None = None
         self._spare: deque[Lease] = deque()  # tasks that were not begun
         self._finished: deque[tuple[Lease, Stores]] = deque()  # not settled yet
+        self._weight = 0  # of large results in these, about
         # Of the task at hand:
         self._task: Task | None = None
         self._todo: deque[Packed] = deque()  # elements that were not begun
@@ -190,12 +194,13 @@ class Worker:
             self._turn.release()
         self._mouth.finish_line()
         with self._turn:
+            self._weight += sum(size_of(each) for each in self._outcomes if type(each) is tuple)
             self._finished.append((lease, self._stores(len(self._outcomes))))
             size = self._begin + len(self._outcomes) - begin
             self._task, self._outcomes = None, []
         now = time.monotonic_ns()
         self._spans.add(task.call.number, begin, size, self._begun, now)
-        if now - self._begun > _BATCH * 1e9:
+        if now - self._begun > _BATCH * 1e9 or self._weight > _MUCH:
             self._settle()
 
     def _run_elements(self) -> None:
@@ -298,6 +303,7 @@ class Worker:
 
     def _settle(self) -> None:
         """Settle all tasks that are finished."""
+        self._weight = 0
         finished = list(_taken_from(self._finished))
         if not finished:
             return

@@ -32,6 +32,7 @@ from tests.sleigh.functions import (
     who_am_i,
 )
 from tests.support.processes import until, until_file, until_gone
+from tests.support.spaces import variable
 
 # Arguments
 
@@ -64,6 +65,9 @@ def test_the_size_of_tasks_changes_no_result(sleigh: Sleigh, size: int) -> None:
     "keywords",
     [
         {"chunkSize": 0},
+        {"chunkSize": 1.5},
+        {"retries": -1},
+        {"retries": 1.5},
         {"timeout": 0},
         {"timeout": -1.0},
         {"progress": "yes"},
@@ -265,6 +269,19 @@ def test_a_pending_call(sleigh: Sleigh) -> None:
     assert pending.wait() == list(range(0, 300, 10))
     with pytest.raises(SleighGatheredException):
         pending.wait()
+
+
+@pytest.mark.parametrize("count", [10, 2000])
+def test_a_look_at_a_pending_call_is_up_to_date(sleigh: Sleigh, count: int) -> None:
+    pending = sleigh.eachElem(times_ten, range(count), blocking=False, chunkSize=1)
+
+    def all_settled() -> bool:
+        tasks = variable(sleigh.nws, "task")
+        return tasks.values + tasks.leased == 0
+
+    until(all_settled, "the last task")
+    assert pending.check() == 0
+    assert pending.wait() == list(range(0, 10 * count, 10))
 
 
 def test_a_pending_call_occupies_the_sleigh(sleigh: Sleigh) -> None:
