@@ -16,7 +16,7 @@ import click
 
 from nws.client import DEFAULT_PORT, DICT, NwsServer
 from nws.errors import NwsConnectException, NwsException, NwsUnsupportedOperationException
-from nws.transport import Address, Transport
+from nws.session.transport import Address, Transport
 from nws.version import __version__
 
 __all__ = ["main"]

@@ -15,8 +15,8 @@ import click
 from nws.client import DEFAULT_HOST, DEFAULT_PORT
 from nws.errors import NwsException
 from nws.version import __version__
+from nws_babelfish.client import WORKSPACE, BabelfishClient
 from nws_babelfish.daemon import Daemon
-from nws_babelfish.fish import WORKSPACE, Fish
 from nws_babelfish.limits import end_with_stdin, leave_no_core, limit_memory
 from nws_babelfish.translation import Translator
 
@@ -90,7 +90,7 @@ def pybabelfish(
     if not safe:
         sys.path.append(os.getcwd())  # at the end: nothing here stands before an installed module
     try:
-        fish = Fish(host, port, workspace, Translator(safe=safe).translate)
+        fish = BabelfishClient(host, port, workspace, Translator(safe=safe).translate)
     except (NwsException, OSError) as error:
         raise click.ClickException(str(error)) from error
     _serve(fish)
@@ -122,7 +122,7 @@ def pybabelfishd(
         return
     try:
         _prepare(memory_limit)
-        fish = Fish(host, port, workspace, Translator(safe=safe).translate)
+        fish = BabelfishClient(host, port, workspace, Translator(safe=safe).translate)
         if os.geteuid() == 0:
             daemon.become(_USER)  # before the first value is read
     except (NwsException, OSError, LookupError, click.ClickException) as error:
@@ -144,7 +144,7 @@ def _prepare(memory_limit: int | None) -> None:
             raise click.ClickException(f"no limit of {memory_limit} bytes: {error}") from error
 
 
-def _serve(fish: Fish, ready: Callable[[], None] = lambda: None) -> None:
+def _serve(fish: BabelfishClient, ready: Callable[[], None] = lambda: None) -> None:
     """Serve until the end, and log both; whoever is told `ready` may stop us from then on."""
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     try:

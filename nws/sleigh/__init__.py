@@ -24,7 +24,8 @@ from nws.errors import (
     SleighStoppedException,
     SleighTaskException,
 )
-from nws.sleigh.commands import (
+from nws.sleigh.launch.by_hand import webLaunch
+from nws.sleigh.launch.commands import (
     LaunchOptions,
     envcmd,
     rshcmd,
@@ -32,11 +33,10 @@ from nws.sleigh.commands import (
     sshcmd,
     sshforwardcmd,
 )
-from nws.sleigh.master import Sleigh
-from nws.sleigh.output import Line
-from nws.sleigh.pending import SleighPending
-from nws.sleigh.results import SleighResultIterator
-from nws.sleigh.web import webLaunch
+from nws.sleigh.master.pending import SleighPending
+from nws.sleigh.master.result_iterator import SleighResultIterator
+from nws.sleigh.master.sleigh import Sleigh
+from nws.sleigh.shared.output import Line
 
 __all__ = [
     "LaunchOptions",

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
 from nws.client import NetWorkSpace
-from nws.transport import Address, Transport
-from nws.wire import BLANK_ID, encode_request
+from nws.session.transport import Address, Transport
+from nws.wire.requests import BLANK_ID, encode_request
 from scripts.benchmarks.peers import SPACE
 from scripts.benchmarks.processes import HOST, our_server
 from scripts.benchmarks.rounds import Aim, Call, Comparison, interleave, repeated

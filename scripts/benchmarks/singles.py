@@ -9,7 +9,7 @@ from typing import Final
 
 from nws.client import NetWorkSpace
 from nws.values import BINARY
-from nws.wire import BLANK_ID, Dialect, ReplyEncoder, encode_request
+from nws.wire.requests import BLANK_ID, Dialect, ReplyEncoder, encode_request
 from scripts.benchmarks.peers import SPACE, ask, connect, request
 from scripts.benchmarks.processes import HOST, our_server, peer, redis_client, redis_server
 from scripts.benchmarks.rounds import Aim, Call, Comparison, interleave, repeated

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from nws.errors import NwsProtocolException, Status
-from nws.handshake import ServerHandshake
-from nws.wire import Dialect, LongBody, ReplyEncoder, Request, RequestDecoder
+from nws.wire.handshake import ServerHandshake
+from nws.wire.requests import Dialect, LongBody, ReplyEncoder, Request, RequestDecoder
 from nws_server.core.space import Session, Taken, Value, Waiter
 from nws_server.core.variables import Variable
 from nws_server.hub import Hub

@@ -30,7 +30,7 @@ from nws_server.connection import Connection
 from nws_server.hub import Hub
 
 if TYPE_CHECKING:
-    from nws.wire import LongBody
+    from nws.wire.requests import LongBody
 
 _PIECE: Final = 256 * 1024
 """Bytes of a long value in memory at a time. Larger pieces are no faster on loopback."""
@@ -40,7 +40,7 @@ _MUCH: Final = 256 * 1024
 """Bytes to receive at a time while a long field comes."""
 
 _ON_THE_WAY: Final = 1024 * 1024
-"""Bytes that the system may hold for a client on this machine, see `nws.transport`."""
+"""Bytes that the system may hold for a client on this machine, see `nws.session.transport`."""
 
 _LITTLE: Final = 64 * 1024
 """Bytes to receive at a time otherwise."""

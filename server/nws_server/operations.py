@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 from nws.errors import Status
-from nws.wire import BATCH_ARGUMENTS, MAX_DESCRIPTOR, RefusedBody, number
+from nws.wire.requests import BATCH_ARGUMENTS, MAX_DESCRIPTOR, RefusedBody, number
 from nws_server.core.space import Cookie, Reply, Session, Space, Value
 from nws_server.hub import Hub, Member
 

@@ -102,13 +102,13 @@ class NwsService(Service):
         self, hub: Hub, config: Config, description: str
     ) -> Generator[defer.Deferred[Any], Any, None]:
         # Here, for it takes a third of a second, which private servers and tests need not pay.
-        from nws_server.web.fish import Fish
+        from nws_server.web.babelfish_process import BabelfishProcess
         from nws_server.web.inspector import Inspector
         from nws_server.web.site import InspectorSite
 
         addresses = list(map(address_text, self.ports))
         options = fish_options(config.babelfish, self.ports[0])
-        fish = None if options is None else Fish(self._reactor, options)
+        fish = None if options is None else BabelfishProcess(self._reactor, options)
         inspector = Inspector(hub, config, addresses, self._reactor, fish)
         site = InspectorSite(inspector, self._reactor)
         endpoint = serverFromString(self._reactor, _for_this_user(description))

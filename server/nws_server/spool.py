@@ -15,7 +15,7 @@ import weakref
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from nws.wire import RefusedBody
+from nws.wire.requests import RefusedBody
 
 if sys.platform != "win32":  # which has no such locks: folders of killed servers stay there
     import fcntl
@@ -118,7 +118,7 @@ def _remove(spool: Spool, path: Path, size: int) -> None:
 
 
 class SpoolSink:
-    """Writes an arriving value to its file; a `nws.wire.Sink`."""
+    """Writes an arriving value to its file; a `nws.wire.requests.Sink`."""
 
     def __init__(self, spool: Spool, file: SpoolFile | None, size: int, reason: str) -> None:
         self._file = file

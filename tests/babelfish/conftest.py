@@ -25,7 +25,7 @@ class Customer:
 """
 
 
-class Fish:
+class BabelfishClient:
     """A babelfish in a process of its own, and a client that asks it.
 
     Attributes:
@@ -91,7 +91,7 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-Start = Callable[..., Fish]
+Start = Callable[..., BabelfishClient]
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def start(server: Server, shop: Path, request: pytest.FixtureRequest) -> Iterato
             workspace: str = request.node.name,
             on: Server = server,
             env: Mapping[str, str] | None = None,
-        ) -> Fish:
+        ) -> BabelfishClient:
             place = ["-h", HOST, "-p", str(on.port), "--workspace", workspace]
             command = ["-m", "nws_babelfish", *place, *options]
             process = stack.enter_context(python(*command, cwd=shop, env=env))
@@ -112,18 +112,18 @@ def start(server: Server, shop: Path, request: pytest.FixtureRequest) -> Iterato
             stack.callback(process.stderr.close)
             raw = stack.enter_context(on.client())
             opener = stack.enter_context(opening(on.port, workspace))
-            return Fish(process, opener(useUse=True), raw)
+            return BabelfishClient(process, opener(useUse=True), raw)
 
         yield start
 
 
 @pytest.fixture
-def safe(start: Start) -> Fish:
+def safe(start: Start) -> BabelfishClient:
     """A fish that trusts nobody."""
     return start("--safe")
 
 
 @pytest.fixture
-def trusting(start: Start) -> Fish:
+def trusting(start: Start) -> BabelfishClient:
     """A fish that trusts everybody."""
     return start()

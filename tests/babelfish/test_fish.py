@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from nws.client import NetWorkSpace, NwsConnectException, NwsNoWorkSpaceException
-from nws_babelfish.fish import WORKSPACE, OccupiedError
-from nws_babelfish.fish import Fish as FishHere
+from nws_babelfish.client import WORKSPACE, OccupiedError
+from nws_babelfish.client import BabelfishClient as FishHere
 from nws_babelfish.text import LIMIT
 from nws_babelfish.translation import TOO_LARGE
-from tests.babelfish.conftest import Fish, Start
+from tests.babelfish.conftest import BabelfishClient, Start
 from tests.babelfish.opcodes import PROTO, STOP, call, customer, name, text
 from tests.support.processes import until
 from tests.support.server import Server, running
@@ -26,13 +26,13 @@ WITH_BUFFERS = "16777232"
 
 
 @pytest.fixture(params=["safe", "trusting"])
-def either(request: pytest.FixtureRequest) -> Fish:
+def either(request: pytest.FixtureRequest) -> BabelfishClient:
     """A fish of each kind, one after the other."""
-    fish: Fish = request.getfixturevalue(request.param)
+    fish: BabelfishClient = request.getfixturevalue(request.param)
     return fish
 
 
-def test_a_value_becomes_a_text(either: Fish) -> None:
+def test_a_value_becomes_a_text(either: BabelfishClient) -> None:
     assert either.ask([1, "two"]) == "[1, 'two']"
     assert either.ask("a text") == "a text"
     assert either.ask("") == "''"
@@ -40,30 +40,30 @@ def test_a_value_becomes_a_text(either: Fish) -> None:
     assert either.ask(np.arange(3)) == "array of shape (3,), int64, 24 bytes\n[0, 1, 2]"
 
 
-def test_the_answer_is_a_direct_text(safe: Fish, server: Server) -> None:
+def test_the_answer_is_a_direct_text(safe: BabelfishClient, server: Server) -> None:
     safe.ws.store("food", [1])
     with server.client(ws=safe.ws.currentWs()) as raw:
         reply = raw.get("fetch", safe.ws.currentWs(), "doof")
     assert (reply.descriptor, reply.payload) == (16777217, b"[1]")
 
 
-def test_answers_come_in_order(safe: Fish) -> None:
+def test_answers_come_in_order(safe: BabelfishClient) -> None:
     for number in range(100):
         safe.ws.store("food", [number])
     assert [safe.answer() for _ in range(100)] == [f"[{number}]" for number in range(100)]
 
 
-def test_large_arrays_come_with_their_buffers(either: Fish) -> None:
+def test_large_arrays_come_with_their_buffers(either: BabelfishClient) -> None:
     shown = either.ask(np.zeros((100, 1000)))
     assert shown.startswith("array of shape (100, 1000), float64, 800000 bytes\n[0.0, 0.0, ")
     assert shown.endswith("\n[cut after 1000 of 100000 items]")
 
 
-def test_a_long_value_is_cut(either: Fish) -> None:
+def test_a_long_value_is_cut(either: BabelfishClient) -> None:
     assert len(either.ask(["a long value"] * 100_000)) < LIMIT + 200
 
 
-def test_food_of_other_languages(either: Fish) -> None:
+def test_food_of_other_languages(either: BabelfishClient) -> None:
     assert either.ask_raw(b"from R", R_TEXT) == "from R"
     assert either.ask_raw(b"\xe9", R_TEXT) == r"b'\xe9'"
     assert either.ask_raw(b"\x00\x01", R_BYTES) == r"b'\x00\x01'"
@@ -81,22 +81,24 @@ def test_food_of_other_languages(either: Fish) -> None:
         (struct.pack("<QQ", 1, 10**15), WITH_BUFFERS),
     ],
 )
-def test_what_cannot_be_read_is_described(either: Fish, payload: bytes, descriptor: str) -> None:
+def test_what_cannot_be_read_is_described(
+    either: BabelfishClient, payload: bytes, descriptor: str
+) -> None:
     shown = either.ask_raw(payload, descriptor)
     assert shown.startswith("this value cannot be read: the pickle cannot be read here: ")
     assert either.next_line().startswith("a value cannot be read: ")
     assert either.ask([1]) == "[1]"
 
 
-def test_a_safe_fish_shows_the_attributes_of_a_users_object(safe: Fish) -> None:
+def test_a_safe_fish_shows_the_attributes_of_a_users_object(safe: BabelfishClient) -> None:
     assert safe.ask_raw(customer()) == "shop.Customer(name='Ann', age=3)"
 
 
-def test_a_trusting_fish_finds_the_users_modules(trusting: Fish) -> None:
+def test_a_trusting_fish_finds_the_users_modules(trusting: BabelfishClient) -> None:
     assert trusting.ask_raw(customer()) == "Customer Ann of 3 years"
 
 
-def test_a_module_that_is_not_there(trusting: Fish) -> None:
+def test_a_module_that_is_not_there(trusting: BabelfishClient) -> None:
     shown = trusting.ask_raw(customer().replace(b"shop", b"shed"))
     assert "ModuleNotFoundError: No module named 'shed'" in shown
     assert trusting.next_line() == "a value cannot be read: ModuleNotFoundError"
@@ -113,7 +115,7 @@ def test_only_a_trusting_fish_runs_what_is_in_a_value(start: Start, tmp_path: Pa
     assert marker.exists()
 
 
-def test_values_that_want_to_end_the_fish(trusting: Fish) -> None:
+def test_values_that_want_to_end_the_fish(trusting: BabelfishClient) -> None:
     for attack in (
         call(name("sys", "exit")),
         call(name("builtins", "exec"), text("raise EOFError")),
@@ -169,20 +171,20 @@ def test_the_workspace_lives_as_long_as_the_fish(start: Start, opened: Opener) -
         server.useWs(WORKSPACE, create=False)
 
 
-def test_ctrl_c_ends_it(safe: Fish) -> None:
+def test_ctrl_c_ends_it(safe: BabelfishClient) -> None:
     safe.process.send_signal(signal.SIGINT)
     status, log = safe.end()
     assert (status, log.count("\n")) == (0, 1)
 
 
-def test_it_ends_with_its_workspace(safe: Fish) -> None:
+def test_it_ends_with_its_workspace(safe: BabelfishClient) -> None:
     safe.ws.server.deleteWs(safe.ws.currentWs())
     status, log = safe.end()
     assert status == 0
     assert log.rstrip().endswith("was deleted")
 
 
-def test_it_outlives_its_variables(safe: Fish) -> None:
+def test_it_outlives_its_variables(safe: BabelfishClient) -> None:
     safe.ask([1])
     safe.ws.deleteVar("food")
     safe.ws.deleteVar("doof")
@@ -213,7 +215,7 @@ def test_on_an_original_server(start: Start, tmp_path: Path, end: str) -> None:
         assert fish.end()[0] == 0
 
 
-def test_two_fishes_do_not_share_a_workspace(safe: Fish, server: Server) -> None:
+def test_two_fishes_do_not_share_a_workspace(safe: BabelfishClient, server: Server) -> None:
     name = safe.ws.currentWs()
     with pytest.raises(OccupiedError, match="another babelfish serves the workspace"):
         FishHere(HOST, server.port, name, lambda descriptor, payload: "")
@@ -232,6 +234,6 @@ def test_a_workspace_that_was_there_before_is_taken_over(start: Start, opened: O
     assert fish.answer() == "[1]"
 
 
-def test_it_leaves_no_core(safe: Fish) -> None:
+def test_it_leaves_no_core(safe: BabelfishClient) -> None:
     limits = Path(f"/proc/{safe.process.pid}/limits").read_text()
     assert [line.split()[4:6] for line in limits.splitlines() if "core" in line] == [["0", "0"]]

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh
-from nws.sleigh.web import RUN_ME
+from nws.sleigh.launch.by_hand import RUN_ME
 from tests.sleigh.functions import times_ten
 from tests.support.browser import Browsing
 from tests.support.inspected import Inspected, inspecting, tile, until_live

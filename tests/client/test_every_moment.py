@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import pytest
 
-from nws import exchange
 from nws.client import NetWorkSpace, NwsConnectionDroppedException
+from nws.session import exchange
 from tests.support.server import PATIENCE
 from tests.support.spaces import Opener, variable
 from tests.support.strikes import struck

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from nws import pool as pool_module
 from nws.client import NetWorkSpace
-from nws.exchange import Exchange, Patience
-from nws.transport import Address, Transport
+from nws.session import pool as pool_module
+from nws.session.exchange import Exchange, Patience
+from nws.session.transport import Address, Transport
 from tests.support.impostors import impostor
 from tests.support.programs import started
 from tests.support.server import PATIENCE, running

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nws import exchange
 from nws.client import (
     NetWorkSpace,
     NwsConnectException,
@@ -25,8 +24,9 @@ from nws.client import (
     NwsServer,
     NwsServerException,
 )
-from nws.exchange import Patience
-from nws.transport import Address, Transport
+from nws.session import exchange
+from nws.session.exchange import Patience
+from nws.session.transport import Address, Transport
 from tests.support.frames import framed_dict
 from tests.support.impostors import impostor
 from tests.support.server import running

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from nws import pool as pool_module
 from nws.client import NwsConnectionDroppedException
-from nws.transport import Transport
+from nws.session import pool as pool_module
+from nws.session.transport import Transport
 from tests.support.processes import Aside
 from tests.support.spaces import Opener, until, until_waiting, variable
 

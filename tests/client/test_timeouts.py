@@ -34,7 +34,7 @@ LEASES: Final[dict[str, Call]] = {
 
 def calls_of(opener: Opener) -> dict[str, Call]:
     """Return the calls that wait; an original server knows no leases."""
-    return CALLS | LEASES if opener()._calls.extended else CALLS
+    return CALLS | LEASES if opener()._session.extended else CALLS
 
 
 @pytest.mark.parametrize("seconds", [0, 0.02])
@@ -78,7 +78,7 @@ def test_a_value_that_comes_in_time(opened_either: Opener) -> None:
         thread = Thread(target=lambda: got.append(call(ws, 20)))  # noqa: B023 - joined below
         thread.start()
         # An original server is asked again and again, which nobody can see from outside.
-        if other._calls.extended:
+        if other._session.extended:
             removes = "fetch" in name
             until_waiting(other, "x", **{"fetchers" if removes else "finders": 1})
         other.store("x", "value")

@@ -30,7 +30,7 @@ def _variable(space: MemorySpace, name: bytes = b"x") -> Variable:
 
 
 def _forget_memory(space: MemorySpace) -> None:
-    space.exchange.memory -= 1
+    space.books.memory -= 1
 
 
 def _forget_bytes(space: MemorySpace) -> None:
@@ -52,7 +52,7 @@ def _lose_lease(space: MemorySpace) -> None:
 
 
 def _lease_without_end(space: MemorySpace) -> None:
-    (lease,) = space.exchange.leases
+    (lease,) = space.books.leases
     lease.deadline = None
 
 
@@ -65,7 +65,7 @@ def _waiter_without_end(space: MemorySpace) -> None:
 
 
 def _lose_deadlines(space: MemorySpace) -> None:
-    space.exchange.deadlines._heap.clear()
+    space.books.deadlines._heap.clear()
 
 
 def _dead_workspace(space: MemorySpace) -> None:

@@ -380,7 +380,7 @@ class SpaceMachine(RuleBasedStateMachine):
     def leases_agree(self) -> None:
         actual = {
             lease.id: (lease.value.payload, lease.attempt, lease.deadline, lease.session)
-            for lease in self.space.exchange.leases
+            for lease in self.space.books.leases
         }
         assert actual == {
             lease.id: (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nws.errors import Status
-from nws.wire import BATCH_ARGUMENTS, MAX_NAME
+from nws.wire.requests import BATCH_ARGUMENTS, MAX_NAME
 from nws_server.hub import Limits
 from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, Form, Operation
 from tests.support.frames import BLANK, EXTENDED_KINDS, KINDS, ORIGINAL_KINDS, Answer, framed_dict

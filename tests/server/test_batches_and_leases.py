@@ -7,7 +7,7 @@ import json
 import pytest
 
 from nws.errors import Status
-from nws.wire import BATCH_ARGUMENTS
+from nws.wire.requests import BATCH_ARGUMENTS
 from tests.support.frames import EXTENDED_KINDS, KINDS, PYTHON_TEXT, Answer, Item, framed_dict
 from tests.support.link import Link, MemoryServer
 

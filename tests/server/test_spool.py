@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import pytest
 
-from nws.wire import RefusedBody
+from nws.wire.requests import RefusedBody
 from nws_server.spool import Spool, SpoolFile, SpoolSink
 from tests.support.link import spool_files
 

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from nws.errors import Status
-from nws.wire import MAX_NAME
+from nws.wire.requests import MAX_NAME
 from nws_server.hub import Limits
 from nws_server.spool import Spool
 from tests.support.frames import BLANK, EXTENDED_KINDS, KINDS, PYTHON_TEXT

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nws.sleigh import SleighIllegalValueException
-from nws.sleigh.arguments import fixed_arguments, task_arguments
+from nws.sleigh.master.arguments import fixed_arguments, task_arguments
 
 
 def generated() -> Iterator[int]:

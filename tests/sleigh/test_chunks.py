@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from nws.errors import SleighIllegalValueException
-from nws.sleigh.chunks import Chunks
-from nws.sleigh.pickling import unpack
+from nws.sleigh.master.chunks import Chunks
+from nws.sleigh.shared.pickling import unpack
 
 
 def elements(count: int) -> Iterator[tuple[int]]:

@@ -27,7 +27,7 @@ from nws.sleigh import (
     sshcmd,
     sshforwardcmd,
 )
-from nws.sleigh.supervisor import TOO_LATE
+from nws.sleigh.shared.exit_status import TOO_LATE
 from tests.sleigh.functions import (
     speak,
     times_ten,
@@ -202,7 +202,7 @@ def test_ssh_is_lost_for_good(
     tmp_path: Path, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_sshd()
-    monkeypatch.setattr("nws.sleigh.processes._PAUSE", 0.0)
+    monkeypatch.setattr("nws.sleigh.launch.processes._PAUSE", 0.0)
     with ExitStack() as later:
         ssh = later.enter_context(serving(tmp_path))
         monkeypatch.setenv("PATH", os.pathsep.join((str(ssh.bin), os.environ["PATH"])))
@@ -284,7 +284,7 @@ def here(machine: str, options: LaunchOptions) -> list[str]:
 
 
 def own_script(machine: str, variables: Sequence[str], options: LaunchOptions) -> list[str]:
-    code = "from nws.sleigh.script import main; main()"
+    code = "from nws.sleigh.launch.script import main; main()"
     return [*envcmd(machine, variables, options)[:-1], sys.executable, "-c", shlex.quote(code)]
 
 
@@ -352,7 +352,7 @@ def test_the_group_is_closed_before_anybody_has_come(elsewhere: Elsewhere, tmp_p
 def test_workers_are_lost_as_soon_as_they_have_joined() -> None:
     with Sleigh(workerCount=4) as sleigh:
         assert sleigh.status(timeout=PATIENCE) == (4, 1)
-        (supervisor,) = children(os.getpid(), running="nws.sleigh.supervisor")
+        (supervisor,) = children(os.getpid(), running="nws.sleigh.supervisor.supervisor")
         os.kill(supervisor, signal.SIGKILL)
         assert len(set(sleigh.eachWorker(worker))) == 4
         assert [info["rank"] for info in sleigh.workerInfo()] == [0, 1, 2, 3]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from nws.sleigh import Line, Sleigh, SleighTaskException
-from nws.sleigh.output import LineSplitter, echo
+from nws.sleigh.shared.output import LineSplitter, echo
 from tests.sleigh.functions import die, log, say, speak
 
 Lines = list[Line]

@@ -10,8 +10,8 @@ import cloudpickle
 import numpy as np
 import pytest
 
-from nws.sleigh.pickling import pack, packed_again, pieces_of, size_of, unpack
-from nws.sleigh.tasks import function_variable
+from nws.sleigh.shared.messages import function_variable
+from nws.sleigh.shared.pickling import pack, packed_again, pieces_of, size_of, unpack
 from tests.sleigh import functions
 
 

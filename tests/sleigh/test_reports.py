@@ -18,14 +18,16 @@ import pytest
 
 from nws.client import NetWorkSpace
 from nws.errors import NwsOperationException
-from nws.sleigh import Sleigh, SleighTaskException, mark
-from nws.sleigh.call_report import name_of
-from nws.sleigh.failure_report import FailureReport
-from nws.sleigh.slot import Slot, Where
-from nws.sleigh.spans import SHOWN
-from nws.sleigh.tasks import Failure
-from nws.sleigh.team import Team
-from nws.sleigh.worker_report import Reports, WorkerReport, description
+from nws.sleigh import Sleigh, SleighTaskException
+from nws.sleigh.master.call_report import name_of
+from nws.sleigh.master.team import Team
+from nws.sleigh.shared import status_cells
+from nws.sleigh.shared.messages import Failure
+from nws.sleigh.shared.settings import Where
+from nws.sleigh.shared.spans import SHOWN
+from nws.sleigh.supervisor.worker_process import WorkerProcess
+from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description
+from nws.sleigh.worker.failure_report import FailureReport
 from nws.version import __version__
 from tests.sleigh.functions import Scale, arrive, die, fail, is_first, note_and_wait, times_ten
 from tests.support.processes import Aside, until_file, until_gone
@@ -424,7 +426,7 @@ def test_a_call_that_is_forgotten(lonely: Sleigh, tmp_path: Path) -> None:
 
 
 def test_an_iterator(lonely: Sleigh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nws.sleigh.run.WATCH", 0.0)  # it looks each time
+    monkeypatch.setattr("nws.sleigh.master.run.WATCH", 0.0)  # it looks each time
     results = lonely.imap(times_ten, iter(range(100)), loadFactor=4)
     assert next(results) == 0
     report = of_call(lonely, lambda report: report["arrived"])
@@ -435,7 +437,7 @@ def test_an_iterator(lonely: Sleigh, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_iterator_that_is_stopped(lonely: Sleigh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nws.sleigh.run.WATCH", 0.0)
+    monkeypatch.setattr("nws.sleigh.master.run.WATCH", 0.0)
     results = lonely.starmap(times_ten, ((n,) for n in range(1000)), loadFactor=4)
     next(results)
     results.stop()
@@ -444,7 +446,7 @@ def test_an_iterator_that_is_stopped(lonely: Sleigh, monkeypatch: pytest.MonkeyP
 
 
 def test_short_calls_are_not_reported(lonely: Sleigh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nws.sleigh.run.WATCH", 1000.0)  # however slow the machine is
+    monkeypatch.setattr("nws.sleigh.master.run.WATCH", 1000.0)  # however slow the machine is
     for _ in range(10):
         lonely.eachElem(times_ten, range(10))
         lonely.eachWorker(times_ten, 1)
@@ -488,7 +490,7 @@ def small(tmp_path: Path) -> Iterator[NetWorkSpace]:
 
 
 def test_a_refused_report_of_a_worker_is_stored_later(small: NetWorkSpace) -> None:
-    slot = Slot(0, Where("", 0, "", "", 1.0, 0))
+    slot = WorkerProcess(0, Where("", 0, "", "", 1.0, 0))
     report, reports = WorkerReport(slot, description("", "", "0"), {}), Reports(small)
     reports.add(0, report)
     fill(small)
@@ -502,7 +504,7 @@ def test_a_refused_report_of_a_worker_is_stored_later(small: NetWorkSpace) -> No
     assert json.loads(small.find("worker 0"))["state"] == "starting"
     reports.look(1002.0)
     assert stored(small, "worker 0") == 1, "there is no news"
-    slot.cells[mark.TASKS] += 1
+    slot.cells[status_cells.TASKS] += 1
     reports.look(1003.0)
     assert stored(small, "worker 0") == 2
 

@@ -14,8 +14,8 @@ import pytest
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import NwsOperationException
 from nws.sleigh import Sleigh, SleighJoinException, SleighTaskException
-from nws.sleigh.tasks import RANK_COUNT
-from nws.sleigh.web import DELETE_ME, RUN_ME
+from nws.sleigh.launch.by_hand import DELETE_ME, RUN_ME
+from nws.sleigh.shared.messages import RANK_COUNT
 from tests.sleigh.functions import arrive, arrive_by_rank, times_ten, worker
 from tests.support.processes import (
     Aside,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from nws.wire import LongBody, Sink
+from nws.wire.requests import LongBody, Sink
 from nws_server.connection import Connection
 from nws_server.core.invariants import check_invariants
 from nws_server.core.memory import MemorySpace

@@ -16,7 +16,7 @@ from nws_server.config import Config
 from nws_server.core.invariants import check_invariants
 from nws_server.core.memory import MemorySpace
 from nws_server.hub import Hub
-from nws_server.web.fish import Fish
+from nws_server.web.babelfish_process import BabelfishProcess
 from nws_server.web.inspector import Inspector
 from nws_server.web.site import InspectorSite
 from tests.support.clients import Client, Company
@@ -106,7 +106,7 @@ class MemorySite:
         client: somebody who uses the workspace of a `Company`.
     """
 
-    def __init__(self, folder: Path, fish: Fish | None = None, **settings: Any) -> None:
+    def __init__(self, folder: Path, fish: BabelfishProcess | None = None, **settings: Any) -> None:
         self.clock = Clock()
         self.space = MemorySpace(memory_limit=settings.get("memory_limit"))
         self.hub = Hub(self.space, clock=self.clock.seconds)

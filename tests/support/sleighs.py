@@ -36,7 +36,7 @@ def workers(sleigh: Sleigh) -> list[int]:
 
 def supervisors(master: int) -> list[int]:
     """Return the supervisors that a process has started."""
-    return children(master, running="nws.sleigh.supervisor")
+    return children(master, running="nws.sleigh.supervisor.supervisor")
 
 
 def servers(master: int) -> list[int]:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from nws.client import NetWorkSpace, NwsServer
-from nws.listings import VariableInfo
+from nws.wire.listings import VariableInfo
 from tests.support.server import PATIENCE
 
 HOST = "127.0.0.1"

@@ -153,7 +153,7 @@ def test_cancelling_at_any_point_loses_nothing(place: Place, name: str, turns: i
     elif name in ("fetch", "await what is there"):
         assert result.check(CancelledError)
         assert place.payloads(b"full") == [b"v"]
-    assert place.space.exchange.waiting == 0
+    assert place.space.books.waiting == 0
     place.client.store(b"empty", b"later")
     assert place.payloads(b"empty") == [b"later"]
 

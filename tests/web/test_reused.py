@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from nws_server.web.reused import Reused
+from nws_server.web.cost_cache import CostCache
 
 
 class Finder:
@@ -23,7 +23,7 @@ class Finder:
 
 def test_what_was_costly_is_used_again_for_twenty_times_as_long() -> None:
     clock = Clock()
-    reused, find_out = Reused(clock.seconds), Finder(clock, 0.1)
+    reused, find_out = CostCache(clock.seconds), Finder(clock, 0.1)
     assert reused.get("x", find_out) == 1
     clock.advance(1.9)
     assert reused.get("x", find_out) == 1
@@ -33,13 +33,13 @@ def test_what_was_costly_is_used_again_for_twenty_times_as_long() -> None:
 
 def test_what_cost_nothing_is_found_out_each_time() -> None:
     clock = Clock()
-    reused, find_out = Reused(clock.seconds), Finder(clock, 0)
+    reused, find_out = CostCache(clock.seconds), Finder(clock, 0)
     assert [reused.get("x", find_out) for _ in range(3)] == [1, 2, 3]
 
 
 def test_each_thing_by_itself_until_it_is_forgotten() -> None:
     clock = Clock()
-    reused, find_out = Reused(clock.seconds), Finder(clock, 1)
+    reused, find_out = CostCache(clock.seconds), Finder(clock, 1)
     assert [reused.get(about, find_out) for about in "xyxy"] == [1, 2, 1, 2]
     reused.forget()
     assert reused.get("x", find_out) == 3
@@ -47,7 +47,7 @@ def test_each_thing_by_itself_until_it_is_forgotten() -> None:
 
 def test_only_so_much_is_kept() -> None:
     clock = Clock()
-    reused, find_out = Reused(clock.seconds), Finder(clock, 1)
+    reused, find_out = CostCache(clock.seconds), Finder(clock, 1)
     for number in range(65):
         reused.get(number, find_out)
     clock = Clock()

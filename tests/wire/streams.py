@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from nws.wire import Dialect, RefusedBody, Request, RequestDecoder
+from nws.wire.requests import Dialect, RefusedBody, Request, RequestDecoder
 from tests.support.frames import framed_dict
 
 THRESHOLD: Final = 64

@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nws.handshake import MAX_HANDSHAKE, ClientHandshake, ServerHandshake
-from nws.wire import EXTENSIONS, METADATA_FROM_SERVER, METADATA_TO_SERVER, WEB_PORT, Dialect
+from nws.wire.handshake import MAX_HANDSHAKE, ClientHandshake, ServerHandshake
+from nws.wire.requests import (
+    EXTENSIONS,
+    METADATA_FROM_SERVER,
+    METADATA_TO_SERVER,
+    WEB_PORT,
+    Dialect,
+)
 from tests.support.frames import framed_dict
 from tests.wire.streams import cuts, single_bytes
 

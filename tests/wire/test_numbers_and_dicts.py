@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nws.errors import NwsProtocolException
-from nws.wire import MAX_DICT_ENTRIES, encode_dict, encode_request, number, parse_dict
+from nws.wire.requests import MAX_DICT_ENTRIES, encode_dict, encode_request, number, parse_dict
 from tests.support.frames import framed_dict, request
 
 dicts = st.dictionaries(st.binary(max_size=30), st.binary(max_size=30), max_size=8)

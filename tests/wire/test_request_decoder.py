@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nws.wire import BATCH_ARGUMENTS, MAX_ARGUMENTS, MAX_NAME, Dialect, RefusedBody, RequestDecoder
+from nws.wire.requests import (
+    BATCH_ARGUMENTS,
+    MAX_ARGUMENTS,
+    MAX_NAME,
+    Dialect,
+    RefusedBody,
+    RequestDecoder,
+)
 from tests.support.frames import framed_dict, request
 from tests.wire.streams import (
     THRESHOLD,

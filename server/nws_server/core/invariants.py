@@ -26,7 +26,7 @@ def check_invariants(space: MemorySpace) -> None:
             memory += variable.weight + sum(value.weight for value in held)
             waiters += [*variable.fetchers, *variable.finders]
             leases += len(variable.leases)
-    books = space.exchange
+    books = space.books
     assert (memory, len(waiters)) == (books.memory, books.waiting)
     assert leases == len(books.leases)
     _check_deadlines(books.deadlines, [*waiters, *books.leases])

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
-from nws_server.core.exchange import Exchange
+from nws_server.core.books import Books
 from nws_server.core.values import Value
 from nws_server.core.variables import Variable
 from nws_server.core.workspaces import Workspace
@@ -74,7 +74,7 @@ class LeaseView(NamedTuple):
 class Look:
     """The door for those who only look. Unknown names are None, or nothing."""
 
-    def __init__(self, workspaces: Mapping[bytes, Workspace], exchange: Exchange) -> None:
+    def __init__(self, workspaces: Mapping[bytes, Workspace], exchange: Books) -> None:
         """Look at the workspaces of a space, and into its books."""
         self._workspaces = workspaces
         self._exchange = exchange

@@ -11,7 +11,7 @@ from typing import Final
 
 from nws.errors import Status
 from nws_server.core import listings, templates, variables, workspaces
-from nws_server.core.exchange import Exchange
+from nws_server.core.books import Books
 from nws_server.core.leases import Lease
 from nws_server.core.look import Look
 from nws_server.core.names import is_clean, shown
@@ -58,8 +58,8 @@ class MemorySpace:
         if max_probed < 1:
             raise ValueError(f"max_probed is {max_probed}, not at least 1")
         self.workspaces: dict[bytes, Workspace] = {}
-        self.exchange = Exchange(self._watch_probed)
-        self.look = Look(self.workspaces, self.exchange)
+        self.books = Books(self._watch_probed)
+        self.look = Look(self.workspaces, self.books)
         self._token = b"__nwss" + token
         self._memory_limit = memory_limit
         self._max_probed = max_probed
@@ -82,7 +82,7 @@ class MemorySpace:
             else:
                 self._purge(workspace)
         session.owned.clear()
-        self.exchange.undo(session.leases.values(), blame=True)
+        self.books.undo(session.leases.values(), blame=True)
         session.bindings.clear()
 
     # Workspaces
@@ -157,13 +157,13 @@ class MemorySpace:
 
     def _new_workspace(self, name: bytes) -> Workspace:
         self._serial += 1
-        self.exchange.memory += workspaces.weight_of(name)
-        workspace = self.workspaces[name] = Workspace(name, self.exchange.now)
+        self.books.memory += workspaces.weight_of(name)
+        workspace = self.workspaces[name] = Workspace(name, self.books.now)
         return workspace
 
     def _purge(self, workspace: Workspace) -> None:
         del self.workspaces[workspace.name]
-        self.exchange.memory -= workspaces.weight_of(workspace.name)
+        self.books.memory -= workspaces.weight_of(workspace.name)
         workspace.alive = False
         if workspace.owner is not None:
             workspace.owner.owned.pop(workspace, None)
@@ -207,10 +207,8 @@ class MemorySpace:
     def list_leases(self, session: Session, ws: bytes, reply: Reply) -> None:
         workspace = self._workspace(session, ws, reply)
         if workspace is not None:
-            chosen = [
-                lease for lease in self.exchange.leases if lease.variable.workspace is workspace
-            ]
-            reply.text(listings.list_leases(chosen, self.exchange.now))
+            chosen = [lease for lease in self.books.leases if lease.variable.workspace is workspace]
+            reply.text(listings.list_leases(chosen, self.books.now))
 
     def _workspace(self, session: Session, ws: bytes, reply: Reply) -> Workspace | None:
         workspace = session.bindings.get(ws)
@@ -260,7 +258,7 @@ class MemorySpace:
         self._variable_number += 1
         variable = Variable(var, self._variable_number, workspace)
         workspace.variables[var] = variable
-        self.exchange.memory += variable.weight
+        self.books.memory += variable.weight
         self._watch_probed(variable)
         return variable
 
@@ -284,8 +282,8 @@ class MemorySpace:
         assert workspace is not None
         del workspace.variables[variable.name]
         workspace.probed.pop(variable.name, None)
-        self.exchange.memory -= variable.weight
-        self.exchange.forget(variable, reason)
+        self.books.memory -= variable.weight
+        self.books.forget(variable, reason)
 
     # Values in
 
@@ -312,13 +310,13 @@ class MemorySpace:
     def _give(self, variable: Variable, values: Sequence[Value]) -> None:
         if variable.queue is None:
             self._set_mode(variable, b"fifo")
-        self.exchange.give(variable, values)
+        self.books.give(variable, values)
 
     def _is_full(self, weight: int, reply: Reply) -> bool:
         limit = self._memory_limit
-        if limit is None or self.exchange.memory + weight <= limit:
+        if limit is None or self.books.memory + weight <= limit:
             return False
-        used = self.exchange.memory
+        used = self.books.memory
         reason = f"the server's memory limit of {limit} bytes is reached ({used} are in use)"
         reply.failed(Status.REFUSED, reason)
         return True
@@ -377,7 +375,7 @@ class MemorySpace:
                 return None
         if queue:
             value = variable.take()
-            self.exchange.memory -= value.weight
+            self.books.memory -= value.weight
             reply.value(value, variable)
             return None
         waiter = Waiter(session, reply, variable, removes=True)
@@ -400,7 +398,7 @@ class MemorySpace:
             return None
         waiter = Waiter(session, reply, variable, removes=True, limit=limit, lease=lease)
         if variable.queue:
-            self.exchange.hand_over(waiter, self.exchange.collect(variable, limit))
+            self.books.hand_over(waiter, self.books.collect(variable, limit))
             return None
         return self._miss(waiter, wait, timeout)
 
@@ -425,25 +423,25 @@ class MemorySpace:
         workspace = waiter.variable.workspace
         if workspace is not None and waiter.variable.queue is None:
             workspace.probed.pop(waiter.variable.name, None)
-        self.exchange.wait(waiter, timeout)
+        self.books.wait(waiter, timeout)
         return waiter
 
     # Values back
 
     def put_back(self, variable: Variable, values: Sequence[Value]) -> None:
-        self.exchange.put_back(variable, values)
+        self.books.put_back(variable, values)
 
     def renew(self, session: Session, ids: Sequence[int], lease: float, reply: Reply) -> None:
         held = self._held(session, ids, reply)
         if held is not None:
             for each in held:
-                self.exchange.deadlines.enter(each, self.exchange.now + lease)
+                self.books.deadlines.enter(each, self.books.now + lease)
             reply.done()
 
     def release(self, session: Session, ids: Sequence[int], blame: bool, reply: Reply) -> None:
         held = self._held(session, ids, reply)
         if held is not None:
-            self.exchange.undo(held, blame=blame)
+            self.books.undo(held, blame=blame)
             reply.done()
 
     def settle(
@@ -465,7 +463,7 @@ class MemorySpace:
         if grows > 0 and self._is_full(grows, reply):
             return
         for lease in held:
-            self.exchange.close_lease(lease)
+            self.books.close_lease(lease)
         for ws, var, value in stores:
             workspace = session.bindings[ws]
             variable = workspace.variables.get(var) or self._new_variable(workspace, var)
@@ -473,7 +471,7 @@ class MemorySpace:
         reply.done()
 
     def _held(self, session: Session, ids: Sequence[int], reply: Reply) -> list[Lease] | None:
-        leases, lost = self.exchange.leases.held(session, ids)
+        leases, lost = self.books.leases.held(session, ids)
         if lost:
             reason = "not held, or not any more: lease " + ", ".join(map(str, lost[:10]))
             reply.failed(Status.LEASE_LOST, reason)
@@ -483,29 +481,29 @@ class MemorySpace:
     # Waiting and time
 
     def cancel(self, waiter: Waiter) -> None:
-        self.exchange.cancel(waiter)
+        self.books.cancel(waiter)
 
     @property
     def now(self) -> float:
-        return self.exchange.now
+        return self.books.now
 
     @now.setter
     def now(self, now: float) -> None:
-        self.exchange.now = now
+        self.books.now = now
 
     @property
     def on_earlier_deadline(self) -> Callable[[float], None] | None:
-        return self.exchange.deadlines.on_earlier
+        return self.books.deadlines.on_earlier
 
     @on_earlier_deadline.setter
     def on_earlier_deadline(self, callback: Callable[[float], None] | None) -> None:
-        self.exchange.deadlines.on_earlier = callback
+        self.books.deadlines.on_earlier = callback
 
     def next_deadline(self) -> float | None:
-        return self.exchange.deadlines.next()
+        return self.books.deadlines.next()
 
     def expire(self) -> None:
-        self.exchange.expire()
+        self.books.expire()
 
     def close(self) -> None:
         for workspace in list(self.workspaces.values()):

@@ -12,11 +12,11 @@ from twisted.internet.interfaces import IDelayedCall
 from nws_server.config import Config
 from nws_server.core.look import Look
 from nws_server.hub import Hub
-from nws_server.web.fish import Fish
+from nws_server.web.babelfish_process import BabelfishProcess
+from nws_server.web.cost_cache import CostCache
 from nws_server.web.history import History
 from nws_server.web.local import Local
-from nws_server.web.reused import Reused
-from nws_server.web.translator import Translator
+from nws_server.web.text_cache import TextCache
 
 __all__ = ["Inspector"]
 
@@ -44,7 +44,7 @@ class Inspector:
         config: Config,
         addresses: Sequence[str],
         reactor: Any,
-        fish: Fish | None,
+        fish: BabelfishProcess | None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         """Begin to look; `start` begins to take samples."""
@@ -54,8 +54,8 @@ class Inspector:
         self.look: Look = hub.space.look
         self.local = Local(hub)
         self.history = History(hub)
-        self.reused = Reused(hub.clock)
-        self.translator = Translator(hub, reactor, fish)
+        self.reused = CostCache(hub.clock)
+        self.translator = TextCache(hub, reactor, fish)
         self._reactor = reactor
         self._sampling: IDelayedCall | None = None
         self._wall = wall

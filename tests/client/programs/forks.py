@@ -92,7 +92,7 @@ def while_threads_connect(ws: NetWorkSpace) -> None:
 
     def connect() -> None:
         while going:
-            ws.server._calls.pool._connect_another().close()
+            ws.server._session.pool._connect_another().close()
 
     thread = Thread(target=connect)
     thread.start()

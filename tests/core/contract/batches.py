@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nws_server.core.exchange import MAX_TAKE_BYTES
+from nws_server.core.books import MAX_TAKE_BYTES
 from nws_server.core.space import Cookie
 from tests.core.contract.variables import MODES
 from tests.support.clients import Company

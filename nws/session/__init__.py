@@ -1,0 +1,1 @@
+"""One session with a server: its connections, and the operations that go over them."""

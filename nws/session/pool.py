@@ -1,0 +1,170 @@
+"""The connections of one session: one for each thread that is at it, and none from before a fork.
+
+On a server of ours all connections of a pool share one session, so it does not matter which of them
+an operation uses: ownership, bindings and leases are the session's. It lasts as long as one of them
+does. An original server knows only single connections; there threads take turns, and one that
+blocks in a fetch holds up the others.
+
+An exception that strikes between any two byte codes must not leave a connection in nobody's hands.
+So a borrowed connection goes from one list into another without a byte code in between, and back by
+``+=``, which the handler of a signal cannot interrupt. (Python 3.10 runs handlers in more places: a
+value can be lost there if one raises just when a fetch returns.)
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+
+from nws.errors import NwsConnectionDroppedException, NwsException
+from nws.session.transport import Address, Transport
+
+__all__ = ["Pool"]
+
+
+class Pool:
+    """Connections to one server.
+
+    Attributes:
+        address: of the server.
+        dialect: what the server speaks.
+        main: the session's first connection, or what took its place.
+        idle: connections that nobody uses; borrowers add theirs when they are done.
+        token: by which others can join the session; empty on an original server.
+    """
+
+    def __init__(
+        self, address: Address, on_new_session: Callable[[Transport], None], token: bytes = b""
+    ) -> None:
+        """Connect.
+
+        Args:
+            address: of the server.
+            on_new_session: called with the first connection of each session but the very first:
+                in a forked child, on its first operation.
+            token: of a session to join; empty for a new one.
+
+        Raises:
+            NwsConnectException: it is not possible.
+            NwsOperationException: there is no session with this token.
+        """
+        self.address = address
+        self._on_new_session = on_new_session
+        self._lock = threading.RLock()
+        self._ended = ""  # why the session cannot go on
+        self._begin_session(token)
+        self._orphaned = False  # this process is a fork of the one that had the session
+        _pools.add(self)
+
+    def _begin_session(self, token: bytes = b"") -> None:
+        self.main = Transport(self.address)
+        self.dialect = self.main.dialect
+        self._all = weakref.WeakSet((self.main,))
+        self.idle: list[Transport] = []
+        if token:
+            self.main.short([b"attach", token])
+        # The token by which further connections join the session. It is asked for now because
+        # later, when it is needed, this connection may be waiting.
+        self.token = token
+        if self.dialect.extensions:
+            self.token = token or bytes(self.main.long([b"session"]).payload)
+            self.idle.append(self.main)
+
+    def acquire(self, mine: list[Transport]) -> Transport:
+        """Borrow a connection that nobody else uses.
+
+        Args:
+            mine: an empty list. In the end, whatever happens, its contents must be added to
+                ``idle``. It stays empty if there is only one connection for all.
+
+        Raises:
+            NwsConnectionDroppedException: the session has ended.
+            NwsConnectException: one more connection is needed, but cannot be made.
+        """
+        if self._orphaned:
+            self._start_anew()
+        if not self.dialect.extensions:
+            return self.main
+        try:
+            mine.extend(map(self.idle.pop, (-1,)))
+        except IndexError:
+            mine.append(self._connect_another())
+        transport = mine[0]
+        if transport.pending is not None:
+            transport.give_back()
+        if not transport.usable:
+            transport = self._replace(mine)
+        return transport
+
+    def _connect_another(self) -> Transport:
+        """Open one more connection of the session."""
+        with self._lock:
+            self._check_open()
+            try:
+                transport = Transport(self.address)
+                transport.short([b"attach", self.token])
+            except NwsException as error:
+                if any(other.usable for other in self._all):
+                    raise
+                self._ended = self._ended or str(error)
+                self._check_open()
+                raise
+            self._all.add(transport)
+            if self._ended:  # meanwhile, by another thread
+                transport.close()
+                self._check_open()
+            return transport
+
+    def _check_open(self) -> None:
+        if self._ended:
+            raise NwsConnectionDroppedException(
+                f"the session with the server at {self.address} has ended: {self._ended}"
+            )
+
+    def _replace(self, mine: list[Transport]) -> Transport:
+        """Put a new connection in the place of one that is of no use any more."""
+        useless = mine[0]
+        transport = self._connect_another()
+        if self.main is useless:
+            self.main = transport
+        mine[0] = transport
+        useless.close()
+        return transport
+
+    def close(self) -> None:
+        """End the session. Threads that wait get an NwsConnectionDroppedException."""
+        self._ended = self._ended or "it was closed"
+        idle, self.idle = self.idle, []
+        for transport in idle:
+            transport.give_back()
+        for transport in list(self._all):
+            transport.close()
+
+    def _start_anew(self) -> None:
+        """In a forked child: the parent keeps its session, we get one of our own."""
+        with self._lock:
+            if self._orphaned:
+                self._check_open()
+                self._begin_session()
+                self._on_new_session(self.main)
+                self._orphaned = False
+
+    def _after_fork(self) -> None:
+        """Have done with the parent's connections, which are closed here already, and its locks."""
+        self.idle = []
+        self._lock = threading.RLock()
+        self._orphaned = True
+
+
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for pool in list(_pools):
+        pool._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,1 @@
+"""Starting what a sleigh needs: supervisors here and elsewhere, and a private server."""

@@ -1,0 +1,191 @@
+"""Ways to start workers: here, by a command for each machine, or by a person.
+
+A launcher is made with the sleigh's options, may begin at once, and goes on when the workspace is
+there. `LAUNCHERS` has those with a name; a function is a way to make commands, see ``commands.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, Protocol
+
+from nws.client import NetWorkSpace
+from nws.errors import SleighIllegalValueException
+from nws.sleigh.launch.by_hand import wait_for_a_person
+from nws.sleigh.launch.commands import LaunchOptions
+from nws.sleigh.launch.processes import Command, LocalSupervisor, Process, Processes, started
+from nws.sleigh.launch.script import variables_for
+from nws.sleigh.shared.settings import Settings, Where
+
+__all__ = ["LAUNCHERS", "Launcher", "LocalLauncher", "Options", "launcher_for"]
+
+Launch = Callable[[str, LaunchOptions], Sequence[str]]
+ScriptExec = Callable[[str, Sequence[str], LaunchOptions], Sequence[str]]
+
+
+_LOCAL: Final = "0"
+"""Id of the only supervisor on this machine."""
+
+
+class Options(NamedTuple):
+    """What a sleigh's user says of its workers; see `nws.sleigh.Sleigh` for each."""
+
+    launch: str | Launch
+    workerCount: int
+    nodeList: Sequence[str]
+    nwsHostRemote: str | None
+    nwsPortRemote: int | None
+    scriptExec: ScriptExec
+    scriptDir: str
+    scriptName: str
+    modulePath: str | None
+    workingDir: str | None
+    logDir: str | None
+    user: str
+    verbose: bool
+
+    @property
+    def log_folder(self) -> str:
+        """Where workers' log files are made; empty for none."""
+        return self.logDir or (self.workingDir or os.getcwd() if self.verbose else "")
+
+    @property
+    def module_path(self) -> Sequence[str]:
+        """What is put in front of the workers' path for modules."""
+        return self.modulePath.split(os.pathsep) if self.modulePath else ()
+
+
+class Launcher(Protocol):
+    """A way to start workers.
+
+    Attributes:
+        expected: how many workers there will be; 0 if nobody knows.
+    """
+
+    expected: int
+
+    def __init__(self, options: Options, processes: Processes) -> None:
+        """Begin with what can be done before the workspace is there.
+
+        Raises:
+            SleighIllegalValueException: the options do not fit.
+        """
+
+    def go(self, where: Where, workspace: NetWorkSpace) -> None:
+        """Start workers that join this workspace; they are looked after as ``processes``."""
+
+
+class LocalLauncher:
+    """Workers on this machine."""
+
+    def __init__(self, options: Options, processes: Processes) -> None:
+        if options.workerCount < 1:
+            raise SleighIllegalValueException(
+                f"workerCount={options.workerCount}: a sleigh needs workers"
+            )
+        self.expected = options.workerCount
+        self._options = options
+        self._processes = processes
+        self._first: Process | None = None
+        self._supervisor = started(LocalSupervisor)
+        processes.add(_LOCAL, self._supervisor, self._start_again)
+
+    def go(self, where: Where, workspace: NetWorkSpace) -> None:
+        options = self._options
+        self._settings = Settings(
+            where,
+            id=_LOCAL,
+            workers=self.expected,
+            expected=self.expected,
+            working_folder=options.workingDir or os.getcwd(),
+            module_path=options.module_path,
+            log_folder=options.log_folder,
+            neighbours=self.expected,
+            life_line=True,
+        )
+        assert isinstance(self._supervisor, LocalSupervisor)
+        self._supervisor.tell(self._settings)
+
+    def _start_again(self) -> Process:
+        supervisor = LocalSupervisor()
+        supervisor.tell(self._settings)
+        return supervisor
+
+
+class CommandLauncher:
+    """A worker for each entry of a list of machines, started by a command."""
+
+    def __init__(self, options: Options, processes: Processes) -> None:
+        machines = options.nodeList
+        if isinstance(machines, str) or not machines:
+            raise SleighIllegalValueException(
+                f"nodeList={machines!r}: a sleigh needs a list of machines"
+            )
+        self.expected = len(machines)
+        self._options = options
+        self._processes = processes
+
+    def go(self, where: Where, workspace: NetWorkSpace) -> None:
+        for number, machine in enumerate(self._options.nodeList):
+            id = str(number)
+            self._processes.start(id, partial(Command, self._command(id, machine, where)))
+
+    def _command(self, id: str, machine: str, where: Where) -> list[str]:
+        options = self._options
+        launch = options.launch
+        assert callable(launch)
+        host = options.nwsHostRemote or where.host
+        port = options.nwsPortRemote or where.port
+        settings = Settings(
+            where._replace(host=host, port=port),
+            id=id,
+            expected=self.expected,
+            machine=machine,
+            working_folder=options.workingDir or os.getcwd(),
+            module_path=options.module_path,
+            log_folder=options.log_folder,
+            neighbours=options.nodeList.count(machine),
+        )
+        told = LaunchOptions(
+            where.host, where.port, host, port, options.scriptDir, options.scriptName, options.user
+        )
+        lead = launch(machine, told)
+        script = options.scriptExec(machine, variables_for(settings), told)
+        # Where nothing leads elsewhere, there is no shell that would take the quotes off.
+        return [*lead, *script] if lead else shlex.split(" ".join(script))
+
+
+class WebLauncher:
+    """Workers that a person starts, see ``web.py``."""
+
+    expected = 0
+
+    def __init__(self, options: Options, processes: Processes) -> None:
+        self._options = options
+
+    def go(self, where: Where, workspace: NetWorkSpace) -> None:
+        options = self._options
+        host = options.nwsHostRemote or where.host
+        port = options.nwsPortRemote or where.port
+        wait_for_a_person(workspace, where._replace(host=host, port=port))
+
+
+LAUNCHERS: Final[dict[str, type[Launcher]]] = {"local": LocalLauncher, "web": WebLauncher}
+
+
+def launcher_for(launch: Any) -> type[Launcher]:
+    """Return the launcher that the user's ``launch`` stands for.
+
+    Raises:
+        SleighIllegalValueException: there is none.
+    """
+    if callable(launch):
+        return CommandLauncher
+    if not isinstance(launch, str) or launch not in LAUNCHERS:
+        raise SleighIllegalValueException(
+            f"launch={launch!r} is neither a function nor one of {', '.join(LAUNCHERS)}"
+        )
+    return LAUNCHERS[launch]

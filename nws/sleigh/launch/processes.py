@@ -1,0 +1,234 @@
+"""The processes that a sleigh starts for its workers: supervisors here, or commands that lead to
+supervisors elsewhere. One that ends too early is started again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Final, Protocol
+
+from nws.errors import SleighScriptException
+from nws.sleigh.launch.child_process import ChildProcess, kill_group
+from nws.sleigh.shared.exit_status import TOO_LATE, name_of_end
+from nws.sleigh.shared.settings import Settings
+from nws.sleigh.shared.stderr_file import StderrFile
+
+__all__ = ["Command", "LocalSupervisor", "Process", "Processes"]
+
+_IMPORTS: Final = "from nws.sleigh.supervisor.supervisor import Settings, main"
+_CODE: Final = "sys.exit(main(Settings.from_plain(arguments)))"
+
+_TRIES: Final = 3
+"""So often in a row a process may end before any result has come."""
+
+_PAUSE: Final = 0.1
+"""Seconds. A process that has ended early is started again after a pause, each twice as long."""
+
+_LONGEST_PAUSE: Final = 30.0
+
+_EARLY: Final = 5.0
+"""Seconds."""
+
+
+class Process(Protocol):
+    """One of them."""
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status; the number of a signal, negative; None as long as it runs."""
+
+    def said(self) -> str:
+        """Return the last that it wrote."""
+
+    def let_go(self) -> None:
+        """Tell it to end, if that is possible."""
+
+    def wait(self, grace: float) -> None:
+        """Wait for so many seconds until it has ended; then end it."""
+
+
+class LocalSupervisor:
+    """A supervisor on this machine; it ends when we do."""
+
+    def __init__(self) -> None:
+        """Start it. It imports what it needs, and waits to be told the rest."""
+        self._words = StderrFile()
+        self._child = ChildProcess(_IMPORTS, _CODE, stdout=subprocess.DEVNULL, stderr=self._words)
+
+    def tell(self, settings: Settings) -> None:
+        """Give it its settings; then it starts workers."""
+        self._child.tell(settings)
+
+    @property
+    def status(self) -> int | None:
+        return self._child.process.poll()
+
+    def said(self) -> str:
+        return self._words.read()
+
+    def let_go(self) -> None:
+        self._child.let_go()
+
+    def wait(self, grace: float) -> None:
+        self._child.wait(grace)
+        self._words.close()
+
+
+class Command:
+    """A command that leads to a supervisor elsewhere; that one ends when the workspace does."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        """Start it."""
+        self._words = StderrFile()
+        self._process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=self._words.fd,
+            stderr=self._words.fd,
+            start_new_session=sys.platform != "win32",
+        )
+
+    @property
+    def status(self) -> int | None:
+        return self._process.poll()
+
+    def said(self) -> str:
+        return self._words.read()
+
+    def let_go(self) -> None:
+        pass
+
+    def wait(self, grace: float) -> None:
+        try:
+            self._process.wait(grace)
+        except subprocess.TimeoutExpired:
+            kill_group(self._process)
+            self._process.wait()
+        self._words.close()
+
+
+class _Kept:
+    """A process that is started again when it has ended.
+
+    Attributes:
+        id: of its supervisor.
+        process: as it is now.
+        in_vain: how many have ended in a row.
+    """
+
+    def __init__(self, id: str, process: Process, start: Callable[[], Process]) -> None:
+        self.id = id
+        self.process = process
+        self.in_vain = 0
+        self._start = start
+        self._began = time.monotonic()
+        self._pause = 0.0
+        self._due = 0.0  # when it is started again; 0.0 as long as it runs
+
+    def revive(self, status: int) -> str:
+        """Start it again, now that it has ended with this status, or after a pause.
+
+        Returns:
+            What is wrong, if it ends again and again; else an empty text.
+        """
+        now = time.monotonic()
+        if not self._due:
+            self.in_vain += 1
+            early = now - self._began < _EARLY
+            self._pause = min(max(_PAUSE, 2 * self._pause), _LONGEST_PAUSE) if early else 0.0
+            self._due = now + self._pause
+        problem = self._problem(status) if self.in_vain > _TRIES else ""
+        if now >= self._due:
+            former, self.process = self.process, started(self._start)
+            self._began, self._due = now, 0.0
+            former.wait(0)
+        return problem
+
+    def _problem(self, status: int) -> str:
+        said = self.process.said() or "it said nothing"
+        return f"what starts the workers ends early, with {name_of_end(status)}: {said}"
+
+    def reset_backoff(self) -> None:
+        """Begin to count anew, and make no pause."""
+        self.in_vain, self._pause, self._due = 0, 0.0, min(self._due, time.monotonic())
+
+
+class Processes:
+    """All of them, each with what starts it, the first time and again."""
+
+    def __init__(self) -> None:
+        self._all: list[_Kept] = []
+
+    def add(self, id: str, process: Process, start: Callable[[], Process]) -> None:
+        """Look after the process of a supervisor with this id from now on."""
+        self._all.append(_Kept(id, process, start))
+
+    def start(self, id: str, start: Callable[[], Process]) -> None:
+        """Start a process, and look after it.
+
+        Raises:
+            SleighScriptException: it cannot be started.
+        """
+        self.add(id, started(start), start)
+
+    def note_progress(self) -> None:
+        """Take note that workers do their work."""
+        for kept in self._all:
+            kept.in_vain = 0
+
+    def reset_backoff(self) -> None:
+        """Start those at once that end again and again, and count anew."""
+        for kept in self._all:
+            kept.reset_backoff()
+
+    def look_after(self, is_there: Callable[[str], bool]) -> str:
+        """Start those again that have ended.
+
+        Args:
+            is_there: tells whether the supervisor with an id lives on without its process here, as
+                happens to a command that leads elsewhere.
+
+        Returns:
+            What is wrong, if one ends again and again and there was no progress.
+
+        Raises:
+            SleighScriptException: one cannot be started.
+        """
+        problem = ""
+        for kept in list(self._all):
+            status = kept.process.status
+            if status == TOO_LATE:
+                kept.process.wait(0)
+                self._all.remove(kept)
+            elif status is not None and not is_there(kept.id):
+                problem = kept.revive(status) or problem
+        return problem
+
+    def stop(self, grace: float) -> None:
+        """End all: ``grace`` seconds after they were told to go they are killed."""
+        deadline = time.monotonic() + grace
+        with ExitStack() as steps:  # from the last to the first, even if one is interrupted
+            for kept in self._all:
+                steps.callback(_wait_until, kept.process, deadline)
+            for kept in self._all:
+                steps.callback(kept.process.let_go)
+        self._all.clear()
+
+
+def _wait_until(process: Process, deadline: float) -> None:
+    process.wait(max(0.0, deadline - time.monotonic()))
+
+
+def started(start: Callable[[], Process]) -> Process:
+    """Start a process.
+
+    Raises:
+        SleighScriptException: it cannot be started.
+    """
+    try:
+        return start()
+    except OSError as error:
+        raise SleighScriptException(f"a worker cannot be started: {error}") from error

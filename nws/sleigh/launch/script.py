@@ -1,0 +1,86 @@
+"""The worker's script, ``PythonNWSSleighWorker.sh``: what a launch command runs on a machine.
+
+It is told all it needs by variables, from the environment or as arguments ``NAME=VALUE``. Their
+names are those of the original.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sys
+from collections.abc import Mapping
+
+from nws.sleigh.shared.settings import Settings, Where
+from nws.sleigh.supervisor.supervisor import main as supervise
+
+__all__ = ["main", "settings_from", "variables_for"]
+
+_PREFIX = "PythonSleigh"
+
+
+def variables_for(settings: Settings) -> list[str]:
+    """Return the variables that tell a script these settings, as ``NAME=VALUE``."""
+    where = settings.where
+    values = {
+        "NwsHost": where.host,
+        "NwsPort": where.port,
+        "NwsName": where.workspace,
+        "UserNwsName": where.user_workspace,
+        "Name": settings.machine,
+        "WorkerCount": settings.expected,
+        "ID": settings.id,
+        "LeaseTime": where.lease_time,
+        "LogLevel": where.log_level,
+        "WorkingDir": settings.working_folder,
+        "ModulePath": os.pathsep.join(settings.module_path),
+        "LogDir": settings.log_folder,
+        "Neighbours": settings.neighbours,
+    }
+    return [f"{_PREFIX}{name}={value}" for name, value in values.items() if value != ""]
+
+
+def settings_from(variables: Mapping[str, str]) -> Settings:
+    """Undo `variables_for`.
+
+    Raises:
+        KeyError: one is missing.
+    """
+
+    def get(name: str, default: str = "") -> str:
+        return variables.get(_PREFIX + name, default)
+
+    where = Where(
+        variables[f"{_PREFIX}NwsHost"],
+        int(get("NwsPort", "8765")),
+        variables[f"{_PREFIX}NwsName"],
+        variables[f"{_PREFIX}UserNwsName"],
+        float(get("LeaseTime", "30")),
+        int(get("LogLevel", str(logging.WARNING))),
+    )
+    return Settings(
+        where,
+        id=get("ID", f"{platform.node()}-{os.getpid()}"),
+        expected=max(0, int(get("WorkerCount", "0"))),
+        machine=get("Name"),
+        working_folder=get("WorkingDir"),
+        module_path=get("ModulePath").split(os.pathsep) if get("ModulePath") else (),
+        log_folder=get("LogDir"),
+        neighbours=int(get("Neighbours", "1")),
+    )
+
+
+def main() -> None:
+    """Run one worker until the sleigh is over."""
+    variables = dict(os.environ)
+    variables.update(word.partition("=")[::2] for word in sys.argv[1:])
+    try:
+        settings = settings_from(variables)
+    except (KeyError, ValueError) as error:
+        sys.exit(f"this script is started by a sleigh, which sets its variables: {error}")
+    sys.exit(supervise(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Where a sleigh lives: a server, two workspaces on it, and the processes started for workers."""
+
+from __future__ import annotations
+
+import os
+import weakref
+import webbrowser
+from contextlib import ExitStack
+from typing import Final
+from urllib.parse import quote
+
+from nws.client import NetWorkSpace, NwsServer
+from nws.errors import (
+    NwsException,
+    NwsUnsupportedOperationException,
+    SleighIllegalValueException,
+    SleighNwsException,
+)
+from nws.session.transport import Address
+from nws.sleigh.launch.private_server import PrivateServer
+from nws.sleigh.launch.processes import Processes
+
+__all__ = ["Home"]
+
+_GRACE: Final = 2.0
+"""Seconds that workers have to end by themselves."""
+
+_HOST: Final = "PythonSleighNwsHost"
+_PORT: Final = "PythonSleighNwsPort"
+
+
+class Home:
+    """A server and what a sleigh has on it.
+
+    Attributes:
+        host, port: of the server, for `nws.client.NwsServer`.
+        processes: that were started for workers.
+        workspace: the sleigh's; see `open`.
+        user_workspace: for the user's tasks.
+        close: ends all of it. It is also called when the master's interpreter ends, but not in a
+            fork of the master.
+    """
+
+    workspace: NetWorkSpace
+    user_workspace: NetWorkSpace
+
+    def __init__(self, host: str | None, port: int | None, *, may_be_private: bool) -> None:
+        """Begin to start a private server, unless it is known which one to use.
+
+        Args:
+            host, port: of the user's server; None for that of the environment, or none.
+            may_be_private: without a server a private one will do; otherwise it is on this machine.
+
+        Raises:
+            SleighIllegalValueException: the environment names no port.
+            SleighNwsException: a private server cannot be started.
+        """
+        self.processes = Processes()
+        self._server: PrivateServer | None = None
+        self.host = host or os.environ.get(_HOST) or ""
+        self.port = port or _port_of_environment()
+        if not self.host and may_be_private:
+            self._server = PrivateServer()
+        self.host = self.host or "localhost"
+        # Not a method, which would keep us, and who has us, alive.
+        self.close = weakref.finalize(self, _close, os.getpid(), [], self.processes, self._server)
+
+    def open(self, template: str, user_template: str) -> None:
+        """Make the workspaces.
+
+        Args:
+            template, user_template: of their names, with one ``%d``.
+
+        Raises:
+            NwsException: the server cannot be reached or used.
+            SleighNwsException: it is too old, or the private one did not start.
+        """
+        if self._server is not None:
+            self._server.wait_until_it_serves()
+            self.host, self.port = self._server.host, self._server.port
+        server = NwsServer(self.host, self.port)
+        spaces: list[NetWorkSpace] = []
+        self.close.detach()
+        self.close = weakref.finalize(
+            self, _close, os.getpid(), spaces, self.processes, self._server
+        )
+        try:
+            spaces += [server.openWs(server.mktempWs(name)) for name in (template, user_template)]
+            self.workspace, self.user_workspace = spaces
+            server.status()
+        except NwsUnsupportedOperationException as error:
+            server.close()
+            raise SleighNwsException(f"a sleigh needs another server: {error}") from error
+        except BaseException:
+            server.close()
+            raise
+
+    def view(self) -> str:
+        """Open the inspector's page about the sleigh in a browser, and return its address.
+
+        Raises:
+            SleighNwsException: the server has no inspector.
+        """
+        root, _, key = self._inspector().partition("?")
+        name = quote(self.workspace.currentWs(), safe="")
+        address = f"{root}sleigh?name={name}" + (f"&{key}" if key else "")
+        webbrowser.open(address)
+        return address
+
+    def _inspector(self) -> str:
+        if self._server is not None:
+            return self._server.inspector()
+        port = self.workspace.server.status().get("web")
+        if port is None:
+            raise SleighNwsException("this server has no inspector")
+        return Address(self.host, self.port).web(port)
+
+    def check_server(self) -> None:
+        """Raise SleighNwsException if the private server has ended."""
+        if self._server is not None and self._server.ended:
+            raise SleighNwsException(f"the sleigh's server has ended{self.what_the_server_said()}")
+
+    def what_the_server_said(self) -> str:
+        """Return the last lines of a private server that has ended, to be put behind a reason."""
+        if self._server is None or not self._server.ended:
+            return ""
+        return f"; it said: {self._server.what_it_said()}"
+
+
+def _port_of_environment() -> int:
+    text = os.environ.get(_PORT) or "8765"
+    try:
+        return int(text)
+    except ValueError:
+        raise SleighIllegalValueException(f"{_PORT}={text}: a port is a number") from None
+
+
+def _close(
+    owner: int, spaces: list[NetWorkSpace], processes: Processes, server: PrivateServer | None
+) -> None:
+    if os.getpid() != owner:
+        return  # a fork of the owner has ended
+    with ExitStack() as steps:  # from the last to the first, even if one is interrupted
+        if server is not None:
+            steps.callback(server.stop)
+        steps.callback(processes.stop, _GRACE if spaces else 0.0)
+        if spaces:
+            steps.callback(spaces[0].server.close)
+            try:
+                spaces[0].server.deleteWs(spaces[0].currentWs())  # workers wait in it, and end
+            except NwsException:
+                pass  # the server is gone, and it with it

@@ -1,0 +1,35 @@
+"""Results as the user's program gets them: values, and exceptions in place of failed elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nws.errors import SleighTaskException
+from nws.sleigh.shared.messages import Failure
+from nws.sleigh.shared.pickling import Packed, unpack
+
+__all__ = ["value_of"]
+
+
+def value_of(tag: int, outcome: Packed | Failure) -> Any:
+    """Return the value that an outcome stands for, or a SleighTaskException object."""
+    if isinstance(outcome, Failure):
+        return _exception(tag, outcome)
+    try:
+        return unpack(outcome)
+    except Exception as error:
+        failed = SleighTaskException(
+            f"the result of element {tag} cannot be read by the master: {error!r}"
+        )
+        failed.__cause__ = error
+        return failed
+
+
+def _exception(tag: int, outcome: Failure) -> SleighTaskException:
+    failed = SleighTaskException(f"element {tag} failed\n{outcome.text}")
+    if outcome.cause:
+        try:
+            failed.__cause__ = unpack(outcome.cause)
+        except Exception:
+            pass  # another exception in its place would mislead; the text says it all
+    return failed

@@ -1,0 +1,1 @@
+"""What master, supervisor and worker have in common: messages, pickling, output, settings."""

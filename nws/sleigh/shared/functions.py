@@ -1,0 +1,61 @@
+"""The function of a call as it is sent to the workers, once.
+
+``invoke`` calls it, ``define`` keeps it under its name for later expressions, and ``eval``
+evaluates an expression or runs statements: see `nws.sleigh.Sleigh.eachElem`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from nws.errors import SleighIllegalValueException
+
+__all__ = ["DEFINE", "EVAL", "INVOKE", "Function", "check_function"]
+
+INVOKE: Final = "invoke"
+DEFINE: Final = "define"
+EVAL: Final = "eval"
+
+
+class Function(NamedTuple):
+    """What is sent to the workers once."""
+
+    kind: str
+    thing: Any
+    """A callable; for ``eval`` the text."""
+    fixed: Sequence[Any]
+    permute: Sequence[int] | None
+    """Which of the varying and then the fixed arguments are passed, in this order."""
+
+
+def check_function(fun: Any, kind: str | None) -> tuple[str, Any]:
+    """Return how ``fun`` is to be run, and what of it is to be sent.
+
+    Raises:
+        SleighIllegalValueException: it cannot be run at all, or not in this way.
+    """
+    kind = kind or (EVAL if isinstance(fun, str) else INVOKE)
+    if isinstance(fun, str):
+        if kind != EVAL:
+            raise SleighIllegalValueException(f"type={kind!r}: an expression can only be 'eval'")
+        return EVAL, _checked(fun)
+    if kind not in (INVOKE, DEFINE):
+        raise SleighIllegalValueException(
+            f"type={kind!r}: a function can be 'invoke' or 'define', a text 'eval'"
+        )
+    if not callable(fun):
+        raise SleighIllegalValueException(f"{fun!r} is neither a function nor an expression")
+    if kind == DEFINE and not hasattr(fun, "__name__"):
+        raise SleighIllegalValueException(f"{fun!r} has no name by which it could be kept")
+    return kind, fun
+
+
+def _checked(text: str) -> str:
+    """Strip the blanks in front of a text, and make sure that it is Python."""
+    text = text.lstrip()
+    try:
+        compile(text, "<expression>", "exec")
+    except (SyntaxError, ValueError) as error:
+        raise SleighIllegalValueException(f"the expression is not Python: {error}") from error
+    return text

@@ -1,0 +1,208 @@
+"""What travels between the master and the workers, and the variables in which it does.
+
+A *call* is one use of the sleigh, such as an `eachElem`. Its *function*, with the fixed arguments,
+is stored once, under a name made from its contents. A *task* is a run of consecutive elements of a
+call, *results* are what became of such a run. Users' objects are packed one by one inside them: so
+it is always known which element cannot be read, and only who needs an object unpickles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+from nws.sleigh.shared.pickling import Packed, packed_again, pieces_of
+
+__all__ = [
+    "BARRIER",
+    "CALL",
+    "CONTROL",
+    "DEATHS",
+    "FUNCTION_ITSELF",
+    "GONE",
+    "JOIN",
+    "RANK_COUNT",
+    "RESULT",
+    "TASK",
+    "WORKER",
+    "WORKER_COUNT",
+    "Call",
+    "Death",
+    "Failure",
+    "Lines",
+    "Results",
+    "Task",
+    "cut_at",
+    "failures_variable",
+    "function_variable",
+    "message_from_wire",
+    "message_to_wire",
+    "task_from_wire",
+    "task_to_wire",
+    "worker_variable",
+]
+
+TASK: Final = "task"
+RESULT: Final = "result"
+"""Holds `Results` and `Lines`."""
+DEATHS: Final = "deaths"
+CONTROL: Final = "control"
+"""The number of the last call that was cancelled; supervisors read it."""
+GONE: Final = "gone"
+"""Begins the name of a variable for each supervisor. It holds a value that its supervisor leases
+for life: so it can be had once the supervisor is gone, and only then."""
+BARRIER: Final = "barrier"
+"""The number of the last ``eachWorker`` that is over; its workers wait for that."""
+RANK_COUNT: Final = "rankCount"
+"""The next worker's rank; -1 when the group is closed. It is leased by who changes it."""
+WORKER_COUNT: Final = "workerCount"
+"""How many workers there are; stored when the group is closed."""
+
+# Reports: JSON texts for people who look at the workspace, in variables that keep the last one.
+
+WORKER: Final = "worker"
+"""Begins the name of a variable for each rank, in which its supervisor says what is known of it."""
+CALL: Final = "call"
+"""What the master says of its call."""
+
+JOIN: Final = 60.0
+"""Seconds for workers to join."""
+
+FUNCTION_ITSELF: Final = -1
+"""Stands in a `Death` for the element when the function was being read."""
+
+
+class Call(NamedTuple):
+    """What all tasks of a call share, but for the function's contents."""
+
+    number: int
+    function: str
+    """Name of the variable that holds it."""
+    worker_count: int
+    everyone: bool = False
+    """Each worker does exactly one task, whose element is the worker's rank."""
+    timeout: float = 0.0
+    """Seconds that one element may take; 0 for any time."""
+    retries: int = 0
+    """How often an element that failed is tried again."""
+    seed: int | None = None
+
+
+class Task(NamedTuple):
+    """A run of consecutive elements. ``first`` and the number of elements name it within its call:
+    no two tasks that exist at the same time have both in common."""
+
+    call: Call
+    first: int
+    elements: Sequence[Packed]
+    """The arguments of each."""
+    failures: int = 0
+    """How often the only element has failed already."""
+    lost: int = 0
+    """How often this task was lost together with the supervisor of its worker, or was done but not
+    sent."""
+
+
+class Failure(NamedTuple):
+    """Why there is no result for an element."""
+
+    text: str
+    """The remote traceback, or another reason."""
+    cause: Packed = b""
+    """The packed exception, if it could be packed."""
+
+
+class Results(NamedTuple):
+    """What became of a run of elements."""
+
+    call: int
+    rank: int
+    first: int
+    outcomes: Sequence[Packed | Failure | None]
+    """None for an element that is tried again."""
+    seconds: float
+    """For all of them together."""
+    lines: tuple[int, int] = (0, 0)
+    """Process id of the worker, and how many lines it has written so far."""
+
+
+class Lines(NamedTuple):
+    """What a worker has written."""
+
+    rank: int
+    lines: tuple[int, int]
+    """Process id of the worker, and how many of its own lines were passed on, with these."""
+    texts: Sequence[tuple[int, int, str, str]]
+    """Call and element (-1 between elements), ``stdout``, ``stderr`` or ``log``, and the text."""
+    died: bool = False
+    """These are its last, and there is a `Death` of it."""
+
+
+class Death(NamedTuple):
+    """The end of a worker that was at a task; kept by its supervisor."""
+
+    call: int
+    first: int
+    size: int
+    """These two name the task."""
+    tag: int
+    """The element that ran."""
+    begin: int
+    end: int
+    """The elements that are still to be done; others of the task were passed on before."""
+    overdue: bool
+    """The worker was killed because the element took longer than it may."""
+    text: str
+    """How the worker ended, in one line, and what else is known in more."""
+
+
+def function_variable(packed: Packed) -> str:
+    """Return the name of the variable for a function: the same contents have the same name."""
+    digest = blake2b(digest_size=8)
+    for piece in pieces_of(packed):
+        digest.update(piece)
+    return f"function {digest.hexdigest()}"
+
+
+def worker_variable(rank: int) -> str:
+    """Return the name of the variable with what is known of a worker."""
+    return f"{WORKER} {rank}"
+
+
+def failures_variable(rank: int) -> str:
+    """Return the name of the variable with the last failures that a worker has reported."""
+    return f"failures {rank}"
+
+
+def cut_at(task: Task, places: Sequence[int]) -> Iterator[Task]:
+    """Cut a task before these elements."""
+    bounds = [task.first, *places, task.first + len(task.elements)]
+    for begin, end in pairwise(bounds):
+        elements = task.elements[begin - task.first : end - task.first]
+        if elements:
+            yield task._replace(first=begin, elements=[packed_again(each) for each in elements])
+
+
+# On the wire they are plain tuples, which are quicker to write and to read.
+
+
+def task_to_wire(task: Task) -> tuple[Any, ...]:
+    """Return what goes into the variable `TASK`."""
+    return (tuple(task.call), *task[1:])
+
+
+def task_from_wire(value: tuple[Any, ...]) -> Task:
+    """Undo `task_to_wire`."""
+    return Task(Call(*value[0]), *value[1:])
+
+
+def message_to_wire(message: Results | Lines) -> tuple[Any, ...]:
+    """Return what goes into the variable `RESULT`."""
+    return (isinstance(message, Results), *message)
+
+
+def message_from_wire(value: tuple[Any, ...]) -> Results | Lines:
+    """Undo `message_to_wire`."""
+    return Results(*value[1:]) if value[0] else Lines(*value[1:])

@@ -1,0 +1,46 @@
+"""What the master tells a supervisor, and a supervisor its workers: plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+__all__ = ["Settings", "Where"]
+
+
+class Where(NamedTuple):
+    """What a worker is told when it starts."""
+
+    host: str
+    port: int
+    workspace: str
+    user_workspace: str
+    lease_time: float
+    log_level: int
+
+
+class Settings(NamedTuple):
+    """What a supervisor is told by the master; plain data."""
+
+    where: Where
+    id: str
+    """The same for a supervisor that is started in another's place."""
+    workers: int = 1
+    """How many to start."""
+    expected: int = 0
+    """The group is closed when it has so many; 0 if that is left to the user."""
+    machine: str = ""
+    """By what name the user knows this machine."""
+    working_folder: str = ""
+    module_path: Sequence[str] = ()
+    log_folder: str = ""
+    """Where a file with all that the workers write is made; empty for none."""
+    neighbours: int = 1
+    """How many workers of the sleigh there are on this machine."""
+    life_line: bool = False
+    """Whether stdin is a pipe that ends with the master."""
+
+    @classmethod
+    def from_plain(cls, plain: Sequence[Any]) -> Settings:
+        """Make settings from what became of them as JSON."""
+        return cls(Where(*plain[0]), *plain[1:])

@@ -1,0 +1,1 @@
+"""The supervisor: a process on each machine that starts, watches and replaces workers."""

@@ -1,0 +1,279 @@
+"""The reports of a supervisor about its workers, for people who look at the workspace.
+
+Each is a JSON text in a variable of its own, stored when something has changed since the last look.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import platform
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from nws.client import NetWorkSpace
+from nws.errors import NwsNoWorkSpaceException, NwsOperationException
+from nws.sleigh.shared import status_cells
+from nws.sleigh.shared.messages import WORKER, worker_variable
+from nws.sleigh.shared.spans import SHOWN, Span, spans_in
+from nws.sleigh.supervisor.worker_process import WorkerProcess
+from nws.version import __version__
+
+__all__ = ["Reports", "WorkerReport", "description", "worker_reports"]
+
+_PAUSE: Final = 1.0
+"""Seconds between looks."""
+
+_LINES: Final = 20
+_LONGEST: Final = 500
+"""Characters of a line that are kept."""
+
+_STEP: Final = 0.1
+"""Memory that has changed by so much of itself is news."""
+
+_JUMP: Final = 0.01
+"""Seconds. Clocks that have moved apart by so much were set, or the machine was asleep."""
+
+_STATES: Final = {
+    status_cells.IDLE: "idle",
+    status_cells.LOADING: "loading",
+    status_cells.AT_WORK: "running",
+    status_cells.WAITING: "waiting",
+}
+_BUSY: Final = ("loading", "running")
+_NO_ELEMENT: Final = 2**63
+
+Description = dict[str, Any]
+
+
+def description(name: str, log_file: str, id: str) -> Description:
+    """Return what a supervisor's reports have in common.
+
+    Args:
+        name: by which the user knows this machine; empty for its own.
+        log_file: for what the workers write.
+        id: of the supervisor.
+    """
+    host = socket.gethostname()
+    return {
+        "host": host,
+        "name": name or host,
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "nws": __version__,
+        "logfile": log_file,
+        "id": id,
+    }
+
+
+def worker_reports(workspace: NetWorkSpace) -> list[dict[str, Any]]:
+    """Return the reports about all workers of a sleigh, in the order of ranks."""
+    listing = workspace.listVars(format="dict")
+    words = (name.partition(" ") for name in listing)
+    ranks = sorted(int(rank) for word, _, rank in words if word == WORKER and rank.isdecimal())
+    texts = [workspace.findTry(worker_variable(rank)) for rank in ranks]
+    return [json.loads(text) for text in texts if text is not None]
+
+
+class _Look(NamedTuple):
+    """What a supervisor sees of a worker. When it is another one, there is news."""
+
+    pid: int
+    state: str
+    since: int
+    """When the element that runs has begun; 0 if there is none."""
+    tasks: int
+    elements: int
+    deaths: int
+    lines: int
+
+
+class WorkerReport:
+    """What is known of the workers of one rank.
+
+    Attributes:
+        variable: the name of its variable.
+    """
+
+    def __init__(self, slot: WorkerProcess, common: Description, former: Mapping[str, Any]) -> None:
+        """Begin, or go on where a supervisor has ended that had this rank.
+
+        Args:
+            slot: has the worker.
+            common: see `description`.
+            former: the last report of that supervisor; empty if there was none.
+        """
+        self.variable = worker_variable(slot.rank)
+        self._slot = slot
+        self._common = common
+        self._tasks: int = former.get("tasks", 0)
+        self._elements: int = former.get("elements", 0)
+        self._deaths: int = former.get("deaths", 0) + bool(former.get("pid"))
+        self._recent: list[Any] = former.get("recent", [])
+        self._lines = deque[Sequence[Any]](former.get("lines", []), _LINES)
+        self._written = 0
+        self._epoch = 0.0  # what time.time() is when time.monotonic() is 0
+        self._memory: int | None = None
+        self._seen: _Look | None = None
+        self._published: _Look | None = None
+
+    def note_death(self) -> None:
+        """Take note that the worker has died."""
+        self._deaths += 1
+
+    def note_lines(self, lines: Sequence[tuple[int, int, str, str]]) -> None:
+        """Take note of what it has written: call, element, stream and text of each line."""
+        now = round(time.time(), 3)
+        self._written += len(lines)
+        for call, element, stream, text in lines[-_LINES:]:
+            shown = (_message(text) if stream == "log" else text)[:_LONGEST]
+            self._lines.append((now, call, element, stream, shown))
+
+    # Looking
+
+    def news(self) -> str | None:
+        """Return the report if it is another one than was `published`."""
+        seen, memory = self._look(), self._memory
+        if seen.since or seen != self._published:
+            memory = _memory_of(seen.pid)
+        if seen == self._published and _is_about(memory, self._memory):
+            return None
+        self._seen, self._memory = seen, memory
+        return json.dumps(self._content(seen))
+
+    def published(self) -> None:
+        """Take note that what `news` returned was stored."""
+        self._published = self._seen
+
+    def _look(self) -> _Look:
+        slot, cells = self._slot, self._slot.cells
+        state = _STATES[cells[status_cells.STATE]] if slot.pid else "starting"
+        return _Look(
+            slot.pid,
+            "stopped" if slot.pid and slot.stopped_at else state,
+            cells[status_cells.SINCE] if state in _BUSY else 0,
+            self._tasks + cells[status_cells.TASKS],
+            self._elements + cells[status_cells.ELEMENTS],
+            self._deaths,
+            self._written,
+        )
+
+    # Writing
+
+    def _content(self, seen: _Look) -> dict[str, Any]:
+        slot = self._slot
+        epoch = time.time() - time.monotonic()
+        if abs(epoch - self._epoch) > _JUMP:
+            self._epoch = epoch
+        recent = [self._span(span) for span in spans_in(slot.cells)]
+        return {
+            "rank": slot.rank,
+            "pid": seen.pid,
+            **self._common,
+            "state": seen.state,
+            "started": round(self._epoch + slot.started_at, 3) if seen.pid else None,
+            "deaths": seen.deaths,
+            "tasks": seen.tasks,
+            "elements": seen.elements,
+            "memory": self._memory,
+            "current": self._current(seen.since) if seen.since else None,
+            "recent": [*self._recent, *recent][-SHOWN:],
+            "lines": list(self._lines),
+        }
+
+    def _current(self, since: int) -> dict[str, Any]:
+        cells = self._slot.cells
+        tag = cells[status_cells.TAG]
+        return {
+            "call": cells[status_cells.CALL],
+            "first": cells[status_cells.FIRST],
+            "size": cells[status_cells.SIZE],
+            "element": tag if tag < _NO_ELEMENT else None,
+            "since": self._time(since),
+        }
+
+    def _span(self, span: Span) -> list[float]:
+        return [*span[:3], self._time(span.begin), self._time(span.end)]
+
+    def _time(self, reading: int) -> float:
+        return round(self._epoch + reading / 1e9, 3)
+
+
+class Reports:
+    """The reports about all workers of a supervisor.
+
+    Attributes:
+        due: when to look again; a reading of time.monotonic().
+    """
+
+    def __init__(self, workspace: NetWorkSpace) -> None:
+        """Prepare to report to this workspace."""
+        self.due = 0.0
+        self._workspace = workspace
+        self._reports: dict[int, WorkerReport] = {}
+
+    def add(self, rank: int, report: WorkerReport) -> None:
+        """Look after one more."""
+        self._workspace.declare(report.variable, "single")
+        self._reports[rank] = report
+
+    def of(self, rank: int) -> WorkerReport:
+        """Return the report about a worker."""
+        return self._reports[rank]
+
+    def look(self, now: float) -> None:
+        """Publish what has changed, if it is time to look."""
+        if now >= self.due:
+            self.due = now + _PAUSE
+            self._publish(self._reports.values())
+
+    def publish(self, rank: int) -> None:
+        """Publish a report that is not to wait."""
+        self._publish([self._reports[rank]])
+
+    def stores(self) -> list[tuple[str, Any]]:
+        """Return what is to be stored when nothing was published yet."""
+        return [(report.variable, report.news()) for report in self._reports.values()]
+
+    def _publish(self, reports: Iterable[WorkerReport]) -> None:
+        changed = [(report, text) for report in reports if (text := report.news()) is not None]
+        if not changed:
+            return
+        try:
+            self._workspace.settle([], [(report.variable, text) for report, text in changed])
+        except NwsNoWorkSpaceException:
+            raise
+        except NwsOperationException:
+            return  # the server is full: what room there is belongs to results
+        for report, _ in changed:
+            report.published()
+
+
+def _message(text: str) -> str:
+    """Return what a log record says. What only looks like one is shown as it is."""
+    try:
+        content = json.loads(text)
+        return f"{content['levelname']}: {content['msg']}"
+    except (ValueError, TypeError, KeyError):
+        return text
+
+
+def _memory_of(pid: int) -> int | None:
+    """Return how many bytes of memory a process has; None if the system does not tell."""
+    if not pid or sys.platform != "linux":
+        return None
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * mmap.PAGESIZE
+    except OSError:
+        return None
+
+
+def _is_about(one: int | None, other: int | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= _STEP * other

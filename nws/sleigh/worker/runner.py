@@ -1,0 +1,179 @@
+"""How a worker runs the elements of a call: its function, called, defined or evaluated."""
+
+from __future__ import annotations
+
+import functools
+import random
+import struct
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import blake2b
+from typing import Any
+
+from nws.sleigh.shared.functions import DEFINE, INVOKE, Function
+from nws.sleigh.shared.messages import Call, Failure
+from nws.sleigh.shared.pickling import Packed, pack, unpack
+
+__all__ = ["Runner", "failure"]
+
+
+class Runner:
+    """Runs the elements of calls in this process.
+
+    Attributes:
+        names: what tasks find as global names, such as ``SleighRank``.
+        keeps_arguments: they may be needed once more, so elements are given copies of large ones.
+        failed: an element has failed since somebody set this to False.
+    """
+
+    def __init__(
+        self,
+        names: dict[str, Any],
+        namespace: dict[str, Any],
+        let_through: tuple[type[BaseException], ...] = (),
+    ) -> None:
+        """Prepare.
+
+        Args:
+            names: what tasks find as global names.
+            namespace: in which expressions are evaluated and functions are kept.
+            let_through: exceptions that are not an element's outcome.
+        """
+        self._let_through = let_through
+        self.names = names
+        self._namespace = namespace
+        self._seed: int | None = None
+        self.keeps_arguments = self.failed = False
+        self._globals: dict[str, Any] = {}
+        self._apply: Callable[..., Any] = _not_prepared
+
+    def prepare(self, function: Function, call: Call) -> None:
+        """Make a function the one that `run` runs."""
+        self._seed = call.seed
+        self.names["SleighWorkerCount"] = call.worker_count
+        self._namespace.update(self.names)
+        self._globals = self._namespace
+        if function.kind == INVOKE:
+            apply = function.thing
+            self._globals = _globals_of(apply)
+            self._make_known(apply)
+        elif function.kind == DEFINE:
+            apply = self._define(function.thing)
+        else:
+            apply = self._evaluator(function.thing)
+        self._apply = _with_fixed(apply, list(function.fixed), function.permute)
+        self._globals["SleighSeed"] = None
+        if self._seed is not None:
+            with suppress(ImportError):
+                import numpy.random  # noqa: F401 - so that its generator is there to be seeded
+
+    def run(self, tag: int, arguments: Packed) -> Packed | Failure:
+        """Run one element; whatever it raises is its outcome."""
+        stage = "the arguments cannot be read by the worker\n"
+        try:
+            given = unpack(arguments, again=self.keeps_arguments)
+            stage = ""
+            if self._seed is not None:
+                self._sow(tag, self._seed)
+            value = self._apply(*given)
+            stage = "the result cannot be pickled\n"
+            return pack(value)
+        except self._let_through:
+            raise
+        except BaseException as error:  # sys.exit() in a task is the task's end, not the worker's
+            self.failed = True
+            return failure(error, stage)
+
+    def _make_known(self, function: Any) -> None:
+        """Set the names where a function, and what it is a decorated form of, looks for them."""
+        while function is not None:
+            _globals_of(function).update(self.names)
+            function = getattr(function, "__wrapped__", None)
+
+    def _define(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def keep(*_: Any) -> None:
+            self._namespace[function.__name__] = function
+            self._make_known(function)
+
+        return keep
+
+    def _evaluator(self, text: str) -> Callable[..., Any]:
+        namespace = self._namespace
+        try:
+            code, is_expression = compile(text, "<expression>", "eval"), True
+        except SyntaxError:
+            code, is_expression = compile(text, "<expression>", "exec"), False
+
+        def evaluate(*arguments: Any) -> Any:
+            # The guide calls it SleighArguments, the original's code SleighArgs.
+            namespace["SleighArguments"] = namespace["SleighArgs"] = list(arguments)
+            if is_expression:
+                return eval(code, namespace)
+            namespace.pop("SleighValue", None)
+            exec(code, namespace)
+            return namespace.get("SleighValue")
+
+        return evaluate
+
+    def _sow(self, tag: int, seed: int) -> None:
+        """Give an element random numbers of its own, the same wherever it runs.
+
+        The generators get different seeds: from the same one, two of them would draw the same.
+        """
+        digest = blake2b(f"{seed} {tag}".encode(), digest_size=48).digest()
+        random.seed(int.from_bytes(digest[:16], "little"))
+        self._globals["SleighSeed"] = int.from_bytes(digest[16:32], "little")
+        numpy_random = sys.modules.get("numpy.random")
+        if numpy_random is not None:
+            numpy_random.seed(struct.unpack("<4I", digest[32:]))
+
+
+def _not_prepared(*_: Any) -> Any:
+    raise AssertionError("no function was prepared")
+
+
+def _with_fixed(
+    apply: Callable[..., Any], fixed: list[Any], permute: Sequence[int] | None
+) -> Callable[..., Any]:
+    """Add the fixed arguments to a function."""
+    if permute is not None:
+        order = list(permute)
+
+        def call_in_order(*varying: Any) -> Any:
+            arguments = [*varying, *fixed]
+            return apply(*[arguments[place] for place in order])
+
+        return call_in_order
+    if fixed:
+        return lambda *varying: apply(*varying, *fixed)
+    return apply
+
+
+def _globals_of(function: Any) -> dict[str, Any]:
+    """Return the global names that a function sees; an empty dict for one in C."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = getattr(function, "__func__", function)
+    if not hasattr(function, "__globals__"):
+        function = type(function).__call__  # an object that can be called
+    found: dict[str, Any] = getattr(function, "__globals__", {})
+    return found
+
+
+def failure(error: BaseException, stage: str = "") -> Failure:
+    """Describe an exception, with its traceback from the user's function on.
+
+    Args:
+        error: what was raised.
+        stage: what comes before the traceback.
+    """
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    text = stage + "".join(traceback.format_exception(type(error), error, frames))
+    try:
+        return Failure(text, pack(error))
+    except Exception:
+        return Failure(text)  # which says it all

@@ -1,0 +1,1 @@
+"""The inspector's pages: each a function from a query to plain data."""

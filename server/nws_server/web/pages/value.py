@@ -1,0 +1,53 @@
+"""The page of one value, and the value itself."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from nws_server.core.values import Value
+from nws_server.web import charts
+from nws_server.web.inspector import Inspector
+from nws_server.web.kinds import PREVIEW, numbers_in
+from nws_server.web.names import Name
+from nws_server.web.pages.variable import describe_values
+from nws_server.web.query import Query
+from nws_server.web.unknown import Unknown
+
+__all__ = ["find_value", "show_value"]
+
+_HEX: Final = 4096
+"""Bytes that are shown as such."""
+
+
+async def show_value(inspector: Inspector, query: Query) -> dict[str, Any]:
+    """Show one value. Fields: ``ws``, ``name``, ``index``; ``plot=yes`` draws its numbers.
+
+    Raises:
+        Unknown: it is not there.
+    """
+    value, variable_id = find_value(inspector, query)
+    (described,) = await describe_values(inspector, variable_id, [value], PREVIEW, _HEX)
+    has_text = described["kind"] in ("text", "object") and described["readable"]
+    numbers = numbers_in(described["text"]) if has_text else ()
+    plots = query.get("plot") == b"yes"
+    return {
+        "workspace": Name(query.need("ws")),
+        "variable": Name(query.need("name")),
+        "value": described,
+        "numbers": len(numbers),
+        "plot": charts.line(numbers) if plots else None,
+    }
+
+
+def find_value(inspector: Inspector, query: Query) -> tuple[Value, bytes]:
+    """Return the value that a query names, and the id of its variable.
+
+    Raises:
+        Unknown: it is not there.
+    """
+    ws, var, index = query.need("ws"), query.need("name"), query.number("index", 0)
+    view = inspector.look.variable(ws, var)
+    value = inspector.look.value(ws, var, index)
+    if view is None or value is None:
+        raise Unknown(f"value {index} is not in the variable {Name(var).short!r} any more")
+    return value, view.id
