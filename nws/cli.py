@@ -14,9 +14,10 @@ from typing import IO, Any, Final
 
 import click
 
-from nws.client import DEFAULT_PORT, DICT, NwsServer
+from nws.client import DICT, NwsServer
 from nws.errors import NwsConnectException, NwsException, NwsUnsupportedOperationException
-from nws.session.transport import Address, Transport
+from nws.session.endpoint import DEFAULT_PORT, Endpoint
+from nws.session.transport import Transport
 from nws.version import __version__
 
 __all__ = ["main"]
@@ -64,7 +65,7 @@ _timeout_option = click.option(
     default="127.0.0.1",
     show_default=True,
     envvar="NWS_INTERFACE",
-    help="Address to listen on. Whoever can reach it can read, delete and store anything.",
+    help="Endpoint to listen on. Whoever can reach it can read, delete and store anything.",
 )
 @_timeout_option
 @click.argument("options", nargs=-1)
@@ -209,7 +210,7 @@ class _Files:
 
 def _answers(port: int) -> bool:
     try:
-        Transport(Address("localhost", port), _ANSWER).close()
+        Transport(Endpoint("localhost", port), _ANSWER).close()
     except NwsConnectException:
         return False
     return True

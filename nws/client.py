@@ -24,15 +24,6 @@ from nws.workspace.leases import Lease
 from nws.workspace.streams import Inbox, Outbox, Watch
 from nws.workspace.textfile import NwsTextFile
 from nws.workspace.workspace import (
-    DEFAULT_HOST as DEFAULT_HOST,
-)
-from nws.workspace.workspace import (
-    DEFAULT_PORT as DEFAULT_PORT,
-)
-from nws.workspace.workspace import (
-    DEFAULT_WEB_PORT as DEFAULT_WEB_PORT,
-)
-from nws.workspace.workspace import (
     DICT,
     FIFO,
     LIFO,

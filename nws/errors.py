@@ -194,6 +194,8 @@ class Status:
     LEASE_LOST: Final = 3003
     REFUSED: Final = 3004
     """The request is malformed or goes beyond a limit of the server."""
+    NO_VALUE: Final = 3008
+    """A get that does not wait found nothing, or an iterator is at its end."""
 
 
 _EXCEPTIONS: Final[dict[int, type[NwsException]]] = {

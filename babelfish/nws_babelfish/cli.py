@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from nws.client import DEFAULT_HOST, DEFAULT_PORT
 from nws.errors import NwsException
+from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT
 from nws.version import __version__
 from nws_babelfish.client import WORKSPACE, BabelfishClient
 from nws_babelfish.daemon import Daemon

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import BinaryIO, Final, cast
 
 from nws.errors import NwsException, NwsOperationException, NwsServerException
+from nws.session.endpoint import Endpoint
 from nws.session.session import Session, encode_name
-from nws.session.transport import Address
 from nws.values import TEXT, Encoder
 from nws_babelfish.translation import TOO_LARGE
 
@@ -50,7 +50,7 @@ class BabelfishClient:
         """
         self._translate = translate
         self._name = encode_name(workspace, "workspace")
-        self._session = Session(Address(host, port), Encoder())
+        self._session = Session(Endpoint(host, port), Encoder())
         try:
             label = str(os.getpid()).encode()
             self._session.short([b"open ws", self._name, label, b"no"])

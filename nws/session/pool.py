@@ -19,7 +19,8 @@ import weakref
 from collections.abc import Callable
 
 from nws.errors import NwsConnectionDroppedException, NwsException
-from nws.session.transport import Address, Transport
+from nws.session.endpoint import Endpoint
+from nws.session.transport import Transport
 
 __all__ = ["Pool"]
 
@@ -36,7 +37,7 @@ class Pool:
     """
 
     def __init__(
-        self, address: Address, on_new_session: Callable[[Transport], None], token: bytes = b""
+        self, address: Endpoint, on_new_session: Callable[[Transport], None], token: bytes = b""
     ) -> None:
         """Connect.
 

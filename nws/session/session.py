@@ -19,9 +19,10 @@ from nws.errors import (
     NwsUnpicklingException,
     NwsUnsupportedOperationException,
 )
+from nws.session.endpoint import Endpoint
 from nws.session.exchange import Answer, Field, Item
 from nws.session.pool import Pool
-from nws.session.transport import Address, Transport
+from nws.session.transport import Transport
 from nws.values import Encoder, decode
 from nws.wire.requests import BLANK_ID
 
@@ -43,7 +44,7 @@ class Session:
         bound: names of the workspaces that the session has bound.
     """
 
-    def __init__(self, address: Address, encoder: Encoder, token: bytes = b"") -> None:
+    def __init__(self, address: Endpoint, encoder: Encoder, token: bytes = b"") -> None:
         """Connect; with a token, to that session.
 
         Raises:
@@ -55,7 +56,7 @@ class Session:
         self.pool = Pool(address, self._bind_again, token)
 
     @property
-    def address(self) -> Address:
+    def address(self) -> Endpoint:
         """Where the server is."""
         return self.pool.address
 

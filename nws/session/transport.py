@@ -24,7 +24,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final
 
 from nws.errors import (
     NwsConnectException,
@@ -34,16 +34,16 @@ from nws.errors import (
     NwsProtocolException,
     exception_for,
 )
+from nws.session.endpoint import UNIX, Endpoint
 from nws.session.exchange import Answer, Exchange, Field, Item, Patience, is_ours, look_up
 from nws.wire.handshake import ClientHandshake
 from nws.wire.requests import Dialect, encode_request
 
-__all__ = ["Address", "Transport"]
+__all__ = ["Transport"]
 
 CONNECT_TIMEOUT: Final = 20.0
 """Seconds for connecting and shaking hands."""
 
-_UNIX: Final = "unix:"
 _ON_THE_WAY: Final = 1024 * 1024
 """Bytes that the system may hold for a server on this machine; often it lets us have less. By
 itself it holds a fifth of a mebibyte, and each fill of that wakes the other side."""
@@ -52,21 +52,6 @@ _MORE: Final[int] = getattr(socket, "MSG_MORE", 0)
 _ACK: Final = encode_request([b"ack"])
 _NACK: Final = encode_request([b"nack"])
 _CANCEL: Final = encode_request([b"cancel"])
-
-
-class Address(NamedTuple):
-    """Where a server is: a host and a port; or ``unix:`` and the path of a socket, and any port."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return self.host if self.host.startswith(_UNIX) else f"{self.host}:{self.port}"
-
-    def web(self, port: int) -> str:
-        """Return the web address of a port on the server's machine."""
-        host = "localhost" if self.host.startswith(_UNIX) else self.host
-        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 class Transport:
@@ -84,7 +69,7 @@ class Transport:
 
     def __init__(
         self,
-        address: Address,
+        address: Endpoint,
         timeout: float = CONNECT_TIMEOUT,
         patience: Patience = Patience(),  # noqa: B008 - it is a tuple
     ) -> None:
@@ -122,7 +107,7 @@ class Transport:
             try:
                 sock.settimeout(timeout)
                 sock.connect(where)
-                if not self.address.host.startswith(_UNIX):
+                if not self.address.host.startswith(UNIX):
                     _tune(sock)
                 return
             except BaseException as error:
@@ -345,12 +330,12 @@ def _by_alarm(error: Exception, deadline: float) -> bool:
     return early and isinstance(error, TimeoutError) and not is_ours(error)
 
 
-def _candidates(address: Address) -> Iterator[tuple[socket.socket, Any]]:
+def _candidates(address: Endpoint) -> Iterator[tuple[socket.socket, Any]]:
     """Make a socket for each way to an address."""
-    if address.host.startswith(_UNIX):
+    if address.host.startswith(UNIX):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_THE_WAY)
-        yield sock, address.host.removeprefix(_UNIX)
+        yield sock, address.host.removeprefix(UNIX)
         return
     found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     for family, kind, protocol, _, where in found:

@@ -37,8 +37,8 @@ from nws.errors import (
     NwsUnpicklingException,
     NwsUnsupportedOperationException,
 )
+from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WEB_PORT, Endpoint
 from nws.session.session import Session, encode_name
-from nws.session.transport import Address
 from nws.values import Encoder
 from nws.wire.listings import VariableInfo, WorkspaceInfo, parse_variables, parse_workspaces
 from nws.workspace.batches import WorkspaceExtensions
@@ -100,10 +100,6 @@ DICT: Final = "dict"
 WS_NAME, WS_MINE, WS_OWNER, WS_PERSISTENT, WS_NUMVARS, WS_VARLIST = range(6)
 V_VARIABLE, V_VALUES, V_FETCHERS, V_FINDERS, V_MODE = range(5)
 
-DEFAULT_HOST: Final = "localhost"
-DEFAULT_PORT: Final = 8765
-DEFAULT_WEB_PORT: Final = 8766
-
 
 class NwsServer:
     """A connection to a server.
@@ -137,7 +133,7 @@ class NwsServer:
         """
         self.serverHost = host
         self.serverPort = port
-        self._session = Session(Address(host, port), Encoder(pickle_protocol), session.encode())
+        self._session = Session(Endpoint(host, port), Encoder(pickle_protocol), session.encode())
 
     @property
     def nwsSocket(self) -> Any:  # noqa: N802 - the original's name

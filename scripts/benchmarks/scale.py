@@ -11,7 +11,8 @@ from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
 from nws.client import NetWorkSpace
-from nws.session.transport import Address, Transport
+from nws.session.endpoint import Endpoint
+from nws.session.transport import Transport
 from nws.wire.requests import BLANK_ID, encode_request
 from scripts.benchmarks.peers import SPACE
 from scripts.benchmarks.processes import HOST, our_server
@@ -71,7 +72,7 @@ def _store_and_fetch(space: NetWorkSpace, variable: str) -> None:
 
 def _connect(space: NetWorkSpace, stack: ExitStack) -> Transport:
     """Open a connection on which requests can be sent field by field."""
-    transport = Transport(Address(space.server.serverHost, space.server.serverPort))
+    transport = Transport(Endpoint(space.server.serverHost, space.server.serverPort))
     stack.callback(transport.close)
     transport.short([b"use ws", _SPACE, b"", b"no"])
     return transport

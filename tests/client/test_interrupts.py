@@ -18,8 +18,9 @@ import pytest
 
 from nws.client import NetWorkSpace
 from nws.session import pool as pool_module
+from nws.session.endpoint import Endpoint
 from nws.session.exchange import Exchange, Patience
-from nws.session.transport import Address, Transport
+from nws.session.transport import Transport
 from tests.support.impostors import impostor
 from tests.support.programs import started
 from tests.support.server import PATIENCE, running
@@ -261,4 +262,4 @@ def test_the_alarm_goes_off_while_one_connects() -> None:
         pytest.raises(TimeoutError, match="the alarm went off"),
         alarm(give_up, 0.02),
     ):
-        Transport(Address(HOST, port))
+        Transport(Endpoint(HOST, port))

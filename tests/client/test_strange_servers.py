@@ -25,8 +25,9 @@ from nws.client import (
     NwsServerException,
 )
 from nws.session import exchange
+from nws.session.endpoint import Endpoint
 from nws.session.exchange import Patience
-from nws.session.transport import Address, Transport
+from nws.session.transport import Transport
 from tests.support.frames import framed_dict
 from tests.support.impostors import impostor
 from tests.support.server import running
@@ -70,7 +71,7 @@ def test_it_hangs_up_during_the_handshake(texts: tuple[bytes, ...]) -> None:
 @pytest.mark.parametrize("texts", [(), (b"22",), (b"P0000001",), (OFFER,)])
 def test_it_says_nothing(texts: tuple[bytes, ...]) -> None:
     with impostor(*texts) as port, pytest.raises(NwsConnectException, match="handshake failed"):
-        Transport(Address(HOST, port), timeout=0.05)
+        Transport(Endpoint(HOST, port), timeout=0.05)
 
 
 def test_it_says_one_byte_at_a_time() -> None:
@@ -99,14 +100,14 @@ def test_it_says_one_byte_at_a_time() -> None:
         thread = Thread(target=drip)
         thread.start()
         with pytest.raises(NwsConnectException, match="handshake failed"):
-            Transport(Address(HOST, port), timeout=0.2)
+            Transport(Endpoint(HOST, port), timeout=0.2)
         thread.join()
 
 
 @pytest.mark.parametrize("offer", [b"P000zzzz", b"P0009999", b"P0000001-001", b"P00000010001a????"])
 def test_an_offer_that_cannot_be_read(offer: bytes) -> None:
     with impostor(offer) as port, pytest.raises(NwsConnectException, match="cannot be read"):
-        Transport(Address(HOST, port), timeout=5)
+        Transport(Endpoint(HOST, port), timeout=5)
 
 
 @pytest.mark.parametrize("answer", [b"F000", b"zzzz"])
@@ -164,7 +165,7 @@ FORMS: Final[dict[str, tuple[Callable[[Transport], None], bytes]]] = {
 def answered(answer: bytes, *, hang_up: bool = True) -> Iterator[Transport]:
     """Connect to a peer that gives this answer to the first request."""
     with impostor(OFFER, b"A000", answer, hang_up=hang_up) as port:
-        transport = Transport(Address(HOST, port), patience=IMPATIENT)
+        transport = Transport(Endpoint(HOST, port), patience=IMPATIENT)
         try:
             yield transport
         finally:
@@ -317,7 +318,7 @@ def test_a_server_that_owes_an_answer_is_given_up(ask: Callable[[Transport], Non
 
 def test_a_server_that_reads_nothing_is_given_up() -> None:
     with impostor(OFFER, b"A000", b"") as port:
-        transport = Transport(Address(HOST, port), patience=IMPATIENT)
+        transport = Transport(Endpoint(HOST, port), patience=IMPATIENT)
         with pytest.raises(NwsConnectionDroppedException, match="no answer for"):
             transport.short([b"store", b"ws", b"x", b"1", bytes(20_000_000)])
         transport.close()

@@ -16,7 +16,7 @@ from nws.errors import (
     SleighIllegalValueException,
     SleighNwsException,
 )
-from nws.session.transport import Address
+from nws.session.endpoint import Endpoint
 from nws.sleigh.launch.private_server import PrivateServer
 from nws.sleigh.launch.processes import Processes
 
@@ -113,7 +113,7 @@ class Home:
         port = self.workspace.server.status().get("web")
         if port is None:
             raise SleighNwsException("this server has no inspector")
-        return Address(self.host, self.port).web(port)
+        return Endpoint(self.host, self.port).web(port)
 
     def check_server(self) -> None:
         """Raise SleighNwsException if the private server has ended."""
