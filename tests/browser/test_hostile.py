@@ -151,11 +151,11 @@ def test_what_a_sleigh_says_of_itself_is_only_shown(page: Page, inspected: Inspe
     ws = inspected.open("strange sleigh")
     for name in ("task", "result", "rankCount", "workerCount", "deleteMeWhenAllWorkersStarted"):
         ws.declare(name, "fifo")
-    for name in ("call", "worker 0", "failures 0", "runMe"):
+    for name in ("calls", "worker 0", "failures 0", "runMe"):
         ws.declare(name, "single")
     for which, text in TEXTS.items():
         call = {"number": 1, "kind": text, "function": text, "elements": 1e18, "began": 1e17}
-        ws.store("call", json.dumps(call))
+        ws.store("calls", json.dumps(call))
         ws.store("worker 0", json.dumps(report(text)))
         failure = {"time": 1, "call": 1, "element": 1, "text": f"{text}\n{text}", "attempt": text}
         ws.store("failures 0", json.dumps([failure, failure, text, None]))

@@ -69,7 +69,7 @@ def test_ctrl_c_leaves_nothing_on_the_server(server: Server, tmp_path: Path) -> 
             (name,) = (name for name in listing if name.startswith("sleigh_ride"))
             variables = ws.server.useWs(name, create=False).listVars(format="dict")
             assert isinstance(variables, dict)
-            for name in ("task", "result", "deaths"):
+            for name in ("task", "result"):
                 assert variables[name].values == 0, name
             functions = [name for name in variables if name.startswith("function")]
             assert len(functions) == 2, "they stay for a while, for calls with the same function"

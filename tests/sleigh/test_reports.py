@@ -21,7 +21,6 @@ from nws.errors import NwsOperationException
 from nws.sleigh import Sleigh, SleighTaskException
 from nws.sleigh.master.call_report import name_of
 from nws.sleigh.master.team import Team
-from nws.sleigh.shared import status_cells
 from nws.sleigh.shared.messages import Failure
 from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.spans import SHOWN
@@ -352,7 +351,7 @@ def test_a_report_of_failures_that_is_refused(tmp_path: Path) -> None:
 
 
 def of_call(sleigh: Sleigh, holds: Callable[[Report], Any]) -> Report:
-    report: Report = wait_for(sleigh.nws, "call", holds)
+    report: Report = wait_for(sleigh.nws, "calls", holds)
     return report
 
 
@@ -451,7 +450,7 @@ def test_short_calls_are_not_reported(lonely: Sleigh, monkeypatch: pytest.Monkey
         lonely.eachElem(times_ten, range(10))
         lonely.eachWorker(times_ten, 1)
         list(lonely.imap(times_ten, range(10)))
-    assert lonely.nws.findTry("call") is None
+    assert lonely.nws.findTry("calls") is None
 
 
 @pytest.mark.parametrize(
@@ -490,8 +489,8 @@ def small(tmp_path: Path) -> Iterator[NetWorkSpace]:
 
 
 def test_a_refused_report_of_a_worker_is_stored_later(small: NetWorkSpace) -> None:
-    slot = WorkerProcess(0, Where("", 0, "", "", 1.0, 0))
-    report, reports = WorkerReport(slot, description("", "", "0"), {}), Reports(small)
+    process = WorkerProcess(0, Where("", 0, "", "", 1.0, 0))
+    report, reports = WorkerReport(process, description("", "", "0"), {}), Reports(small)
     reports.add(0, report)
     fill(small)
     report.note_lines([(1, 0, "stdout", "x" * 500)] * 20)
@@ -504,7 +503,7 @@ def test_a_refused_report_of_a_worker_is_stored_later(small: NetWorkSpace) -> No
     assert json.loads(small.find("worker 0"))["state"] == "starting"
     reports.look(1002.0)
     assert stored(small, "worker 0") == 1, "there is no news"
-    slot.cells[status_cells.TASKS] += 1
+    process.cells.tasks_done += 1
     reports.look(1003.0)
     assert stored(small, "worker 0") == 2
 
@@ -518,7 +517,7 @@ def test_a_refused_report_of_a_call_is_not_a_refused_task(small: NetWorkSpace) -
     assert team.receive(0.0) == []
     small.deleteVar("ballast")
     team.report("z")
-    assert small.find("call", timeout=PATIENCE) == "z"
+    assert small.find("calls", timeout=PATIENCE) == "z"
 
 
 def test_a_refused_report_of_failures(small: NetWorkSpace) -> None:
@@ -536,15 +535,17 @@ def test_a_refused_report_of_failures(small: NetWorkSpace) -> None:
 
 
 def test_deaths_at_former_calls_are_forgotten(lonely: Sleigh, tmp_path: Path) -> None:
-    def deaths() -> int:
-        return len(list(lonely.nws.ifindTry("deaths")))
+    def deaths() -> dict[str, int]:
+        listing = lonely.nws.listVars(format="dict")
+        assert isinstance(listing, dict)
+        return {name: info.values for name, info in listing.items() if name.startswith("deaths")}
 
     lonely.eachElem(die, ["exit status 7"])
-    assert deaths() == 3
+    assert deaths() == {"deaths 1": 3}
     lonely.eachElem(times_ten, [1])
-    assert deaths() == 0
+    assert not any(deaths().values())
     assert lonely.eachElem(_die_once, [1], [tmp_path]) == [1]
-    assert deaths() == 1, "that of the last call is still there"
+    assert deaths()["deaths 3"] == 1, "that of the last call is still there"
 
 
 def _die_once(element: int, folder: Path) -> int:

@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nws.sleigh.shared import status_cells
 from nws.sleigh.shared.spans import SHOWN, Span, Spans, spans_in
+from nws.sleigh.shared.status_cells import StatusCells
 
 MS = 1_000_000
 """Nanoseconds."""
@@ -17,17 +17,17 @@ START = 10**15
 
 
 def test_nothing_yet() -> None:
-    assert spans_in(status_cells.new_cells()) == []
+    assert spans_in(StatusCells()) == []
 
 
 def spans_of(*tasks: tuple[int, int, int, float, float]) -> list[Span]:
     """Return the spans for tasks: call, first element, size, and milliseconds."""
-    cells = status_cells.new_cells()
+    cells = StatusCells()
     spans = Spans(cells)
     for call, first, size, begin, end in tasks:
         spans.add(call, first, size, START + int(begin * MS), START + int(end * MS))
-    assert cells[status_cells.TASKS] == len(tasks)
-    assert cells[status_cells.ELEMENTS] == sum(task[2] for task in tasks)
+    assert cells.tasks_done == len(tasks)
+    assert cells.elements_done == sum(task[2] for task in tasks)
     return [
         span._replace(begin=(span.begin - START) // MS, end=(span.end - START) // MS)
         for span in spans_in(cells)
@@ -83,7 +83,7 @@ def test_a_minute_of_work_without_pauses_is_there(durations: list[float]) -> Non
 
 
 def test_a_new_worker_begins_a_new_span() -> None:
-    cells = status_cells.new_cells()
+    cells = StatusCells()
     for _ in range(2):
         Spans(cells).add(7, 0, 1, START, START + 1)
     assert spans_in(cells) == [Span(7, 0, 1, START, START + 1)] * 2

@@ -68,7 +68,7 @@ def fill(client: Client) -> None:
     assert client.ask("open ws", "sleigh", "x", "no").status == 0
     for variable in ("task", "result", "rankCount", "workerCount"):
         assert client.ask("declare var", "sleigh", variable, "fifo").status == 0
-    for variable in ("worker 0", "call", "runMe", "deleteMeWhenAllWorkersStarted"):
+    for variable in ("worker 0", "calls", "runMe", "deleteMeWhenAllWorkersStarted"):
         client.store(variable, '{"rank": 0}', ws="sleigh")
 
 

@@ -340,7 +340,7 @@ def test_reports_of_a_workspace_that_looks_like_a_sleigh_s(
 ) -> None:
     for variable in ("task", "result", "rankCount", "workerCount"):
         assert client.ask("declare var", "ws", variable, "fifo").status == 0
-    reports = ("worker 0", "call", "failures 0", "runMe", "deleteMeWhenAllWorkersStarted")
+    reports = ("worker 0", "calls", "failures 0", "runMe", "deleteMeWhenAllWorkersStarted")
     for report in REPORTS:
         for variable in reports:
             assert client.ask("declare var", "ws", variable, "single").status == 0

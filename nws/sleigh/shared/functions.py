@@ -1,7 +1,7 @@
 """The function of a call as it is sent to the workers, once.
 
-``invoke`` calls it, ``define`` keeps it under its name for later expressions, and ``eval``
-evaluates an expression or runs statements: see `nws.sleigh.Sleigh.eachElem`.
+``invoke`` and ``apply`` call it, ``define`` keeps it under its name for later expressions, and
+``eval`` evaluates an expression or runs statements: see `nws.sleigh.Sleigh.eachElem`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from nws.errors import SleighIllegalValueException
+from nws.sleigh.shared.pickling import Packed, pack
 
-__all__ = ["DEFINE", "EVAL", "INVOKE", "Function", "check_function"]
+__all__ = ["APPLY", "DEFINE", "EVAL", "INVOKE", "Function", "check_function", "packed_function"]
 
+APPLY: Final = "apply"
+"""Each element's arguments are a pair: positional ones, and a dict of keyword arguments, which
+override the fixed ones."""
 INVOKE: Final = "invoke"
 DEFINE: Final = "define"
 EVAL: Final = "eval"
@@ -25,6 +29,9 @@ class Function(NamedTuple):
     thing: Any
     """A callable; for ``eval`` the text."""
     fixed: Sequence[Any]
+    """Positional arguments behind those of each element."""
+    keywords: dict[str, Any]
+    """Keyword arguments of every invocation; empty for ``define`` and ``eval``."""
     permute: Sequence[int] | None
     """Which of the varying and then the fixed arguments are passed, in this order."""
 
@@ -59,3 +66,17 @@ def _checked(text: str) -> str:
     except (SyntaxError, ValueError) as error:
         raise SleighIllegalValueException(f"the expression is not Python: {error}") from error
     return text
+
+
+def packed_function(things: Any) -> Packed:
+    """Pack a function, or what belongs to one.
+
+    Raises:
+        SleighIllegalValueException: it cannot be pickled.
+    """
+    try:
+        return pack(things)
+    except Exception as error:
+        raise SleighIllegalValueException(
+            f"the function or fixedArgs cannot be pickled: {error}"
+        ) from error

@@ -17,12 +17,12 @@ from nws.sleigh.shared.pickling import Packed, packed_again, pieces_of
 
 __all__ = [
     "BARRIER",
-    "CALL",
+    "CALLS",
     "CONTROL",
-    "DEATHS",
-    "FUNCTION_ITSELF",
     "GONE",
     "JOIN",
+    "MAX_BATCH_BYTES",
+    "NO_ELEMENT",
     "RANK_COUNT",
     "RESULT",
     "TASK",
@@ -34,7 +34,9 @@ __all__ = [
     "Lines",
     "Results",
     "Task",
+    "control_from_wire",
     "cut_at",
+    "deaths_variable",
     "failures_variable",
     "function_variable",
     "message_from_wire",
@@ -47,9 +49,9 @@ __all__ = [
 TASK: Final = "task"
 RESULT: Final = "result"
 """Holds `Results` and `Lines`."""
-DEATHS: Final = "deaths"
 CONTROL: Final = "control"
-"""The number of the last call that was cancelled; supervisors read it."""
+"""Which calls are dropped, for supervisors: a pair of a number, below which all calls are over, and
+a tuple with the numbers of other calls that were cancelled, the newest ones last."""
 GONE: Final = "gone"
 """Begins the name of a variable for each supervisor. It holds a value that its supervisor leases
 for life: so it can be had once the supervisor is gone, and only then."""
@@ -64,14 +66,17 @@ WORKER_COUNT: Final = "workerCount"
 
 WORKER: Final = "worker"
 """Begins the name of a variable for each rank, in which its supervisor says what is known of it."""
-CALL: Final = "call"
-"""What the master says of its call."""
+CALLS: Final = "calls"
+"""What the master says of its calls."""
 
 JOIN: Final = 60.0
 """Seconds for workers to join."""
 
-FUNCTION_ITSELF: Final = -1
-"""Stands in a `Death` for the element when the function was being read."""
+MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
+"""Tasks or results with more bytes than this are sent before further ones are packed."""
+
+NO_ELEMENT: Final = -1
+"""In place of an element: none has run yet, or the function was being read."""
 
 
 class Call(NamedTuple):
@@ -135,20 +140,22 @@ class Lines(NamedTuple):
     lines: tuple[int, int]
     """Process id of the worker, and how many of its own lines were passed on, with these."""
     texts: Sequence[tuple[int, int, str, str]]
-    """Call and element (-1 between elements), ``stdout``, ``stderr`` or ``log``, and the text."""
-    died: bool = False
-    """These are its last, and there is a `Death` of it."""
+    """Call and element (`NO_ELEMENT` before the first), ``stdout``, ``stderr`` or ``log``, and the
+    text."""
+    died: int = 0
+    """If these are its last, and there is a `Death` of it: the number of the call of that."""
 
 
 class Death(NamedTuple):
-    """The end of a worker that was at a task; kept by its supervisor."""
+    """The end of a worker during an element of a task; noted by its supervisor, in the variable
+    that `deaths_variable` names."""
 
     call: int
     first: int
     size: int
     """These two name the task."""
-    tag: int
-    """The element that ran."""
+    element: int
+    """The element that ran; `NO_ELEMENT` if the function was being read."""
     begin: int
     end: int
     """The elements that are still to be done; others of the task were passed on before."""
@@ -164,6 +171,12 @@ def function_variable(packed: Packed) -> str:
     for piece in pieces_of(packed):
         digest.update(piece)
     return f"function {digest.hexdigest()}"
+
+
+def deaths_variable(call: int) -> str:
+    """Return the name of the variable with the deaths of a call. It is made by who notes the first
+    one, and deleted by the master when the call is over."""
+    return f"deaths {call}"
 
 
 def worker_variable(rank: int) -> str:
@@ -183,6 +196,19 @@ def cut_at(task: Task, places: Sequence[int]) -> Iterator[Task]:
         elements = task.elements[begin - task.first : end - task.first]
         if elements:
             yield task._replace(first=begin, elements=[packed_again(each) for each in elements])
+
+
+def control_from_wire(value: Any) -> tuple[int, Sequence[int]] | None:
+    """Return the floor and the cancelled calls that `CONTROL` holds; None for anything else, which
+    others may have stored there."""
+    match value:
+        case (int(floor), tuple(cancelled)) if all(map(_is_call_number, (floor, *cancelled))):
+            return floor, cancelled
+    return None
+
+
+def _is_call_number(number: Any) -> bool:
+    return type(number) is int and 0 <= number < 2**63
 
 
 # On the wire they are plain tuples, which are quicker to write and to read.

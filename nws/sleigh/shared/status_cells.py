@@ -1,69 +1,185 @@
-"""The mark: some numbers in memory that a worker and its supervisor share.
+"""The status cells: some numbers in memory that a worker and its supervisor share.
 
-The worker writes down what it is at, in nanoseconds and without a system call. So the supervisor
+The worker writes down what it does, in nanoseconds and without a system call. So the supervisor
 knows which element was running when the worker died, however it died, and for how long an element
-has been running, even while C code keeps the interpreter to itself.
+has been running, even while C code holds the interpreter's lock. The supervisor writes down which
+calls are dropped, and the worker skips their tasks.
 
-The numbers are plain cells, because the worker writes two of them for each element.
+Order of writes
+---------------
+The supervisor may look, and the worker may die, between any two writes. So the order matters:
+
+1. `StatusCells.begin_task` writes what names the task, and `StatusCells.keep` which of its elements
+   are the worker's own. The state is `IDLE` meanwhile: no element is to blame.
+2. `StatusCells.begin_element` writes the element, then when it began, then the state. So while the
+   state is busy, the element is the one that runs, and the time is not that of an earlier task.
+3. When the state is `IDLE` again, the last element has ended. The task may still have to be sent.
+4. `StatusCells.drop` writes the numbers of dropped calls, then how often that was done. A call that
+   is dropped stays dropped, so whatever mixture of old and new numbers the worker reads is true.
+
+The loop that runs elements writes into `StatusCells.numbers` by index, which is the quickest way.
 """
 
 from __future__ import annotations
 
 import mmap
-from typing import Final
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from nws.sleigh.shared.messages import NO_ELEMENT
 
 __all__ = [
-    "AT_WORK",
-    "BARRIER",
-    "BEGIN",
-    "CALL",
-    "CANCELLED",
-    "ELEMENTS",
-    "END",
-    "FIRST",
+    "ELEMENT",
+    "ELEMENTS_DONE",
+    "FIRST_SPAN",
     "IDLE",
-    "LEASE",
-    "LIMIT",
     "LOADING",
-    "RING",
+    "MAX_CANCELLED",
+    "MAX_SPANS",
+    "RUNNING",
     "SINCE",
-    "SIZE",
     "SPANS",
+    "SPAN_CELLS",
     "STATE",
-    "TAG",
-    "TASKS",
+    "TASKS_DONE",
     "WAITING",
-    "new_cells",
+    "StatusCells",
 ]
+
+MAX_CANCELLED: Final = 256
+"""Cancelled calls that the cells have room for."""
+
+MAX_SPANS: Final = 41
+SPAN_CELLS: Final = 5
+"""Cells of each span; see ``spans.py``."""
 
 (
     STATE,  # one of those below
-    CALL,  # number of the call it is at
-    LEASE,  # id of the lease of the task it is at
+    CALL,  # number of the call of the worker's task
+    LEASE,  # id of the lease of that task
     FIRST,  # first element of that task, as the task has it
     SIZE,  # how many elements the task has
-    TAG,  # the element that runs
+    ELEMENT,  # the element that runs, or ran last; NO_ELEMENT for the function, and at the start
     BEGIN,  # first element of the task whose result was not yet sent
     END,  # last element, plus one, that has not been passed on to others
     SINCE,  # when the element began; time.monotonic_ns()
     LIMIT,  # nanoseconds that an element may take; 0 for any time
     BARRIER,  # number of the eachWorker call whose task it has done, until that is over
-    CANCELLED,  # number of the last cancelled call; written by the supervisor
-    TASKS,  # how many tasks this rank has finished; this and the rest outlive a worker
-    ELEMENTS,  # how many elements these had
-    SPANS,  # how many spans were written; see ``spans.py``
-    RING,  # the first cell of the last of them
-) = range(16)
+    DROPS,  # how often the supervisor has written which calls are dropped
+    FLOOR,  # all calls with lower numbers are dropped
+    TASKS_DONE,  # how many tasks this rank has finished; this and the rest outlive a worker
+    ELEMENTS_DONE,  # how many elements these had
+    SPANS,  # how many spans were written
+    FIRST_CANCELLED,  # the first of the numbers of cancelled calls; 0 for none
+) = range(17)
+
+FIRST_SPAN: Final = FIRST_CANCELLED + MAX_CANCELLED
+"""The first cell of the first span."""
+
+_CELL_COUNT: Final = FIRST_SPAN + MAX_SPANS * SPAN_CELLS
 
 IDLE: Final = 0
 LOADING: Final = 1
 """It reads the call's function."""
-AT_WORK: Final = 2
+RUNNING: Final = 2
 """It runs an element, reads its arguments or packs its result."""
 WAITING: Final = 3
 """It has done its part of an `eachWorker` and waits for the others."""
 
 
-def new_cells() -> memoryview:
-    """Return cells that a process shares with those it forks from now on."""
-    return memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")
+class _Cell:
+    """One of the numbers, as an attribute."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+
+    def __get__(self, cells: StatusCells, _: Any) -> int:
+        number: int = cells.numbers[self._index]
+        return number
+
+    def __set__(self, cells: StatusCells, number: int) -> None:
+        cells.numbers[self._index] = number
+
+
+class StatusCells:
+    """The numbers of one rank, shared with all processes that are forked after this was made.
+
+    Attributes:
+        numbers: all of them, by index, for who writes or reads them often.
+    """
+
+    state = _Cell(STATE)
+    call = _Cell(CALL)
+    lease = _Cell(LEASE)
+    first = _Cell(FIRST)
+    size = _Cell(SIZE)
+    element = _Cell(ELEMENT)
+    begin = _Cell(BEGIN)
+    end = _Cell(END)
+    since = _Cell(SINCE)
+    limit = _Cell(LIMIT)
+    barrier = _Cell(BARRIER)
+    tasks_done = _Cell(TASKS_DONE)
+    elements_done = _Cell(ELEMENTS_DONE)
+
+    def __init__(self) -> None:
+        self.numbers = memoryview(mmap.mmap(-1, 8 * _CELL_COUNT)).cast("q")
+        self._drops_seen = 0
+        self._floor = 0
+        self._cancelled: frozenset[int] = frozenset()
+        self.reset()
+
+    # The worker's side
+
+    def begin_task(self, call: int, lease: int, first: int, size: int) -> None:
+        """Write which task is the one at hand, from now on."""
+        self.call, self.lease, self.first, self.size = call, lease, first, size
+
+    def keep(self, begin: int, end: int) -> None:
+        """Write which elements of the task are still this worker's own to do or to send."""
+        self.begin, self.end = begin, end
+
+    def begin_element(self, element: int, state: int = RUNNING) -> int:
+        """Write that an element runs from now on; return when that is."""
+        self.element = element
+        self.since = now = time.monotonic_ns()
+        self.state = state
+        return now
+
+    # The supervisor's side
+
+    def reset(self) -> None:
+        """Forget what the last worker did; not its `eachWorker`, nor what is counted."""
+        for index in range(BARRIER):
+            self.numbers[index] = 0
+        self.element = NO_ELEMENT
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the worker runs an element or loads a function."""
+        return self.state in (LOADING, RUNNING)
+
+    @property
+    def runs_dropped(self) -> bool:
+        """Whether what the worker runs belongs to a dropped call."""
+        return self.is_busy and self.is_dropped(self.call)
+
+    # Dropped calls
+
+    def drop(self, floor: int, cancelled: Sequence[int]) -> None:
+        """Write which calls are dropped: lower numbers than ``floor``, and the ``cancelled`` ones,
+        of which there is room for the last `MAX_CANCELLED`."""
+        known = cancelled[-MAX_CANCELLED:]
+        for place in range(MAX_CANCELLED):
+            self.numbers[FIRST_CANCELLED + place] = known[place] if place < len(known) else 0
+        self.numbers[FLOOR] = floor
+        self.numbers[DROPS] += 1
+
+    def is_dropped(self, call: int) -> bool:
+        """Tell whether nobody wants the results of a call any more."""
+        if self.numbers[DROPS] != self._drops_seen:
+            self._drops_seen = self.numbers[DROPS]
+            self._floor = self.numbers[FLOOR]
+            self._cancelled = frozenset(self.numbers[FIRST_CANCELLED:FIRST_SPAN])
+        return call < self._floor or call in self._cancelled

@@ -1,4 +1,4 @@
-"""One worker as its supervisor has it: the process, its mark, its session, and what it writes."""
+"""One worker, for its supervisor: its process, status cells and session, and what it writes."""
 
 from __future__ import annotations
 
@@ -12,76 +12,76 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import NwsException
-from nws.sleigh.shared import status_cells
 from nws.sleigh.shared.exit_status import name_of_end
 from nws.sleigh.shared.output import LineSplitter, OutputWriter
 from nws.sleigh.shared.settings import Where
+from nws.sleigh.shared.status_cells import StatusCells
 from nws.sleigh.shared.stderr_file import StderrFile
 from nws.sleigh.worker.runner import Runner
 from nws.sleigh.worker.worker import Worker
 
 __all__ = ["WorkerProcess"]
 
-_BLOCK: Final = 64 * 1024
-_OWN_FRAMES: Final = (f'File "{os.path.dirname(__file__)}', 'File "<string>"')
-_NO_ELEMENT: Final = 2**63
+_READ_BYTES: Final = 64 * 1024
+_OWN_FRAMES: Final = (f'File "{Path(__file__).parents[1]}{os.sep}', 'File "<string>"')
+"""How lines of a traceback begin that are not the user's."""
 
-_TELL: Final = signal.SIGUSR2 if hasattr(signal, "SIGUSR2") else None
-"""Makes a worker write down where it is, even amid C code, and end."""
+_TRACEBACK_SIGNAL: Final = signal.SIGUSR2 if hasattr(signal, "SIGUSR2") else None
+"""Makes a worker write a traceback to its file, even while C code runs, and end."""
 
 
 class WorkerProcess:
     """A rank, and the worker that has it at present.
 
     Attributes:
-        words: what it writes down at its end.
-        rank: of the worker; a worker that takes another's place has the same.
+        rank: of the worker; a worker that replaces another has the same.
         pid: of the worker's process; 0 when there is none.
-        cells: the mark.
+        cells: shared with the worker.
+        stderr_file: for its last traceback.
         pipes: for each pipe that the worker writes into, its number and who reads it.
         passed_on: process id, and how many of its own lines were passed on.
         stopped_at: when it was stopped, as by Ctrl-Z; 0.0 if it runs.
-        deadline: when it is to be killed, if it is still at the same task; 0.0 for never.
-        told: since when the element had been running for which it was told to end; 0 if it was not.
-        told_at: when it was told.
+        kill_at: when it is killed if it is still running for a dropped call; 0.0 for never.
+        overdue_since: when the element began for which the worker was told to end; 0 for none.
+        overdue_at: when it was told so.
         started_at: when the worker was started.
-        in_vain: how many died in a row, young and not of an element.
+        early_deaths: how many workers in a row have died before any task.
     """
 
     def __init__(self, rank: int, where: Where) -> None:
         """Prepare; `start` starts a worker."""
         self.rank = rank
         self.pid = 0
-        self.cells = status_cells.new_cells()
+        self.cells = StatusCells()
         self.pipes: dict[int, LineSplitter] = {}
         self.passed_on = (0, 0)
-        self.stopped_at = self.deadline = 0.0
-        self.told, self.told_at = 0, 0.0
-        self.in_vain = 0
+        self.stopped_at = self.kill_at = 0.0
+        self.overdue_since, self.overdue_at = 0, 0.0
+        self.early_deaths = 0
         self._where = where
         self._replaces = False
-        self._how = ""
-        self._peak = 0
+        self._end = ""
+        self._peak_mb = 0
 
     # Life
 
-    def start(self, let_go: Callable[[], int]) -> None:
+    def start(self, close_inherited: Callable[[], int]) -> None:
         """Start a worker.
 
         Args:
-            let_go: called in the worker; closes what it has of its supervisor's, and returns the
+            close_inherited: called in the worker; closes the supervisor's files, and returns the
                 pipe that ends when the supervisor does.
         """
         self.server = NwsServer(self._where.host, self._where.port)
         self.workspace = NetWorkSpace(self._where.workspace, server=self.server)
         session = self.server.session
-        for cell in range(status_cells.BARRIER):
-            self.cells[cell] = 0
-        self.words = StderrFile()
+        self.cells.reset()
+        self.stderr_file = StderrFile()
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -91,7 +91,7 @@ class WorkerProcess:
                 os.dup2(old, new)
             for fd in (out, out_end, err, err_end, nothing):
                 os.close(fd)
-            _be_a_worker(self, self._where, session, self._replaces, let_go)
+            _be_a_worker(self, self._where, session, self._replaces, close_inherited)
         self._replaces = True
         for fd, name in ((out, "stdout"), (err, "stderr")):
             os.set_blocking(fd, False)
@@ -100,11 +100,11 @@ class WorkerProcess:
         os.close(err_end)
         self.passed_on = (self.pid, 0)
         self.started_at = time.monotonic()
-        self.stopped_at = self.deadline = 0.0
-        self.told = 0
+        self.stopped_at = self.kill_at = 0.0
+        self.overdue_since = 0
 
-    def look(self) -> bool:
-        """Look whether the worker has ended, or was stopped. Return whether it has ended."""
+    def poll(self) -> bool:
+        """Ask the system whether the worker was stopped, and return whether it has ended."""
         pid, status, usage = os.wait4(self.pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
         if not pid:
             return False
@@ -114,9 +114,9 @@ class WorkerProcess:
         if os.WIFCONTINUED(status):
             self.stopped_at = 0.0
             return False
-        self._how = name_of_end(os.waitstatus_to_exitcode(status))
+        self._end = name_of_end(os.waitstatus_to_exitcode(status))
         # Kilobytes on Linux, bytes on macOS.
-        self._peak = usage.ru_maxrss // (1024 if sys.platform != "darwin" else 1024 * 1024)
+        self._peak_mb = usage.ru_maxrss // (1024 if sys.platform != "darwin" else 1024 * 1024)
         return True
 
     def kill(self) -> None:
@@ -131,52 +131,48 @@ class WorkerProcess:
         except (ProcessLookupError, PermissionError):
             pass  # nobody is left, or (macOS) nobody but a zombie
 
-    def tell(self, since: int) -> None:
-        """Let the worker write down where it is, and end: the element that has been running since
-        this time takes too long. One that does not end is to be killed a little later."""
-        self.told, self.told_at = since, time.monotonic()
-        if _TELL is None:
+    def end_overdue(self, since: int) -> None:
+        """Have the worker write a traceback and end: the element that began then takes too long.
+        A worker that does not end has to be killed a little later."""
+        self.overdue_since, self.overdue_at = since, time.monotonic()
+        if _TRACEBACK_SIGNAL is None:
             self.kill()
         else:
-            os.kill(self.pid, _TELL)
+            os.kill(self.pid, _TRACEBACK_SIGNAL)
 
-    def end(self) -> None:
-        """Have done with a worker that is dead."""
+    def close(self) -> None:
+        """Close what belonged to a worker that is dead."""
         self.pid = 0
-        self.words.close()
+        self.stderr_file.close()
         self.server.close()
 
-    # What it is at, and has left
+    # What it has left
 
-    def is_at(self, *states: int) -> bool:
-        """Tell whether the worker is in one of these states of the mark."""
-        return self.cells[status_cells.STATE] in states
-
-    def how_it_died(self) -> str:
+    def describe_end(self) -> str:
         """Say how it ended in one line, and below it what is known of why."""
-        lines = [self._how, f"peak memory of that worker: {self._peak:,} MB"]
-        return "\n".join([*lines, self.last_words()]).rstrip() + "\n"
+        lines = [self._end, f"peak memory of that worker: {self._peak_mb:,} MB"]
+        return "\n".join([*lines, self._last_traceback()]).rstrip() + "\n"
 
-    def last_words(self) -> str:
-        """Return what it wrote down at its end: where it was, if the system gave it the time. What
-        is above the user's function is ours, and left out."""
-        lines = self.words.read().split("\n")
+    def _last_traceback(self) -> str:
+        """Return the traceback that it wrote as it ended, if it had the time. Frames above the
+        user's function are ours, and left out."""
+        lines = self.stderr_file.read().split("\n")
         return "\n".join(line for line in lines if not any(own in line for own in _OWN_FRAMES))
 
     def read(self, fd: int) -> Iterator[tuple[bool, int, int, str, str]]:
         """Read what there is in one of the pipes. A pipe that has ended is closed."""
         splitter = self.pipes[fd]
-        call, tag = self.cells[status_cells.CALL], _element(self.cells)
+        call, element = self.cells.call, self.cells.element
         while True:
             try:
-                data = os.read(fd, _BLOCK)
+                data = os.read(fd, _READ_BYTES)
             except BlockingIOError:
                 return
             if not data:
-                yield from splitter.rest(call, tag)
+                yield from splitter.rest(call, element)
                 self.close_pipe(fd)
                 return
-            yield from splitter.feed(data, call, tag)
+            yield from splitter.feed(data, call, element)
 
     def close_pipe(self, fd: int) -> None:
         """Read no more from a pipe."""
@@ -185,25 +181,29 @@ class WorkerProcess:
 
 
 def _be_a_worker(
-    slot: WorkerProcess, where: Where, session: str, replaces: bool, let_go: Callable[[], int]
+    process: WorkerProcess,
+    where: Where,
+    session: str,
+    replaces: bool,
+    close_inherited: Callable[[], int],
 ) -> None:
     """Do a worker's work in a process that was just forked, and end it."""
     status = 1
     try:
-        _prepare_process(slot, let_go())
+        _prepare_process(process.stderr_file, close_inherited())
         server = NwsServer(where.host, where.port, session=session)
         workspace = server.useWs(where.workspace, create=False)
         names = {
-            "SleighRank": slot.rank,
+            "SleighRank": process.rank,
             "SleighNws": workspace,
             "SleighUserNws": server.useWs(where.user_workspace, create=False),
         }
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         runner = Runner(names, main.__dict__)
-        cells = slot.cells
-        writer = OutputWriter(lambda: (cells[status_cells.CALL], _element(cells)))
+        cells = process.cells
+        writer = OutputWriter(lambda: (cells.call, cells.element))
         writer.take_over(where.log_level)
-        Worker(workspace, cells, slot.rank, runner, writer, where.lease_time, replaces).work()
+        Worker(workspace, cells, process.rank, runner, writer, where.lease_time, replaces).work()
     except NwsException:
         status = 0  # the sleigh is over, or its server is gone: the master knows
     except BaseException:
@@ -215,15 +215,15 @@ def _be_a_worker(
             os._exit(status)
 
 
-def _prepare_process(slot: WorkerProcess, life_line: int) -> None:
-    """Leave what is the supervisor's alone."""
+def _prepare_process(stderr_file: StderrFile, life_line: int) -> None:
+    """Undo what the supervisor has set up for itself, and set up what a worker needs."""
     atexit._clear()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    faulthandler.enable(slot.words, all_threads=False)
-    if _TELL is not None:
+    faulthandler.enable(stderr_file, all_threads=False)
+    if _TRACEBACK_SIGNAL is not None:
         # It ends the process as soon as all is written.
-        faulthandler.register(_TELL, slot.words, all_threads=False, chain=True)
+        faulthandler.register(_TRACEBACK_SIGNAL, stderr_file, all_threads=False, chain=True)
     threading.Thread(target=_end_with_supervisor, args=(life_line,), daemon=True).start()
     if sys.platform == "linux":
         _let_the_system_end_us_with(life_line)
@@ -241,16 +241,10 @@ def _let_the_system_end_us_with(life_line: int) -> None:
     import fcntl  # which not all systems have
 
     try:
-        # Opened anew: what is set here would else be set for all workers together.
+        # Opened again: what is set here would else be set for all workers together.
         own = os.open(f"/proc/self/fd/{life_line}", os.O_RDONLY)
     except OSError:
         return  # without /proc
     fcntl.fcntl(own, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(own, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(own, fcntl.F_SETFL, os.O_ASYNC)
-
-
-def _element(cells: memoryview) -> int:
-    """Return the element that runs, or the one that ran last; -1 before the first."""
-    tag: int = cells[status_cells.TAG]
-    return tag if cells[status_cells.SINCE] and tag < _NO_ELEMENT else -1

@@ -17,35 +17,34 @@ from typing import Any, Final, NamedTuple
 
 from nws.client import NetWorkSpace
 from nws.errors import NwsNoWorkSpaceException, NwsOperationException
-from nws.sleigh.shared import status_cells
-from nws.sleigh.shared.messages import WORKER, worker_variable
+from nws.sleigh.shared.messages import NO_ELEMENT, WORKER, worker_variable
 from nws.sleigh.shared.spans import SHOWN, Span, spans_in
+from nws.sleigh.shared.status_cells import IDLE, LOADING, RUNNING, WAITING
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.version import __version__
 
 __all__ = ["Reports", "WorkerReport", "description", "worker_reports"]
 
-_PAUSE: Final = 1.0
-"""Seconds between looks."""
+_LOOK_SECONDS: Final = 1.0
+"""Between looks."""
 
-_LINES: Final = 20
-_LONGEST: Final = 500
-"""Characters of a line that are kept."""
+_KEPT_LINES: Final = 20
+_MAX_LINE_CHARS: Final = 500
+"""Of each line that is kept."""
 
-_STEP: Final = 0.1
-"""Memory that has changed by so much of itself is news."""
+_MEMORY_CHANGE: Final = 0.1
+"""A smaller change of memory, as a part of itself, is not reported."""
 
-_JUMP: Final = 0.01
-"""Seconds. Clocks that have moved apart by so much were set, or the machine was asleep."""
+_CLOCK_JUMP_SECONDS: Final = 0.01
+"""Clocks that have moved apart by more were set, or the machine was asleep."""
 
 _STATES: Final = {
-    status_cells.IDLE: "idle",
-    status_cells.LOADING: "loading",
-    status_cells.AT_WORK: "running",
-    status_cells.WAITING: "waiting",
+    IDLE: "idle",
+    LOADING: "loading",
+    RUNNING: "running",
+    WAITING: "waiting",
 }
 _BUSY: Final = ("loading", "running")
-_NO_ELEMENT: Final = 2**63
 
 Description = dict[str, Any]
 
@@ -99,22 +98,24 @@ class WorkerReport:
         variable: the name of its variable.
     """
 
-    def __init__(self, slot: WorkerProcess, common: Description, former: Mapping[str, Any]) -> None:
+    def __init__(
+        self, process: WorkerProcess, common: Description, former: Mapping[str, Any]
+    ) -> None:
         """Begin, or go on where a supervisor has ended that had this rank.
 
         Args:
-            slot: has the worker.
+            process: the worker.
             common: see `description`.
             former: the last report of that supervisor; empty if there was none.
         """
-        self.variable = worker_variable(slot.rank)
-        self._slot = slot
+        self.variable = worker_variable(process.rank)
+        self._process = process
         self._common = common
         self._tasks: int = former.get("tasks", 0)
         self._elements: int = former.get("elements", 0)
         self._deaths: int = former.get("deaths", 0) + bool(former.get("pid"))
         self._recent: list[Any] = former.get("recent", [])
-        self._lines = deque[Sequence[Any]](former.get("lines", []), _LINES)
+        self._lines = deque[Sequence[Any]](former.get("lines", []), _KEPT_LINES)
         self._written = 0
         self._epoch = 0.0  # what time.time() is when time.monotonic() is 0
         self._memory: int | None = None
@@ -129,8 +130,8 @@ class WorkerReport:
         """Take note of what it has written: call, element, stream and text of each line."""
         now = round(time.time(), 3)
         self._written += len(lines)
-        for call, element, stream, text in lines[-_LINES:]:
-            shown = (_message(text) if stream == "log" else text)[:_LONGEST]
+        for call, element, stream, text in lines[-_KEPT_LINES:]:
+            shown = (_message(text) if stream == "log" else text)[:_MAX_LINE_CHARS]
             self._lines.append((now, call, element, stream, shown))
 
     # Looking
@@ -150,14 +151,14 @@ class WorkerReport:
         self._published = self._seen
 
     def _look(self) -> _Look:
-        slot, cells = self._slot, self._slot.cells
-        state = _STATES[cells[status_cells.STATE]] if slot.pid else "starting"
+        process, cells = self._process, self._process.cells
+        state = _STATES[cells.state] if process.pid else "starting"
         return _Look(
-            slot.pid,
-            "stopped" if slot.pid and slot.stopped_at else state,
-            cells[status_cells.SINCE] if state in _BUSY else 0,
-            self._tasks + cells[status_cells.TASKS],
-            self._elements + cells[status_cells.ELEMENTS],
+            process.pid,
+            "stopped" if process.pid and process.stopped_at else state,
+            cells.since if state in _BUSY else 0,
+            self._tasks + cells.tasks_done,
+            self._elements + cells.elements_done,
             self._deaths,
             self._written,
         )
@@ -165,17 +166,17 @@ class WorkerReport:
     # Writing
 
     def _content(self, seen: _Look) -> dict[str, Any]:
-        slot = self._slot
+        process = self._process
         epoch = time.time() - time.monotonic()
-        if abs(epoch - self._epoch) > _JUMP:
+        if abs(epoch - self._epoch) > _CLOCK_JUMP_SECONDS:
             self._epoch = epoch
-        recent = [self._span(span) for span in spans_in(slot.cells)]
+        recent = [self._span(span) for span in spans_in(process.cells)]
         return {
-            "rank": slot.rank,
+            "rank": process.rank,
             "pid": seen.pid,
             **self._common,
             "state": seen.state,
-            "started": round(self._epoch + slot.started_at, 3) if seen.pid else None,
+            "started": round(self._epoch + process.started_at, 3) if seen.pid else None,
             "deaths": seen.deaths,
             "tasks": seen.tasks,
             "elements": seen.elements,
@@ -186,13 +187,13 @@ class WorkerReport:
         }
 
     def _current(self, since: int) -> dict[str, Any]:
-        cells = self._slot.cells
-        tag = cells[status_cells.TAG]
+        cells = self._process.cells
+        element = cells.element
         return {
-            "call": cells[status_cells.CALL],
-            "first": cells[status_cells.FIRST],
-            "size": cells[status_cells.SIZE],
-            "element": tag if tag < _NO_ELEMENT else None,
+            "call": cells.call,
+            "first": cells.first,
+            "size": cells.size,
+            "element": None if element == NO_ELEMENT else element,
             "since": self._time(since),
         }
 
@@ -228,7 +229,7 @@ class Reports:
     def look(self, now: float) -> None:
         """Publish what has changed, if it is time to look."""
         if now >= self.due:
-            self.due = now + _PAUSE
+            self.due = now + _LOOK_SECONDS
             self._publish(self._reports.values())
 
     def publish(self, rank: int) -> None:
@@ -276,4 +277,4 @@ def _memory_of(pid: int) -> int | None:
 def _is_about(one: int | None, other: int | None) -> bool:
     if one is None or other is None:
         return one is other
-    return abs(one - other) <= _STEP * other
+    return abs(one - other) <= _MEMORY_CHANGE * other

@@ -19,16 +19,16 @@ MAX_LOST: Final = 10
 given up."""
 
 
-def verdict_on(tag: int, deaths: Sequence[Death], call: Call, lost: int = 0) -> Failure | None:
+def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0) -> Failure | None:
     """Decide whether an element is to be given up, and say why.
 
     Args:
-        tag: the element.
+        element: the element.
         deaths: all that were noted at this call.
         call: the call.
         lost: how often its task was lost without a death that was noted.
     """
-    deaths = [death for death in deaths if death.tag == tag]
+    deaths = [death for death in deaths if death.element == element]
     overdue = [death for death in deaths if death.overdue]
     if len(overdue) > call.retries:
         text = f"it took longer than timeout={call.timeout:g} seconds"

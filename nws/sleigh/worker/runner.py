@@ -7,12 +7,12 @@ import random
 import struct
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
-from nws.sleigh.shared.functions import DEFINE, INVOKE, Function
+from nws.sleigh.shared.functions import APPLY, DEFINE, EVAL, Function
 from nws.sleigh.shared.messages import Call, Failure
 from nws.sleigh.shared.pickling import Packed, pack, unpack
 
@@ -55,28 +55,28 @@ class Runner:
         self.names["SleighWorkerCount"] = call.worker_count
         self._namespace.update(self.names)
         self._globals = self._namespace
-        if function.kind == INVOKE:
-            apply = function.thing
-            self._globals = _globals_of(apply)
-            self._make_known(apply)
+        if function.kind == EVAL:
+            apply = self._evaluator(function.thing)
         elif function.kind == DEFINE:
             apply = self._define(function.thing)
         else:
-            apply = self._evaluator(function.thing)
-        self._apply = _with_fixed(apply, list(function.fixed), function.permute)
+            apply = function.thing
+            self._globals = _globals_of(apply)
+            self._make_known(apply)
+        self._apply = _with_fixed(apply, function)
         self._globals["SleighSeed"] = None
         if self._seed is not None:
             with suppress(ImportError):
                 import numpy.random  # noqa: F401 - so that its generator is there to be seeded
 
-    def run(self, tag: int, arguments: Packed) -> Packed | Failure:
+    def run(self, element: int, arguments: Packed) -> Packed | Failure:
         """Run one element; whatever it raises is its outcome."""
         stage = "the arguments cannot be read by the worker\n"
         try:
             given = unpack(arguments, again=self.keeps_arguments)
             stage = ""
             if self._seed is not None:
-                self._sow(tag, self._seed)
+                self._sow(element, self._seed)
             value = self._apply(*given)
             stage = "the result cannot be pickled\n"
             return pack(value)
@@ -117,12 +117,12 @@ class Runner:
 
         return evaluate
 
-    def _sow(self, tag: int, seed: int) -> None:
+    def _sow(self, element: int, seed: int) -> None:
         """Give an element random numbers of its own, the same wherever it runs.
 
         The generators get different seeds: from the same one, two of them would draw the same.
         """
-        digest = blake2b(f"{seed} {tag}".encode(), digest_size=48).digest()
+        digest = blake2b(f"{seed} {element}".encode(), digest_size=48).digest()
         random.seed(int.from_bytes(digest[:16], "little"))
         self._globals["SleighSeed"] = int.from_bytes(digest[16:32], "little")
         numpy_random = sys.modules.get("numpy.random")
@@ -134,20 +134,21 @@ def _not_prepared(*_: Any) -> Any:
     raise AssertionError("no function was prepared")
 
 
-def _with_fixed(
-    apply: Callable[..., Any], fixed: list[Any], permute: Sequence[int] | None
-) -> Callable[..., Any]:
-    """Add the fixed arguments to a function."""
+def _with_fixed(apply: Callable[..., Any], function: Function) -> Callable[..., Any]:
+    """Return what is called with the arguments of each element; it adds the fixed ones."""
+    fixed, keywords, permute = list(function.fixed), function.keywords, function.permute
+    if function.kind == APPLY:
+        return lambda args, kwargs: apply(*args, *fixed, **(keywords | kwargs))
     if permute is not None:
         order = list(permute)
 
         def call_in_order(*varying: Any) -> Any:
             arguments = [*varying, *fixed]
-            return apply(*[arguments[place] for place in order])
+            return apply(*[arguments[place] for place in order], **keywords)
 
         return call_in_order
-    if fixed:
-        return lambda *varying: apply(*varying, *fixed)
+    if fixed or keywords:
+        return lambda *varying: apply(*varying, *fixed, **keywords)
     return apply
 
 

@@ -1,7 +1,7 @@
 """A worker: leases tasks, runs their elements, settles each task together with its results.
 
-It is a fork of its supervisor, which sees by the mark what the worker is at, keeps the worker's
-session alive when the worker dies, and renews its leases. See ``supervisor.py``.
+It is a fork of its supervisor, which sees in the status cells what the worker does, keeps the
+worker's session alive when the worker dies, and renews its leases. See ``supervisor.py``.
 
 Theory of operation
 -------------------
@@ -30,12 +30,11 @@ from nws.errors import (
     NwsOperationException,
     NwsTimeoutException,
 )
-from nws.sleigh.shared import status_cells
 from nws.sleigh.shared.functions import Function
 from nws.sleigh.shared.messages import (
     BARRIER,
-    DEATHS,
-    FUNCTION_ITSELF,
+    MAX_BATCH_BYTES,
+    NO_ELEMENT,
     RESULT,
     TASK,
     Call,
@@ -44,6 +43,7 @@ from nws.sleigh.shared.messages import (
     Results,
     Task,
     cut_at,
+    deaths_variable,
     message_to_wire,
     task_from_wire,
     task_to_wire,
@@ -51,6 +51,16 @@ from nws.sleigh.shared.messages import (
 from nws.sleigh.shared.output import OutputWriter
 from nws.sleigh.shared.pickling import Packed, packed_again, size_of, unpack
 from nws.sleigh.shared.spans import Spans
+from nws.sleigh.shared.status_cells import (
+    ELEMENT,
+    IDLE,
+    LOADING,
+    RUNNING,
+    SINCE,
+    STATE,
+    WAITING,
+    StatusCells,
+)
 from nws.sleigh.worker.crash_policy import verdict_on
 from nws.sleigh.worker.failure_report import FailureReport
 from nws.sleigh.worker.handback import Handback
@@ -67,9 +77,6 @@ _BATCH: Final = 0.02
 _MOST: Final = 64
 """Tasks. No more are taken at once."""
 
-_MUCH: Final = 16 * 1024 * 1024
-"""Bytes. Results that have so much are sent at once."""
-
 _CACHED: Final = 8
 """Functions that are kept for later calls."""
 
@@ -82,7 +89,7 @@ class Worker:
     def __init__(
         self,
         workspace: NetWorkSpace,
-        cells: memoryview,
+        cells: StatusCells,
         rank: int,
         runner: Runner,
         writer: OutputWriter,
@@ -93,7 +100,7 @@ class Worker:
 
         Args:
             workspace: of the sleigh, on the session that the supervisor shares.
-            cells: the mark.
+            cells: shared with the supervisor.
             rank: of this worker.
             runner: for the elements.
             writer: for what they write.
@@ -111,7 +118,8 @@ class Worker:
         self._failures = FailureReport(workspace, rank)
         self._appetite = 1
         self._functions: dict[str, Packed] = {}
-        self._ready_for: Call | None = None
+        self._ready_for: tuple[object, ...] | None = None  # what the runner was prepared for
+        self._ready_call = 0  # the only call that may use it, if it has fixed arguments; else 0
         self._spare: deque[Lease] = deque()  # tasks that were not begun
         self._finished: deque[tuple[Lease, Stores]] = deque()  # not settled yet
         self._weight = 0  # of large results in these, about
@@ -119,7 +127,7 @@ class Worker:
         self._task: Task | None = None
         self._todo: deque[Packed] = deque()  # elements that were not begun
         self._outcomes: list[Packed | Failure | None] = []  # not sent yet
-        self._begin = self._end = 0  # the elements that are ours: see the mark
+        self._begin = self._end = 0  # the elements that are ours: see the status cells
         self._begun = 0
         self._turn = threading.RLock()  # for who changes what the task at hand is
         self._handback = Handback(self._has_waiting, self._relieve, _SLICE / 2)
@@ -142,7 +150,7 @@ class Worker:
                 self._do(lease, task_from_wire(lease.value))
                 done += 1
             self._settle()
-            self._cells[status_cells.LIMIT] = 0  # nothing to be looked at until the next task
+            self._cells.limit = 0  # nothing to be looked at until the next task
             pace = (time.monotonic() - begun) / max(done, 1)
             self._appetite = max(1, min(_MOST, 2 * self._appetite, int(_BATCH / pace)))
 
@@ -151,11 +159,10 @@ class Worker:
     def _do(self, lease: Lease, task: Task) -> None:
         """Do a task, or what is left of it."""
         call, cells = task.call, self._cells
-        if call.number <= cells[status_cells.CANCELLED]:
+        if cells.is_dropped(call.number):
             self._finished.append((lease, []))
             return
-        cells[status_cells.CALL], cells[status_cells.LEASE] = call.number, lease.id
-        cells[status_cells.FIRST], cells[status_cells.SIZE] = task.first, len(task.elements)
+        cells.begin_task(call.number, lease.id, task.first, len(task.elements))
         self._limit(call.timeout)
         if call.everyone:
             self._do_for_everyone(lease, task)
@@ -166,15 +173,15 @@ class Worker:
 
     def _limit(self, seconds: float) -> None:
         """Let an element take so many seconds at most; 0 for any time."""
-        former = self._cells[status_cells.LIMIT]
-        self._cells[status_cells.LIMIT] = int(seconds * 1e9)
+        former = self._cells.limit
+        self._cells.limit = int(seconds * 1e9)
         if seconds and not former:
             os.kill(os.getppid(), signal.SIGCHLD)  # wakes the supervisor, to keep an eye on us
 
     def _run(self, lease: Lease, task: Task) -> None:
         """Run the elements of a task."""
         begin, end = task.first, task.first + len(task.elements)
-        self._cells[status_cells.BEGIN], self._cells[status_cells.END] = begin, end
+        self._cells.keep(begin, end)
         problem = self._prepare(task.call)
         self._runner.failed = problem is not None
         # They are sent again if an element is tried again or the server refuses all the results.
@@ -182,7 +189,7 @@ class Worker:
         with self._turn:
             self._task, self._begin, self._end = task, begin, end
             self._outcomes = []
-            self._begun = self._cells[status_cells.SINCE] = time.monotonic_ns()
+            self._begun = self._cells.since = time.monotonic_ns()
             if problem is None:
                 self._todo.extend(task.elements)
             else:
@@ -201,29 +208,29 @@ class Worker:
             self._task, self._outcomes = None, []
         now = time.monotonic_ns()
         self._spans.add(task.call.number, begin, size, self._begun, now)
-        if now - self._begun > _BATCH * 1e9 or self._weight > _MUCH:
+        if now - self._begun > _BATCH * 1e9 or self._weight > MAX_BATCH_BYTES:
             self._settle()
 
     def _run_elements(self) -> None:
         """Run one element after the other as long as some wait."""
-        cells, todo, outcomes = self._cells, self._todo, self._outcomes
+        numbers, todo, outcomes = self._cells.numbers, self._todo, self._outcomes
         run, now = self._runner.run, time.monotonic_ns
         with self._turn:
-            tag = self._begin + len(outcomes)
+            element = self._begin + len(outcomes)
         cut_at = self._begun + int(_SLICE * 1e9)
         while True:
             try:
                 packed = todo.popleft()
             except IndexError:
                 break
-            cells[status_cells.TAG] = tag
-            cells[status_cells.SINCE] = since = now()
-            cells[status_cells.STATE] = status_cells.AT_WORK
+            numbers[ELEMENT] = element  # as `StatusCells.begin_element` does
+            numbers[SINCE] = since = now()
+            numbers[STATE] = RUNNING
             if since > cut_at and todo:
                 self._cut()
-            outcomes.append(run(tag, packed))
-            tag += 1
-        cells[status_cells.STATE] = status_cells.IDLE
+            outcomes.append(run(element, packed))
+            element += 1
+        numbers[STATE] = IDLE
 
     def _stores(self, count: int) -> Stores:
         """Return the first outcomes as what is to be stored; they are sent then, or tried again."""
@@ -233,8 +240,7 @@ class Worker:
         if self._runner.failed:
             for place, outcome in enumerate(outcomes):
                 if isinstance(outcome, Failure):
-                    tag = self._begin + place
-                    once_more = self._once_more(task, tag, outcome)
+                    once_more = self._once_more(task, self._begin + place, outcome)
                     if once_more is not None:
                         outcomes[place] = None
                         stores.append((TASK, task_to_wire(once_more)))
@@ -244,19 +250,20 @@ class Worker:
         stores.append((RESULT, message_to_wire(results)))
         return stores
 
-    def _once_more(self, task: Task, tag: int, failed: Failure) -> Task | None:
+    def _once_more(self, task: Task, element: int, failed: Failure) -> Task | None:
         """Note that an element has failed; return it as a task if it is to be tried again."""
         attempt = task.failures + 1 if task.failures < task.call.retries else 0
-        self._failures.note(task.call.number, tag, failed, attempt)
+        self._failures.note(task.call.number, element, failed, attempt)
         if not attempt:
             return None
-        return Task(task.call, tag, [packed_again(task.elements[tag - task.first])], attempt)
+        arguments = packed_again(task.elements[element - task.first])
+        return Task(task.call, element, [arguments], attempt)
 
     # Cutting a task
 
     def _relieve(self) -> None:
         """Called by the other thread: if this element is a long one, give away what waits."""
-        if time.monotonic_ns() - self._cells[status_cells.SINCE] > _SLICE * 1e9:
+        if time.monotonic_ns() - self._cells.since > _SLICE * 1e9:
             self._settle()
             with self._turn:
                 self._return_spare()
@@ -273,8 +280,8 @@ class Worker:
             rest = list(_taken_from_the_end(self._todo))
             if task is None or not (rest or count):
                 return
-            if task.call.number <= self._cells[status_cells.CANCELLED]:
-                return  # nobody wants them
+            if self._cells.is_dropped(task.call.number):
+                return  # nobody wants the rest
             done = self._begin - task.first + count
             pace = (time.monotonic_ns() - self._begun) / 1e9 / (done + 1)
             end = self._end - len(rest)
@@ -286,12 +293,9 @@ class Worker:
             except NwsOperationException:
                 self._todo.extend(rest)  # the server does not take it: then all is done here
                 return
-            # If this process dies before the mark says so, all of that is done again. Who sees that
-            # nothing waits any more may rely on the mark.
-            self._cells[status_cells.BEGIN], self._cells[status_cells.END] = (
-                self._begin + count,
-                end,
-            )
+            # If this process dies before the cells say so, all of that is done again. Who sees that
+            # nothing waits any more may rely on the cells.
+            self._cells.keep(self._begin + count, end)
             self._begin, self._end = self._begin + count, end
             del self._outcomes[:count]
 
@@ -332,16 +336,16 @@ class Worker:
     def _settle_refused(self, lease: Lease, task: Task, error: NwsOperationException) -> None:
         """The server does not take the results: do the elements one by one, or report that."""
         if len(task.elements) > 1:
+            end = task.first + len(task.elements)
             lease.settle(
-                (TASK, task_to_wire(task._replace(first=tag, elements=[packed_again(element)])))
-                for tag, element in enumerate(task.elements, task.first)
+                (TASK, task_to_wire(piece)) for piece in cut_at(task, range(task.first + 1, end))
             )
             return
         refused = failure(error, "the server does not take the result\n")
-        tag = self._rank if task.call.everyone else task.first
-        results = Results(task.call.number, self._rank, tag, [refused], 0.0, self._writer.lines)
+        element = self._rank if task.call.everyone else task.first
+        results = Results(task.call.number, self._rank, element, [refused], 0.0, self._writer.lines)
         stores: Stores = [(RESULT, message_to_wire(results))]
-        self._failures.note(task.call.number, tag, refused)
+        self._failures.note(task.call.number, element, refused)
         try:
             lease.settle(stores + self._failures.news())
         except NwsOperationException:
@@ -362,31 +366,30 @@ class Worker:
             elements=task.elements[begin - task.first : end - task.first],
             lost=lost,
         )
-        suspects = [death.tag for death in deaths if death.tag != FUNCTION_ITSELF]
+        suspects = [death.element for death in deaths if death.element != NO_ELEMENT]
         if end - begin == 1:
             verdict = verdict_on(begin, noted, task.call, lost)
             if verdict is not None:
                 self._finished.append((lease, [self._giving_up(task.call, begin, verdict)]))
                 return
         elif suspects or lost > task.lost:
-            tag = suspects[-1] if suspects else (begin + end) // 2
-            pieces = cut_at(left, [tag, tag + 1] if suspects else [tag])
+            middle = suspects[-1] if suspects else (begin + end) // 2
+            pieces = cut_at(left, [middle, middle + 1] if suspects else [middle])
             self._finished.append((lease, [self._store_of(piece, noted) for piece in pieces]))
             return
         self._run(lease, left)
 
     def _deaths(self, call: Call) -> list[Death]:
         """Return what supervisors have noted about workers that died at this call."""
-        deaths = (Death(*noted) for noted in self._workspace.ifindTry(DEATHS))
-        return [death for death in deaths if death.call == call.number]
+        return [Death(*noted) for noted in self._workspace.ifindTry(deaths_variable(call.number))]
 
-    def _verdict_on(self, call: Call, tag: int, returned: int = 0) -> Failure | None:
+    def _verdict_on(self, call: Call, element: int, returned: int = 0) -> Failure | None:
         """Tell whether to give up without a try, when the task has come back so often. The first
         worker of a rank has not seen deaths."""
         if not self._replaces:
             return None
         deaths = self._deaths(call)
-        return verdict_on(tag, deaths, call, max(0, returned - len(deaths)))
+        return verdict_on(element, deaths, call, max(0, returned - len(deaths)))
 
     def _store_of(self, piece: Task, noted: Sequence[Death]) -> tuple[str, Any]:
         """Return what gives a piece of a task to others, or gives it up if it is one element."""
@@ -396,37 +399,35 @@ class Worker:
                 return self._giving_up(piece.call, piece.first, verdict)
         return TASK, task_to_wire(piece)
 
-    def _giving_up(self, call: Call, tag: int, verdict: Failure) -> tuple[str, Any]:
-        self._failures.note(call.number, tag, verdict)
-        return RESULT, message_to_wire(Results(call.number, self._rank, tag, [verdict], 0.0))
+    def _giving_up(self, call: Call, element: int, verdict: Failure) -> tuple[str, Any]:
+        self._failures.note(call.number, element, verdict)
+        return RESULT, message_to_wire(Results(call.number, self._rank, element, [verdict], 0.0))
 
     # A task for each worker
 
     def _do_for_everyone(self, lease: Lease, task: Task) -> None:
         """Do a task of which there is one for each worker, and wait until all have done theirs."""
         self._return_spare()
-        cells, call, tag, begun = self._cells, task.call, self._rank, time.monotonic_ns()
-        verdict = self._verdict_on(call, tag, lease.attempt - 1)
+        cells, call, rank, begun = self._cells, task.call, self._rank, time.monotonic_ns()
+        verdict = self._verdict_on(call, rank, lease.attempt - 1)
         outcome = verdict or self._prepare(call) or self._run_own_part(task)
         if isinstance(outcome, Failure):
-            self._failures.note(call.number, tag, outcome)
-        cells[status_cells.BARRIER] = call.number
-        cells[status_cells.STATE] = status_cells.IDLE
-        self._spans.add(call.number, tag, 1, begun, time.monotonic_ns())
-        results = Results(call.number, tag, tag, [outcome], 0.0, self._writer.lines)
+            self._failures.note(call.number, rank, outcome)
+        cells.barrier = call.number
+        cells.state = IDLE
+        self._spans.add(call.number, rank, 1, begun, time.monotonic_ns())
+        results = Results(call.number, rank, rank, [outcome], 0.0, self._writer.lines)
         self._finished.append((lease, [(RESULT, message_to_wire(results))]))
         self._settle()
         self._wait_for_the_others()
 
     def _run_own_part(self, task: Task) -> Packed | Failure:
         """Run what each worker runs. If it fails, it is tried again here: it is nobody else's."""
-        cells, failures = self._cells, 0
+        failures = 0
         (arguments,) = task.elements
         self._runner.keeps_arguments = task.call.retries > 0
-        cells[status_cells.TAG] = self._rank
         while True:
-            cells[status_cells.SINCE] = time.monotonic_ns()
-            cells[status_cells.STATE] = status_cells.AT_WORK
+            self._cells.begin_element(self._rank)
             outcome = self._runner.run(self._rank, packed_again(arguments))
             self._writer.finish_line()
             if not isinstance(outcome, Failure) or failures >= task.call.retries:
@@ -436,14 +437,14 @@ class Worker:
 
     def _wait_for_the_others(self) -> None:
         """Wait until the `eachWorker` of which our part is done is over."""
-        number = self._cells[status_cells.BARRIER]
+        cells, number = self._cells, self._cells.barrier
         if not number:
             return
-        self._cells[status_cells.STATE] = status_cells.WAITING
+        cells.state = WAITING
         for over in self._workspace.ifind(BARRIER):
-            if over >= number:
-                self._cells[status_cells.BARRIER] = 0
-                self._cells[status_cells.STATE] = status_cells.IDLE
+            if type(over) is int and over >= number:  # others may store anything there
+                cells.barrier = 0
+                cells.state = IDLE
                 return
         raise NwsNoWorkSpaceException("the sleigh's workspace is gone")
 
@@ -451,20 +452,20 @@ class Worker:
 
     def _prepare(self, call: Call) -> Failure | None:
         """Get the function of a call ready, unless it is. Return why it cannot be had."""
-        if call == self._ready_for:
+        wanted = call.function, call.seed, call.worker_count
+        if wanted == self._ready_for and self._ready_call in (0, call.number):
             return None
+        self._ready_for = None
         cells = self._cells
-        cells[status_cells.TAG], cells[status_cells.SINCE] = (
-            2**64 + FUNCTION_ITSELF,
-            time.monotonic_ns(),
-        )
+        cells.element, cells.since = NO_ELEMENT, time.monotonic_ns()
         try:
             packed = self._functions.get(call.function) or self._fetch(call)
-            verdict = self._verdict_on(call, FUNCTION_ITSELF)
+            verdict = self._verdict_on(call, NO_ELEMENT)
             if verdict is not None:
                 return verdict
-            cells[status_cells.STATE] = status_cells.LOADING
-            self._runner.prepare(Function(*unpack(packed, again=True)), call)
+            cells.state = LOADING
+            function = Function(*unpack(packed, again=True))
+            self._runner.prepare(function, call)
         except NwsTimeoutException:
             return Failure("the function of this call is not on the server any more\n")
         except NwsException:
@@ -472,8 +473,10 @@ class Worker:
         except BaseException as error:
             return failure(error, "the function or fixedArgs cannot be read by the worker\n")
         finally:
-            cells[status_cells.STATE] = status_cells.IDLE
-        self._ready_for = call
+            cells.state = IDLE
+        self._ready_for = wanted
+        # A call may change its fixed arguments; the next one starts from those that were sent.
+        self._ready_call = call.number if function.fixed or function.keywords else 0
         return None
 
     def _fetch(self, call: Call) -> Packed:

@@ -14,7 +14,7 @@ from nws_server.web.kinds import beginning, kind_of
 
 __all__ = ["Report", "is_sleigh", "read_report", "read_reports", "read_text"]
 
-CALL: Final = b"call"
+CALL: Final = b"calls"
 WORKER: Final = b"worker "
 FAILURES: Final = b"failures "
 WORKER_COUNT: Final = b"workerCount"
