@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import selectors
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -152,13 +153,17 @@ class Inbox(_Standing):
         self._fields = [b"take", workspace, variable, b"%d" % limit, b""]
         self._ask(self._fields, Exchange.read_many)
 
-    def take(self, timeout: float, *, eager: bool = False) -> list[Any]:
-        """Return the values that have come; wait so many seconds at most for the first.
+    def take(
+        self, timeout: float, *, eager: bool = False, into: deque[Any] | None = None
+    ) -> list[Any]:
+        """Return the values that have come; wait up to ``timeout`` seconds for the first.
 
         Args:
             timeout: seconds.
-            eager: look again and again for the first moment. If something comes that soon, it is
-                had before the system would have woken us. It costs a core for that time.
+            eager: look again and again for the first 0.3 ms. A value that comes that soon arrives
+                before the system would have woken this thread. It costs a core for that time.
+            into: receives the values as well, before the server is told that they were read: so an
+                exception that strikes then, as Ctrl-C may, costs none. It may repeat some.
 
         Raises:
             NwsException: as for `Watch.next`.
@@ -168,6 +173,8 @@ class Inbox(_Standing):
             return []
         items = self._answer().items
         values = [decode(item.descriptor, item.payload) for item in items]
+        if into is not None:
+            into.extend(values)
         self._ask(self._fields, Exchange.read_many)  # which acknowledges these
         return values
 

@@ -54,9 +54,11 @@ ROWS: Final = {
     "inspector": Row(inspector.ABOUT, inspector.run, 6, 2),
     "sleigh-many": Row(sleigh.MANY_ABOUT, sleigh.many, 10, 2),
     "sleigh-single": Row(sleigh.SINGLE_ABOUT, sleigh.single, 10, 2),
+    "sleigh-submit": Row(sleigh.SUBMIT_ABOUT, sleigh.submit, 10, 2),
     "sleigh-one": Row(sleigh.ONE_ABOUT, sleigh.one, 20, 3),
     "sleigh-large": Row(sleigh.LARGE_ABOUT, sleigh.large, 10, 2),
     "sleigh-start": Row(sleigh.START_ABOUT, sleigh.start, 5, 1),
+    "sleigh-imap": Row(sleigh.IMAP_ABOUT, sleigh.imap, 3, 1),
     "sleigh-million": Row(sleigh.MILLION_ABOUT, sleigh.million, 3, 1),
 }
 

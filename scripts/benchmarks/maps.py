@@ -35,12 +35,16 @@ class ParallelMap(NamedTuple):
         many: run a task for each value, with the defaults; return the results in order.
         single: the same with one message for each task; None if it is not compared.
         sparing: the same with few tasks under way for each worker; None as before.
+        submitted: the same as single calls with futures, and then their results; None as before.
+        iterated: the same by an iterator over the results; None as before.
     """
 
     one: Callable[[Function, Any], Any]
     many: MapCall
     single: MapCall | None = None
     sparing: MapCall | None = None
+    submitted: MapCall | None = None
+    iterated: MapCall | None = None
 
 
 class Contestant(NamedTuple):
@@ -62,11 +66,17 @@ def _ours() -> Iterator[ParallelMap]:
         def each(fun: Function, values: Sequence[Any], **options: Any) -> Any:
             return sleigh.eachElem(fun, [values], **options)
 
+        def submit(fun: Function, values: Sequence[Any]) -> list[Any]:
+            futures = [sleigh.submit(fun, value) for value in values]
+            return [future.result() for future in futures]
+
         yield ParallelMap(
             one=lambda fun, value: each(fun, [value])[0],
             many=each,
             single=partial(each, chunkSize=1),
             sparing=partial(each, loadFactor=3),
+            submitted=submit,
+            iterated=lambda fun, values: list(sleigh.imap(fun, values)),
         )
 
 
@@ -101,6 +111,9 @@ def _with_executor(executor: Any) -> ParallelMap:
         one=lambda fun, value: executor.submit(fun, value).result(),
         many=lambda fun, values: list(executor.map(fun, values)),
         single=lambda fun, values: list(executor.map(fun, values, chunksize=1)),
+        submitted=lambda fun, values: [
+            future.result() for future in [executor.submit(fun, value) for value in values]
+        ],
     )
 
 

@@ -22,7 +22,9 @@ from scripts.benchmarks.tasks import same
 ONE: Final = "one"
 MANY: Final = "many"
 SINGLE: Final = "single"
+SUBMITTED: Final = "submitted"
 ABS: Final = "abs"
+ABS_ITERATED: Final = "abs, iterated"
 ABS_SPARING: Final = "abs, sparing"
 BYTES: Final = "bytes"
 ARRAYS: Final = "arrays"
@@ -106,7 +108,9 @@ _PIECES: Final = {
     ONE: _Piece(_one),
     MANY: _Piece(partial(_all, "many", same)),
     SINGLE: _Piece(partial(_all, "single", same)),
+    SUBMITTED: _Piece(partial(_all, "submitted", same)),
     ABS: _Piece(partial(_all, "many", abs)),
+    ABS_ITERATED: _Piece(partial(_all, "iterated", abs)),
     ABS_SPARING: _Piece(partial(_all, "sparing", abs)),
     BYTES: _Piece(partial(_all, "many", same), _bytes),
     ARRAYS: _Piece(partial(_all, "many", same), _arrays),

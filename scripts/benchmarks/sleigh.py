@@ -64,6 +64,9 @@ _MANY: Final = _Work(
 SINGLE_ABOUT: Final = "20,000 tasks that return their argument, one message each; figures per task"
 _SINGLE: Final = _Work("eachElem(chunkSize=1)", pieces.SINGLE, 20_000, {EXECUTOR: Aim(1.0)})
 
+SUBMIT_ABOUT: Final = "20,000 single calls with futures, and their results; figures per call"
+_SUBMIT: Final = _Work("submit", pieces.SUBMITTED, 20_000, {EXECUTOR: Aim(2.0)})
+
 ONE_ABOUT: Final = "one task, from the call to its result"
 _ONE: Final = _Work("one task", pieces.ONE, 100, {EXECUTOR: Aim(0.67), RAY: Aim(5)})
 
@@ -75,6 +78,8 @@ _LARGE: Final = (
 
 START_ABOUT: Final = "a new Python process, from its start to the first result of two workers"
 _START_AIMS: Final = {DASK: Aim(1.0), RAY: Aim(4)}
+
+IMAP_ABOUT: Final = "imap(abs, range(1000000)), beside eachElem of the same; how much dearer"
 
 MILLION_ABOUT: Final = "eachElem(abs, range(1000000)), beside a limit"
 _MILLION: Final = {"with the defaults": pieces.ABS, "with loadFactor=3": pieces.ABS_SPARING}
@@ -91,6 +96,45 @@ def many(rounds: int) -> Iterator[Result]:
 def single(rounds: int) -> Iterator[Result]:
     """Run many small tasks, by those that can be told to send each by itself."""
     return _compare([_SINGLE], (POOL, EXECUTOR, LOKY), rounds)
+
+
+def submit(rounds: int) -> Iterator[Result]:
+    """Submit single calls, beside peers and beside a map of as many tasks."""
+    yield from _compare([_SUBMIT], (EXECUTOR, LOKY), rounds)
+    yield from _beside_itself(
+        "submit",
+        (pieces.SUBMITTED, pieces.SINGLE),
+        "eachElem(chunkSize=1)",
+        _SUBMIT.tasks,
+        rounds,
+        Aim(1.5, is_cost=True),
+    )
+
+
+def imap(rounds: int) -> Iterator[Result]:
+    """Iterate over the results of a great many tasks, beside a list of them."""
+    return _beside_itself(
+        "imap",
+        (pieces.ABS_ITERATED, pieces.ABS),
+        "eachElem",
+        _ELEMENTS,
+        rounds,
+        Aim(3, is_cost=True),
+    )
+
+
+def _beside_itself(
+    label: str, works: tuple[str, str], other: str, tasks: int, rounds: int, aim: Aim
+) -> Iterator[Result]:
+    """Compare two pieces of work of one sleigh."""
+    with Contender(OURS) as ours:
+        turns = {piece: Turns(partial(ours.measure, piece, tasks)) for piece in works}
+        samples = interleave(turns, rounds)
+        failures = [turn.failure for turn in turns.values() if turn.failure]
+        if failures:
+            yield Failure(label, OURS, failures[0])
+        else:
+            yield Comparison(label, other, samples[works[0]], samples[works[1]], aim)
 
 
 def one(rounds: int) -> Iterator[Result]:

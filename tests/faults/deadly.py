@@ -162,6 +162,13 @@ def hold(element: int, folder: Path) -> int:
     return 10 * element
 
 
+def hold_each(element: int, folder: Path) -> int:
+    """Note which process this is, and wait for the test."""
+    note(folder, f"at {element}", os.getpid())
+    wait_for(folder / "go on")
+    return 10 * element
+
+
 def hold_by_rank(folder: Path) -> int:
     """Do the same on each worker."""
     return hold(SleighRank, folder)

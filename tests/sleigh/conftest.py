@@ -58,9 +58,9 @@ def nothing_is_left() -> Iterator[None]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a master of this process lose hope soon."""
-    monkeypatch.setattr("nws.sleigh.master.liveness._MISSED", 0.2)
-    monkeypatch.setattr("nws.sleigh.master.liveness._MISSED_BY_HAND", 0.2)
-    monkeypatch.setattr("nws.sleigh.master.liveness._PAUSE", 0.1)
+    monkeypatch.setattr("nws.sleigh.master.liveness._LOST_SECONDS", 0.2)
+    monkeypatch.setattr("nws.sleigh.master.liveness._LOST_BY_HAND_SECONDS", 0.2)
+    monkeypatch.setattr("nws.sleigh.master.liveness._CHECK_SECONDS", 0.1)
     monkeypatch.setattr("nws.sleigh.launch.processes._PAUSE", 0.0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
 import os
@@ -19,8 +18,6 @@ import pytest
 from nws.client import NetWorkSpace
 from nws.errors import NwsOperationException
 from nws.sleigh import Sleigh, SleighTaskException
-from nws.sleigh.master.call_report import name_of
-from nws.sleigh.master.team import Team
 from nws.sleigh.shared.messages import Failure
 from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.spans import SHOWN
@@ -28,7 +25,7 @@ from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description
 from nws.sleigh.worker.failure_report import FailureReport
 from nws.version import __version__
-from tests.sleigh.functions import Scale, arrive, die, fail, is_first, note_and_wait, times_ten
+from tests.sleigh.functions import arrive, die, fail, note_and_wait, times_ten
 from tests.support.processes import Aside, until_file, until_gone
 from tests.support.server import PATIENCE, running
 from tests.support.sleighs import supervisor_of, workers_that_answer
@@ -347,127 +344,6 @@ def test_a_report_of_failures_that_is_refused(tmp_path: Path) -> None:
         assert len(failures(sleigh.nws)) < 5
 
 
-# The call
-
-
-def of_call(sleigh: Sleigh, holds: Callable[[Report], Any]) -> Report:
-    report: Report = wait_for(sleigh.nws, "calls", holds)
-    return report
-
-
-def counts(report: Report) -> list[Any]:
-    return [report[name] for name in ("elements", "submitted", "arrived", "failed")]
-
-
-def _arrive_or_fail(element: int, folder: Path) -> int:
-    if element == 1:
-        raise ValueError("no")
-    return arrive(element, folder) if element == 2 else element
-
-
-def test_a_call_that_somebody_waits_for(lonely: Sleigh, tmp_path: Path) -> None:
-    call = Aside(
-        partial(lonely.eachElem, _arrive_or_fail, range(3), [tmp_path], chunkSize=1),
-    )
-    report = of_call(lonely, lambda report: report["arrived"] == 2)
-    assert counts(report) == [3, 3, 2, 1]
-    assert abs(report.pop("began") - time.time()) < 60
-    assert list(report) == [
-        *("number", "kind", "function", "elements", "submitted", "arrived", "failed"),
-        *("over", "cancelled"),
-    ]
-    assert (report["number"], report["kind"]) == (1, "eachElem")
-    assert (report["function"], report["over"]) == ("_arrive_or_fail", False)
-    (tmp_path / "go").touch()
-    call.result()
-    report = of_call(lonely, lambda report: report["over"])
-    assert (counts(report), report["cancelled"]) == ([3, 3, 3, 1], False)
-
-
-def test_a_pending_call(lonely: Sleigh, tmp_path: Path) -> None:
-    pending = lonely.eachElem(arrive, range(2), [tmp_path], blocking=False)
-    report = of_call(lonely, lambda report: True)
-    assert (counts(report), report["over"]) == ([2, 2, 0, 0], False)
-    (tmp_path / "go").touch()
-    assert pending.wait() == [0, 1]
-    report = of_call(lonely, lambda report: report["over"])
-    assert (counts(report), report["cancelled"]) == ([2, 2, 2, 0], False)
-
-
-def test_a_pending_call_of_nothing(lonely: Sleigh) -> None:
-    lonely.eachElem(abs, [[]], blocking=False)
-    report = of_call(lonely, lambda report: True)
-    assert (counts(report), report["over"]) == ([0, 0, 0, 0], True)
-
-
-def test_a_call_of_each_worker(lonely: Sleigh) -> None:
-    pending = lonely.eachWorker("SleighRank", blocking=False)
-    report = of_call(lonely, lambda report: True)
-    assert (report["kind"], report["function"], report["elements"]) == (
-        *("eachWorker", "SleighRank", 1),
-    )
-    assert pending.wait() == [0]
-
-
-def test_a_call_that_is_cancelled(lonely: Sleigh, tmp_path: Path) -> None:
-    pending = lonely.eachElem(arrive, [0], [tmp_path], blocking=False)
-    pending.cancel()
-    report = of_call(lonely, lambda report: report["over"])
-    assert (report["cancelled"], counts(report)) == (True, [1, 1, 0, 0])
-
-
-def test_a_call_that_is_forgotten(lonely: Sleigh, tmp_path: Path) -> None:
-    lonely.eachElem(arrive, [0], [tmp_path], blocking=False)
-    (tmp_path / "go").touch()
-    assert lonely.eachElem(times_ten, [1]) == [10]
-    report = of_call(lonely, lambda report: report["over"])
-    assert (report["number"], report["cancelled"]) == (1, True)
-
-
-def test_an_iterator(lonely: Sleigh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nws.sleigh.master.run.WATCH", 0.0)  # it looks each time
-    results = lonely.imap(times_ten, iter(range(100)), loadFactor=4)
-    assert next(results) == 0
-    report = of_call(lonely, lambda report: report["arrived"])
-    assert (report["kind"], report["elements"], report["over"]) == ("imap", None, False)
-    assert list(results) == list(range(10, 1000, 10))
-    report = of_call(lonely, lambda report: report["over"])
-    assert counts(report) == [100, 100, 100, 0]
-
-
-def test_an_iterator_that_is_stopped(lonely: Sleigh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nws.sleigh.master.run.WATCH", 0.0)
-    results = lonely.starmap(times_ten, ((n,) for n in range(1000)), loadFactor=4)
-    next(results)
-    results.stop()
-    report = of_call(lonely, lambda report: report["over"])
-    assert (report["kind"], report["cancelled"]) == ("starmap", True)
-
-
-def test_short_calls_are_not_reported(lonely: Sleigh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nws.sleigh.master.run.WATCH", 1000.0)  # however slow the machine is
-    for _ in range(10):
-        lonely.eachElem(times_ten, range(10))
-        lonely.eachWorker(times_ten, 1)
-        list(lonely.imap(times_ten, range(10)))
-    assert lonely.nws.findTry("calls") is None
-
-
-@pytest.mark.parametrize(
-    ("fun", "name"),
-    [
-        (abs, "abs"),
-        (Scale.double, "Scale.double"),
-        (Scale(2), "Scale"),
-        (functools.partial(functools.partial(times_ten, 1)), "times_ten"),
-        (lambda: None, "<lambda>"),
-        ("  " + "x + " * 100, ("x + " * 100)[:80]),
-    ],
-)
-def test_names_of_functions(fun: Any, name: str) -> None:
-    assert name_of(fun) == name
-
-
 # What is refused
 
 
@@ -508,18 +384,6 @@ def test_a_refused_report_of_a_worker_is_stored_later(small: NetWorkSpace) -> No
     assert stored(small, "worker 0") == 2
 
 
-def test_a_refused_report_of_a_call_is_not_a_refused_task(small: NetWorkSpace) -> None:
-    team = Team(small, 1, None)
-    fill(small)
-    team.report("x" * 1000)
-    team.report("y" * 1000)
-    team.submit([])
-    assert team.receive(0.0) == []
-    small.deleteVar("ballast")
-    team.report("z")
-    assert small.find("calls", timeout=PATIENCE) == "z"
-
-
 def test_a_refused_report_of_failures(small: NetWorkSpace) -> None:
     report = FailureReport(small, 0)
     fill(small)
@@ -529,26 +393,3 @@ def test_a_refused_report_of_failures(small: NetWorkSpace) -> None:
     ((variable, text),) = report.news()
     assert (variable, seen(json.loads(text))) == ("failures 0", [(1, 2, None)])
     assert report.news() == []
-
-
-# Deaths are forgotten
-
-
-def test_deaths_at_former_calls_are_forgotten(lonely: Sleigh, tmp_path: Path) -> None:
-    def deaths() -> dict[str, int]:
-        listing = lonely.nws.listVars(format="dict")
-        assert isinstance(listing, dict)
-        return {name: info.values for name, info in listing.items() if name.startswith("deaths")}
-
-    lonely.eachElem(die, ["exit status 7"])
-    assert deaths() == {"deaths 1": 3}
-    lonely.eachElem(times_ten, [1])
-    assert not any(deaths().values())
-    assert lonely.eachElem(_die_once, [1], [tmp_path]) == [1]
-    assert deaths()["deaths 3"] == 1, "that of the last call is still there"
-
-
-def _die_once(element: int, folder: Path) -> int:
-    if is_first(folder, element):
-        die("SIGKILL")
-    return element

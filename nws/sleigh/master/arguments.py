@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Any
 
 from nws.errors import SleighIllegalValueException
+from nws.sleigh.shared.functions import INVOKE
 
-__all__ = ["checked_size", "checked_time", "count_of", "fixed_arguments", "task_arguments"]
+__all__ = [
+    "checked_size",
+    "checked_time",
+    "count_of",
+    "fixed_arguments",
+    "fixed_keywords",
+    "task_arguments",
+]
 
 
 def task_arguments(element_args: Any) -> Iterator[tuple[Any, ...]]:
@@ -36,6 +44,20 @@ def fixed_arguments(fixed_args: Any) -> list[Any]:
     return list(fixed_args) if isinstance(fixed_args, list | tuple) else [fixed_args]
 
 
+def fixed_keywords(fixed_kwargs: Mapping[str, Any] | None, kind: str) -> dict[str, Any]:
+    """Return the keyword arguments that all elements share.
+
+    Raises:
+        SleighIllegalValueException: their names are not strings, or nothing is called with them.
+    """
+    keywords = dict(fixed_kwargs or {})
+    if not all(isinstance(name, str) for name in keywords):
+        raise SleighIllegalValueException(f"fixedKwargs={keywords!r}: names must be strings")
+    if keywords and kind != INVOKE:
+        raise SleighIllegalValueException(f"fixedKwargs cannot be used with type={kind!r}")
+    return keywords
+
+
 def _listed(element_args: Any) -> list[Any]:
     """Put the list around a single iterable that the user may have left out."""
     if isinstance(element_args, str | bytes):
@@ -50,7 +72,7 @@ def _varies(given: Any) -> bool:
 
 
 def count_of(element_args: Any) -> int | None:
-    """Return how many elements `task_arguments` gives, if that can be told beforehand."""
+    """Return the number of elements that `task_arguments` will give, or None if it is not known."""
     given = _listed(element_args)
     if not given:
         return 0

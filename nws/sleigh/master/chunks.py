@@ -1,7 +1,7 @@
-"""Elements cut into tasks: how many go into each.
+"""Divides the elements of a call into tasks.
 
 A message costs much more than a tiny element takes, and a task that is too long keeps elements from
-idle workers. Without any knowledge, tasks are a fair share of all elements; workers cut those that
+idle workers. Without measurements, tasks are a fair share of all elements; workers cut those that
 turn out to be long. Where the number of tasks is bounded, their size follows the measured time.
 """
 
@@ -15,23 +15,22 @@ from nws.sleigh.shared.pickling import Packed, pack, size_of
 
 __all__ = ["Chunks"]
 
-_LARGEST: Final = 4096
-"""Elements."""
+_MAX_TASK_ELEMENTS: Final = 4096
 
-_HEAVIEST: Final = 256 * 1024
-"""Bytes. A task that has so much gets no further element."""
+_MAX_TASK_BYTES: Final = 256 * 1024
+"""A task with this many bytes of arguments gets no further element."""
 
-_ANY: Final = 2**62
-"""Elements: any number of them fits into a task, as far as one knows."""
+_NO_LIMIT_ELEMENTS: Final = 2**62
+"""The size of a task while no element has been found to be heavy."""
 
-_SHARES: Final = 8
-"""Into so many tasks for each worker a known number of elements is cut."""
+_TASKS_PER_WORKER: Final = 8
+"""When the number of elements is known, they are divided into this many tasks for each worker."""
 
-_AIM: Final = 0.05
-"""Seconds that a task is to take."""
+_TASK_SECONDS: Final = 0.05
+"""The time that a task should take."""
 
-_GROWTH: Final = 4
-"""Tasks grow by this factor at most from one measurement to the next."""
+_MAX_GROWTH_FACTOR: Final = 4
+"""From one measurement to the next, tasks grow by at most this factor."""
 
 
 class Chunks:
@@ -40,8 +39,9 @@ class Chunks:
     Attributes:
         taken: how many elements were taken so far.
         exhausted: there are no more.
-        problem: why there are no more, if the iterator has raised that or arguments cannot be
-            pickled; then it is a SleighIllegalValueException that names the element.
+        problem: why there are no more: what the iterator has raised, or a
+            SleighIllegalValueException that names the element whose arguments cannot be pickled;
+            None if the iterator just ended.
         weight: bytes in the last task.
     """
 
@@ -51,16 +51,16 @@ class Chunks:
         workers: int,
         size: int | None,
         count: int | None = None,
-        largest: int = _LARGEST,
+        largest: int = _MAX_TASK_ELEMENTS,
     ) -> None:
         """Prepare.
 
         Args:
             arguments: of each element.
-            workers: how many there are.
+            workers: number of workers.
             size: elements in each task; None to choose.
-            count: how many elements there are, if that is known; None to go by measured times.
-            largest: so many elements a task has at most.
+            count: number of elements, if it is known; None to go by measured times.
+            largest: maximum number of elements in a task.
         """
         self.taken = self.weight = 0
         self.exhausted = False
@@ -68,32 +68,32 @@ class Chunks:
         self._fixed = size is not None
         self._largest = largest
         if size is None:
-            size = 1 if count is None else -(-count // (workers * _SHARES))
+            size = 1 if count is None else -(-count // (workers * _TASKS_PER_WORKER))
         self._wanted = size if self._fixed else max(1, min(size, largest))
-        self._fitting = _ANY
+        self._fitting = _NO_LIMIT_ELEMENTS
         self.problem: Exception | None = None
 
     @property
     def size(self) -> int:
-        """About how many elements the next task has."""
+        """The number of elements that the next task is meant to have."""
         return min(self._wanted, self._fitting)
 
     def learn(self, elements: int, seconds: float) -> None:
-        """Take note of how long elements took."""
+        """Note how long elements took together."""
         if self._fixed or not elements:
             return
-        in_time = int(_AIM / max(seconds / elements, 1e-9))
-        self._wanted = max(1, min(in_time, self.size * _GROWTH, self._largest))
+        in_time = int(_TASK_SECONDS / max(seconds / elements, 1e-9))
+        self._wanted = max(1, min(in_time, self.size * _MAX_GROWTH_FACTOR, self._largest))
 
     def next(self, most: int | None = None) -> tuple[int, list[Packed]]:
-        """Return the first element's place and the packed arguments of the next task.
+        """Return the first element's number and the packed arguments of the next task.
 
         The list is empty when there are no more.
         """
         first, elements, weight = self.taken, list[Packed](), 0
         size = self._wanted if most is None else min(self._wanted, most)
         try:
-            while len(elements) < size and weight < _HEAVIEST:
+            while len(elements) < size and weight < _MAX_TASK_BYTES:
                 arguments = next(self._arguments)
                 elements.append(packed := self._pack(arguments))
                 self.taken += 1
@@ -103,10 +103,10 @@ class Chunks:
         except Exception as error:
             self.exhausted, self.problem = True, error
         self.weight = weight
-        if weight >= _HEAVIEST:
+        if weight >= _MAX_TASK_BYTES:
             self._fitting = len(elements)
         elif len(elements) >= self._fitting:
-            self._fitting = min(_ANY, 2 * self._fitting)
+            self._fitting = min(_NO_LIMIT_ELEMENTS, 2 * self._fitting)
         return first, elements
 
     def _pack(self, arguments: tuple[Any, ...]) -> Packed:

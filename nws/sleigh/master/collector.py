@@ -1,18 +1,18 @@
-"""All the values of a call, gathered as they come back."""
+"""All the values of a call, collected as they come back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+from nws.errors import SleighTaskException
+from nws.sleigh.master.engine import LOOK_SECONDS
 from nws.sleigh.master.progress import Progress
-from nws.sleigh.master.run import WATCH, Run, Values
+from nws.sleigh.master.run import Run, Values
 
-__all__ = ["Accumulator", "Collect", "Collector"]
+__all__ = ["Accumulator", "Collector"]
 
 Accumulator = Callable[[list[Any], list[int]], Any]
-Collect = Callable[[Run, float], Sequence[Values]]
-"""Waits so many seconds at most for values that come back, and looks after the workers."""
 
 
 class Collector:
@@ -21,39 +21,56 @@ class Collector:
     def __init__(
         self,
         run: Run,
-        collect: Collect,
         accumulator: Accumulator | None,
         progress: Progress,
         total: int | None,
+        *,
+        raising: bool,
     ) -> None:
-        """Gather for a list, or for an accumulator, which is given lists of values and places."""
+        """Collect.
+
+        Args:
+            run: the call.
+            accumulator: is given the values and their elements; None to return a list.
+            progress: is told how many values have come.
+            total: how many there will be, if that is known.
+            raising: raise the exception of the first element that fails.
+        """
         self.run = run
-        self._collect = collect
         self._accumulator = accumulator
         self._progress = progress
         self._total = total
+        self._raising = raising
         self._values: dict[int, Any] = {}
 
     def take(self, timeout: float) -> bool:
-        """Take what has come back; wait so many seconds at most for the first of it. Tell whether
+        """Take what has come back; wait up to ``timeout`` seconds for the first of it. Tell whether
         there was anything."""
-        came = self._collect(self.run, timeout)
-        for values, tags in came:
+        collected = self.run.collect(timeout)
+        for each in collected:
+            if self._raising and self.run.state.failed:
+                _raise_first_failure(each)
             if self._accumulator is None:
-                self._values.update(zip(tags, values, strict=True))
+                self._values.update(zip(each.elements, each.values, strict=True))
             else:
-                self._accumulator(values, tags)
-            self._progress(self.run.arrived, self._total)
-        return bool(came)
+                self._accumulator(each.values, each.elements)
+            self._progress(self.run.state.arrived, self._total)
+        return bool(collected)
 
     def all(self) -> list[Any] | None:
         """Wait for all values and return them in order; None if they went to an accumulator."""
         run = self.run
-        self._progress(run.arrived, self._total)
+        self._progress(run.state.arrived, self._total)
         while not run.over:
-            self.take(WATCH)
+            self.take(LOOK_SECONDS)
             run.submit()
-        run.finish()
+        run.await_lines()
         if self._accumulator is not None:
             return None
-        return [self._values[tag] for tag in range(run.submitted)]
+        return [self._values[element] for element in range(run.submitted)]
+
+
+def _raise_first_failure(values: Values) -> None:
+    for value in values.values:
+        if isinstance(value, SleighTaskException):
+            raise value

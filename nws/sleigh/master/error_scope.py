@@ -1,4 +1,4 @@
-"""What is around all that a sleigh does with its server."""
+"""Maps client errors to those of the sleigh, and cancels the call that fails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def undone_on_failure(undo: Callable[[], None]) -> Iterator[None]:
 
 
 class ErrorScope:
-    """A context: makes errors of the server errors of the sleigh, and cancels a call that fails.
+    """A context that makes errors of the server errors of the sleigh, and cancels a call that
+    fails.
 
     It is a class and not a generator because a short call spends a part of its time here.
     """
@@ -42,7 +43,7 @@ class ErrorScope:
         """Prepare.
 
         Args:
-            check: called first; raises if there is nothing to be done with this sleigh.
+            check: called first; raises if the sleigh cannot be used.
             explain: is given an error of the server, and raises what the user is to see.
             run: the call to cancel, if any.
         """

@@ -1,4 +1,4 @@
-"""Where a sleigh lives: a server, two workspaces on it, and the processes started for workers."""
+"""What a sleigh has: a server, two workspaces on it, and the processes started for its workers."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from nws.sleigh.launch.processes import Processes
 
 __all__ = ["Home"]
 
-_GRACE: Final = 2.0
-"""Seconds that workers have to end by themselves."""
+_WORKERS_GRACE_SECONDS: Final = 2.0
+"""For workers to end by themselves."""
 
-_HOST: Final = "PythonSleighNwsHost"
-_PORT: Final = "PythonSleighNwsPort"
+_HOST_VARIABLE: Final = "PythonSleighNwsHost"
+_PORT_VARIABLE: Final = "PythonSleighNwsPort"
 
 
 class Home:
-    """A server and what a sleigh has on it.
+    """A server, and what a sleigh has on it.
 
     Attributes:
         host, port: of the server, for `nws.client.NwsServer`.
-        processes: that were started for workers.
+        processes: those that were started for workers.
         workspace: the sleigh's; see `open`.
         user_workspace: for the user's tasks.
         close: ends all of it. It is also called when the master's interpreter ends, but not in a
@@ -57,7 +57,7 @@ class Home:
         """
         self.processes = Processes()
         self._server: PrivateServer | None = None
-        self.host = host or os.environ.get(_HOST) or ""
+        self.host = host or os.environ.get(_HOST_VARIABLE) or ""
         self.port = port or _port_of_environment()
         if not self.host and may_be_private:
             self._server = PrivateServer()
@@ -118,9 +118,9 @@ class Home:
     def check_server(self) -> None:
         """Raise SleighNwsException if the private server has ended."""
         if self._server is not None and self._server.ended:
-            raise SleighNwsException(f"the sleigh's server has ended{self.what_the_server_said()}")
+            raise SleighNwsException(f"the sleigh's server has ended{self.last_words_of_server()}")
 
-    def what_the_server_said(self) -> str:
+    def last_words_of_server(self) -> str:
         """Return the last lines of a private server that has ended, to be put behind a reason."""
         if self._server is None or not self._server.ended:
             return ""
@@ -128,11 +128,11 @@ class Home:
 
 
 def _port_of_environment() -> int:
-    text = os.environ.get(_PORT) or "8765"
+    text = os.environ.get(_PORT_VARIABLE) or "8765"
     try:
         return int(text)
     except ValueError:
-        raise SleighIllegalValueException(f"{_PORT}={text}: a port is a number") from None
+        raise SleighIllegalValueException(f"{_PORT_VARIABLE}={text}: a port is a number") from None
 
 
 def _close(
@@ -143,7 +143,7 @@ def _close(
     with ExitStack() as steps:  # from the last to the first, even if one is interrupted
         if server is not None:
             steps.callback(server.stop)
-        steps.callback(processes.stop, _GRACE if spaces else 0.0)
+        steps.callback(processes.stop, _WORKERS_GRACE_SECONDS if spaces else 0.0)
         if spaces:
             steps.callback(spaces[0].server.close)
             try:

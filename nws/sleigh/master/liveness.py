@@ -1,62 +1,97 @@
-"""Whether there is anybody left to do the work."""
+"""Restarts supervisors that have ended, and detects lost workers."""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from nws.errors import SleighJoinException
 from nws.sleigh.launch.processes import Processes
-from nws.sleigh.master.run import AnyTeam, Run, Values
+from nws.sleigh.master.engine import AnyTeam
 
 __all__ = ["Liveness"]
 
-_MISSED_BY_HAND: Final = 5.0
-_MISSED: Final = 30.0
-"""Seconds after which a worker that is gone is not waited for: one that was started by hand, or one
-whose supervisor is started again."""
+_LOST_BY_HAND_SECONDS: Final = 5.0
+_LOST_SECONDS: Final = 30.0
+"""After which a worker whose supervisor is gone counts as lost: one that a person has started, or
+one whose supervisor is restarted."""
 
-_PAUSE: Final = 1.0
-"""Seconds between looks at which supervisors are gone."""
+_CHECK_SECONDS: Final = 1.0
+"""Between checks of which supervisors are gone."""
 
 
 class Liveness:
     """Looks after the processes of a sleigh, and for workers that are gone for good."""
 
-    def __init__(self, team: AnyTeam, processes: Processes, *, by_hand: bool) -> None:
-        """Look after a team, whose workers a person has started or these processes."""
-        self._team = team
-        self._processes = processes
-        self._missed_after = _MISSED_BY_HAND if by_hand else _MISSED
-        self._gone: dict[int, float] = {}  # since when
-        self._next = 0.0
-
-    def hold(self, run: Run | None = None) -> Values | None:
-        """Start processes again that have ended, and look who is gone.
+    def __init__(
+        self,
+        team: AnyTeam,
+        processes: Processes,
+        check_server: Callable[[], None],
+        *,
+        by_hand: bool,
+    ) -> None:
+        """Look after a team.
 
         Args:
-            run: the call under way.
+            team: the workers.
+            processes: that were started for them.
+            check_server: raises SleighNwsException if the private server has ended.
+            by_hand: a person has started the workers.
+        """
+        self._team = team
+        self._processes = processes
+        self._check_server = check_server
+        self._lost_after = _LOST_BY_HAND_SECONDS if by_hand else _LOST_SECONDS
+        self._gone: dict[int, float] = {}  # since when
+        self._next_check = 0.0
+        self._turn = threading.RLock()
 
-        Returns:
-            Failures in place of what those would have done who are gone, or None.
+    def restart(self) -> str:
+        """Restart supervisors that have ended. Return the problem if one ends again and again.
 
         Raises:
-            SleighJoinException: nobody is left.
             SleighScriptException: a process cannot be started.
         """
-        problem = self._processes.look_after(self._team.is_there)
-        if problem and (run is None or len(self._team.gone()) >= self._team.group().size):
+        with self._turn:
+            return self._processes.look_after(self._team.is_there)
+
+    def note_progress(self) -> None:
+        """Note that results have come, so supervisors work."""
+        self._processes.note_progress()
+
+    def reset_backoff(self) -> None:
+        """Restart at once what ends again and again, and count its ends from zero."""
+        with self._turn:
             self._processes.reset_backoff()
+
+    def check(self, *, busy: bool) -> set[int]:
+        """Restart supervisors that have ended, and return the ranks of workers that are lost.
+
+        Args:
+            busy: calls are under way. Otherwise only processes are looked at.
+
+        Raises:
+            SleighJoinException: no worker is left, or none can be started.
+            SleighNwsException: the private server has ended.
+            SleighScriptException: a process cannot be started.
+        """
+        self._check_server()
+        problem = self.restart()
+        if problem and (not busy or len(self._team.gone()) >= self._team.group().size):
+            self.reset_backoff()
             raise SleighJoinException(problem)
         now = time.monotonic()
-        if run is None or now < self._next:
-            return None
-        self._next = now + _PAUSE
+        if not busy or now < self._next_check:
+            return set()
+        self._next_check = now + _CHECK_SECONDS
         self._gone = {rank: self._gone.get(rank, now) for rank in self._team.gone()}
-        missed = {rank for rank, since in self._gone.items() if now - since > self._missed_after}
+        lost = {rank for rank, since in self._gone.items() if now - since > self._lost_after}
         group = self._team.group()
         if group.closed and not group.size:
             raise SleighJoinException("the group was closed before any worker had joined")
-        if missed and len(missed) >= group.size > 0:
+        if lost and len(lost) >= group.size > 0:
             raise SleighJoinException("all workers are gone")
-        return run.give_up_ranks(missed, "its worker is gone") if missed else None
+        return lost

@@ -13,11 +13,11 @@ from nws.sleigh.master.run import Run
 
 __all__ = ["SleighPending"]
 
-_NEXT: Final = 0.01
-"""Seconds in which the server sends further results, if it has any."""
+_NEXT_RESULTS_SECONDS: Final = 0.01
+"""In which the server sends further results, if it has any."""
 
-_MORE: Final = 0.1
-"""Seconds. A look does not last longer while more and more comes."""
+_MAX_CHECK_SECONDS: Final = 0.1
+"""A check does not last longer while more and more results arrive."""
 
 
 class SleighPending:
@@ -27,12 +27,12 @@ class SleighPending:
     referred to any more.
     """
 
-    def __init__(self, gathering: Collector, guard: Callable[[Run], ErrorScope]) -> None:
+    def __init__(self, collector: Collector, scope: Callable[[Run], ErrorScope]) -> None:
         """Made by the methods of `nws.sleigh.Sleigh`."""
-        self._gathering = gathering
-        self._scope = guard
+        self._collector = collector
+        self._scope = scope
         self._gathered = False
-        gathering.run.report()  # nobody waits, so others may want to know
+        collector.run.publish()  # nobody waits, so others may want to know
 
     def check(self) -> int:
         """Return how many elements are not done yet.
@@ -40,14 +40,14 @@ class SleighPending:
         Raises:
             SleighException: as `eachElem` does.
         """
-        run = self._gathering.run
+        run = self._collector.run
         if not run.over:
             with self._scope(run):
-                end = time.monotonic() + _MORE
-                more = self._gathering.take(0.0)
-                while more and not self._gathering.run.over and time.monotonic() < end:
-                    more = self._gathering.take(_NEXT)
-        return run.submitted - run.arrived
+                end = time.monotonic() + _MAX_CHECK_SECONDS
+                more = self._collector.take(0.0)
+                while more and not self._collector.run.over and time.monotonic() < end:
+                    more = self._collector.take(_NEXT_RESULTS_SECONDS)
+        return self._left
 
     def wait(self) -> list[Any] | None:
         """Wait for all results and return them as `eachElem` does.
@@ -59,18 +59,22 @@ class SleighPending:
         if self._gathered:
             raise SleighGatheredException("the results of this call were gathered already")
         self._gathered = True
-        with self._scope(self._gathering.run):
-            return self._gathering.all()
+        with self._scope(self._collector.run):
+            return self._collector.all()
 
     def cancel(self) -> None:
         """Drop the call. Elements that run are stopped: workers that do not end them within a
         quarter of a second are killed and replaced."""
         self._gathered = True
-        with self._scope(self._gathering.run):
-            self._gathering.run.cancel()
+        with self._scope(self._collector.run):
+            self._collector.run.cancel()
+
+    @property
+    def _left(self) -> int:
+        state = self._collector.run.state
+        return state.submitted - state.arrived
 
     def __str__(self) -> str:
-        run = self._gathering.run
-        return f"SleighPending({run.submitted - run.arrived} of {run.submitted} to do)"
+        return f"SleighPending({self._left} of {self._collector.run.submitted} to do)"
 
     __repr__ = __str__

@@ -1,12 +1,16 @@
-"""Results of a call one after the other, while others are still worked on."""
+"""Results of a call one after the other, while others are still being computed."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from nws.sleigh.master.collector import Collect
-from nws.sleigh.master.run import WATCH, Run
+from nws.errors import SleighTaskException
+from nws.sleigh.master.engine import LOOK_SECONDS
+from nws.sleigh.master.error_scope import ErrorScope
+from nws.sleigh.master.run import Run, Values
+from nws.sleigh.master.window import Window
 
 __all__ = ["SleighResultIterator"]
 
@@ -14,19 +18,24 @@ __all__ = ["SleighResultIterator"]
 class SleighResultIterator:
     """Results in the order of the elements; made by `nws.sleigh.Sleigh.imap` and ``starmap``.
 
-    An element that failed is a SleighTaskException object. What the iterable raises, or that the
-    arguments of an element cannot be pickled, is raised behind the results of those before. The
-    sleigh is occupied until the last result was returned, or `stop` was called, or this object is
-    no longer referred to.
+    An element that failed is a SleighTaskException object, unless the call was made with
+    ``raising=True``. What the iterable raises, or that the arguments of an element cannot be
+    pickled, is raised after the results of the elements before. The sleigh is occupied until the
+    last result was returned, or `stop` was called, or this object is no longer referred to.
     """
 
-    def __init__(self, run: Run, collect: Collect, submit: Callable[[Run, int], None]) -> None:
+    def __init__(
+        self, run: Run, window: Window, scope: Callable[[Run], ErrorScope], *, raising: bool
+    ) -> None:
         """Made by the methods of `nws.sleigh.Sleigh`."""
         self._run = run
-        self._collect = collect
-        self._submit = submit
-        self._waiting: dict[int, Any] = {}
+        self._window = window
+        self._scope = scope
+        self._raising = raising
+        self._ready = deque[Any]()  # values that come next, in order
+        self._ahead: dict[int, Any] = {}  # values behind one that has not come yet
         self._returned = 0
+        self._submit_at = 0
         self._stopped = False
         self._shut_down = False
 
@@ -38,7 +47,7 @@ class SleighResultIterator:
     @property
     def buffered(self) -> int:
         """How many results have arrived but were not returned yet."""
-        return len(self._waiting)
+        return len(self._ready) + len(self._ahead)
 
     @property
     def submitted(self) -> int:
@@ -54,45 +63,66 @@ class SleighResultIterator:
         return self
 
     def __next__(self) -> Any:
-        while not self._stopped:
-            if self._returned in self._waiting:
-                return self._return_next()
-            if self._run.over or (self._shut_down and self._returned >= self.submitted):
-                self._end()
-                break
-            self._submit_more(self.buffered)
-            for values, tags in self._collect(self._run, WATCH):
-                self._waiting.update(zip(tags, values, strict=True))
-        raise StopIteration
+        while not self._ready:
+            self._advance()
+        if self._returned >= self._submit_at or len(self._ready) == 1:
+            self._submit_more(self.buffered - 1)  # first, so that what it raises costs no result
+        self._returned += 1
+        value = self._ready.popleft()
+        if self._raising and isinstance(value, SleighTaskException):
+            self.stop()
+            raise value
+        return value
+
+    def _advance(self) -> None:
+        """Wait for results."""
+        if self._stopped:
+            raise StopIteration
+        if self._run.over or (self._shut_down and self._returned >= self.submitted):
+            self._end()
+            raise StopIteration
+        self._submit_more(self.buffered)
+        with self._scope(self._run):
+            for values in self._run.collect(LOOK_SECONDS):
+                self._sort(values)
+
+    def _sort(self, values: Values) -> None:
+        """Put values that come next behind those that are ready."""
+        following = self._returned + len(self._ready)
+        if values.elements[0] == following and values.elements[-1] - following < len(values.values):
+            self._ready.extend(values.values)
+        else:
+            self._ahead.update(zip(values.elements, values.values, strict=True))
+        ready, ahead = self._ready, self._ahead
+        if ahead:
+            following = self._returned + len(ready)
+            while following in ahead:
+                ready.append(ahead.pop(following))
+                following += 1
 
     def _end(self) -> None:
         if not self._run.over:
             self.stop()
             return
         self._stopped = True
-        self._run.finish()
+        self._run.await_lines()
         if self._run.problem is not None:
             raise self._run.problem
 
-    def _return_next(self) -> Any:
-        # Not for each one: a message for several costs less for each. And first, for an exception
-        # must not cost a result.
-        if self.buffered == 1 or self._returned % 8 == 7:
-            self._submit_more(self.buffered - 1)
-        self._returned += 1
-        return self._waiting.pop(self._returned - 1)
-
     def _submit_more(self, unread: int) -> None:
+        self._submit_at = self._returned + self._window.stride
         if not self._shut_down and not self._run.exhausted:
-            self._submit(self._run, unread)
+            with self._scope(self._run):
+                self._run.submit_up_to_problem(unread)
 
     def shutdown(self) -> None:
-        """Submit no more elements; what was submitted can still be had."""
+        """Submit no more elements; results of those that were submitted are still returned."""
         self._shut_down = True
 
     def stop(self) -> None:
         """Drop all that was not returned yet. Elements that run are stopped as by
         `SleighPending.cancel`. The sleigh is free for the next call."""
         self._stopped = True
-        self._waiting.clear()
+        self._ready.clear()
+        self._ahead.clear()
         self._run.cancel()

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from nws.errors import SleighTaskException
-from nws.sleigh.master.call_report import CallReport, Counts
+from nws.sleigh.master.calls_report import CallState
 from nws.sleigh.master.chunks import Chunks
-from nws.sleigh.master.serial_team import SerialTeam
-from nws.sleigh.master.team import Team
+from nws.sleigh.master.engine import Engine
+from nws.sleigh.master.mailbox import Mailbox
 from nws.sleigh.master.values import value_of
-from nws.sleigh.shared.messages import Call, Results, Task
+from nws.sleigh.master.window import Window
+from nws.sleigh.shared.messages import MAX_BATCH_BYTES, Call, Results, Task
 from nws.sleigh.shared.pickling import PLAIN
 
-__all__ = ["WATCH", "AnyTeam", "Run", "State", "Values"]
+__all__ = ["Run", "Values"]
 
-AnyTeam = Team | SerialTeam
+_MAX_TASKS_IN_MESSAGE: Final = 16
+"""The first messages of a call have fewer, so that workers can begin."""
 
-WATCH: Final = 0.25
-"""Seconds between looks at the workers."""
+_MAX_LINES_SECONDS: Final = 5.0
+"""To wait for lines that workers have written before their results."""
 
-_AT_ONCE: Final = 16
-"""Tasks. So many are sent in one message at most; the first ones in smaller messages, so that
-workers can begin."""
-
-_MUCH: Final = 16 * 1024 * 1024
-"""Bytes. Tasks that have so much are sent before more are packed."""
+_NEXT_LINES_SECONDS: Final = 0.05
+"""Between looks for these while another thread receives."""
 
 
 class Values(NamedTuple):
@@ -36,71 +34,48 @@ class Values(NamedTuple):
 
     values: list[Any]
     """A SleighTaskException object for an element that failed."""
-    tags: list[int]
+    elements: list[int]
     """Which elements these are."""
-
-
-class State:
-    """What is to be known of a run, also when the run itself is not referred to any more.
-
-    Attributes:
-        number: of the call.
-        over: all values have come back, or it was cancelled.
-        cancelled: it was.
-        report: for people.
-    """
-
-    def __init__(self, number: int, report: CallReport) -> None:
-        self.number = number
-        self.over = self.cancelled = False
-        self.report = report
 
 
 class Run:
     """A call under way.
 
     Attributes:
-        arrived: how many values have come back.
-        failed: how many of them stand for elements that failed.
-        state: whether it is over.
+        state: how far it is.
     """
 
     def __init__(
         self,
-        team: AnyTeam,
+        engine: Engine,
+        mailbox: Mailbox,
         call: Call,
         chunks: Chunks,
-        look_after: Callable[[Run], Values | None],
-        report: CallReport,
-        *,
-        bound: int | None = None,
-        tasks: int | None = None,
+        state: CallState,
+        window: Window,
     ) -> None:
         """Prepare; `submit` begins.
 
         Args:
-            team: does the tasks.
+            engine: runs the call.
+            mailbox: of the call.
             call: what all tasks share.
             chunks: the elements.
-            look_after: called now and then; raises when there is no hope, or returns values for
-                elements for which there is none.
-            report: of the call.
-            bound: so many elements are outstanding at most; None for any number.
-            tasks: so many tasks are outstanding at most.
+            state: of the call, for people.
+            window: bounds what is outstanding.
         """
-        self.arrived = self.failed = 0
-        self.state = State(call.number, report)
-        self._team = team
+        self.state = state
+        state.number = call.number
+        self._engine = engine
+        self._mailbox = mailbox
         self._call = call
         self._chunks = chunks
-        self._look_after = look_after
-        self._bound = bound
-        self._tasks = tasks
-        self._at_once = 1
+        self._window = window
+        self._tasks_in_message = 1
         self._flags = bytearray()  # for each element whether its value has come
         self._for_everyone: Task | None = None
         self._said: dict[int, int] = {}
-        self._next_look = time.monotonic() + WATCH
+        engine.report.add(state)
 
     @property
     def over(self) -> bool:
@@ -122,158 +97,159 @@ class Run:
         """Why there are no more elements than were submitted, if that is an error."""
         return self._chunks.problem
 
+    # Submitting
+
     def submit(self) -> None:
-        """Submit as many elements as the bounds let.
+        """Submit as many elements as the window lets.
 
         Raises:
             Exception: the `problem`.
         """
-        self.submit_what_there_is()
+        self.submit_up_to_problem()
         if self.problem is not None:
             raise self.problem
 
-    def submit_what_there_is(self, unread: int = 0) -> None:
-        """Submit elements up to a `problem`, when ``unread`` values wait for the user."""
+    def submit_up_to_problem(self, unread: int = 0) -> None:
+        """Submit elements up to a `problem`, while ``unread`` values wait for the user."""
         tasks: list[Task] = []
         weight = 0
-        while not self._chunks.exhausted:
-            most = self._room(unread)
+        chunks = self._chunks
+        while not chunks.exhausted:
+            most = self._window.room(chunks.taken - self.state.arrived, unread, chunks)
             if most is not None and most <= 0:
                 break
-            first, elements = self._chunks.next(most)
+            first, elements = chunks.next(most)
             if elements:
                 tasks.append(Task(self._call, first, elements))
-                weight += self._chunks.weight
-            if len(tasks) >= self._at_once or weight >= _MUCH:
-                self._team.submit(tasks)
-                self._at_once = min(_AT_ONCE, 2 * self._at_once)
+                weight += chunks.weight
+                self._window.sent(len(elements), chunks.weight)
+            if len(tasks) >= self._tasks_in_message or weight >= MAX_BATCH_BYTES:
+                self._engine.team.submit(tasks)
+                self._tasks_in_message = min(_MAX_TASKS_IN_MESSAGE, 2 * self._tasks_in_message)
                 tasks, weight = [], 0
         if tasks:
-            self._team.submit(tasks)
+            self._engine.team.submit(tasks)
+        self.state.submitted, self.state.exhausted = chunks.taken, chunks.exhausted
         self._check_over()
 
-    def _room(self, unread: int) -> int | None:
-        outstanding = self.submitted - self.arrived
-        if self._bound is not None:
-            return self._bound - outstanding - unread
-        if self._tasks is not None:
-            return self._tasks * self._chunks.size - outstanding
-        return None
-
     def submit_for_everyone(self, count: int) -> None:
-        """Submit the only element once for each of so many workers."""
+        """Submit the only element once for each of ``count`` workers."""
         _, elements = self._chunks.next()
         if self.problem is not None:
             raise self.problem
         self._chunks.taken, self._chunks.exhausted = count, True
+        self.state.submitted, self.state.exhausted = count, True
         self._for_everyone = Task(self._call, 0, elements)
-        self._team.submit([self._for_everyone] * count)
+        self._engine.team.submit([self._for_everyone] * count)
 
-    def collect(self, timeout: float) -> Iterator[Values]:
-        """Return what has come back; wait for the first of it so many seconds at most."""
-        only_one = self.exhausted and self.submitted - self.arrived == 1
-        for results in self._team.receive(timeout, eager=only_one):
-            values = self._accept(results)
-            if values is not None:
-                yield values
+    # Collecting
+
+    def collect(self, timeout: float) -> Sequence[Values]:
+        """Return what has come back; wait up to ``timeout`` seconds for the first of it.
+
+        Raises:
+            Exception: no more will come, for this reason.
+        """
+        state, mailbox = self.state, self._mailbox
+        only_one = state.exhausted and state.submitted - state.arrived == 1
+        received = self._engine.receive(mailbox, timeout, eager=only_one)
+        collected = [each for each in map(self._accept, received) if each.elements]
+        if mailbox.lost_ranks:
+            lost, mailbox.lost_ranks = mailbox.lost_ranks, set()
+            collected += self._give_up_ranks(lost, "its worker is gone")
         self._check_over()
-        if time.monotonic() >= self._next_look and not self.over:
-            given_up = self._look_after(self)
-            self._next_look = time.monotonic() + WATCH
-            self.report()
-            if given_up is not None:
-                yield given_up
+        self._engine.look_around()
+        return collected
 
-    def _check_over(self) -> None:
-        if self.exhausted and self.arrived >= self.submitted and not self.over:
-            self._end(cancelled=False)
-
-    def _end(self, *, cancelled: bool) -> None:
-        self.state.over, self.state.cancelled = True, cancelled
-        if self.state.report.is_public:
-            self.report()
-
-    def report(self) -> None:
-        """Tell people how far it has come."""
-        self.state.report.tell(
-            Counts(self.submitted, self.arrived, self.failed),
-            all_submitted=self.exhausted,
-            over=self.state.over,
-            cancelled=self.state.cancelled,
-        )
-
-    def finish(self) -> None:
-        """Wait a little for what workers have written."""
-        self._team.await_lines(self._said)
-        if self._call.everyone:
-            self._team.open_barrier(self._call.number)
-
-    def cancel(self) -> None:
-        """Have done with it: workers stop what they do of it."""
-        if not self.over:
-            self._end(cancelled=True)
-            self._team.cancel(self._call.number)
-
-    def _accept(self, results: Results) -> Values | None:
+    def _accept(self, results: Results) -> Values:
         """Return the values in results that are news."""
-        call, _, first, outcomes, seconds, (pid, said) = results
-        if call != self._call.number:
-            return None  # left over from a call that was cancelled
+        _, _, first, outcomes, seconds, (pid, said) = results
         if said:
             self._said[pid] = said
         flags, end = self._flags, first + len(outcomes)
         if len(flags) < end:
             flags.extend(bytes(end - len(flags)))
-        places = range(first, end)
+        elements = range(first, end)
         if flags.find(1, first, end) >= 0 or None in outcomes:
             # Some were done twice, as happens when a worker is lost, or will be tried again.
             news = [
-                (tag, outcome)
-                for tag, outcome in zip(places, outcomes, strict=True)
-                if outcome is not None and not flags[tag]
+                (element, outcome)
+                for element, outcome in zip(elements, outcomes, strict=True)
+                if outcome is not None and not flags[element]
             ]
-            tags = [tag for tag, _ in news]
+            arrived = [element for element, _ in news]
             given: Sequence[Any] = [outcome for _, outcome in news]
         else:
-            tags, given = list(places), outcomes
-        for tag in tags:
-            flags[tag] = 1
-        self.arrived += len(tags)
-        if self._for_everyone is not None and not tags:
+            arrived, given = list(elements), outcomes
+        for element in arrived:
+            flags[element] = 1
+        self.state.arrived += len(arrived)
+        if self._for_everyone is not None and not arrived:
             # A worker that took the place of one that had done its part has used up another's.
-            self._team.submit([self._for_everyone])
+            self._engine.team.submit([self._for_everyone])
         self._chunks.learn(len(outcomes), seconds)
-        return Values(self._values(tags, given), tags)
+        self._window.learn(seconds, outcomes)
+        return Values(self._values(arrived, given), arrived)
 
-    def give_up_ranks(self, ranks: set[int], why: str) -> Values | None:
+    def _give_up_ranks(self, ranks: set[int], why: str) -> Iterator[Values]:
         """Let the elements of an `eachWorker` fail whose workers are gone for good."""
-        if not self._call.everyone:
-            return None
         self._flags.extend(bytes(max(0, self.submitted - len(self._flags))))
-        lost = [tag for tag in sorted(ranks) if tag < self.submitted and not self._flags[tag]]
-        for tag in lost:
-            self._flags[tag] = 1
-        self.arrived += len(lost)
-        self.failed += len(lost)
-        self._check_over()
-        return Values([SleighTaskException(f"element {tag} failed: {why}") for tag in lost], lost)
+        lost = [rank for rank in sorted(ranks) if rank < self.submitted and not self._flags[rank]]
+        for rank in lost:
+            self._flags[rank] = 1
+        self.state.arrived += len(lost)
+        self.state.failed += len(lost)
+        if lost:
+            yield Values(
+                [SleighTaskException(f"element {rank} failed: {why}") for rank in lost], lost
+            )
 
-    def _values(self, tags: Sequence[int], outcomes: Sequence[Any]) -> list[Any]:
-        loads, failed = pickle.loads, self.failed
+    def _values(self, elements: Sequence[int], outcomes: Sequence[Any]) -> list[Any]:
+        loads, failed = pickle.loads, self.state.failed
         try:
             return [
                 outcome
                 if (kind := type(outcome)) in PLAIN
                 else loads(outcome)
                 if kind is bytes
-                else self._value(tag, outcome)
-                for tag, outcome in zip(tags, outcomes, strict=True)
+                else self._value(element, outcome)
+                for element, outcome in zip(elements, outcomes, strict=True)
             ]
         except Exception:  # one of them cannot be read here; which one?
-            self.failed = failed
-            return [self._value(*each) for each in zip(tags, outcomes, strict=True)]
+            self.state.failed = failed
+            return [self._value(*each) for each in zip(elements, outcomes, strict=True)]
 
-    def _value(self, tag: int, outcome: Any) -> Any:
-        value = value_of(tag, outcome)
-        self.failed += isinstance(value, SleighTaskException)
+    def _value(self, element: int, outcome: Any) -> Any:
+        value = value_of(element, outcome)
+        self.state.failed += isinstance(value, SleighTaskException)
         return value
+
+    def publish(self) -> None:
+        """Tell people how far it is."""
+        self._engine.report.publish()
+
+    # The end
+
+    def _check_over(self) -> None:
+        state = self.state
+        if state.exhausted and state.arrived >= state.submitted and not state.over:
+            self._engine.report.end(state, cancelled=False)
+            if self._call.everyone:
+                self._engine.team.open_barrier(self._call.number)
+            self._engine.end(self._call.number)
+
+    def await_lines(self) -> None:
+        """Wait for lines that workers wrote before their results, but not long."""
+        deadline = time.monotonic() + _MAX_LINES_SECONDS
+        while not self._engine.team.has_heard(self._said):
+            left = deadline - time.monotonic()
+            if left <= 0 or self._mailbox.error is not None:
+                break
+            self._mailbox.results.clear()  # done twice
+            self._engine.wait(self._mailbox, min(left, _NEXT_LINES_SECONDS))
+
+    def cancel(self) -> None:
+        """Withdraw it: workers stop what they do of it."""
+        if not self.over:
+            self._engine.report.end(self.state, cancelled=True)
+        self._engine.cancel([self._call.number])

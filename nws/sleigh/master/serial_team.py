@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import bdb
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from nws.client import NetWorkSpace
-from nws.sleigh.master.team import Group, packed_function
-from nws.sleigh.shared.functions import Function
-from nws.sleigh.shared.messages import Failure, Results, Task
+from nws.sleigh.master.team import Dropped, Group
+from nws.sleigh.shared.functions import Function, packed_function
+from nws.sleigh.shared.messages import Failure, Lines, Results, Task
 from nws.sleigh.shared.pickling import Packed, unpack
 from nws.sleigh.worker.runner import Runner
 
@@ -19,7 +19,7 @@ __all__ = ["SerialTeam"]
 
 
 class SerialTeam:
-    """Does what a `nws.sleigh.master.team.Team` does, at once and in this process."""
+    """Does what a `nws.sleigh.master.team.Team` does, at once and in the thread that submits."""
 
     size = 1
 
@@ -27,7 +27,10 @@ class SerialTeam:
         names = {"SleighRank": 0, "SleighNws": workspace, "SleighUserNws": user_workspace}
         self._runner = Runner(names, {}, let_through=(KeyboardInterrupt, bdb.BdbQuit))
         self._functions: dict[str, Function] = {}
+        self._provided = 0
         self._results: deque[Results] = deque()
+        self.deaths: set[int] = set()
+        self.on_refused: Callable[[Collection[int], Exception], None]
 
     def group(self, timeout: float = 0.0) -> Group:
         return Group(1, True)
@@ -44,43 +47,61 @@ class SerialTeam:
     def is_there(self, supervisor: str) -> bool:
         return True
 
+    def close(self) -> None:
+        pass
+
     def provide(self, function: Function) -> str:
         # Tasks may not change the master's objects here either.
-        fixed = unpack(_detached(packed_function(tuple(function.fixed))))
-        self._functions = {"function": function._replace(fixed=fixed)}
-        return "function"
+        given = tuple(function.fixed), function.keywords
+        fixed, keywords = unpack(_detached(packed_function(given)))
+        self._provided += 1
+        name = str(self._provided)
+        self._functions[name] = function._replace(fixed=fixed, keywords=keywords)
+        return name
+
+    def provide_again(self, function: str) -> bool:
+        return False
+
+    def release(self, function: str) -> None:
+        del self._functions[function]
 
     def submit(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
             self._runner.prepare(self._functions[task.call.function], task.call)
             outcomes = [
-                self._run(tag, element, task.call.retries)
-                for tag, element in enumerate(task.elements, task.first)
+                self._run(element, packed, task.call.retries)
+                for element, packed in enumerate(task.elements, task.first)
             ]
             self._results.append(Results(task.call.number, 0, task.first, outcomes, 0.0))
 
-    def _run(self, tag: int, element: Packed, retries: int) -> Packed | Failure:
-        outcome = self._runner.run(tag, _detached(element))
+    def _run(self, element: int, packed: Packed, retries: int) -> Packed | Failure:
+        outcome = self._runner.run(element, _detached(packed))
         while isinstance(outcome, Failure) and retries > 0:
-            outcome = self._runner.run(tag, _detached(element))
+            outcome = self._runner.run(element, _detached(packed))
             retries -= 1
         return outcome
 
-    def receive(self, timeout: float, *, eager: bool = False) -> list[Results]:
-        results = list(self._results)
-        self._results.clear()
-        return results
+    def fileno(self) -> int:
+        return -1  # nothing arrives later
 
-    def await_lines(self, said: dict[int, int]) -> list[Results]:
-        return []
+    def receive(self, timeout: float, *, eager: bool = False) -> Iterator[Results | Lines]:
+        while self._results:
+            yield self._results[0]
+            self._results.popleft()
 
-    def cancel(self, call: int) -> None:
-        self._results.clear()
+    def listen(self, message: Lines) -> None:
+        pass  # what tasks write is not captured
+
+    def has_heard(self, said: dict[int, int]) -> bool:
+        return True
+
+    def cancel(self, dropped: Dropped, everyone: Iterable[int]) -> None:
+        pass  # nothing is outstanding
 
     def open_barrier(self, call: int) -> None:
         pass
 
-    def forget_deaths(self) -> None:
+    def forget_deaths(self, over: Collection[int]) -> None:
         pass
 
     def report(self, text: str) -> None:
@@ -88,5 +109,5 @@ class SerialTeam:
 
 
 def _detached(packed: Packed) -> Packed:
-    """Return a copy: what a task changes in its arguments is not to change the master's."""
+    """Return a copy: what a task changes in its arguments may not change the master's."""
     return tuple(map(bytearray, packed)) if isinstance(packed, tuple) else packed

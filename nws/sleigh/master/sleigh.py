@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
 import sysconfig
 import threading
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, ClassVar, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, ClassVar
 
 from nws.client import NetWorkSpace
 from nws.errors import (
-    NwsException,
-    SleighNwsException,
-    SleighOccupiedException,
     SleighStoppedException,
 )
 from nws.sleigh.launch.commands import envcmd
 from nws.sleigh.launch.launchers import Launch, Options, ScriptExec, launcher_for
 from nws.sleigh.master.arguments import (
-    checked_retries,
     checked_size,
-    checked_time,
     count_of,
     fixed_arguments,
+    fixed_keywords,
     task_arguments,
 )
-from nws.sleigh.master.call_report import CallReport
+from nws.sleigh.master.calls_report import CallState
 from nws.sleigh.master.chunks import Chunks
 from nws.sleigh.master.collector import Accumulator, Collector
-from nws.sleigh.master.error_scope import ErrorScope, undone_on_failure
+from nws.sleigh.master.engine import LOOK_SECONDS, AnyTeam, Engine
+from nws.sleigh.master.error_scope import undone_on_failure
 from nws.sleigh.master.home import Home
 from nws.sleigh.master.liveness import Liveness
+from nws.sleigh.master.occupancy import Occupancy
 from nws.sleigh.master.pending import SleighPending
 from nws.sleigh.master.progress import Progress, no_progress, progress_for
 from nws.sleigh.master.result_iterator import SleighResultIterator
-from nws.sleigh.master.run import AnyTeam, Run, State, Values
 from nws.sleigh.master.serial_team import SerialTeam
+from nws.sleigh.master.submissions import Submissions
 from nws.sleigh.master.team import Team
+from nws.sleigh.master.window import TaskWindow, Window, window_for
+from nws.sleigh.shared.cores import available_cores
 from nws.sleigh.shared.functions import Function, check_function
-from nws.sleigh.shared.messages import Call
 from nws.sleigh.shared.output import Line, echo
 from nws.sleigh.shared.settings import Where
 from nws.sleigh.supervisor.worker_report import worker_reports
@@ -69,7 +65,7 @@ class Sleigh:
         self,
         *,
         launch: str | Launch = "local",
-        workerCount: int = 3,
+        workerCount: int | None = 3,
         nodeList: Sequence[str] = ("localhost", "localhost", "localhost"),
         nwsHost: str | None = None,
         nwsPort: int | None = None,
@@ -94,7 +90,8 @@ class Sleigh:
             launch: ``local`` for workers on this machine; ``web`` for workers that a person starts,
                 see `nws.sleigh.webLaunch`; or a function, such as `nws.sleigh.sshcmd`, that makes
                 commands for the machines of ``nodeList``, see `nws.sleigh.launch.commands`.
-            workerCount: how many local workers.
+            workerCount: how many local workers; None for as many as this process may use cores
+                (its affinity and the limits of its control group count). The guide's default is 3.
             nodeList: machines, one worker for each entry.
             nwsHost: host of a server, as for `nws.client.NwsServer`. None starts a private server
                 for local workers, which only this user can reach and which ends with the sleigh;
@@ -122,7 +119,7 @@ class Sleigh:
         """
         options = Options(
             launch,
-            workerCount,
+            available_cores() if workerCount is None else workerCount,
             nodeList,
             nwsHostRemote,
             nwsPortRemote,
@@ -135,14 +132,11 @@ class Sleigh:
             user or "",
             verbose,
         )
-        self._numbers = itertools.count(1)
-        self._calling = threading.RLock()  # one that Ctrl-C left locked is open to its thread
-        self._stopped = False
-        self._owner = os.getpid()
-        self._active: weakref.ref[Run] | None = None
-        self._state: State | None = None
+        self._submissions: Submissions | None = None
+        self._lock = threading.Lock()  # for who makes that
         launcher = launcher_for(launch)
         self._home = Home(nwsHost, nwsPort, may_be_private=launch == "local")
+        self._calls = Occupancy(self._home)
         with undone_on_failure(self.stop):
             way = None if serial else launcher(options, self._home.processes)
             self._home.open(wsNameTemplate, userWsNameTemplate)
@@ -150,7 +144,11 @@ class Sleigh:
                 self._team: AnyTeam = SerialTeam(self.nws, self.userNws)
             else:
                 self._team = Team(self.nws, way.expected, output)
-            self._liveness = Liveness(self._team, self._home.processes, by_hand=launch == "web")
+            self._liveness = Liveness(
+                self._team, self._home.processes, self._home.check_server, by_hand=launch == "web"
+            )
+            self._engine = Engine(self._team, self._liveness)
+            self._calls.open(self._engine, self._liveness)
             if way is not None:
                 way.go(self._where(), self.nws)
             if launch == "web":
@@ -161,7 +159,7 @@ class Sleigh:
         level = logging.getLogger().getEffectiveLevel()
         return Where(self._home.host, self._home.port, *names, self.lease_time, level)
 
-    # Session
+    # Calls
 
     def eachElem(
         self,
@@ -174,9 +172,11 @@ class Sleigh:
         argPermute: Sequence[int] | None = None,
         loadFactor: float = 0,
         accumulator: Accumulator | None = None,
+        fixedKwargs: Mapping[str, Any] | None = None,
         chunkSize: int | None = None,
         timeout: float | None = None,
         retries: int = 0,
+        raising: bool = False,
         progress: bool | Progress = False,
         seed: int | None = None,
     ) -> Any:
@@ -191,6 +191,7 @@ class Sleigh:
             elementArgs: a list of iterables, one for each argument that varies; the shortest one
                 ends the elements. Where one argument varies, the list around it may be left out.
             fixedArgs: further arguments, the same for all elements.
+            fixedKwargs: keyword arguments, the same for all elements.
             type: ``invoke`` calls the function, ``define`` only makes it known by its name to
                 expressions that come later, ``eval`` is for texts. By default it fits ``fun``.
             blocking: wait for the results. Otherwise return a `SleighPending` at once.
@@ -203,10 +204,12 @@ class Sleigh:
                 long are cut.
             timeout: seconds that one element may take. Then its worker is killed and replaced, and
                 the element has failed with a TimeoutError.
-            retries: how often an element is tried again that has raised an exception or has taken
-                too long. An element whose worker dies is tried three times in any case.
+            retries: how many times to retry an element that failed or timed out. An element whose
+                worker dies is tried three times in any case.
             progress: True for a bar, or a function that is called with the number of elements that
                 are done, and of all (None if that is not known).
+            raising: raise the exception of the first element that fails, chained to that of
+                the worker, and cancel the rest. By default it is a value in the list.
             seed: gives every element random numbers of its own, the same for any number of workers
                 and any size of tasks: it seeds `random` and the global generator of NumPy, and the
                 element finds a number of its own in ``SleighSeed``.
@@ -216,13 +219,14 @@ class Sleigh:
             traceback, whose cause is the worker's exception.
 
         Raises:
+            SleighTaskException: an element failed, and ``raising`` is true.
             SleighStoppedException: the sleigh was stopped.
             SleighOccupiedException: another call is under way.
             SleighIllegalValueException: the function or an argument cannot be used or pickled.
             SleighNwsException: the server is gone, or refused the tasks.
             SleighJoinException: workers end again and again without having done anything.
         """
-        with self._call():
+        with self._calls.beginning():
             total = count_of(elementArgs)
             arguments = task_arguments(elementArgs)
             bounded = blocking and loadFactor > 0
@@ -231,19 +235,17 @@ class Sleigh:
                 arguments, total = iter(listed), len(listed)
             size = self._team.size
             chunks = Chunks(arguments, size, checked_size(chunkSize), None if bounded else total)
-            call = self._new_call(
-                Function(*check_function(fun, type), fixed_arguments(fixedArgs), argPermute),
-                timeout=checked_time(timeout),
-                retries=checked_retries(retries),
-                seed=seed,
-            )
-            tasks = max(size, int(loadFactor * size)) if bounded else None
-            run = self._begin("eachElem", fun, total, call, chunks, tasks=tasks)
+            window = TaskWindow(max(size, int(loadFactor * size))) if bounded else Window()
+            kind, thing = check_function(fun, type)
+            keywords = fixed_keywords(fixedKwargs, kind)
+            function = Function(kind, thing, fixed_arguments(fixedArgs), keywords, argPermute)
+            state = CallState("eachElem", fun, total)
+            run = self._calls.begin(state, function, chunks, window, timeout, retries, seed)
             shown = progress_for(progress)
-            gathering = Collector(run, self._collect, accumulator, shown, total)
-            with self._scope(run):
+            collector = Collector(run, accumulator, shown, total, raising=raising)
+            with self._calls.scope(run):
                 run.submit()
-                return gathering.all() if blocking else SleighPending(gathering, self._scope)
+                return collector.all() if blocking else SleighPending(collector, self._calls.scope)
 
     def eachWorker(
         self,
@@ -252,8 +254,10 @@ class Sleigh:
         type: str | None = None,
         blocking: bool = True,
         accumulator: Accumulator | None = None,
+        fixedKwargs: Mapping[str, Any] | None = None,
         timeout: float | None = None,
         retries: int = 0,
+        raising: bool = False,
     ) -> Any:
         """Call a function exactly once on each worker; return the results in the order of ranks.
 
@@ -262,53 +266,54 @@ class Sleigh:
         Args:
             fun: see `eachElem`.
             workerArgs: passed to the function, the same for all workers.
-            type, blocking, accumulator, timeout, retries: see `eachElem`.
+            type, blocking, accumulator, fixedKwargs, timeout, retries, raising: see `eachElem`.
 
         Raises:
             SleighException: as for `eachElem`; SleighJoinException if workers do not join.
         """
-        with self._call():
-            function = Function(*check_function(fun, type), (), None)
-            self._home.processes.reset_backoff()  # all are needed: try again at once
-            count = self._team.wait_for_all(self._look_after, 0.25)
+        with self._calls.beginning():
+            kind, thing = check_function(fun, type)
+            function = Function(kind, thing, (), fixed_keywords(fixedKwargs, kind), None)
+            self._liveness.reset_backoff()  # all are needed: try again at once
+            count = self._team.wait_for_all(self._check_health, LOOK_SECONDS)
             chunks = Chunks(iter([workerArgs]), 1, 1)
-            call = self._new_call(
-                function,
-                everyone=True,
-                timeout=checked_time(timeout),
-                retries=checked_retries(retries),
+            state = CallState("eachWorker", fun, count)
+            run = self._calls.begin(
+                state, function, chunks, Window(), timeout, retries, everyone=True
             )
-            run = self._begin("eachWorker", fun, count, call, chunks)
-            gathering = Collector(run, self._collect, accumulator, no_progress, count)
-            with self._scope(run):
+            collector = Collector(run, accumulator, no_progress, count, raising=raising)
+            with self._calls.scope(run):
                 run.submit_for_everyone(count)
-                return gathering.all() if blocking else SleighPending(gathering, self._scope)
+                return collector.all() if blocking else SleighPending(collector, self._calls.scope)
 
     def imap(
         self,
         fun: Any,
         *iterables: Iterable[Any],
         type: str | None = None,
-        loadFactor: float = 10,
+        loadFactor: float | None = None,
         chunkSize: int | None = None,
         timeout: float | None = None,
         retries: int = 0,
+        raising: bool = False,
         seed: int | None = None,
     ) -> SleighResultIterator:
-        """Return an iterator over the results for arguments taken from these iterables.
+        """Return an iterator over the results, in the order of the elements.
 
         The iterables may be endless: they are read as results are taken.
 
         Args:
             fun: see `eachElem`.
             iterables: one for each argument; the shortest one ends the elements.
-            loadFactor: so many elements for each worker are submitted or unread at a time; 0 or
-                less for any number.
+            loadFactor: how many elements for each worker are submitted or unread at a time; 0 or
+                less for any number. By default as many as the workers do in about 0.2 seconds, from
+                10 to 4096 for each worker and at most 32 MiB in all.
+            raising: raise the exception of an element that failed in its place, and end.
             type, chunkSize, timeout, retries, seed: see `eachElem`.
         """
         arguments = zip(*iterables, strict=False)
         return self._iterate(
-            "imap", fun, arguments, type, loadFactor, chunkSize, timeout, retries, seed
+            "imap", fun, arguments, type, loadFactor, chunkSize, timeout, retries, raising, seed
         )
 
     def starmap(
@@ -317,16 +322,17 @@ class Sleigh:
         iterable: Iterable[Iterable[Any]],
         *,
         type: str | None = None,
-        loadFactor: float = 10,
+        loadFactor: float | None = None,
         chunkSize: int | None = None,
         timeout: float | None = None,
         retries: int = 0,
+        raising: bool = False,
         seed: int | None = None,
     ) -> SleighResultIterator:
         """Return an iterator over the results for the argument lists of an iterable; see `imap`."""
         arguments = map(tuple, iterable)
         return self._iterate(
-            "starmap", fun, arguments, type, loadFactor, chunkSize, timeout, retries, seed
+            "starmap", fun, arguments, type, loadFactor, chunkSize, timeout, retries, raising, seed
         )
 
     def _iterate(
@@ -335,106 +341,57 @@ class Sleigh:
         fun: Any,
         arguments: Iterator[tuple[Any, ...]],
         kind: str | None,
-        loadFactor: float,
+        loadFactor: float | None,
         chunkSize: int | None,
         timeout: float | None,
         retries: int,
+        raising: bool,
         seed: int | None,
     ) -> SleighResultIterator:
-        with self._call():
-            size, fixed = self._team.size, checked_size(chunkSize)
-            bound = max(size, int(loadFactor * size)) * (fixed or 1) if loadFactor > 0 else None
-            largest = 4096 if bound is None else max(1, bound // (2 * size))
-            chunks = Chunks(arguments, size, fixed, largest=largest)
-            call = self._new_call(
-                Function(*check_function(fun, kind), (), None),
-                timeout=checked_time(timeout),
-                retries=checked_retries(retries),
-                seed=seed,
-            )
-            run = self._begin(method, fun, None, call, chunks, bound=bound)
-            iterator = SleighResultIterator(run, self._collect_next, self._submit_next)
-            with self._scope(run):
-                run.submit_what_there_is()
+        with self._calls.beginning():
+            size, in_chunk = self._team.size, checked_size(chunkSize)
+            window, largest = window_for(loadFactor, size, in_chunk)
+            chunks = Chunks(arguments, size, in_chunk, largest=largest)
+            function = Function(*check_function(fun, kind), (), {}, None)
+            state = CallState(method, fun, None)
+            run = self._calls.begin(state, function, chunks, window, timeout, retries, seed)
+            iterator = SleighResultIterator(run, window, self._calls.scope, raising=raising)
+            with self._calls.scope(run):
+                run.submit_up_to_problem()
             return iterator
 
-    # Session under way
+    def submit(self, fun: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call a function once, on any worker, without waiting.
 
-    @contextmanager
-    def _call(self) -> Iterator[None]:
-        """Let a call begin if none is under way."""
-        self._check()
-        acquired: list[bool] = []
-        try:
-            # In one step, so that Ctrl-C cannot fall between the two.
-            acquired.extend(map(self._calling.acquire, (False,)))
-            if not acquired[0]:
-                raise SleighOccupiedException("another thread is in a call of this sleigh")
-            self._check_free()
-            with self._scope():
-                self._home.processes.look_after(self._team.is_there)
-                yield
-        finally:
-            if any(acquired):
-                self._calling.release()
+        It is no call of the guide: it may be used beside one, and from several threads. Calls that
+        are submitted in quick succession travel together. A call whose worker dies runs again on
+        another, three times at most.
 
-    def _check(self) -> None:
-        if self._stopped:
-            raise SleighStoppedException("this sleigh was stopped")
-        if self._owner != os.getpid():
-            raise SleighStoppedException(f"this sleigh belongs to process {self._owner}")
+        Args:
+            fun: any callable, see `eachElem`.
+            args, kwargs: its arguments.
 
-    def _check_free(self) -> None:
-        if self._state is None or self._state.over:
-            return
-        if self._active is not None and self._active() is not None:
-            raise SleighOccupiedException(
-                "another call is under way: wait for it, take all its results, or stop it"
-            )
-        self._state.over = True
-        self._state.report.abandon()
-        self._team.cancel(self._state.number)  # nobody can ask for its results any more
+        Returns:
+            A future. Its result is that of the function; its exception a SleighTaskException with
+            the remote traceback, whose cause is the worker's exception. ``cancel()`` succeeds until
+            the result has arrived, and stops the call if it runs. Callbacks run one at a time, on a
+            thread of the sleigh. If the sleigh is stopped or its server is gone, the future has a
+            SleighException.
 
-    def _explain(self, error: NwsException) -> NoReturn:
-        self._check()
-        said = self._home.what_the_server_said()
-        raise SleighNwsException(f"the sleigh's server failed: {error}{said}") from error
+        Raises:
+            SleighStoppedException: the sleigh was stopped.
+            SleighIllegalValueException: the function or an argument cannot be pickled.
+            SleighNwsException: the server is gone.
+        """
+        with self._calls.scope():
+            with self._lock:
+                if self._submissions is None:
+                    self._submissions = Submissions(self._engine, self._calls.explained)
+            return self._submissions.submit(fun, args, kwargs)
 
-    def _scope(self, run: Run | None = None) -> ErrorScope:
-        return ErrorScope(self._check, self._explain, run)
-
-    def _new_call(self, function: Function, **options: Any) -> Call:
-        self._team.forget_deaths()
-        name = self._team.provide(function)
-        return Call(next(self._numbers), name, self._team.size, **options)
-
-    def _begin(
-        self, method: str, fun: Any, total: int | None, call: Call, chunks: Chunks, **bounds: Any
-    ) -> Run:
-        report = CallReport(call.number, method, fun, total, self._team.report)
-        run = Run(self._team, call, chunks, self._look_after, report, **bounds)
-        self._active, self._state = weakref.ref(run), run.state
-        return run
-
-    def _collect(self, run: Run, timeout: float) -> Sequence[Values]:
-        values = list(run.collect(timeout))
-        if values:
-            self._home.processes.note_progress()
-        return values
-
-    def _collect_next(self, run: Run, timeout: float) -> Sequence[Values]:
-        with self._scope(run):
-            return self._collect(run, timeout)
-
-    def _submit_next(self, run: Run, unread: int) -> None:
-        with self._scope(run):
-            run.submit_what_there_is(unread)
-
-    def _look_after(self, run: Run | None = None) -> Values | None:
-        """Look whether the server and the workers are there; see `nws.sleigh.master.run.Run`."""
-        self._check()
-        self._home.check_server()
-        return self._liveness.hold(run)
+    def _check_health(self) -> None:
+        self._calls.check()
+        self._liveness.check(busy=False)
 
     # The group
 
@@ -448,8 +405,8 @@ class Sleigh:
         Returns:
             The number of workers, and 1 if the group is closed, else 0.
         """
-        self._check()
-        with self._scope():
+        self._calls.check()
+        with self._calls.scope():
             group = self._team.group(timeout)
             if closeGroup and not group.closed:
                 group = self._team.close_group()
@@ -463,9 +420,21 @@ class Sleigh:
             ``nws``, ``logfile``, ``name``: what ``nodeList`` has for its machine, and what it was
             at a second ago at most; see ``docs/sleigh.md``.
         """
-        self._check()
-        with self._scope():
+        self._calls.check()
+        with self._calls.scope():
             return worker_reports(self.nws)
+
+    def callInfo(self) -> list[dict[str, Any]]:
+        """Describe the calls under way, in the order in which they began.
+
+        Returns:
+            For each a dict with ``number``, ``kind`` (the method, such as ``eachElem``),
+            ``function``, the number of ``elements`` (None while it is not known), how many were
+            ``submitted``, have ``arrived`` and have ``failed``, and the time when it ``began``. All
+            submitted calls of a burst share one entry of the kind ``submit``.
+        """
+        self._calls.check()
+        return self._engine.report.under_way()
 
     def view(self) -> str:
         """Show what the sleigh is at in a web browser, live.
@@ -476,8 +445,8 @@ class Sleigh:
         Raises:
             SleighNwsException: the server has no inspector.
         """
-        self._check()
-        with self._scope():
+        self._calls.check()
+        with self._calls.scope():
             return self._home.view()
 
     @property
@@ -492,7 +461,10 @@ class Sleigh:
 
     def stop(self) -> None:
         """End the workers and the private server. A second call does nothing."""
-        self._stopped = True
+        self._calls.stopped = True
+        engine: Engine | None = getattr(self, "_engine", None)  # None if it could not be made
+        if engine is not None:
+            engine.fail(SleighStoppedException("this sleigh was stopped"))
         self._home.close()
 
     def __enter__(self) -> Sleigh:
@@ -502,7 +474,7 @@ class Sleigh:
         self.stop()
 
     def __str__(self) -> str:
-        state = "stopped" if self._stopped else f"{self._team.size} workers"
+        state = "stopped" if self._calls.stopped else f"{self._team.size} workers"
         return f"Sleigh({state}, {self.nws})"
 
     __repr__ = __str__

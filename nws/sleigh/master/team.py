@@ -1,25 +1,27 @@
 """The workers as the master sees them: through the sleigh's workspace, where tasks go in and
-results come out."""
+results come out. Any thread may submit; one at a time may receive."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from nws.client import NetWorkSpace
+from nws.client import NetWorkSpace, VariableInfo
 from nws.errors import (
     NwsException,
+    NwsNoWorkSpaceException,
     NwsOperationException,
     NwsTimeoutException,
-    SleighIllegalValueException,
     SleighJoinException,
 )
-from nws.sleigh.shared.functions import Function
+from nws.sleigh.shared.functions import Function, packed_function
 from nws.sleigh.shared.messages import (
     BARRIER,
-    CALL,
+    CALLS,
     CONTROL,
     DEATHS,
     GONE,
@@ -36,17 +38,19 @@ from nws.sleigh.shared.messages import (
     task_to_wire,
 )
 from nws.sleigh.shared.output import Line
-from nws.sleigh.shared.pickling import Packed, pack
-from nws.wire.listings import VariableInfo
+from nws.sleigh.shared.pickling import Packed
 
-__all__ = ["Group", "Team", "packed_function"]
+__all__ = ["Dropped", "Group", "Team"]
 
-_FETCH: Final = 1000
-_KEPT: Final = 8
+_MAX_RECEIVED: Final = 1000
+"""Messages in one reply of the server."""
+
+_FUNCTIONS_KEPT: Final = 8
 """Functions that stay on the server for later calls."""
 
-_LAST_LINES: Final = 5.0
-"""Seconds to wait for lines that workers have written before their results."""
+Dropped = Callable[[], "tuple[int, tuple[int, ...], bool]"]
+"""Returns below which number all calls are over, which later ones are cancelled, and whether there
+is no other call."""
 
 
 class Group(NamedTuple):
@@ -59,7 +63,12 @@ class Group(NamedTuple):
 
 
 class Team:
-    """Workers behind a workspace."""
+    """Workers behind a workspace.
+
+    Attributes:
+        deaths: calls for which deaths of workers were noted in the workspace.
+        on_refused: called with the calls whose tasks the server has refused, and its error.
+    """
 
     def __init__(
         self,
@@ -80,20 +89,29 @@ class Team:
         self._workspace = workspace
         self._expected = expected
         self._output = output
-        self._functions: dict[str, None] = {}
+        self._sending = threading.RLock()  # for the outbox and what is known of functions
+        self._users: dict[str, int] = {}  # functions on the server: how many calls use each
         self._not_stored: dict[str, Packed] = {}
+        self._unconfirmed: tuple[Collection[int], dict[str, Packed]] = (), {}
+        self._arrived = deque[Any]()
         self._heard: dict[int, int] = {}  # lines that came, by process id
-        self._has_deaths = False  # some were noted in the workspace
+        self.deaths: set[int] = set()
+        self.on_refused: Callable[[Collection[int], Exception], None] = _not_connected
         for name in (TASK, RESULT, DEATHS):
             workspace.declare(name, "fifo")
-        for name in (CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT, CALL):
+        for name in (CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT, CALLS):
             workspace.declare(name, "single")
         workspace.store(RANK_COUNT, 0)
-        self._inbox = workspace.inbox(RESULT, _FETCH)
+        self._inbox = workspace.inbox(RESULT, _MAX_RECEIVED)
         self._outbox = workspace.outbox()
-        self._reports = workspace.outbox()  # so that nobody takes them for refused tasks
+        self._reports = workspace.outbox()  # so that they are not taken for refused tasks
 
-    # Who is there
+    def close(self) -> None:
+        """Close the connections to the server."""
+        for stream in (self._inbox, self._outbox, self._reports):
+            stream.close()
+
+    # The group
 
     @property
     def size(self) -> int:
@@ -101,17 +119,17 @@ class Team:
         return self._expected or max(1, self.group().size)
 
     def group(self, timeout: float = 0.0) -> Group:
-        """Tell who has joined; wait so many seconds at most until the group is closed."""
+        """Tell who has joined; wait up to ``timeout`` seconds until the group is closed."""
         try:
             return Group(self._workspace.find(WORKER_COUNT, timeout=timeout), True)
         except NwsTimeoutException:
-            try:  # somebody may hold it for the moment
+            try:  # a worker that joins may hold it for the moment
                 return Group(self._workspace.find(RANK_COUNT, timeout=JOIN), False)
             except NwsTimeoutException:
                 return Group(0, False)
 
     def close_group(self) -> Group:
-        """Let nobody join any more."""
+        """Let no further worker join."""
         lease = self._workspace.lease(RANK_COUNT, timeout=JOIN)
         if lease.value >= 0:
             lease.settle([(WORKER_COUNT, lease.value), (RANK_COUNT, -1)])
@@ -151,121 +169,175 @@ class Team:
         assert isinstance(listing, dict)
         return {name: info for name, info in listing.items() if name.startswith(GONE)}
 
-    # Session
+    # Functions
 
     def provide(self, function: Function) -> str:
-        """See to it that workers find a function; return the name of its variable.
+        """Make sure that workers will find a function, until it is released; return the name of
+        its variable.
 
         Raises:
             SleighIllegalValueException: it cannot be pickled.
         """
         packed = packed_function(tuple(function))
         name = function_variable(packed)
-        if name not in self._functions:
-            self._not_stored[name] = packed
+        with self._sending:
+            if name not in self._users:
+                self._users[name] = 0
+                self._not_stored[name] = packed
+            self._users[name] += 1
         return name
 
+    def provide_again(self, function: str) -> bool:
+        """Let one more call use a function; tell whether it is known."""
+        with self._sending:
+            known = function in self._users
+            if known:
+                self._users[function] += 1
+            return known
+
+    def release(self, function: str) -> None:
+        """A call that used a function is over. The last functions stay, for later calls."""
+        with self._sending:
+            self._users[function] -= 1
+            if function in self._not_stored:
+                if not self._users[function]:
+                    del self._users[function], self._not_stored[function]
+            elif len(self._users) > _FUNCTIONS_KEPT:
+                self._delete_unused()
+
+    def _delete_unused(self) -> None:
+        for name in [name for name, users in self._users.items() if not users]:
+            if len(self._users) > _FUNCTIONS_KEPT:
+                del self._users[name]
+                self._delete(name)
+
+    def _delete(self, variable: str) -> None:
+        with suppress(NwsException):  # it was deleted, or the server is gone: who needs it will see
+            self._workspace.deleteVar(variable)
+
+    # Tasks
+
     def submit(self, tasks: Sequence[Task]) -> None:
-        """Give tasks to the workers."""
-        stores: list[tuple[str, Any]] = list(self._not_stored.items())
-        stores += [(TASK, task_to_wire(task)) for task in tasks]
-        self._outbox.store(stores)
-        if self._not_stored:
-            self._functions.update(dict.fromkeys(self._not_stored))
-            self._not_stored.clear()
-            while len(self._functions) > _KEPT:
-                self._delete(next(iter(self._functions)))
+        """Give tasks to the workers. If the server refuses them, `on_refused` is called later.
 
-    def _delete(self, function: str) -> None:
-        del self._functions[function]
-        try:
-            self._workspace.deleteVar(function)
-        except NwsOperationException:
-            pass  # somebody else has done it
-
-    def receive(self, timeout: float, *, eager: bool = False) -> list[Results]:
-        """Return the results that are there; wait for the first so many seconds at most, and
-        eagerly if there is only one to come."""
-        results = []
-        values = self._inbox.take(timeout, eager=eager)
-        if not values:
-            self._outbox.confirm(0.0)  # perhaps the tasks were refused
-        for value in values:
-            message = message_from_wire(value)
-            if isinstance(message, Results):
-                results.append(message)
-            else:
-                self._listen(message)
-        return results
-
-    def _listen(self, message: Lines) -> None:
-        pid, count = message.lines
-        self._heard[pid] = count
-        self._has_deaths = self._has_deaths or message.died
-        if self._output is not None and message.texts:
-            self._output([Line(message.rank, *each[1:]) for each in message.texts])
-
-    def await_lines(self, said: dict[int, int]) -> list[Results]:
-        """Wait a little for lines that workers (by process id) wrote before they sent results.
-
-        Returns:
-            Results that came meanwhile.
+        Raises:
+            NwsException: the server or the workspace is gone.
         """
-        results: list[Results] = []
-        deadline = time.monotonic() + _LAST_LINES
-        while any(self._heard.get(pid, 0) < count for pid, count in said.items()):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            results += self.receive(left)
-        return results
+        with self._sending:
+            self._confirm()
+            functions = dict(self._not_stored)
+            stores: list[tuple[str, Any]] = list(functions.items())
+            stores += [(TASK, task_to_wire(task)) for task in tasks]
+            self._unconfirmed = {task.call.number for task in tasks}, functions
+            self._not_stored.clear()
+            self._outbox.store(stores)
 
-    def cancel(self, call: int) -> None:
-        """Take back the tasks of a call, and stop those that run."""
-        self._not_stored.clear()
+    def _confirm(self, timeout: float | None = None) -> None:
+        """Wait for the server's reply to the last tasks."""
         try:
-            self._outbox.confirm()
-        except NwsOperationException:
-            pass  # then there are none of the last
-        self._workspace.store(CONTROL, call)
-        self._empty(TASK)
-        self.open_barrier(call)
+            self._outbox.confirm(timeout)
+        except NwsNoWorkSpaceException:
+            raise
+        except NwsOperationException as error:
+            calls, functions = self._unconfirmed
+            self._not_stored.update(functions)
+            self.on_refused(calls, error)
 
-    def forget_deaths(self) -> None:
-        """Remove what was noted of deaths at former calls; no call may be under way."""
-        if self._has_deaths:
-            self._has_deaths = False
-            self._empty(DEATHS)
+    def cancel(self, dropped: Dropped, everyone: Iterable[int]) -> None:
+        """Withdraw the tasks of cancelled calls, and have those that run stopped.
+
+        Args:
+            dropped: which calls are over.
+            everyone: those of them that were an `eachWorker`.
+        """
+        with self._sending:
+            self._confirm()
+            floor, cancelled, alone = dropped()
+            self._workspace.store(CONTROL, (floor, cancelled))
+            if alone:  # else the workers drop the tasks as they come to them
+                self._empty(TASK)
+        for call in everyone:
+            self.open_barrier(call)
 
     def _empty(self, variable: str) -> None:
         try:
-            while self._workspace.fetch_many(variable, _FETCH, timeout=0):
+            while self._workspace.fetch_many(variable, _MAX_RECEIVED, timeout=0):
                 pass
         except NwsTimeoutException:
             pass  # there are no more
-
-    def report(self, text: str) -> None:
-        """Publish what is to be said of the call, without waiting for the server's word. What it
-        refuses is dropped; and if it is gone, the next one who needs it will say so."""
-        with suppress(NwsException):
-            with suppress(NwsOperationException):
-                self._reports.confirm()  # the last one may have been refused
-            self._reports.store([(CALL, text)])
 
     def open_barrier(self, call: int) -> None:
         """Let workers go on that have done their part of an `eachWorker`."""
         self._workspace.store(BARRIER, call)
 
+    def forget_deaths(self, over: Collection[int]) -> None:
+        """Remove what was noted of deaths at calls that are over."""
+        self.deaths.difference_update(over)
+        try:
+            noted = self._workspace.lease_many(DEATHS, _MAX_RECEIVED, timeout=0)
+        except NwsTimeoutException:
+            return  # there are none
+        gone = [lease for lease in noted if lease.value[0] in over]
+        kept = [lease for lease in noted if lease.value[0] not in over]
+        self._workspace.settle(gone)
+        self._workspace.release(kept, blame=False)
 
-def packed_function(things: Any) -> Packed:
-    """Pack a function, or what belongs to one.
+    # Messages of the workers
 
-    Raises:
-        SleighIllegalValueException: it cannot be pickled.
-    """
-    try:
-        return pack(things)
-    except Exception as error:
-        raise SleighIllegalValueException(
-            f"the function or fixedArgs cannot be pickled: {error}"
-        ) from error
+    def fileno(self) -> int:
+        """Return the descriptor that can be read when there are messages."""
+        return self._inbox.fileno()
+
+    def receive(self, timeout: float, *, eager: bool = False) -> Iterator[Results | Lines]:
+        """Return the messages that have arrived. Results are kept until the next message is asked
+        for: an exception that strikes meanwhile costs none.
+
+        Args:
+            timeout: seconds to wait for the first.
+            eager: look again and again for the first moment.
+        """
+        arrived = self._arrived
+        if not arrived and not self._inbox.take(timeout, eager=eager, into=arrived):
+            self._confirm_if_idle()  # perhaps the tasks were refused
+        while arrived:
+            message = message_from_wire(arrived[0])
+            if isinstance(message, Lines):
+                arrived.popleft()  # for the user's function may fail again and again
+                yield message
+            else:
+                yield message
+                arrived.popleft()
+
+    def _confirm_if_idle(self) -> None:
+        if self._sending.acquire(False):
+            try:
+                self._confirm(0.0)
+            finally:
+                self._sending.release()
+
+    def listen(self, message: Lines) -> None:
+        """Pass on what a worker has written."""
+        pid, count = message.lines
+        self._heard[pid] = count
+        if message.died:
+            self.deaths.add(message.died)
+        if self._output is not None and message.texts:
+            self._output([Line(message.rank, *each[1:]) for each in message.texts])
+
+    def has_heard(self, said: dict[int, int]) -> bool:
+        """Tell whether all lines have come that workers, by process id, wrote so far."""
+        return all(self._heard.get(pid, 0) >= count for pid, count in said.items())
+
+    # Reports
+
+    def report(self, text: str) -> None:
+        """Publish the report about the calls, without waiting for the server's reply. One that it
+        refuses is dropped; if the server is gone, the next operation that needs it will fail."""
+        with suppress(NwsException):
+            with suppress(NwsOperationException):
+                self._reports.confirm()  # the last one may have been refused
+            self._reports.store([(CALLS, text)])
+
+
+def _not_connected(calls: Collection[int], error: Exception) -> None:
+    raise error

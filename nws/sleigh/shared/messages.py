@@ -19,6 +19,7 @@ __all__ = [
     "BARRIER",
     "CALLS",
     "CONTROL",
+    "DEATHS",
     "GONE",
     "JOIN",
     "MAX_BATCH_BYTES",
@@ -36,7 +37,6 @@ __all__ = [
     "Task",
     "control_from_wire",
     "cut_at",
-    "deaths_variable",
     "failures_variable",
     "function_variable",
     "message_from_wire",
@@ -49,6 +49,8 @@ __all__ = [
 TASK: Final = "task"
 RESULT: Final = "result"
 """Holds `Results` and `Lines`."""
+DEATHS: Final = "deaths"
+"""Holds a `Death` for each worker that died at an element of a call under way."""
 CONTROL: Final = "control"
 """Which calls are dropped, for supervisors: a pair of a number, below which all calls are over, and
 a tuple with the numbers of other calls that were cancelled, the newest ones last."""
@@ -147,8 +149,7 @@ class Lines(NamedTuple):
 
 
 class Death(NamedTuple):
-    """The end of a worker during an element of a task; noted by its supervisor, in the variable
-    that `deaths_variable` names."""
+    """The end of a worker during an element of a task; noted by its supervisor."""
 
     call: int
     first: int
@@ -171,12 +172,6 @@ def function_variable(packed: Packed) -> str:
     for piece in pieces_of(packed):
         digest.update(piece)
     return f"function {digest.hexdigest()}"
-
-
-def deaths_variable(call: int) -> str:
-    """Return the name of the variable with the deaths of a call. It is made by who notes the first
-    one, and deleted by the master when the call is over."""
-    return f"deaths {call}"
 
 
 def worker_variable(rank: int) -> str:

@@ -14,13 +14,23 @@ from __future__ import annotations
 
 import copyreg
 import pickle
+import sys
 from collections.abc import Iterator
-from types import MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Final, TypeAlias
 
 import cloudpickle
 
-__all__ = ["PLAIN", "Packed", "pack", "packed_again", "pieces_of", "size_of", "unpack"]
+__all__ = [
+    "PLAIN",
+    "Packed",
+    "pack",
+    "packed_again",
+    "pieces_of",
+    "size_of",
+    "travels_by_name",
+    "unpack",
+]
 
 Packed: TypeAlias = "bytes | tuple[Any, ...] | list[Any] | str | float"
 """A pickle; or, if it is large or has buffers apart from it, a tuple of it and these; or something
@@ -120,6 +130,17 @@ def _by_name(thing: Any, stays_inside: Any) -> bytes | None:
     if _MAIN in data or (MethodType in copyreg.dispatch_table and _TWISTED in data):
         return None
     return data
+
+
+def travels_by_name(function: Any) -> bool:
+    """Tell whether a function is packed as no more than its name, so always alike."""
+    module = getattr(function, "__module__", None)
+    return (
+        type(function) in (FunctionType, BuiltinFunctionType)
+        and module != "__main__"
+        and getattr(sys.modules.get(module or ""), function.__name__, None) is function
+        and not cloudpickle.list_registry_pickle_by_value()
+    )
 
 
 def unpack(packed: Packed, *, again: bool = False) -> Any:

@@ -33,6 +33,7 @@ from nws.errors import (
 from nws.sleigh.shared.exit_status import TOO_LATE
 from nws.sleigh.shared.messages import (
     CONTROL,
+    DEATHS,
     GONE,
     JOIN,
     RANK_COUNT,
@@ -42,7 +43,6 @@ from nws.sleigh.shared.messages import (
     Death,
     Lines,
     control_from_wire,
-    deaths_variable,
     message_to_wire,
 )
 from nws.sleigh.shared.settings import Settings
@@ -361,9 +361,7 @@ class Supervisor:
         """Note what has killed a worker, and let the master know that there is a note."""
         death = self._death_of(worker)
         last = Lines(worker.rank, worker.passed_on, [], died=death.call)
-        self._workspace.settle(
-            [], [(deaths_variable(death.call), tuple(death)), (RESULT, message_to_wire(last))]
-        )
+        self._workspace.settle([], [(DEATHS, tuple(death)), (RESULT, message_to_wire(last))])
 
     def _death_of(self, worker: WorkerProcess) -> Death:
         cells = worker.cells

@@ -33,6 +33,7 @@ from nws.errors import (
 from nws.sleigh.shared.functions import Function
 from nws.sleigh.shared.messages import (
     BARRIER,
+    DEATHS,
     MAX_BATCH_BYTES,
     NO_ELEMENT,
     RESULT,
@@ -43,7 +44,6 @@ from nws.sleigh.shared.messages import (
     Results,
     Task,
     cut_at,
-    deaths_variable,
     message_to_wire,
     task_from_wire,
     task_to_wire,
@@ -381,7 +381,8 @@ class Worker:
 
     def _deaths(self, call: Call) -> list[Death]:
         """Return what supervisors have noted about workers that died at this call."""
-        return [Death(*noted) for noted in self._workspace.ifindTry(deaths_variable(call.number))]
+        deaths = (Death(*noted) for noted in self._workspace.ifindTry(DEATHS))
+        return [death for death in deaths if death.call == call.number]
 
     def _verdict_on(self, call: Call, element: int, returned: int = 0) -> Failure | None:
         """Tell whether to give up without a try, when the task has come back so often. The first

@@ -1,0 +1,277 @@
+"""The engine: any number of calls at once over one team of workers.
+
+Theory of operation
+-------------------
+Each call has a number, and a recipient for its results. A thread that waits for a call receives for
+all of them: it holds `_receiving`, reads what the workers have sent, and hands each message to its
+recipient. Other threads wait meanwhile until something arrives for their call, or the receiver
+leaves and one of them takes its place. So nothing is handed from thread to thread while there is a
+single call. Submitted calls (``submissions.py``) call back without a user's thread; a thread of
+theirs receives while there are any.
+
+An exception such as Ctrl-C's may interrupt a receiver between any two byte codes. It ends only its
+own call: a message stays in the team's buffer until its recipient has it. A message that is handed
+over twice for that reason is recognized by its elements.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from nws.errors import NwsException, SleighException
+from nws.sleigh.master.calls_report import CallsReport
+from nws.sleigh.master.mailbox import Mailbox
+from nws.sleigh.master.serial_team import SerialTeam
+from nws.sleigh.master.team import Team
+from nws.sleigh.shared.functions import Function
+from nws.sleigh.shared.messages import Call, Results
+
+__all__ = ["LOOK_SECONDS", "AnyTeam", "Engine", "Recipient"]
+
+AnyTeam = Team | SerialTeam
+
+LOOK_SECONDS: Final = 0.25
+"""Between looks at the server and the workers."""
+
+
+class Recipient(Protocol):
+    """Where the results of a call go."""
+
+    number: int
+    function: str
+    everyone: bool
+    lost_ranks: set[int]
+
+    def deliver(self, results: Results) -> None:
+        """Take results. Called by any thread; must be quick and may not raise."""
+
+    def fail(self, error: Exception) -> None:
+        """Note that there will be no more, and why; likewise."""
+
+    def notify(self) -> None:
+        """Wake the thread that waits, if any; likewise."""
+
+
+class Health(Protocol):
+    """Looks whether server and workers are there; see `nws.sleigh.master.liveness.Liveness`."""
+
+    def check(self, *, busy: bool) -> set[int]: ...
+    def note_progress(self) -> None: ...
+
+
+class Engine:
+    """Calls under way over one team.
+
+    Attributes:
+        team: the workers.
+        report: says for people how far the calls are.
+    """
+
+    def __init__(self, team: AnyTeam, health: Health) -> None:
+        """Serve a team whose health is checked regularly while calls are under way."""
+        self.team = team
+        self.report = CallsReport(team.report)
+        self._health = health
+        self._numbers = itertools.count(1)
+        self._calls: dict[int, Recipient] = {}
+        self._cancelled: set[int] = set()
+        self._changing = threading.RLock()  # which calls there are
+        self._receiving = threading.Lock()
+        self._looking = threading.Lock()
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        self._receiver = 0  # the thread that receives
+        team.on_refused = _weakly(self._fail_some)  # or we and the team would keep each other
+
+    # The life of a call
+
+    def begin(
+        self,
+        recipient: Recipient,
+        function: Function,
+        *,
+        timeout: float = 0.0,
+        retries: int = 0,
+        seed: int | None = None,
+    ) -> Call:
+        """Give a call its number. It is under way until `end` or `cancel`.
+
+        Raises:
+            SleighIllegalValueException: the function cannot be pickled.
+        """
+        return self._register(recipient, self.team.provide(function), timeout, retries, seed)
+
+    def begin_again(self, recipient: Recipient, function: str) -> Call | None:
+        """Begin a call with the function of a former one, by the name of its variable. Return None
+        if it is not on the server any more."""
+        if not self.team.provide_again(function):
+            return None
+        return self._register(recipient, function, 0.0, 0, None)
+
+    def _register(
+        self, recipient: Recipient, function: str, timeout: float, retries: int, seed: int | None
+    ) -> Call:
+        recipient.function = function
+        with self._changing:
+            number = recipient.number = next(self._numbers)
+            self._calls[number] = recipient
+        size = self.team.size
+        return Call(number, function, size, recipient.everyone, timeout, retries, seed)
+
+    def end(self, number: int) -> None:
+        """Forget a call whose results have all arrived."""
+        with self._changing:
+            recipient = self._calls.pop(number, None)
+        if recipient is not None:
+            self._clean_up(recipient)
+
+    def cancel(self, numbers: Iterable[int]) -> None:
+        """Withdraw tasks of these calls that were not begun, and stop those that run. Other calls
+        go on.
+
+        Raises:
+            NwsException: the server is gone.
+        """
+        with self._changing:
+            ended = [self._calls.pop(number) for number in numbers if number in self._calls]
+            if not ended:
+                return
+            self._cancelled.update(recipient.number for recipient in ended)
+        self.team.cancel(self._dropped, [each.number for each in ended if each.everyone])
+        for recipient in ended:
+            self._clean_up(recipient)
+
+    def _dropped(self) -> tuple[int, tuple[int, ...], bool]:
+        """Return below which number all calls are over, which later ones are cancelled, and
+        whether there is no other call."""
+        with self._changing:
+            floor = min(self._calls, default=max(self._cancelled, default=0) + 1)
+            self._cancelled = {number for number in self._cancelled if number >= floor}
+            return floor, tuple(sorted(self._cancelled)), not self._calls
+
+    def _clean_up(self, recipient: Recipient) -> None:
+        self.team.release(recipient.function)
+        if self.team.deaths:
+            over = {call for call in self.team.deaths if call not in self._calls}
+            if over:
+                self.team.forget_deaths(over)
+
+    # Receiving
+
+    def receive(self, mailbox: Mailbox, timeout: float, *, eager: bool = False) -> list[Results]:
+        """Return what has arrived for a call; wait up to ``timeout`` seconds for it.
+
+        Args:
+            mailbox: of the call.
+            timeout: seconds.
+            eager: look again and again for the first moment, since a single result is to come.
+
+        Raises:
+            Exception: there will be no more results, for this reason.
+        """
+        if not mailbox.has_news:
+            self.wait(mailbox, timeout, eager=eager)
+        return mailbox.read()
+
+    def wait(self, mailbox: Mailbox, timeout: float, *, eager: bool = False) -> None:
+        """Receive messages for all calls, or wait until another thread has received some."""
+        if self._receiver == threading.get_ident():  # a callback makes a call
+            self.receive_for_all(timeout, eager=eager)
+            return
+        with self.as_receiver() as is_receiver:
+            if is_receiver:
+                self.receive_for_all(timeout, eager=eager)
+        if not is_receiver:
+            mailbox.wait(timeout)
+
+    @contextmanager
+    def as_receiver(self) -> Iterator[bool]:
+        """Be the thread that receives, unless there is one already; tell whether this one is."""
+        acquired: list[bool] = []
+        try:
+            # In one step, so that Ctrl-C cannot fall between the two.
+            acquired.extend(map(self._receiving.acquire, (False,)))
+            if acquired[0]:
+                self._receiver = threading.get_ident()
+            yield acquired[0]
+        finally:
+            if any(acquired):
+                self._receiver = 0
+                self._receiving.release()
+                self._wake_next_receiver()
+
+    def _wake_next_receiver(self) -> None:
+        if len(self._calls) > 1:
+            for recipient in list(self._calls.values()):
+                recipient.notify()
+
+    def receive_for_all(self, timeout: float, *, eager: bool = False) -> None:
+        """Receive messages and hand them on. Only the thread that holds the receiver's lock may."""
+        progress = False
+        try:
+            for message in self.team.receive(timeout, eager=eager):
+                if isinstance(message, Results):
+                    progress = True
+                    recipient = self._calls.get(message.call)
+                    if recipient is not None:  # else it was cancelled
+                        recipient.deliver(message)
+                else:
+                    self.team.listen(message)
+                    self._wake_next_receiver()  # one of them may wait for such lines
+        except NwsException as error:
+            self.fail(error)
+        if progress:
+            self._health.note_progress()
+
+    # Health
+
+    def look_around(self) -> None:
+        """Look whether server and workers are there, and publish how far the calls are, if it is
+        time to."""
+        if time.monotonic() < self._next_look or not self._looking.acquire(False):
+            return
+        try:
+            self._next_look = time.monotonic() + LOOK_SECONDS
+            self._check_health()
+            self.report.publish()
+        finally:
+            self._looking.release()
+
+    def _check_health(self) -> None:
+        try:
+            lost = self._health.check(busy=bool(self._calls))
+        except (NwsException, SleighException) as error:
+            self.fail(error)
+            return
+        if lost:
+            for recipient in list(self._calls.values()):
+                if recipient.everyone:
+                    recipient.lost_ranks = lost
+                    recipient.notify()
+
+    def fail(self, error: Exception) -> None:
+        """Let all calls fail."""
+        self._fail_some(list(self._calls), error)
+
+    def _fail_some(self, numbers: Iterable[int], error: Exception) -> None:
+        for number in numbers:
+            recipient = self._calls.get(number)
+            if recipient is not None:
+                recipient.fail(error)
+
+
+def _weakly(method: Callable[[Iterable[int], Exception], None]) -> Callable[..., None]:
+    """Return a function that calls a method as long as its object is there."""
+    reference = weakref.WeakMethod(method)
+
+    def call(numbers: Iterable[int], error: Exception) -> None:
+        found = reference()
+        if found is not None:
+            found(numbers, error)
+
+    return call

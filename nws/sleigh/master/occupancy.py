@@ -1,0 +1,140 @@
+"""The guide's rule: a sleigh does one call at a time, and the call that has it is over or refused.
+
+Submitted calls are outside of the rule.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from nws.errors import (
+    NwsException,
+    SleighNwsException,
+    SleighOccupiedException,
+    SleighStoppedException,
+)
+from nws.sleigh.master.arguments import checked_retries, checked_time
+from nws.sleigh.master.calls_report import CallState
+from nws.sleigh.master.chunks import Chunks
+from nws.sleigh.master.engine import Engine
+from nws.sleigh.master.error_scope import ErrorScope
+from nws.sleigh.master.home import Home
+from nws.sleigh.master.liveness import Liveness
+from nws.sleigh.master.mailbox import Mailbox
+from nws.sleigh.master.run import Run
+from nws.sleigh.master.window import Window
+from nws.sleigh.shared.functions import Function
+
+__all__ = ["Occupancy"]
+
+
+class Occupancy:
+    """Which call has a sleigh, if any.
+
+    Attributes:
+        stopped: the sleigh was stopped.
+    """
+
+    def __init__(self, home: Home) -> None:
+        """Prepare; see `open`. A fork of this process may not call anything."""
+        self.stopped = False
+        self._home = home
+        self._owner = os.getpid()
+        self._calling = threading.RLock()  # one that Ctrl-C left locked is open to its thread
+        self._active: weakref.ref[Run] | None = None
+        self._state: CallState | None = None
+
+    def open(self, engine: Engine, liveness: Liveness) -> None:
+        """Let calls begin."""
+        self._engine = engine
+        self._liveness = liveness
+
+    def check(self) -> None:
+        """Raise SleighStoppedException if this process cannot use the sleigh."""
+        if self.stopped:
+            raise SleighStoppedException("this sleigh was stopped")
+        if self._owner != os.getpid():
+            raise SleighStoppedException(f"this sleigh belongs to process {self._owner}")
+
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Let a call begin if none is under way.
+
+        Raises:
+            SleighStoppedException: the sleigh was stopped.
+            SleighOccupiedException: another call is under way.
+        """
+        self.check()
+        acquired: list[bool] = []
+        try:
+            # In one step, so that Ctrl-C cannot fall between the two.
+            acquired.extend(map(self._calling.acquire, (False,)))
+            if not acquired[0]:
+                raise SleighOccupiedException("another thread is in a call of this sleigh")
+            with self.scope():
+                self._check_free()
+                self._liveness.restart()
+                yield
+        finally:
+            if any(acquired):
+                self._calling.release()
+
+    def _check_free(self) -> None:
+        if self._state is None or self._state.over:
+            return
+        if self._active is not None and self._active() is not None:
+            raise SleighOccupiedException(
+                "another call is under way: wait for it, take all its results, or stop it"
+            )
+        # Nobody can ask for its results any more.
+        self._engine.report.end(self._state, cancelled=True)
+        self._engine.cancel([self._state.number])
+
+    def begin(
+        self,
+        state: CallState,
+        function: Function,
+        chunks: Chunks,
+        window: Window,
+        timeout: float | None,
+        retries: int,
+        seed: int | None = None,
+        *,
+        everyone: bool = False,
+    ) -> Run:
+        """Give the sleigh to a call; see `Run` and `nws.sleigh.shared.messages.Call`."""
+        mailbox = Mailbox(everyone=everyone)
+        call = self._engine.begin(
+            mailbox,
+            function,
+            timeout=checked_time(timeout),
+            retries=checked_retries(retries),
+            seed=seed,
+        )
+        run = Run(self._engine, mailbox, call, chunks, state, window)
+        self._active, self._state = weakref.ref(run), state
+        return run
+
+    # Errors
+
+    def scope(self, run: Run | None = None) -> ErrorScope:
+        """Return a context for what is done with the server; see `ErrorScope`."""
+        return ErrorScope(self.check, self._explain, run)
+
+    def _explain(self, error: NwsException) -> NoReturn:
+        self.check()
+        raise self.explained(error) from error
+
+    def explained(self, error: Exception) -> Exception:
+        """Return the exception of the sleigh that stands for an error of the server."""
+        if not isinstance(error, NwsException):
+            return error
+        said = self._home.last_words_of_server()
+        explained = SleighNwsException(f"the sleigh's server failed: {error}{said}")
+        explained.__cause__ = error
+        return explained

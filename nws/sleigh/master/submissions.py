@@ -1,0 +1,299 @@
+"""Single calls that nobody need wait for: `nws.sleigh.Sleigh.submit`.
+
+Each is a call of one element with a future. Submissions made in quick succession travel in one
+message. A thread, which lives while there are any, sends them, receives their results, and sets
+the futures; so callbacks run one at a time, on that thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from typing import Any, Final
+
+from nws.errors import NwsException, SleighIllegalValueException, SleighTaskException
+from nws.sleigh.master.alarm import Alarm
+from nws.sleigh.master.calls_report import CallState
+from nws.sleigh.master.engine import LOOK_SECONDS, Engine
+from nws.sleigh.master.serial_team import SerialTeam
+from nws.sleigh.master.values import value_of
+from nws.sleigh.shared.functions import APPLY, INVOKE, Function, check_function
+from nws.sleigh.shared.messages import MAX_BATCH_BYTES, Call, Results, Task
+from nws.sleigh.shared.pickling import pack, size_of, travels_by_name
+
+__all__ = ["SleighFuture", "Submissions"]
+
+_log = logging.getLogger("nws")
+
+_MAX_TASKS_IN_MESSAGE: Final = 64
+
+_MIN_PAUSE_SECONDS: Final = 0.0005
+_MAX_PAUSE_SECONDS: Final = 0.004
+"""Between messages of a burst. The pause grows as long as a message has several tasks."""
+
+_NO_RANKS: Final[set[int]] = set()
+
+_LINGER_SECONDS: Final = 1.0
+"""Without submissions, after which the thread ends."""
+
+
+class SleighFuture(Future[Any]):
+    """The future of a submitted call."""
+
+    def __init__(self, withdraw: Callable[[], bool]) -> None:
+        super().__init__()
+        self._withdraw = withdraw
+
+    def cancel(self) -> bool:
+        """Withdraw the call unless it is done. If it runs, it is stopped as by
+        `SleighPending.cancel`."""
+        if not super().cancel():
+            return False
+        if self._withdraw():
+            self.set_running_or_notify_cancel()
+        return True
+
+    def settle(self, value: Any, *, is_failure: bool) -> None:
+        """Set the result or the exception, unless the future was cancelled just now."""
+        try:
+            if is_failure:
+                self.set_exception(value)
+            else:
+                self.set_result(value)
+        except InvalidStateError:
+            self.set_running_or_notify_cancel()
+
+
+class _Submission:
+    """A call of one element; a `nws.sleigh.master.engine.Recipient`."""
+
+    __slots__ = ("_all", "everyone", "function", "future", "lost_ranks", "number", "sent")
+
+    def __init__(self, submissions: Submissions) -> None:
+        self.number = 0
+        self.function = ""
+        self.everyone = self.sent = False
+        self.lost_ranks = _NO_RANKS
+        self._all = submissions
+        self.future = SleighFuture(self.withdraw)
+
+    def withdraw(self) -> bool:
+        return self._all.withdraw(self)
+
+    def deliver(self, results: Results) -> None:
+        self._all.post(self, results)
+
+    def fail(self, error: Exception) -> None:
+        self._all.post(self, error)
+
+    def notify(self) -> None:
+        pass  # no thread waits for a single one
+
+
+class Submissions:
+    """The submitted calls of a sleigh."""
+
+    def __init__(self, engine: Engine, explain: Callable[[Exception], Exception]) -> None:
+        """Prepare.
+
+        Args:
+            engine: runs the calls.
+            explain: turns an error of the engine into what the user is to see.
+        """
+        self._engine = engine
+        self._explain = explain
+        self._immediate = isinstance(engine.team, SerialTeam)
+        self._unsent: deque[tuple[_Submission, Task]] = deque()
+        self._arrived: deque[tuple[_Submission, Results | Exception]] = deque()
+        self._alarm = Alarm()
+        self._pause = _MIN_PAUSE_SECONDS
+        self._next_message = 0.0  # not before this time
+        self._last: tuple[Any, str, str] | None = None  # the last function, if it travels by name
+        self._lock = threading.RLock()  # for what follows
+        self._outstanding: dict[int, _Submission] = {}
+        self._state: CallState | None = None
+        self._thread: threading.Thread | None = None
+
+    # Any thread
+
+    def submit(self, fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future[Any]:
+        """Submit a call; return its future.
+
+        Raises:
+            SleighIllegalValueException: the function or an argument cannot be pickled.
+            NwsException: the server is gone.
+        """
+        if isinstance(fun, str):
+            raise SleighIllegalValueException("submit() takes a function, not an expression")
+        _, thing = check_function(fun, INVOKE)
+        try:
+            packed = pack((args, kwargs) if kwargs else args)
+        except Exception as error:
+            raise SleighIllegalValueException(
+                f"the arguments cannot be pickled: {error}"
+            ) from error
+        submission = _Submission(self)
+        call = self._begin(submission, thing, APPLY if kwargs else INVOKE)
+        with self._lock:
+            self._count(submission, fun)
+            self._unsent.append((submission, Task(call, 0, [packed])))
+        if self._immediate:
+            self._do_at_once()
+            return submission.future
+        if len(self._unsent) >= _MAX_TASKS_IN_MESSAGE or time.monotonic() >= self._next_message:
+            self._send()
+        self._ensure_thread()
+        self._alarm.ring()
+        return submission.future
+
+    def _begin(self, submission: _Submission, thing: Any, kind: str) -> Call:
+        """Begin a call. A function that travels by name need not be packed for each of many."""
+        last = self._last
+        if last is not None and last[0] is thing and last[1] == kind:
+            call = self._engine.begin_again(submission, last[2])
+            if call is not None:
+                return call
+        call = self._engine.begin(submission, Function(kind, thing, (), {}, None))
+        self._last = (thing, kind, call.function) if travels_by_name(thing) else None
+        return call
+
+    def _count(self, submission: _Submission, fun: Any) -> None:
+        if self._state is None:
+            self._state = CallState("submit", fun, None)
+            self._state.number = submission.number
+            self._engine.report.add(self._state)
+        self._state.submitted += 1
+        self._outstanding[submission.number] = submission
+
+    def withdraw(self, submission: _Submission) -> bool:
+        """Cancel a call, unless its result has arrived. Tell whether it was cancelled."""
+        if not self._remove(submission):
+            return False
+        if submission.sent:
+            with suppress(NwsException):  # if the server is gone, so are the workers
+                self._engine.cancel([submission.number])
+        else:
+            self._engine.end(submission.number)
+        return True
+
+    def post(self, submission: _Submission, outcome: Results | Exception) -> None:
+        """Have the thread set a future."""
+        self._arrived.append((submission, outcome))
+        self._alarm.ring()
+
+    def _do_at_once(self) -> None:
+        self._send()
+        self._engine.receive_for_all(0.0)
+        self._set_futures()
+
+    def _send(self) -> None:
+        """Send what was submitted."""
+        unsent = self._unsent
+        if unsent:
+            is_burst = len(unsent) > 1
+            self._pause = (
+                min(2 * self._pause, _MAX_PAUSE_SECONDS) if is_burst else _MIN_PAUSE_SECONDS
+            )
+            self._next_message = time.monotonic() + self._pause
+        while unsent:
+            tasks: list[Task] = []
+            weight = 0
+            while unsent and len(tasks) < _MAX_TASKS_IN_MESSAGE and weight < MAX_BATCH_BYTES:
+                try:
+                    submission, task = unsent.popleft()
+                except IndexError:
+                    break  # another thread has sent it
+                if submission.number in self._outstanding:  # else it was cancelled
+                    submission.sent = True
+                    tasks.append(task)
+                    weight += size_of(task.elements[0])
+            if tasks:
+                self._engine.team.submit(tasks)
+
+    def _remove(self, submission: _Submission, *, is_failure: bool | None = None) -> bool:
+        """Note the end of a call, and whether it failed unless it was cancelled. Tell whether it
+        was under way until now."""
+        with self._lock:
+            state = self._state
+            if state is None or self._outstanding.pop(submission.number, None) is None:
+                return False
+            if is_failure is not None:
+                state.arrived += 1
+                state.failed += is_failure
+            if not self._outstanding:
+                self._state = None
+                state.exhausted = True
+                self._engine.report.end(state, cancelled=False)
+            return True
+
+    # The thread
+
+    def _ensure_thread(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="nws-sleigh", daemon=True)
+                self._thread.start()
+
+    def _work(self) -> None:
+        """Send, receive and set futures, until there was nothing to do for a while."""
+        while True:
+            with self._engine.as_receiver() as is_receiver:
+                while self._outstanding and self._step(is_receiver):
+                    pass
+            if self._outstanding or self._alarm.wait(_LINGER_SECONDS):
+                continue
+            with self._lock:
+                if not self._outstanding:
+                    self._thread = None
+                    return
+
+    def _step(self, is_receiver: bool) -> bool:
+        """Do what there is to do, or wait for it. Tell whether this thread is the receiver."""
+        try:
+            timeout = LOOK_SECONDS
+            if self._unsent:
+                timeout = max(0.0, self._next_message - time.monotonic())
+            if not timeout:
+                self._send()
+                timeout = LOOK_SECONDS
+            self._engine.look_around()
+            if not is_receiver:
+                self._alarm.wait(timeout)
+            elif self._alarm.wait_for(self._engine.team.fileno(), timeout):
+                self._engine.receive_for_all(0.0)
+        except (
+            NwsException,
+            OSError,
+            ValueError,
+        ) as error:  # the server is gone, or we were stopped
+            self._engine.fail(error)
+        except Exception:
+            _log.exception("the function that is given the workers' output has failed")
+        self._set_futures()
+        return is_receiver
+
+    def _set_futures(self) -> None:
+        failed: list[int] = []
+        while self._arrived:
+            submission, outcome = self._arrived.popleft()
+            if submission.number not in self._outstanding:
+                continue  # it was done twice, or cancelled
+            if isinstance(outcome, Results):
+                (packed,) = outcome.outcomes
+                assert packed is not None, "such a call is not retried"
+                value = value_of(0, packed)
+                is_failure = isinstance(value, SleighTaskException)
+                self._engine.end(submission.number)
+            else:
+                value, is_failure = self._explain(outcome), True
+                failed.append(submission.number)
+            if self._remove(submission, is_failure=is_failure):
+                submission.future.settle(value, is_failure=is_failure)
+        if failed:
+            with suppress(NwsException, OSError):  # without a server there is nothing to cancel
+                self._engine.cancel(failed)

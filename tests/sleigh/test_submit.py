@@ -1,0 +1,302 @@
+"""`Sleigh.submit`: single calls with futures, beside the calls of the guide and in any number."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import CancelledError, Future, as_completed, wait
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nws.sleigh import (
+    Sleigh,
+    SleighIllegalValueException,
+    SleighNwsException,
+    SleighStoppedException,
+    SleighTaskException,
+)
+from tests.sleigh import functions
+from tests.support.processes import Aside, until, until_file
+from tests.support.sleighs import servers
+from tests.support.spaces import variable
+
+SOON = 20.0
+"""Seconds within which everything here has to be done."""
+
+
+def test_a_result(sleigh: Sleigh) -> None:
+    future = sleigh.submit(functions.times_ten, 4)
+    assert isinstance(future, Future)
+    assert future.result(SOON) == 40
+    assert future.done()
+
+
+def test_keyword_arguments(sleigh: Sleigh) -> None:
+    def describe(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        return args, kwargs
+
+    assert sleigh.submit(describe, 1, 2, fun=3, self=4).result(SOON) == (
+        (1, 2),
+        {"fun": 3, "self": 4},
+    )
+    assert sleigh.submit(describe).result(SOON) == ((), {})
+    assert sleigh.submit(describe, x=1).result(SOON) == ((), {"x": 1})
+
+
+def test_a_lambda_as_it_is_when_it_is_submitted(sleigh: Sleigh) -> None:
+    futures = [sleigh.submit(partial(lambda factor: 10 * factor, factor)) for factor in range(20)]
+    assert [future.result(SOON) for future in futures] == list(range(0, 200, 10))
+
+
+def test_a_failure_is_the_exception(sleigh: Sleigh) -> None:
+    future = sleigh.submit(functions.fail, ValueError, "no such station")
+    error = future.exception(SOON)
+    assert isinstance(error, SleighTaskException)
+    assert isinstance(error.__cause__, ValueError)
+    assert "no such station" in str(error)
+    assert "in fail" in str(error), "the remote traceback"
+
+
+def test_an_exception_that_is_returned_is_a_result(sleigh: Sleigh) -> None:
+    result = sleigh.submit(functions.make, ValueError).result(SOON)
+    assert isinstance(result, ValueError)
+
+
+def test_what_cannot_be_pickled_is_refused_at_once(sleigh: Sleigh) -> None:
+    lock = threading.Lock()
+    with pytest.raises(SleighIllegalValueException, match="arguments cannot be pickled"):
+        sleigh.submit(functions.echo, lock)
+    with pytest.raises(SleighIllegalValueException, match="function"):
+        sleigh.submit(lambda: lock)
+    with pytest.raises(SleighIllegalValueException, match="not an expression"):
+        sleigh.submit("1 + 1")  # type: ignore[arg-type]
+    with pytest.raises(SleighIllegalValueException, match="neither a function"):
+        sleigh.submit(7)  # type: ignore[arg-type]
+    assert sleigh.submit(functions.times_ten, 1).result(SOON) == 10
+
+
+def test_a_result_that_cannot_be_read_is_a_failure(sleigh: Sleigh) -> None:
+    error = sleigh.submit(functions.Unreadable).exception(SOON)
+    assert isinstance(error, SleighTaskException)
+    assert "cannot be read by the master" in str(error)
+
+
+def test_many_from_many_threads(sleigh: Sleigh) -> None:
+    def submit_some(thread: int) -> list[int]:
+        futures = [sleigh.submit(functions.times_ten, 1000 * thread + n) for n in range(200)]
+        return [future.result(SOON) for future in futures]
+
+    threads = [Aside(partial(submit_some, thread)) for thread in range(8)]
+    for thread, aside in enumerate(threads):
+        assert aside.result(SOON) == [10 * (1000 * thread + n) for n in range(200)]
+
+
+def test_beside_every_call_of_the_guide(sleigh: Sleigh) -> None:
+    before = [sleigh.submit(functions.times_ten, n) for n in range(50)]
+    assert sleigh.eachElem(functions.times_ten, range(200)) == list(range(0, 2000, 10))
+    pending = sleigh.eachElem(functions.times_ten, range(200), blocking=False)
+    during = [sleigh.submit(functions.times_ten, n) for n in range(50)]
+    iterated = pending.wait()
+    assert iterated == list(range(0, 2000, 10))
+    results = sleigh.imap(functions.times_ten, range(100))
+    assert next(results) == 0
+    between = sleigh.submit(functions.times_ten, 7)
+    assert list(results) == list(range(10, 1000, 10))
+    assert len(set(sleigh.eachWorker(functions.worker))) == 2
+    assert between.result(SOON) == 70
+    assert [future.result(SOON) for future in (*before, *during)] == [
+        *range(0, 500, 10),
+        *range(0, 500, 10),
+    ]
+
+
+def test_it_occupies_nothing(sleigh: Sleigh, tmp_path: Path) -> None:
+    future = sleigh.submit(functions.arrive, 3, tmp_path)
+    until_file(tmp_path / "3")
+    assert sleigh.eachElem(functions.times_ten, range(20)) == list(range(0, 200, 10))
+    assert not future.done()
+    (tmp_path / "go").touch()
+    assert future.result(SOON) == 3
+
+
+def test_callbacks_run_one_at_a_time_on_one_thread(sleigh: Sleigh, tmp_path: Path) -> None:
+    threads: list[threading.Thread] = []
+    inside = threading.Lock()
+    all_done = threading.Event()
+
+    def note(future: Future[int]) -> None:
+        assert inside.acquire(blocking=False), "another callback runs"
+        threads.append(threading.current_thread())
+        inside.release()
+        if len(threads) == 100:
+            all_done.set()
+
+    held = [sleigh.submit(functions.arrive, n, tmp_path) for n in range(2)]
+    futures = [*held, *(sleigh.submit(functions.worker, n) for n in range(98))]
+    for future in futures:  # none is done, for both workers are held up
+        future.add_done_callback(note)
+    (tmp_path / "go").touch()
+    assert all_done.wait(SOON)
+    (thread,) = set(threads)
+    assert thread is not threading.current_thread()
+
+
+def test_a_callback_that_raises_harms_nothing(
+    sleigh: Sleigh, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise ValueError("in a callback")
+
+    first = sleigh.submit(functions.times_ten, 1)
+    first.add_done_callback(fail)
+    assert sleigh.submit(functions.times_ten, 2).result(SOON) == 20
+    assert first.result(SOON) == 10
+
+
+def test_a_callback_may_submit(sleigh: Sleigh) -> None:
+    second: Future[Any] = Future()
+
+    def go_on(first: Future[int]) -> None:
+        following = sleigh.submit(functions.times_ten, first.result())
+        following.add_done_callback(lambda _: second.set_result(following.result()))
+
+    sleigh.submit(functions.times_ten, 3).add_done_callback(go_on)
+    assert second.result(SOON) == 300
+
+
+def test_a_callback_may_use_the_sleigh(sleigh: Sleigh) -> None:
+    mapped: Future[Any] = Future()
+    blocker = sleigh.submit(functions.times_ten, 3)
+
+    def go_on(_: object) -> None:
+        try:
+            mapped.set_result(sleigh.eachElem(functions.times_ten, range(50)))
+        except BaseException as error:
+            mapped.set_exception(error)
+
+    blocker.add_done_callback(go_on)
+    assert mapped.result(SOON) == list(range(0, 500, 10))
+
+
+def test_as_completed(sleigh: Sleigh) -> None:
+    futures = {sleigh.submit(functions.times_ten, n): n for n in range(30)}
+    assert {futures[future] for future in as_completed(futures, SOON)} == set(range(30))
+
+
+# Cancelling
+
+
+def test_a_waiting_call_is_withdrawn(lonely: Sleigh, tmp_path: Path) -> None:
+    first = lonely.submit(functions.arrive, 0, tmp_path)
+    until_file(tmp_path / "0")
+    second = lonely.submit(functions.arrive, 1, tmp_path)
+    third = lonely.submit(functions.arrive, 2, tmp_path)
+    assert second.cancel()
+    assert second.cancel(), "a second time, too"
+    assert second.cancelled()
+    with pytest.raises(CancelledError):
+        second.result(0)
+    (tmp_path / "go").touch()
+    assert [first.result(SOON), third.result(SOON)] == [0, 2]
+    assert not (tmp_path / "1").exists(), "it never ran"
+
+
+def test_a_running_call_is_stopped(sleigh: Sleigh, tmp_path: Path) -> None:
+    running = sleigh.submit(functions.note_and_wait, 0, tmp_path)
+    beside = sleigh.submit(functions.arrive, 1, tmp_path)
+    until_file(tmp_path / "0")
+    until_file(tmp_path / "1")
+    assert running.cancel()
+    (tmp_path / "go").touch()
+    assert beside.result(SOON) == 1
+    both = [sleigh.submit(functions.arrive, n, tmp_path) for n in (2, 3)]
+    assert [future.result(SOON) for future in both] == [2, 3], "both workers are free"
+
+
+def test_one_that_is_done_is_not_cancelled(sleigh: Sleigh) -> None:
+    future = sleigh.submit(functions.times_ten, 1)
+    future.result(SOON)
+    assert not future.cancel()
+    assert future.result() == 10
+
+
+def test_those_who_wait_are_told(lonely: Sleigh, tmp_path: Path) -> None:
+    blocking = lonely.submit(functions.arrive, 0, tmp_path)
+    waiting = lonely.submit(functions.arrive, 1, tmp_path)
+    aside = Aside(lambda: wait([waiting], SOON).done)
+    assert waiting.cancel()
+    assert aside.result(SOON) == {waiting}
+    (tmp_path / "go").touch()
+    assert blocking.result(SOON) == 0
+
+
+def test_cancelling_a_call_of_the_guide_does_not_touch_it(lonely: Sleigh, tmp_path: Path) -> None:
+    pending = lonely.eachElem(functions.arrive, [range(5)], [tmp_path], blocking=False)
+    until_file(tmp_path / "0")
+    future = lonely.submit(functions.times_ten, 4)
+    pending.cancel()
+    assert future.result(SOON) == 40
+
+
+# The end
+
+
+def test_a_stopped_sleigh_takes_none_and_fails_those_under_way(
+    nothing_is_left: None, tmp_path: Path
+) -> None:
+    with Sleigh(workerCount=1) as sleigh:
+        futures = [sleigh.submit(functions.note_and_wait, n, tmp_path) for n in range(3)]
+        until_file(tmp_path / "0")
+    for future in futures:
+        assert isinstance(future.exception(SOON), SleighStoppedException)
+    with pytest.raises(SleighStoppedException):
+        sleigh.submit(functions.times_ten, 1)
+
+
+def test_a_server_that_is_gone_fails_them(nothing_is_left: None, tmp_path: Path) -> None:
+    others = set(servers(os.getpid()))
+    with Sleigh(workerCount=1) as sleigh:
+        futures = [sleigh.submit(functions.note_and_wait, n, tmp_path) for n in range(3)]
+        until_file(tmp_path / "0")
+        (server,) = set(servers(os.getpid())) - others
+        os.kill(server, 9)
+        for future in futures:
+            error = future.exception(SOON)
+            assert isinstance(error, SleighNwsException), error
+        with pytest.raises(SleighNwsException):
+            sleigh.submit(functions.times_ten, 1)
+
+
+def test_in_a_serial_sleigh_they_are_done_at_once() -> None:
+    with Sleigh(serial=True) as sleigh:
+        future = sleigh.submit(functions.worker)
+        assert future.done()
+        assert future.result() == os.getpid()
+        failed = sleigh.submit(functions.fail, KeyError, "x")
+        assert isinstance(failed.exception(), SleighTaskException)
+        assert sleigh.submit(dict, a=1).result() == {"a": 1}
+
+
+def test_nothing_of_many_calls_stays_on_the_server(sleigh: Sleigh) -> None:
+    for n in range(20):
+        assert sleigh.submit(functions.times_ten, n).result(SOON) == 10 * n
+        assert sleigh.submit(lambda n=n: n).result(SOON) == n
+        assert sleigh.eachElem(lambda x, n=n: x + n, range(3)) == [n, n + 1, n + 2]
+    assert variable(sleigh.nws, "task").values == 0
+    assert variable(sleigh.nws, "result").values == 0
+    assert variable(sleigh.nws, "deaths").values == 0
+    listing = sleigh.nws.listVars(format="dict")
+    assert isinstance(listing, dict)
+    assert len([name for name in listing if name.startswith("function ")]) <= 9
+
+
+def test_the_thread_ends_when_there_is_nothing_to_do(sleigh: Sleigh) -> None:
+    sleigh.submit(functions.times_ten, 1).result(SOON)
+    until(
+        lambda: "nws-sleigh" not in {thread.name for thread in threading.enumerate()},
+        "the end of the thread",
+    )
+    assert sleigh.submit(functions.times_ten, 2).result(SOON) == 20
