@@ -58,8 +58,8 @@ def test_a_task_that_was_cut_and_whose_worker_dies(sleigh: Sleigh, tmp_path: Pat
         if element == 3:
             until(lambda: len(list(folder.glob("* of *"))) >= 9, "the other elements", within=20)
             # Others may be that quick before this worker knows that it has given anything away.
-            (relief,) = (each for each in threading.enumerate() if isinstance(each, Handback))
-            until(lambda: not relief.waits(), "the end of the cut")
+            (handback,) = (each for each in threading.enumerate() if isinstance(each, Handback))
+            until(lambda: not handback.has_waiting(), "the end of the cut")
             die("SIGKILL")
         return count_runs(element, -1, "", folder, 0)
 

@@ -17,6 +17,7 @@ from nws.sleigh.shared.functions import INVOKE, Function, packed_function
 from nws.sleigh.shared.messages import (
     BARRIER,
     CONTROL,
+    DEATHS,
     RANK_COUNT,
     RESULT,
     TASK,
@@ -26,7 +27,6 @@ from nws.sleigh.shared.messages import (
     Failure,
     Lines,
     Task,
-    deaths_variable,
     function_variable,
     message_from_wire,
     task_to_wire,
@@ -56,7 +56,7 @@ class Workers:
         self._size = size
         self._submitted: dict[int, int] = defaultdict(int)
         self._outcomes: dict[int, dict[int, Any]] = defaultdict(dict)
-        for name in (TASK, RESULT):
+        for name in (TASK, RESULT, DEATHS):
             self.nws.declare(name, "fifo")
         for name in (CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT):
             self.nws.declare(name, "single")
@@ -146,7 +146,8 @@ class Workers:
 
     def deaths(self, call: Call) -> list[Death]:
         """Return the deaths that were noted of a call."""
-        return [Death(*noted) for noted in self.nws.ifindTry(deaths_variable(call.number))]
+        deaths = (Death(*noted) for noted in self.nws.ifindTry(DEATHS))
+        return [death for death in deaths if death.call == call.number]
 
     def _receive(self, timeout: float = PATIENCE) -> bool:
         try:

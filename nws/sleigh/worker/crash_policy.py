@@ -1,4 +1,5 @@
-"""When an element is given up whose workers have died, and what its user is told."""
+"""What becomes of elements whose workers have crashed: which are given up, and why; which are tried
+again, and in what pieces."""
 
 from __future__ import annotations
 
@@ -6,17 +7,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from nws.sleigh.shared.messages import Call, Death, Failure
+from nws.sleigh.shared.messages import NO_ELEMENT, Call, Death, Failure, Task, cut_at
 from nws.sleigh.shared.pickling import pack
 
-__all__ = ["MAX_DEATHS", "MAX_LOST", "verdict_on"]
+__all__ = ["MAX_DEATHS", "MAX_LOST", "pieces_to_retry", "verdict_on"]
 
 MAX_DEATHS: Final = 3
-"""How often an element may cost a worker its life before it is given up."""
+"""Crashes of workers during an element before it is given up."""
 
 MAX_LOST: Final = 10
-"""How often a task may be lost with a whole machine, or while its results are sent, before it is
-given up."""
+"""Losses of a task, with a whole machine or while its results were sent, before it is given up."""
 
 
 def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0) -> Failure | None:
@@ -24,7 +24,7 @@ def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0)
 
     Args:
         element: the element.
-        deaths: all that were noted at this call.
+        deaths: all that were noted of this call.
         call: the call.
         lost: how often its task was lost without a death that was noted.
     """
@@ -32,12 +32,12 @@ def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0)
     overdue = [death for death in deaths if death.overdue]
     if len(overdue) > call.retries:
         text = f"it took longer than timeout={call.timeout:g} seconds"
-        return Failure(f"{text}\n{_last_words(overdue)}", pack(TimeoutError(text)))
+        return Failure(f"{text}\n{_details(overdue)}", pack(TimeoutError(text)))
     if len(deaths) - len(overdue) >= MAX_DEATHS:
         ends = Counter(death.text.partition("\n")[0] for death in deaths)
         counted = ", ".join(f"{how} ({number} times)" for how, number in ends.items())
         text = f"each of the {len(deaths)} workers that ran it ended before it was done: {counted}"
-        return Failure(f"{text}\n{_last_words(deaths)}")
+        return Failure(f"{text}\n{_details(deaths)}")
     if lost >= MAX_LOST:
         return Failure(
             f"each of the {lost} workers that ran it was lost before its result was sent"
@@ -45,5 +45,29 @@ def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0)
     return None
 
 
-def _last_words(deaths: Sequence[Death]) -> str:
+def _details(deaths: Sequence[Death]) -> str:
     return deaths[-1].text.partition("\n")[2]
+
+
+def pieces_to_retry(task: Task, attempt: int, noted: Sequence[Death]) -> list[Task]:
+    """Return what is left of a task that came back: one piece that can be run as it is, or several
+    for whoever takes them, in which a suspect element is by itself.
+
+    Args:
+        task: as it was leased.
+        attempt: of the lease.
+        noted: all deaths of its call.
+    """
+    name = task.first, len(task.elements)
+    deaths = [death for death in noted if (death.first, death.size) == name]
+    lost = max(0, task.lost + attempt - 1 - len(deaths))
+    begin = max((death.begin for death in deaths), default=task.first)
+    end = min((death.end for death in deaths), default=task.first + len(task.elements))
+    elements = task.elements[begin - task.first : end - task.first]
+    left = task._replace(first=begin, elements=elements, lost=lost)
+    suspects = [death.element for death in deaths if death.element != NO_ELEMENT]
+    if len(elements) > 1 and suspects:
+        return list(cut_at(left, [suspects[-1], suspects[-1] + 1]))
+    if len(elements) > 1 and lost > task.lost:
+        return list(cut_at(left, [(begin + end) // 2]))
+    return [left]

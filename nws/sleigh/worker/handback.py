@@ -1,4 +1,4 @@
-"""The thread of a worker that acts when the main thread is busy with a long element."""
+"""The thread of a worker that hands tasks back while the main thread runs a long element."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ __all__ = ["Handback"]
 
 
 class Handback(threading.Thread):
-    """Gives away what waits while the main thread is busy with a long element.
+    """Hands back what waits while the main thread is busy with a long element.
 
     Attributes:
-        waits: tells whether anything waits that others could have.
-        wanted: set when something begins to wait.
+        has_waiting: tells whether anything waits that others could have.
+        wake: set when something begins to wait.
     """
 
     def __init__(
-        self, waits: Callable[[], bool], relieve: Callable[[], None], pause: float
+        self, has_waiting: Callable[[], bool], hand_back: Callable[[], None], interval: float
     ) -> None:
         """Prepare.
 
         Args:
-            waits: see above.
-            relieve: gives it away if it is time to.
-            pause: seconds between looks, as long as something waits.
+            has_waiting: see above.
+            hand_back: gives it back if the element is a long one.
+            interval: seconds between calls of it, as long as something waits.
         """
         super().__init__(daemon=True)
-        self.waits = waits
-        self._relieve = relieve
-        self._seconds = pause
+        self.wake = threading.Event()
+        self.has_waiting = has_waiting
+        self._hand_back = hand_back
+        self._interval = interval
         self._pause = threading.Event()
-        self.wanted = threading.Event()
 
     def run(self) -> None:
         try:
             while True:
-                self.wanted.wait()
-                self.wanted.clear()
-                while self.waits():
-                    self._pause.wait(self._seconds)
-                    self._relieve()
+                self.wake.wait()
+                self.wake.clear()
+                while self.has_waiting():
+                    self._pause.wait(self._interval)
+                    self._hand_back()
         except NwsException:
             pass  # the workspace or the server is gone: the main thread will see

@@ -1,0 +1,72 @@
+"""Gets the function of a call ready to be run."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from nws.client import NetWorkSpace
+from nws.errors import NwsException, NwsTimeoutException
+from nws.sleigh.shared.functions import Function
+from nws.sleigh.shared.messages import NO_ELEMENT, Call, Failure
+from nws.sleigh.shared.pickling import Packed, unpack
+from nws.sleigh.shared.status_cells import IDLE, LOADING, StatusCells
+from nws.sleigh.worker.deaths import Deaths
+from nws.sleigh.worker.runner import Runner, failure
+
+__all__ = ["Loader"]
+
+_MAX_CACHED: Final = 8
+"""Packed functions that are kept for later calls."""
+
+
+class Loader:
+    """Loads functions into a worker's runner, which holds one at a time."""
+
+    def __init__(
+        self, workspace: NetWorkSpace, cells: StatusCells, runner: Runner, deaths: Deaths
+    ) -> None:
+        """Prepare for a worker: its status cells, its runner, and what is known of deaths."""
+        self._workspace = workspace
+        self._cells = cells
+        self._runner = runner
+        self._deaths = deaths
+        self._cache: dict[str, Packed] = {}
+        self._ready_for: tuple[object, ...] | None = None  # what the runner was prepared for
+        self._only_call = 0  # the call that alone may use it, as it has fixed arguments; else 0
+
+    def prepare(self, call: Call) -> Failure | None:
+        """Get the function of a call ready, unless it is. Return why that is not possible."""
+        wanted = call.function, call.seed, call.worker_count
+        if wanted == self._ready_for and self._only_call in (0, call.number):
+            return None
+        self._ready_for = None
+        cells = self._cells
+        cells.element, cells.since = NO_ELEMENT, time.monotonic_ns()
+        try:
+            packed = self._cache.get(call.function) or self._fetch(call)
+            verdict = self._deaths.verdict_before(call, NO_ELEMENT)
+            if verdict is not None:
+                return verdict
+            cells.state = LOADING
+            function = Function(*unpack(packed, again=True))
+            self._runner.prepare(function, call)
+        except NwsTimeoutException:
+            return Failure("the function of this call is not on the server any more\n")
+        except NwsException:
+            raise
+        except BaseException as error:
+            return failure(error, "the function or fixedArgs cannot be read by the worker\n")
+        finally:
+            cells.state = IDLE
+        self._ready_for = wanted
+        # A call may change its fixed arguments; the next one starts from those that were sent.
+        self._only_call = call.number if function.fixed or function.keywords else 0
+        return None
+
+    def _fetch(self, call: Call) -> Packed:
+        packed: Packed = self._workspace.find(call.function, timeout=0)
+        while len(self._cache) >= _MAX_CACHED:
+            self._cache.pop(next(iter(self._cache)))
+        self._cache[call.function] = packed
+        return packed

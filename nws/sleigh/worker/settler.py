@@ -1,0 +1,115 @@
+"""Finished tasks, until they are settled: each together with its results, in one step."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from nws.client import Lease, NetWorkSpace
+from nws.errors import NwsLeaseLostException, NwsNoWorkSpaceException, NwsOperationException
+from nws.sleigh.shared.messages import (
+    MAX_BATCH_BYTES,
+    RESULT,
+    TASK,
+    Call,
+    Failure,
+    Results,
+    Task,
+    cut_at,
+    message_to_wire,
+    task_from_wire,
+    task_to_wire,
+)
+from nws.sleigh.shared.output import OutputWriter
+from nws.sleigh.shared.pickling import Packed
+from nws.sleigh.worker.failure_report import FailureReport
+from nws.sleigh.worker.runner import failure
+from nws.sleigh.worker.taking import taken
+
+__all__ = ["Settler", "Stores"]
+
+Stores = list[tuple[str, Any]]
+
+
+class Settler:
+    """Settles finished tasks, of whatever calls, in one message. Two threads may use it."""
+
+    def __init__(
+        self, workspace: NetWorkSpace, rank: int, writer: OutputWriter, failures: FailureReport
+    ) -> None:
+        """Prepare.
+
+        Args:
+            workspace: of the sleigh.
+            rank: of the worker.
+            writer: for what elements write.
+            failures: is told of elements that fail here, and sent along.
+        """
+        self._workspace = workspace
+        self._rank = rank
+        self._writer = writer
+        self._failures = failures
+        self._finished: deque[tuple[Lease, Stores]] = deque()
+        self._bytes = 0  # about what large results in these take
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that was finished has been settled."""
+        return not self._finished
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether the results have to be sent before there are more of them."""
+        return self._bytes > MAX_BATCH_BYTES
+
+    def add(self, lease: Lease, stores: Stores, large_bytes: int = 0) -> None:
+        """Add a task that is finished, and what is stored when it is settled."""
+        self._bytes += large_bytes
+        self._finished.append((lease, stores))
+
+    def outcome(self, call: Call, element: int, outcome: Packed | Failure) -> tuple[str, Any]:
+        """Return what is stored as the outcome of one element. A failure is noted."""
+        if isinstance(outcome, Failure):
+            self._failures.note(call.number, element, outcome)
+        lines = self._writer.lines
+        results = Results(call.number, self._rank, element, [outcome], 0.0, lines)
+        return RESULT, message_to_wire(results)
+
+    def settle(self) -> None:
+        """Settle all tasks that are finished."""
+        self._bytes = 0
+        finished = list(taken(self._finished))
+        if not finished:
+            return
+        stores = [store for _, each in finished for store in each]
+        stores += self._failures.news()
+        try:
+            self._workspace.settle([lease for lease, _ in finished], stores)
+        except NwsOperationException:
+            for lease, each in finished:
+                self._settle_one(lease, each)
+
+    def _settle_one(self, lease: Lease, stores: Stores) -> None:
+        try:
+            lease.settle(stores)
+        except NwsLeaseLostException:
+            pass  # it was too late: another worker has the task
+        except NwsNoWorkSpaceException:
+            raise
+        except NwsOperationException as error:  # the results are too long, say
+            self._settle_refused(lease, task_from_wire(lease.value), error)
+
+    def _settle_refused(self, lease: Lease, task: Task, error: NwsOperationException) -> None:
+        """The server refuses the results: have the elements done one by one, or report that."""
+        if len(task.elements) > 1:
+            end = task.first + len(task.elements)
+            pieces = cut_at(task, range(task.first + 1, end))
+            lease.settle((TASK, task_to_wire(piece)) for piece in pieces)
+            return
+        element = self._rank if task.call.everyone else task.first
+        reason = failure(error, "the server does not take the result\n")
+        store = self.outcome(task.call, element, reason)
+        try:
+            lease.settle([store, *self._failures.news()])
+        except NwsOperationException:
+            lease.settle([store])
