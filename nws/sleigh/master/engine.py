@@ -39,6 +39,9 @@ AnyTeam = Team | SerialTeam
 LOOK_SECONDS: Final = 0.25
 """Between looks at the server and the workers."""
 
+_MAX_CALLS_WITH_DEATHS: Final = 100
+"""Calls that are over, whose deaths stay noted while others are under way."""
+
 
 class Recipient(Protocol):
     """Where the results of a call go."""
@@ -156,10 +159,10 @@ class Engine:
 
     def _clean_up(self, recipient: Recipient) -> None:
         self.team.release(recipient.function)
-        if self.team.deaths:
-            over = {call for call in self.team.deaths if call not in self._calls}
-            if over:
-                self.team.forget_deaths(over)
+        deaths = self.team.deaths
+        # While others are under way a worker may be reading what was noted.
+        if deaths and (not self._calls or len(deaths) > _MAX_CALLS_WITH_DEATHS):
+            self.team.forget_deaths({call for call in deaths if call not in self._calls})
 
     # Receiving
 
