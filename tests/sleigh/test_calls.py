@@ -20,6 +20,7 @@ from nws.sleigh import (
     SleighStoppedException,
     SleighTaskException,
 )
+from nws.sleigh.shared.cores import available_cores
 from tests.sleigh.functions import (
     decorated_rank,
     echo,
@@ -392,7 +393,7 @@ def test_a_numpy_that_cannot_be_imported(tmp_path: Any, monkeypatch: pytest.Monk
 
 
 def test_inner_threads_have_a_fair_share(sleigh: Sleigh) -> None:
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     shares = sleigh.eachElem(os.getenv, ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
     assert shares == [os.environ.get("OMP_NUM_THREADS", str(max(1, cores // 2)))] * 2
 

@@ -18,7 +18,7 @@ from nws.sleigh.shared.stderr_file import StderrFile
 
 __all__ = ["Command", "LocalSupervisor", "Process", "Processes"]
 
-_IMPORTS: Final = "from nws.sleigh.supervisor.supervisor import Settings, main"
+_IMPORTS: Final = "import psutil; from nws.sleigh.supervisor.supervisor import Settings, main"
 _CODE: Final = "sys.exit(main(Settings.from_plain(arguments)))"
 
 _TRIES: Final = 3

@@ -30,6 +30,7 @@ from nws.errors import (
     NwsUnpicklingException,
     SleighJoinException,
 )
+from nws.sleigh.shared.cores import available_cores
 from nws.sleigh.shared.exit_status import TOO_LATE
 from nws.sleigh.shared.messages import (
     CONTROL,
@@ -102,9 +103,9 @@ def _prepare_process(settings: Settings) -> None:
     sys.path[:0] = settings.module_path
     if os.path.isdir(settings.working_folder):  # on another machine it may not be there
         os.chdir(settings.working_folder)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    for library in _THREAD_VARIABLES:
-        os.environ.setdefault(library, str(max(1, (cores or 1) // settings.neighbours)))
+    threads = str(max(1, available_cores() // max(1, settings.neighbours)))
+    for variable in _THREAD_VARIABLES:
+        os.environ.setdefault(variable, threads)
 
 
 class Supervisor:

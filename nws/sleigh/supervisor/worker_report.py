@@ -6,10 +6,8 @@ Each is a JSON text in a variable of its own, stored when something has changed 
 from __future__ import annotations
 
 import json
-import mmap
 import platform
 import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -141,7 +139,7 @@ class WorkerReport:
         seen, memory = self._look(), self._memory
         if seen.since or seen != self._published:
             memory = _memory_of(seen.pid)
-        if seen == self._published and _is_about(memory, self._memory):
+        if seen == self._published and _is_similar(memory, self._memory):
             return None
         self._seen, self._memory = seen, memory
         return json.dumps(self._content(seen))
@@ -264,17 +262,19 @@ def _message(text: str) -> str:
 
 
 def _memory_of(pid: int) -> int | None:
-    """Return how many bytes of memory a process has; None if the system does not tell."""
-    if not pid or sys.platform != "linux":
+    """Return how many bytes of memory a process has; None if that is not known."""
+    if not pid:
         return None
+    import psutil  # takes 10 ms, which a program that imports nws.sleigh should not wait for
+
     try:
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[1]) * mmap.PAGESIZE
-    except OSError:
+        memory: int = psutil.Process(pid).memory_info().rss
+    except psutil.Error:
         return None
+    return memory
 
 
-def _is_about(one: int | None, other: int | None) -> bool:
+def _is_similar(one: int | None, other: int | None) -> bool:
     if one is None or other is None:
         return one is other
     return abs(one - other) <= _MEMORY_CHANGE * other
