@@ -61,7 +61,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nws.sleigh.master.liveness._LOST_SECONDS", 0.2)
     monkeypatch.setattr("nws.sleigh.master.liveness._LOST_BY_HAND_SECONDS", 0.2)
     monkeypatch.setattr("nws.sleigh.master.liveness._CHECK_SECONDS", 0.1)
-    monkeypatch.setattr("nws.sleigh.launch.processes._PAUSE", 0.0)
+    monkeypatch.setattr("nws.sleigh.launch.processes._FIRST_PAUSE_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ def test_ssh_is_lost_for_good(
     tmp_path: Path, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_sshd()
-    monkeypatch.setattr("nws.sleigh.launch.processes._PAUSE", 0.0)
+    monkeypatch.setattr("nws.sleigh.launch.processes._FIRST_PAUSE_SECONDS", 0.0)
     with ExitStack() as later:
         ssh = later.enter_context(serving(tmp_path))
         monkeypatch.setenv("PATH", os.pathsep.join((str(ssh.bin), os.environ["PATH"])))

@@ -64,12 +64,12 @@ class Workers:
         name = self.nws.currentWs()
         where = Where(HOST, port, name, name, lease_time, logging.WARNING)
         self._supervisor = LocalSupervisor()
-        self._supervisor.tell(Settings(where, "0", size, size, life_line=True))
+        self._supervisor.send_settings(Settings(where, "0", size, size, life_line=True))
 
     def close(self) -> None:
         """End them."""
         self.nws.server.deleteWs(self.nws.currentWs())
-        self._supervisor.let_go()
+        self._supervisor.request_end()
         self._supervisor.wait(PATIENCE)
         self.nws.server.close()
 

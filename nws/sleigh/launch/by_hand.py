@@ -21,7 +21,7 @@ __all__ = ["DELETE_ME", "RUN_ME", "wait_for_a_person", "webLaunch"]
 RUN_ME: Final = "runMe"
 DELETE_ME: Final = "deleteMeWhenAllWorkersStarted"
 
-_LEASE_TIME: Final = 30.0
+_LEASE_SECONDS: Final = 30.0
 
 
 def webLaunch(
@@ -34,7 +34,9 @@ def webLaunch(
         nwsHost, nwsPort: of the server.
         userNwsName: the workspace for users' tasks.
     """
-    where = Where(nwsHost, nwsPort, nwsName, userNwsName or nwsName, _LEASE_TIME, logging.WARNING)
+    where = Where(
+        nwsHost, nwsPort, nwsName, userNwsName or nwsName, _LEASE_SECONDS, logging.WARNING
+    )
     supervise(Settings(where, id=f"{platform.node()}-{os.getpid()}"))
 
 

@@ -22,17 +22,17 @@ _BOOT: Final = (
     "sys.path[:] = json.loads(sys.stdin.buffer.readline() or sys.exit()); {imports}; "
     "arguments = json.loads(sys.stdin.buffer.readline() or sys.exit()); {code}"
 )
-"""What a child's Python runs: it is to find modules where we find ours. The working folder, which
-Python puts on the path for ``-c``, may have a ``json.py`` of the user's. What it imports it imports
-while its arguments may not be known yet."""
+"""What a child's Python runs. It looks for modules where we do: the working folder, which Python
+puts on the path for ``-c``, may hold a ``json.py`` of the user's. It imports what it needs
+before it waits for its arguments."""
 
 
 class ChildProcess:
     """A Python process in a group of its own, so that Ctrl-C at a terminal reaches only us.
 
     Attributes:
-        process: to look at.
-        let_go: call it to close the child's stdin: then the child is to end.
+        process: with its process id and status.
+        close_stdin: call it so that the child ends.
     """
 
     def __init__(self, imports: str, code: str, **options: Any) -> None:
@@ -46,9 +46,9 @@ class ChildProcess:
         Raises:
             OSError: it cannot be started.
         """
-        read_end, self._life_line = os.pipe()
-        self.let_go = weakref.finalize(self, os.close, self._life_line)
-        self.let_go.atexit = False
+        read_end, self._stdin = os.pipe()
+        self.close_stdin = weakref.finalize(self, os.close, self._stdin)
+        self.close_stdin.atexit = False
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT.format(imports=imports, code=code)],
@@ -57,23 +57,23 @@ class ChildProcess:
                 **options,
             )
         except BaseException:
-            self.let_go()
+            self.close_stdin()
             raise
         finally:
             os.close(read_end)
         _children.add(self)
-        self.tell([str(entry) for entry in sys.path])
+        self.send([str(entry) for entry in sys.path])
 
-    def tell(self, arguments: Any) -> None:
+    def send(self, arguments: Any) -> None:
         """Send plain data: its arguments."""
         try:
-            os.write(self._life_line, json.dumps(arguments).encode() + b"\n")
+            os.write(self._stdin, json.dumps(arguments).encode() + b"\n")
         except BrokenPipeError:
             pass  # it has ended; whoever waits for it will see
 
     @property
     def ended(self) -> bool:
-        """Whether it is gone."""
+        """Whether it has ended."""
         return self.process.poll() is not None
 
     def wait(self, grace: float) -> None:
@@ -84,7 +84,7 @@ class ChildProcess:
             pass
         kill_group(self.process)
         self.process.wait()
-        self.let_go()
+        self.close_stdin()
 
 
 def kill_group(process: subprocess.Popen[Any]) -> None:
@@ -101,11 +101,11 @@ def kill_group(process: subprocess.Popen[Any]) -> None:
 _children: weakref.WeakSet[ChildProcess] = weakref.WeakSet()
 
 
-def _let_go_all() -> None:
+def _close_stdin_of_all() -> None:
     for child in list(_children):
-        child.let_go()
+        child.close_stdin()
         child.process.returncode = 0  # it is not ours to wait for
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go_all)
+    os.register_at_fork(after_in_child=_close_stdin_of_all)

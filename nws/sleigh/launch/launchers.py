@@ -20,7 +20,7 @@ from nws.sleigh.launch.processes import Command, LocalSupervisor, Process, Proce
 from nws.sleigh.launch.script import variables_for
 from nws.sleigh.shared.settings import Settings, Where
 
-__all__ = ["LAUNCHERS", "Launcher", "LocalLauncher", "Options", "launcher_for"]
+__all__ = ["LAUNCHERS", "Launcher", "LocalLauncher", "WorkerOptions", "launcher_for"]
 
 Launch = Callable[[str, LaunchOptions], Sequence[str]]
 ScriptExec = Callable[[str, Sequence[str], LaunchOptions], Sequence[str]]
@@ -30,8 +30,8 @@ _LOCAL: Final = "0"
 """Id of the only supervisor on this machine."""
 
 
-class Options(NamedTuple):
-    """What a sleigh's user says of its workers; see `nws.sleigh.Sleigh` for each."""
+class WorkerOptions(NamedTuple):
+    """The options of a sleigh about its workers; see `nws.sleigh.Sleigh` for each."""
 
     launch: str | Launch
     workerCount: int
@@ -67,7 +67,7 @@ class Launcher(Protocol):
 
     expected: int
 
-    def __init__(self, options: Options, processes: Processes) -> None:
+    def __init__(self, options: WorkerOptions, processes: Processes) -> None:
         """Begin with what can be done before the workspace is there.
 
         Raises:
@@ -75,13 +75,13 @@ class Launcher(Protocol):
         """
 
     def go(self, where: Where, workspace: NetWorkSpace) -> None:
-        """Start workers that join this workspace; they are looked after as ``processes``."""
+        """Start workers that join this workspace, in ``processes`` that are restarted."""
 
 
 class LocalLauncher:
     """Workers on this machine."""
 
-    def __init__(self, options: Options, processes: Processes) -> None:
+    def __init__(self, options: WorkerOptions, processes: Processes) -> None:
         if options.workerCount < 1:
             raise SleighIllegalValueException(
                 f"workerCount={options.workerCount}: a sleigh needs workers"
@@ -107,18 +107,18 @@ class LocalLauncher:
             life_line=True,
         )
         assert isinstance(self._supervisor, LocalSupervisor)
-        self._supervisor.tell(self._settings)
+        self._supervisor.send_settings(self._settings)
 
     def _start_again(self) -> Process:
         supervisor = LocalSupervisor()
-        supervisor.tell(self._settings)
+        supervisor.send_settings(self._settings)
         return supervisor
 
 
 class CommandLauncher:
     """A worker for each entry of a list of machines, started by a command."""
 
-    def __init__(self, options: Options, processes: Processes) -> None:
+    def __init__(self, options: WorkerOptions, processes: Processes) -> None:
         machines = options.nodeList
         if isinstance(machines, str) or not machines:
             raise SleighIllegalValueException(
@@ -149,21 +149,21 @@ class CommandLauncher:
             log_folder=options.log_folder,
             neighbours=options.nodeList.count(machine),
         )
-        told = LaunchOptions(
+        launch_options = LaunchOptions(
             where.host, where.port, host, port, options.scriptDir, options.scriptName, options.user
         )
-        lead = launch(machine, told)
-        script = options.scriptExec(machine, variables_for(settings), told)
+        lead = launch(machine, launch_options)
+        script = options.scriptExec(machine, variables_for(settings), launch_options)
         # Where nothing leads elsewhere, there is no shell that would take the quotes off.
         return [*lead, *script] if lead else shlex.split(" ".join(script))
 
 
 class WebLauncher:
-    """Workers that a person starts, see ``web.py``."""
+    """Workers that a person starts; see ``by_hand.py``."""
 
     expected = 0
 
-    def __init__(self, options: Options, processes: Processes) -> None:
+    def __init__(self, options: WorkerOptions, processes: Processes) -> None:
         self._options = options
 
     def go(self, where: Where, workspace: NetWorkSpace) -> None:

@@ -32,14 +32,14 @@ _MALLOC: Final = {
     "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024),
     "MALLOC_TOP_PAD_": str(8 * 1024 * 1024),
 }
-"""Has the GNU C library keep some memory rather than give it back and ask for it anew: that takes a
-third of the server's time for values of a megabyte."""
+"""Makes the GNU C library keep some memory instead of giving it back and asking for it again, which
+takes a third of the server's time for values of a megabyte."""
 
-_GRACE: Final = 5.0
-"""Seconds that the server has to end by itself, or to open its inspector."""
+_GRACE_SECONDS: Final = 5.0
+"""For the server to end by itself, or to open its inspector."""
 
-_LONGEST: Final = 100
-"""Bytes. The system's limit for the path of a socket is 108 or 104, with its final zero."""
+_MAX_SOCKET_PATH_BYTES: Final = 100
+"""The system's limit is 108 or 104, with the final zero."""
 
 
 class PrivateServer:
@@ -50,7 +50,7 @@ class PrivateServer:
     """
 
     def __init__(self) -> None:
-        """Start it; see `wait_until_it_serves`.
+        """Start it; see `wait_until_ready`.
 
         Raises:
             SleighNwsException: it cannot be started.
@@ -59,30 +59,32 @@ class PrivateServer:
         windows = sys.platform == "win32"
         try:
             folder = self._make_folder()
-            socket = self._place_for_socket(folder)
+            socket = self._socket_path(folder)
             where = "tcp:0:interface=127.0.0.1" if windows else f"unix:{_quoted(socket)}:mode=600"
             options = ["--announce", "--until-eof", "--listen", where, "--tmp-dir", str(folder)]
             arguments = [list(map(str, self._folders)), *options]
             self._log = folder / "log"
             with self._log.open("wb") as log:
                 env = {**_MALLOC, **os.environ}
-                self._writer, mouth = os.pipe()  # a file object would complain at a fork's end
-                self._close_mouth = weakref.finalize(self, os.close, self._writer)
+                self._stdout, stdout_end = os.pipe()  # a file object would complain at a fork's end
+                self._close_stdout = weakref.finalize(self, os.close, self._stdout)
                 try:
-                    self._child = ChildProcess(_IMPORTS, _CODE, stdout=mouth, stderr=log, env=env)
+                    self._child = ChildProcess(
+                        _IMPORTS, _CODE, stdout=stdout_end, stderr=log, env=env
+                    )
                 finally:
-                    os.close(mouth)
-            self._child.tell(arguments)
+                    os.close(stdout_end)
+            self._child.send(arguments)
         except OSError as error:
             self._remove_folders()
             raise SleighNwsException(f"the sleigh's server cannot be started: {error}") from error
         self.host, self.port = f"unix:{socket}", 0
 
-    def wait_until_it_serves(self) -> None:
-        """Wait until it says so, or ends.
+    def wait_until_ready(self) -> None:
+        """Wait until it listens, or has ended.
 
         Raises:
-            SleighNwsException: it did not start; the message holds what it said.
+            SleighNwsException: it did not start; the message holds the end of its log.
         """
         (address,) = self._announced()
         if sys.platform == "win32":
@@ -94,60 +96,60 @@ class PrivateServer:
         self._folders.append(Path(tempfile.mkdtemp(prefix="nws-", dir=parent)))
         return self._folders[-1]
 
-    def _place_for_socket(self, folder: Path) -> str:
+    def _socket_path(self, folder: Path) -> str:
         """Choose a path that is short enough; the folder for long values may be anywhere."""
         path = str(folder / "socket")
-        if len(os.fsencode(path)) > _LONGEST and sys.platform != "win32":
+        if len(os.fsencode(path)) > _MAX_SOCKET_PATH_BYTES and sys.platform != "win32":
             path = str(self._make_folder("/tmp") / "socket")
         return path
 
     def _announced(self) -> list[str]:
-        """Return where it listens; it says so when it is ready, or ends."""
+        """Return where it listens, once it does."""
         try:
-            line = self._hear()
+            line = self._read_line()
         except BaseException:
             self.stop()
             raise
         if not line:
             self._child.process.wait()
-            said = self.what_it_said()
+            log = self.last_log_lines()
             self.stop()
-            raise SleighNwsException(f"the sleigh's server did not start: {said}")
+            raise SleighNwsException(f"the sleigh's server did not start: {log}")
         addresses: list[str] = json.loads(line)
         return addresses
 
-    def _hear(self, timeout: float | None = None) -> bytes:
-        """Return a line that the server says; nothing if it has ended, or says nothing in time."""
+    def _read_line(self, timeout: float | None = None) -> bytes:
+        """Return the next line of its stdout; nothing if it has ended, or writes none in time."""
         line = b""
         while not line.endswith(b"\n"):
             if timeout is not None and sys.platform != "win32":
-                if not select.select([self._writer], [], [], timeout)[0]:
+                if not select.select([self._stdout], [], [], timeout)[0]:
                     return b""
-            piece = os.read(self._writer, 4096)
+            piece = os.read(self._stdout, 4096)
             if not piece:
                 return b""
             line += piece
         return line
 
     def inspector(self) -> str:
-        """Have it open its inspector, and return the address; only who has that can see it.
+        """Open its inspector, and return the address, which is the key to it.
 
         Raises:
             SleighNwsException: it cannot open one.
         """
-        self._child.tell("inspector")
-        line = self._hear(_GRACE)
-        answer = json.loads(line) if line else {"problem": self.what_it_said()}
+        self._child.send("inspector")
+        line = self._read_line(_GRACE_SECONDS)
+        answer = json.loads(line) if line else {"problem": self.last_log_lines()}
         if isinstance(answer, str):
             return answer
         raise SleighNwsException(f"there is no inspector: {answer['problem']}")
 
     @property
     def ended(self) -> bool:
-        """Whether it is gone."""
+        """Whether it has ended."""
         return self._child.ended
 
-    def what_it_said(self) -> str:
+    def last_log_lines(self) -> str:
         """Return the last lines of its log."""
         try:
             lines = self._log.read_text(errors="replace").splitlines()
@@ -158,9 +160,9 @@ class PrivateServer:
     def stop(self) -> None:
         """End it and remove its folders."""
         try:
-            self._child.let_go()
-            self._child.wait(_GRACE)
-            self._close_mouth()
+            self._child.close_stdin()
+            self._child.wait(_GRACE_SECONDS)
+            self._close_stdout()
         finally:
             self._remove_folders()
 

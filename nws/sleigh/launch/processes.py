@@ -21,33 +21,33 @@ __all__ = ["Command", "LocalSupervisor", "Process", "Processes"]
 _IMPORTS: Final = "import psutil; from nws.sleigh.supervisor.supervisor import Settings, main"
 _CODE: Final = "sys.exit(main(Settings.from_plain(arguments)))"
 
-_TRIES: Final = 3
-"""So often in a row a process may end before any result has come."""
+_MAX_ENDS: Final = 3
+"""Consecutive ends of a process before any result has come."""
 
-_PAUSE: Final = 0.1
-"""Seconds. A process that has ended early is started again after a pause, each twice as long."""
+_FIRST_PAUSE_SECONDS: Final = 0.1
+"""Before a process that has ended early is started again; each further pause is twice as long."""
 
-_LONGEST_PAUSE: Final = 30.0
+_MAX_PAUSE_SECONDS: Final = 30.0
 
-_EARLY: Final = 5.0
-"""Seconds."""
+_EARLY_SECONDS: Final = 5.0
+"""After the start of a process, in which its end is an early one."""
 
 
 class Process(Protocol):
-    """One of them."""
+    """What has started a supervisor, or is one."""
 
     @property
     def status(self) -> int | None:
         """Its exit status; the number of a signal, negative; None as long as it runs."""
 
-    def said(self) -> str:
-        """Return the last that it wrote."""
+    def last_output(self) -> str:
+        """Return the end of what it wrote."""
 
-    def let_go(self) -> None:
+    def request_end(self) -> None:
         """Tell it to end, if that is possible."""
 
     def wait(self, grace: float) -> None:
-        """Wait for so many seconds until it has ended; then end it."""
+        """Wait for at most ``grace`` seconds until it has ended; then kill it."""
 
 
 class LocalSupervisor:
@@ -55,26 +55,28 @@ class LocalSupervisor:
 
     def __init__(self) -> None:
         """Start it. It imports what it needs, and waits to be told the rest."""
-        self._words = StderrFile()
-        self._child = ChildProcess(_IMPORTS, _CODE, stdout=subprocess.DEVNULL, stderr=self._words)
+        self._stderr_file = StderrFile()
+        self._child = ChildProcess(
+            _IMPORTS, _CODE, stdout=subprocess.DEVNULL, stderr=self._stderr_file
+        )
 
-    def tell(self, settings: Settings) -> None:
+    def send_settings(self, settings: Settings) -> None:
         """Give it its settings; then it starts workers."""
-        self._child.tell(settings)
+        self._child.send(settings)
 
     @property
     def status(self) -> int | None:
         return self._child.process.poll()
 
-    def said(self) -> str:
-        return self._words.read()
+    def last_output(self) -> str:
+        return self._stderr_file.read()
 
-    def let_go(self) -> None:
-        self._child.let_go()
+    def request_end(self) -> None:
+        self._child.close_stdin()
 
     def wait(self, grace: float) -> None:
         self._child.wait(grace)
-        self._words.close()
+        self._stderr_file.close()
 
 
 class Command:
@@ -82,12 +84,12 @@ class Command:
 
     def __init__(self, words: Sequence[str]) -> None:
         """Start it."""
-        self._words = StderrFile()
+        self._stderr_file = StderrFile()
         self._process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
-            stdout=self._words.fd,
-            stderr=self._words.fd,
+            stdout=self._stderr_file.fd,
+            stderr=self._stderr_file.fd,
             start_new_session=sys.platform != "win32",
         )
 
@@ -95,10 +97,10 @@ class Command:
     def status(self) -> int | None:
         return self._process.poll()
 
-    def said(self) -> str:
-        return self._words.read()
+    def last_output(self) -> str:
+        return self._stderr_file.read()
 
-    def let_go(self) -> None:
+    def request_end(self) -> None:
         pass
 
     def wait(self, grace: float) -> None:
@@ -107,28 +109,28 @@ class Command:
         except subprocess.TimeoutExpired:
             kill_group(self._process)
             self._process.wait()
-        self._words.close()
+        self._stderr_file.close()
 
 
-class _Kept:
+class _KeptProcess:
     """A process that is started again when it has ended.
 
     Attributes:
         id: of its supervisor.
         process: as it is now.
-        in_vain: how many have ended in a row.
+        ends: how many have ended in a row.
     """
 
     def __init__(self, id: str, process: Process, start: Callable[[], Process]) -> None:
         self.id = id
         self.process = process
-        self.in_vain = 0
+        self.ends = 0
         self._start = start
         self._began = time.monotonic()
         self._pause = 0.0
         self._due = 0.0  # when it is started again; 0.0 as long as it runs
 
-    def revive(self, status: int) -> str:
+    def restart(self, status: int) -> str:
         """Start it again, now that it has ended with this status, or after a pause.
 
         Returns:
@@ -136,11 +138,11 @@ class _Kept:
         """
         now = time.monotonic()
         if not self._due:
-            self.in_vain += 1
-            early = now - self._began < _EARLY
-            self._pause = min(max(_PAUSE, 2 * self._pause), _LONGEST_PAUSE) if early else 0.0
+            self.ends += 1
+            early = now - self._began < _EARLY_SECONDS
+            self._pause = _next_pause(self._pause) if early else 0.0
             self._due = now + self._pause
-        problem = self._problem(status) if self.in_vain > _TRIES else ""
+        problem = self._problem(status) if self.ends > _MAX_ENDS else ""
         if now >= self._due:
             former, self.process = self.process, started(self._start)
             self._began, self._due = now, 0.0
@@ -148,26 +150,27 @@ class _Kept:
         return problem
 
     def _problem(self, status: int) -> str:
-        said = self.process.said() or "it said nothing"
-        return f"what starts the workers ends early, with {name_of_end(status)}: {said}"
+        output = self.process.last_output() or "it said nothing"
+        return f"what starts the workers ends early, with {name_of_end(status)}: {output}"
 
     def reset_backoff(self) -> None:
-        """Begin to count anew, and make no pause."""
-        self.in_vain, self._pause, self._due = 0, 0.0, min(self._due, time.monotonic())
+        """Count from zero again, and make no pause."""
+        self.ends, self._pause = 0, 0.0
+        self._due = min(self._due, time.monotonic())
 
 
 class Processes:
-    """All of them, each with what starts it, the first time and again."""
+    """All processes of a sleigh, each with what starts it, the first time and again."""
 
     def __init__(self) -> None:
-        self._all: list[_Kept] = []
+        self._all: list[_KeptProcess] = []
 
     def add(self, id: str, process: Process, start: Callable[[], Process]) -> None:
-        """Look after the process of a supervisor with this id from now on."""
-        self._all.append(_Kept(id, process, start))
+        """Restart the process of the supervisor with this id from now on, when it has ended."""
+        self._all.append(_KeptProcess(id, process, start))
 
     def start(self, id: str, start: Callable[[], Process]) -> None:
-        """Start a process, and look after it.
+        """Start a process, and restart it when it has ended.
 
         Raises:
             SleighScriptException: it cannot be started.
@@ -177,14 +180,14 @@ class Processes:
     def note_progress(self) -> None:
         """Take note that workers do their work."""
         for kept in self._all:
-            kept.in_vain = 0
+            kept.ends = 0
 
     def reset_backoff(self) -> None:
-        """Start those at once that end again and again, and count anew."""
+        """Start those at once that end again and again, and count from zero again."""
         for kept in self._all:
             kept.reset_backoff()
 
-    def look_after(self, is_there: Callable[[str], bool]) -> str:
+    def restart_ended(self, is_there: Callable[[str], bool]) -> str:
         """Start those again that have ended.
 
         Args:
@@ -204,22 +207,26 @@ class Processes:
                 kept.process.wait(0)
                 self._all.remove(kept)
             elif status is not None and not is_there(kept.id):
-                problem = kept.revive(status) or problem
+                problem = kept.restart(status) or problem
         return problem
 
     def stop(self, grace: float) -> None:
-        """End all: ``grace`` seconds after they were told to go they are killed."""
+        """End all: they are told to end, and killed ``grace`` seconds later."""
         deadline = time.monotonic() + grace
         with ExitStack() as steps:  # from the last to the first, even if one is interrupted
             for kept in self._all:
                 steps.callback(_wait_until, kept.process, deadline)
             for kept in self._all:
-                steps.callback(kept.process.let_go)
+                steps.callback(kept.process.request_end)
         self._all.clear()
 
 
 def _wait_until(process: Process, deadline: float) -> None:
     process.wait(max(0.0, deadline - time.monotonic()))
+
+
+def _next_pause(pause: float) -> float:
+    return min(max(_FIRST_PAUSE_SECONDS, 2 * pause), _MAX_PAUSE_SECONDS)
 
 
 def started(start: Callable[[], Process]) -> Process:

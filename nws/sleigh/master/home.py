@@ -76,7 +76,7 @@ class Home:
             SleighNwsException: it is too old, or the private one did not start.
         """
         if self._server is not None:
-            self._server.wait_until_it_serves()
+            self._server.wait_until_ready()
             self.host, self.port = self._server.host, self._server.port
         server = NwsServer(self.host, self.port)
         spaces: list[NetWorkSpace] = []
@@ -124,7 +124,7 @@ class Home:
         """Return the last lines of a private server that has ended, to be put behind a reason."""
         if self._server is None or not self._server.ended:
             return ""
-        return f"; it said: {self._server.what_it_said()}"
+        return f"; it said: {self._server.last_log_lines()}"
 
 
 def _port_of_environment() -> int:

@@ -56,7 +56,7 @@ class Liveness:
             SleighScriptException: a process cannot be started.
         """
         with self._turn:
-            return self._processes.look_after(self._team.is_there)
+            return self._processes.restart_ended(self._team.is_there)
 
     def note_progress(self) -> None:
         """Note that results have come, so supervisors work."""

@@ -14,7 +14,7 @@ from nws.errors import (
     SleighStoppedException,
 )
 from nws.sleigh.launch.commands import envcmd
-from nws.sleigh.launch.launchers import Launch, Options, ScriptExec, launcher_for
+from nws.sleigh.launch.launchers import Launch, ScriptExec, WorkerOptions, launcher_for
 from nws.sleigh.master.arguments import (
     checked_size,
     count_of,
@@ -117,7 +117,7 @@ class Sleigh:
             SleighNwsException: the server cannot be started, reached or used.
             SleighScriptException: a worker cannot be started.
         """
-        options = Options(
+        options = WorkerOptions(
             launch,
             available_cores() if workerCount is None else workerCount,
             nodeList,

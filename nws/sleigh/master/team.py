@@ -25,7 +25,7 @@ from nws.sleigh.shared.messages import (
     CONTROL,
     DEATHS,
     GONE,
-    JOIN,
+    JOIN_SECONDS,
     RANK_COUNT,
     RESULT,
     TASK,
@@ -124,13 +124,13 @@ class Team:
             return Group(self._workspace.find(WORKER_COUNT, timeout=timeout), True)
         except NwsTimeoutException:
             try:  # a worker that joins may hold it for the moment
-                return Group(self._workspace.find(RANK_COUNT, timeout=JOIN), False)
+                return Group(self._workspace.find(RANK_COUNT, timeout=JOIN_SECONDS), False)
             except NwsTimeoutException:
                 return Group(0, False)
 
     def close_group(self) -> Group:
         """Let no further worker join."""
-        lease = self._workspace.lease(RANK_COUNT, timeout=JOIN)
+        lease = self._workspace.lease(RANK_COUNT, timeout=JOIN_SECONDS)
         if lease.value >= 0:
             lease.settle([(WORKER_COUNT, lease.value), (RANK_COUNT, -1)])
             self._expected = lease.value
@@ -144,12 +144,12 @@ class Team:
         Raises:
             SleighJoinException: it takes too long.
         """
-        deadline = time.monotonic() + JOIN
+        deadline = time.monotonic() + JOIN_SECONDS
         while not (group := self.group(timeout=pause)).closed:
             look_after()
             if time.monotonic() > deadline:
                 raise SleighJoinException(
-                    f"only {max(0, group.size)} workers have joined in {JOIN:g} seconds; "
+                    f"only {max(0, group.size)} workers have joined in {JOIN_SECONDS:g} seconds; "
                     "status(closeGroup=True) goes on with these"
                 )
         return group.size

@@ -21,7 +21,7 @@ __all__ = [
     "CONTROL",
     "DEATHS",
     "GONE",
-    "JOIN",
+    "JOIN_SECONDS",
     "MAX_BATCH_BYTES",
     "NO_ELEMENT",
     "RANK_COUNT",
@@ -56,9 +56,9 @@ CONTROL: Final = "control"
 a tuple with the numbers of other calls that were cancelled, the newest ones last."""
 GONE: Final = "gone"
 """Begins the name of a variable for each supervisor. It holds a value that its supervisor leases
-for life: so it can be had once the supervisor is gone, and only then."""
+for life: so others get it when the supervisor is gone, and only then."""
 BARRIER: Final = "barrier"
-"""The number of the last ``eachWorker`` that is over; its workers wait for that."""
+"""The number of the last ``eachWorker`` that is over; its workers wait for it."""
 RANK_COUNT: Final = "rankCount"
 """The next worker's rank; -1 when the group is closed. It is leased by who changes it."""
 WORKER_COUNT: Final = "workerCount"
@@ -71,8 +71,8 @@ WORKER: Final = "worker"
 CALLS: Final = "calls"
 """What the master says of its calls."""
 
-JOIN: Final = 60.0
-"""Seconds for workers to join."""
+JOIN_SECONDS: Final = 60.0
+"""For workers to join."""
 
 MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
 """Tasks or results with more bytes than this are sent before further ones are packed."""
@@ -93,7 +93,7 @@ class Call(NamedTuple):
     timeout: float = 0.0
     """Seconds that one element may take; 0 for any time."""
     retries: int = 0
-    """How often an element that failed is tried again."""
+    """Times that an element that failed is tried again."""
     seed: int | None = None
 
 
@@ -106,9 +106,9 @@ class Task(NamedTuple):
     elements: Sequence[Packed]
     """The arguments of each."""
     failures: int = 0
-    """How often the only element has failed already."""
+    """Times that the only element has failed already."""
     lost: int = 0
-    """How often this task was lost together with the supervisor of its worker, or was done but not
+    """Times that this task was lost together with the supervisor of its worker, or was done but not
     sent."""
 
 

@@ -3,7 +3,7 @@
 A worker writes whole lines into a pipe. Those that Python code prints or logs carry the element
 that did it in front, between control characters; what C code and child processes write has nothing
 in front, and is counted to the element that runs when it is read. The supervisor, which outlives
-the worker, passes on all of it, to the last word of a worker that dies.
+the worker, passes on all of it, to the last line of a worker that dies.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ __all__ = ["Line", "LineSplitter", "LogSender", "OutputWriter", "echo"]
 _OWN: Final = "\x1e"
 _LOG: Final = "\x1d"
 _END: Final = "\x1f"
-_LONGEST: Final = 1024 * 1024
-"""Bytes. A longer line is passed on in pieces."""
+_MAX_LINE_BYTES: Final = 1024 * 1024
+"""A longer line is passed on in pieces."""
 
 
 class Line(NamedTuple):
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
     Attributes:
         rank: of the worker.
-        element: that was running; -1 for none.
+        element: that was running; -1 before the first.
         stream: ``stdout``, ``stderr`` or ``log``.
         text: without the newline; for ``log`` a JSON object.
     """
@@ -46,20 +46,20 @@ class OutputWriter:
     """A worker's side: writes lines and counts them."""
 
     def __init__(self, where: Callable[[], tuple[int, int]]) -> None:
-        """Take a function that says which call and element is at hand."""
+        """Take a function that returns the call and the element that runs."""
         self._where = where
-        self._said = 0
+        self._count = 0
 
     @property
     def lines(self) -> tuple[int, int]:
         """The id of this process and how many lines it has written so far."""
-        return os.getpid(), self._said
+        return os.getpid(), self._count
 
     def say(self, fd: int, text: str, kind: str = _OWN) -> None:
         """Write a line. It may hold anything but a newline."""
-        call, tag = self._where()
-        data = f"{kind}{call} {tag}{_END}{text}\n".encode("utf-8", "backslashreplace")
-        self._said += 1
+        call, element = self._where()
+        data = f"{kind}{call} {element}{_END}{text}\n".encode("utf-8", "backslashreplace")
+        self._count += 1
         while data:
             data = data[os.write(fd, data) :]
 
@@ -92,7 +92,7 @@ class _Stream(io.TextIOBase):
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
             self._writer.say(self._fd, line)
-        if len(self._begun) > _LONGEST:
+        if len(self._begun) > _MAX_LINE_BYTES:
             self.finish_line()
         return len(text)
 
@@ -148,30 +148,30 @@ class LineSplitter:
         self._stream = stream
         self._begun = b""
 
-    def feed(self, data: bytes, call: int, tag: int) -> list[tuple[bool, int, int, str, str]]:
+    def feed(self, data: bytes, call: int, element: int) -> list[tuple[bool, int, int, str, str]]:
         """Take bytes; what has no element in front belongs to this one.
 
         Returns:
             For each line: whether the worker counts it, call, element, stream and text.
         """
         *lines, self._begun = (self._begun + data).split(b"\n")
-        if len(self._begun) > 2 * _LONGEST:
+        if len(self._begun) > 2 * _MAX_LINE_BYTES:
             lines.append(self._begun)
             self._begun = b""
-        return [self._parse(line.decode("utf-8", "replace"), call, tag) for line in lines]
+        return [self._parse(line.decode("utf-8", "replace"), call, element) for line in lines]
 
-    def rest(self, call: int, tag: int) -> list[tuple[bool, int, int, str, str]]:
-        """Return what came without a newline, when no more is to come."""
-        return self.feed(b"\n", call, tag) if self._begun else []
+    def rest(self, call: int, element: int) -> list[tuple[bool, int, int, str, str]]:
+        """Return what came without a newline, when nothing more comes."""
+        return self.feed(b"\n", call, element) if self._begun else []
 
-    def _parse(self, line: str, call: int, tag: int) -> tuple[bool, int, int, str, str]:
+    def _parse(self, line: str, call: int, element: int) -> tuple[bool, int, int, str, str]:
         if line[:1] in (_OWN, _LOG):
             head, end, text = line[1:].partition(_END)
             numbers = head.split(" ")
             if end and len(numbers) == 2 and all(n.lstrip("-").isdigit() for n in numbers):
                 stream = self._stream if line[0] == _OWN else "log"
                 return True, int(numbers[0]), int(numbers[1]), stream, text
-        return False, call, tag, self._stream, line
+        return False, call, element, self._stream, line
 
 
 def echo(lines: Sequence[Line]) -> None:

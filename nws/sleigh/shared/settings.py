@@ -1,4 +1,4 @@
-"""What the master tells a supervisor, and a supervisor its workers: plain data."""
+"""Settings that the master sends to a supervisor, and a supervisor to its workers: plain data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Settings", "Where"]
 
 
 class Where(NamedTuple):
-    """What a worker is told when it starts."""
+    """What a worker needs to know: where the sleigh is, and the user's options."""
 
     host: str
     port: int
@@ -20,7 +20,7 @@ class Where(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What a supervisor is told by the master; plain data."""
+    """What a supervisor needs to know."""
 
     where: Where
     id: str
@@ -28,7 +28,7 @@ class Settings(NamedTuple):
     workers: int = 1
     """How many to start."""
     expected: int = 0
-    """The group is closed when it has so many; 0 if that is left to the user."""
+    """The group is closed when it has this many workers; 0 if the user closes it."""
     machine: str = ""
     """By what name the user knows this machine."""
     working_folder: str = ""
@@ -36,7 +36,7 @@ class Settings(NamedTuple):
     log_folder: str = ""
     """Where a file with all that the workers write is made; empty for none."""
     neighbours: int = 1
-    """How many workers of the sleigh there are on this machine."""
+    """Workers of the sleigh on this machine, these included."""
     life_line: bool = False
     """Whether stdin is a pipe that ends with the master."""
 

@@ -1,4 +1,4 @@
-"""What a process leaves behind in writing, whatever becomes of it."""
+"""A file for the stderr of another process, which can be read however that one ends."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Final
 
 __all__ = ["StderrFile"]
 
-_MOST: Final = 4000
-"""Bytes that are read of it, from its end."""
+_MAX_READ_BYTES: Final = 4000
+"""Read from the end of the file."""
 
 
 class StderrFile:
-    """A file without a name, for the errors of another process.
+    """A file without a name.
 
     Attributes:
         fd: its number.
-        close: call it to have done with it.
+        close: call it to close the file.
     """
 
     def __init__(self) -> None:
@@ -35,5 +35,5 @@ class StderrFile:
     def read(self) -> str:
         """Return what was written, or the end of it."""
         size = os.fstat(self.fd).st_size
-        data = os.pread(self.fd, _MOST, max(0, size - _MOST))
+        data = os.pread(self.fd, _MAX_READ_BYTES, max(0, size - _MAX_READ_BYTES))
         return data.decode("utf-8", "replace").strip()

@@ -36,7 +36,7 @@ from nws.sleigh.shared.messages import (
     CONTROL,
     DEATHS,
     GONE,
-    JOIN,
+    JOIN_SECONDS,
     RANK_COUNT,
     RESULT,
     TASK,
@@ -145,7 +145,7 @@ class Supervisor:
         former = [report for report in reports if report["id"] == settings.id]
         if former:
             return [self._new_worker(report["rank"], report) for report in former]
-        lease = workspace.lease(RANK_COUNT, timeout=JOIN, duration=JOIN)
+        lease = workspace.lease(RANK_COUNT, timeout=JOIN_SECONDS, duration=JOIN_SECONDS)
         first = lease.value
         if type(first) is not int or first < 0:
             lease.release(blame=False)

@@ -216,7 +216,7 @@ class Reports:
         self._reports: dict[int, WorkerReport] = {}
 
     def add(self, rank: int, report: WorkerReport) -> None:
-        """Look after one more."""
+        """Add the report about one more worker."""
         self._workspace.declare(report.variable, "single")
         self._reports[rank] = report
 
@@ -231,11 +231,11 @@ class Reports:
             self._publish(self._reports.values())
 
     def publish(self, rank: int) -> None:
-        """Publish a report that is not to wait."""
+        """Publish a report without waiting for the next look."""
         self._publish([self._reports[rank]])
 
     def stores(self) -> list[tuple[str, Any]]:
-        """Return what is to be stored when nothing was published yet."""
+        """Return what to store when nothing was published yet."""
         return [(report.variable, report.news()) for report in self._reports.values()]
 
     def _publish(self, reports: Iterable[WorkerReport]) -> None:
@@ -247,7 +247,7 @@ class Reports:
         except NwsNoWorkSpaceException:
             raise
         except NwsOperationException:
-            return  # the server is full: what room there is belongs to results
+            return  # the server is full: results need what room there is
         for report, _ in changed:
             report.published()
 

@@ -12,13 +12,13 @@ from nws.sleigh.shared.messages import Failure, failures_variable
 
 __all__ = ["FailureReport"]
 
-_KEPT: Final = 10
-_LONGEST: Final = 4000
-"""Characters of a text that are kept, from its end: there it says what went wrong."""
+_KEPT_FAILURES: Final = 10
+_MAX_TEXT_CHARS: Final = 4000
+"""Kept of a text, from its end, where it says what went wrong."""
 
 
 class FailureReport:
-    """The last failures that the workers of a rank have met with.
+    """The last failures in the workers of a rank.
 
     Attributes:
         variable: the name of its variable.
@@ -44,17 +44,17 @@ class FailureReport:
             attempt: which try that was, if the element is tried again; else 0.
         """
         entry = _entry(call, element, failure, attempt)
-        self._noted = dict([*self._noted.items(), (_key(entry), entry)][-_KEPT:])
+        self._noted = dict([*self._noted.items(), (_key(entry), entry)][-_KEPT_FAILURES:])
         self._has_news = True
 
     def news(self) -> list[tuple[str, Any]]:
-        """Return what is to be stored with the next results: nothing if nothing was noted."""
+        """Return what to store with the next results: nothing if nothing was noted."""
         if not self._has_news:
             return []
         try:
             self._begin()
         except NwsOperationException:
-            return []  # the server is full: what room there is belongs to results
+            return []  # the server is full: results need what room there is
         self._has_news = False
         return [(self.variable, json.dumps(list(self._noted.values())))]
 
@@ -64,7 +64,7 @@ class FailureReport:
             self._workspace.declare(self.variable, "single")
             former = json.loads(self._workspace.findTry(self.variable, "[]"))
             noted = {_key(entry): entry for entry in former}
-            self._noted = dict([*(noted | self._noted).items()][-_KEPT:])
+            self._noted = dict([*(noted | self._noted).items()][-_KEPT_FAILURES:])
             self._begun = True
 
 
@@ -73,7 +73,7 @@ def _entry(call: int, element: int, failure: Failure, attempt: int) -> dict[str,
         "time": round(time.time(), 3),
         "call": call,
         "element": element,
-        "text": failure.text[-_LONGEST:],
+        "text": failure.text[-_MAX_TEXT_CHARS:],
     }
     return {**entry, "attempt": attempt} if attempt else entry
 

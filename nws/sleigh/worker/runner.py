@@ -76,7 +76,7 @@ class Runner:
             given = unpack(arguments, again=self.keeps_arguments)
             stage = ""
             if self._seed is not None:
-                self._sow(element, self._seed)
+                self._seed_generators(element, self._seed)
             value = self._apply(*given)
             stage = "the result cannot be pickled\n"
             return pack(value)
@@ -117,7 +117,7 @@ class Runner:
 
         return evaluate
 
-    def _sow(self, element: int, seed: int) -> None:
+    def _seed_generators(self, element: int, seed: int) -> None:
         """Give an element random numbers of its own, the same wherever it runs.
 
         The generators get different seeds: from the same one, two of them would draw the same.
