@@ -8,12 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
-from nws_server import loop
-
-loop.install()  # before anything imports the reactor
-# ruff: noqa: E402
-
-from twisted.internet import reactor as _reactor
 from twisted.internet import stdio
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import (
@@ -27,12 +21,10 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from nws_server.service import NwsService, address_text, make_service
-from nws_server.tap import Options
-
-reactor: Any = _reactor
+from nws_server.tap import ServerOptions
 
 
-class RunOptions(Options):
+class RunOptions(ServerOptions):
     """The options of running a server in the foreground; Twisted adds those of the base class."""
 
     optFlags: ClassVar[list[Any]] = [
@@ -45,10 +37,11 @@ class RunOptions(Options):
 
 
 class _Parent(Protocol):
-    """The process that holds our stdin, as long as it does. It can ask for an inspector."""
+    """The process at the other end of stdin. It can ask for an inspector; its end is ours."""
 
-    def __init__(self, service: NwsService) -> None:
+    def __init__(self, service: NwsService, reactor: Any) -> None:
         self._service = service
+        self._reactor = reactor
 
     def dataReceived(self, data: bytes) -> None:
         if data.strip() == b'"inspector"':
@@ -61,12 +54,12 @@ class _Parent(Protocol):
         transport.write(json.dumps(answer).encode() + b"\n")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if reactor.running:
-            reactor.stop()
+        if self._reactor.running:
+            self._reactor.stop()
 
 
-def _ours_or_serious() -> LogLevelFilterPredicate:
-    """Choose what is logged: of Twisted only warnings, as it has its own lines beside ours."""
+def _without_twisted_info() -> LogLevelFilterPredicate:
+    """Drop Twisted's own lines below warnings: it has one beside each of ours."""
     chosen = LogLevelFilterPredicate()
     for namespace in ("log_legacy", "twisted"):
         chosen.setLogLevelForNamespace(namespace, LogLevel.warn)
@@ -83,12 +76,15 @@ def main(arguments: list[str] | None = None) -> int:
     except usage.UsageError as error:
         print(f"nws_server: {error} (see --help)", file=sys.stderr)
         return 2
-    log = FilteringLogObserver(textFileLogObserver(sys.stderr), [_ours_or_serious()])
+    log = FilteringLogObserver(textFileLogObserver(sys.stderr), [_without_twisted_info()])
     globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
     return _run(service, pidfile, announce=options["announce"], until_eof=options["until-eof"])
 
 
 def _run(service: NwsService, pidfile: Path | None, *, announce: bool, until_eof: bool) -> int:
+    from twisted.internet import reactor as chosen_reactor  # `make_service` has chosen it
+
+    reactor: Any = chosen_reactor
     status = 0
 
     def started(_: None) -> None:
@@ -98,7 +94,7 @@ def _run(service: NwsService, pidfile: Path | None, *, announce: bool, until_eof
             places = [*map(address_text, service.ports), *filter(None, [service.web_address])]
             print(json.dumps(places), flush=True)
         if until_eof:
-            stdio.StandardIO(_Parent(service))
+            stdio.StandardIO(_Parent(service, reactor))
 
     def failed(failure: Failure) -> None:
         nonlocal status

@@ -13,8 +13,8 @@ from twisted.internet.endpoints import serverFromString
 
 DEFAULT_PORT: Final = 8765
 DEFAULT_WEB_PORT: Final = 8766
-MIN_LONG_VALUE: Final = 64
-"""Bytes. The original's lower bound on the size from which values are spooled."""
+MIN_LONG_VALUE_BYTES: Final = 64
+"""The original's lower bound on the size from which values are spooled."""
 
 NUMBERS: Final = {
     "long_value_size": 0,
@@ -23,15 +23,17 @@ NUMBERS: Final = {
     "spool_limit": 0,
     "max_connections": 1,
 }
-"""Settings that are whole numbers, and the least that each may be."""
+"""Settings that are whole numbers, and the minimum of each. Sizes are in bytes."""
 
-_MOST: Final = 2**63 - 1
+_MAX_NUMBER: Final = 2**63 - 1
 
 NONE: Final = "none"
-"""Stands for something that is not to be."""
+"""Value that turns a setting off."""
 
-FISHES: Final = ("safe", "trusting", NONE)
-"""Kinds of babelfish."""
+BABELFISH_KINDS: Final = ("safe", "trusting", NONE)
+
+FAST_IO: Final = "fast"
+IO_KINDS: Final = (FAST_IO, "plain")
 
 
 class ConfigError(Exception):
@@ -51,16 +53,18 @@ class Config:
         memory_limit: bound on the memory for values, roughly; None for no limit.
         spool_limit: bound on the spool folder; None for no limit.
         max_connections: further ones are refused.
-        handshake_timeout: a connection that has not said by then what it is, is closed.
+        handshake_timeout: a connection that has not completed its handshake by then is closed.
         extensions: offer what the original protocol does not have.
         web: where the inspector listens, as a Twisted endpoint description; None for no inspector.
-        web_must: whether the server is to end if the inspector cannot listen there.
+        web_must: whether the server fails to start if the inspector cannot listen there.
         web_actions: whether the inspector can change anything.
         web_names: names by which browsers may call this machine, beside its own and ``localhost``.
         web_folder: files for clients, served under ``/clientCode/``; None for none.
-        web_key: a secret that browsers must bring to see anything; empty for none.
+        web_key: a secret that browsers must give to see anything; empty for none.
         babelfish: how the server's babelfish reads values: ``safe`` runs nothing of what is in
             them, ``trusting`` lets Python unpickle them; ``none`` for no babelfish.
+        io: ``fast`` polls before it sleeps and sends past Twisted's buffers, see `loop` and `net`;
+            ``plain`` uses only what Twisted promises.
         origins: where settings come from that are not the defaults.
     """
 
@@ -80,6 +84,7 @@ class Config:
     web_folder: Path | None = None
     web_key: str = field(default="", repr=False)
     babelfish: str = "safe"
+    io: str = FAST_IO
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -91,8 +96,11 @@ class Config:
             raise ConfigError(f"the folder for long values, {str(self.tmp_dir)!r}, does not exist")
         if self.web_folder is not None and not self.web_folder.is_dir():
             raise ConfigError(f"the folder for clients, {str(self.web_folder)!r}, does not exist")
-        if self.babelfish not in FISHES:
-            raise ConfigError(f"{self.babelfish!r} is no babelfish; one of {', '.join(FISHES)}")
+        if self.babelfish not in BABELFISH_KINDS:
+            kinds = ", ".join(BABELFISH_KINDS)
+            raise ConfigError(f"{self.babelfish!r} is no babelfish; choose from {kinds}")
+        if self.io not in IO_KINDS:
+            raise ConfigError(f"{self.io!r} is no kind of I/O; choose from {', '.join(IO_KINDS)}")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **given: object) -> Config:
@@ -102,7 +110,7 @@ class Config:
         all interfaces), ``NWS_SERVER_PORT``, ``NWS_WEB_PORT`` (or ``none``),
         ``NWS_WEB_SERVED_DIR``, ``NWS_TMP_DIR`` and ``NWS_LONG_VALUE_SIZE``. Ours are
         ``NWS_MAX_VALUE_SIZE``, ``NWS_MEMORY_LIMIT``, ``NWS_SPOOL_LIMIT``,
-        ``NWS_MAX_CONNECTIONS`` and ``NWS_WEB_KEY``.
+        ``NWS_MAX_CONNECTIONS``, ``NWS_IO`` and ``NWS_WEB_KEY``.
 
         A server that is told where to listen has an inspector only if it is told where.
 
@@ -115,6 +123,7 @@ class Config:
         found: dict[str, tuple[object, str]] = {
             **_read_addresses(environ, listens="listen" not in given),
             **_read_folders(environ),
+            **_read_io(environ),
             **_read_numbers(environ),
             **{name: (value, "--" + name.replace("_", "-")) for name, value in given.items()},
         }
@@ -122,7 +131,7 @@ class Config:
             found["web"] = (None, "--web")
         settings: dict[str, Any] = {name: value for name, (value, _) in found.items()}
         if "long_value_size" in settings:
-            settings["long_value_size"] = max(MIN_LONG_VALUE, settings["long_value_size"])
+            settings["long_value_size"] = max(MIN_LONG_VALUE_BYTES, settings["long_value_size"])
         origins = {name: origin for name, (_, origin) in found.items() if origin}
         settings["web_must"] = bool(origins.get("web"))
         return cls(**settings, origins=origins)
@@ -165,11 +174,15 @@ def _read_folders(environ: Mapping[str, str]) -> _Found:
     }
 
 
+def _read_io(environ: Mapping[str, str]) -> _Found:
+    return {"io": (environ["NWS_IO"], "NWS_IO")} if environ.get("NWS_IO") else {}
+
+
 def _read_numbers(environ: Mapping[str, str]) -> _Found:
     found: _Found = {}
-    for setting, least in NUMBERS.items():
+    for setting, minimum in NUMBERS.items():
         name = f"NWS_{setting.upper()}"
-        number = whole_number(environ.get(name), name, least)
+        number = whole_number(environ.get(name), name, minimum)
         if number is not None:
             found[setting] = number, name
     return found
@@ -182,8 +195,10 @@ def tcp_endpoint(port: int, interface: str) -> str:
     return f"tcp:{port}:interface=" + interface.replace(":", r"\:")
 
 
-def whole_number(text: str | None, name: str, least: int, most: int = _MOST) -> int | None:
-    """Read a whole number; None if nothing is given.
+def whole_number(
+    text: str | None, name: str, minimum: int, maximum: int = _MAX_NUMBER
+) -> int | None:
+    """Read a whole number; None if ``text`` is None or blank. ``name`` is for the error.
 
     Raises:
         ConfigError: it is something else.
@@ -191,8 +206,10 @@ def whole_number(text: str | None, name: str, least: int, most: int = _MOST) -> 
     text = (text or "").strip()
     if not text:
         return None
-    if not text.isdecimal() or len(text) > 20 or not least <= int(text) <= most:
-        span = f"of at least {least}" if most == _MOST else f"from {least} to {most}"
+    if not text.isdecimal() or len(text) > 20 or not minimum <= int(text) <= maximum:
+        span = f"of at least {minimum}"
+        if maximum != _MAX_NUMBER:
+            span = f"from {minimum} to {maximum}"
         raise ConfigError(f"{name}={text!r} is not a whole number {span}")
     return int(text)
 

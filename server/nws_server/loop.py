@@ -1,27 +1,39 @@
 """Twisted's epoll reactor, made for many small requests.
 
-It looks for more for a moment before it goes to sleep: to be woken by the system takes longer than
-the next request often does. And it makes no log context around each event, which nothing here reads
-and which takes a tenth of the time of a small operation. Where there is no epoll, Twisted chooses
-its own reactor.
+Before it sleeps it polls for a moment: being woken by the system takes longer than the next request
+often does. And it makes no log context around each event, which nothing here reads and which takes
+a tenth of the time of a small operation.
+
+For that it overrides `doPoll` and uses three attributes of `EPollReactor` that are not public:
+`_poller`, `_selectables` and `_doReadOrWrite`. So `install` tries the reactor first, and leaves the
+choice to Twisted where it does not work. Where there is no epoll, Twisted chooses as well.
 """
 
 from __future__ import annotations
 
 import os
+import socket
+import sys
 from collections.abc import Callable
 from time import perf_counter
 from typing import Final
 
+import twisted
+from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.main import installReactor
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
 _Events = list[tuple[int, int]]
-_MOMENT: Final = 100e-6
-"""Seconds."""
 
-_SKIPPED: Final = 16
-"""So many sleeps come without it at most, after it was in vain several times."""
+_LINGER_SECONDS: Final = 100e-6
+"""How long to poll for events before sleeping."""
+
+_MAX_DOUBLINGS: Final = 4
+"""After polling has found nothing n times in a row, 2**n - 1 sleeps come without it; n is at most
+this."""
 
 _log = Logger()
 
@@ -34,41 +46,101 @@ except ImportError:
 
 else:
 
-    class _Reactor(EPollReactor):
-        _in_vain = 0  # how often in a row nothing came
-        _to_skip = 0
+    class LingeringReactor(EPollReactor):
+        """The reactor that polls before it sleeps."""
+
+        _empty_polls = 0  # lingering found nothing this many times in a row
+        _to_skip = 0  # sleeps that come without lingering
 
         def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - Twisted's name
-            poll, most = self._poller.poll, len(self._selectables)
+            poll, max_events = self._poller.poll, len(self._selectables)
+            dispatch = self._doReadOrWrite
             try:
-                events = None if timeout == 0 else self._linger(poll, most)
+                events = None if timeout == 0 else self._linger(poll, max_events)
                 if not events:
-                    events = poll(-1 if timeout is None else timeout, most)
+                    events = poll(-1 if timeout is None else timeout, max_events)
             except InterruptedError:
                 return
             for fd, event in events:
                 selectable = self._selectables.get(fd)
                 if selectable is not None:
                     try:
-                        self._doReadOrWrite(selectable, fd, event)  # type: ignore[no-untyped-call]
+                        dispatch(selectable, fd, event)  # type: ignore[no-untyped-call]
                     except Exception:
                         _log.failure("a connection's event failed")
 
         doIteration = doPoll  # noqa: N815 - Twisted's name
 
-        def _linger(self, poll: Callable[[int, int], _Events], most: int) -> _Events | None:
-            """Look for events for a moment. Whoever wants this core meanwhile gets it; and where
-            nothing came of it lately, it is left out for a while."""
+        def _linger(self, poll: Callable[[int, int], _Events], max_events: int) -> _Events | None:
+            """Poll for a moment, yielding this core to other processes. After empty polls, skip
+            this for an exponentially growing number of sleeps."""
             if self._to_skip:
                 self._to_skip -= 1
                 return None
-            end = perf_counter() + _MOMENT
-            while not (events := poll(0, most)) and perf_counter() < end:
+            end = perf_counter() + _LINGER_SECONDS
+            while not (events := poll(0, max_events)) and perf_counter() < end:
                 os.sched_yield()
-            self._in_vain = 0 if events else self._in_vain + 1
-            self._to_skip = min(2**self._in_vain, _SKIPPED) - 1
+            self._empty_polls = 0 if events else min(self._empty_polls + 1, _MAX_DOUBLINGS)
+            self._to_skip = 2**self._empty_polls - 1
             return events
 
+    @implementer(IReadDescriptor)
+    class _Probe:
+        """A socket that always has something to read. It counts how often the reactor reads it."""
+
+        def __init__(self) -> None:
+            self._ours, theirs = socket.socketpair()
+            with theirs:
+                theirs.send(b"\0")
+            self.reads = 0
+
+        def fileno(self) -> int:
+            return self._ours.fileno()
+
+        def logPrefix(self) -> str:  # noqa: N802 - Twisted's name, as below
+            return "probe"
+
+        def doRead(self) -> None:  # noqa: N802
+            self.reads += 1
+
+        def connectionLost(self, reason: Failure) -> None:
+            self._ours.close()
+
+    def _delivers_events(reactor: LingeringReactor) -> bool:
+        """Tell whether the reactor reads a socket in both ways of polling."""
+        probe = _Probe()
+        try:
+            reactor.addReader(probe)  # type: ignore[no-untyped-call]
+            for timeout in (0, 1):  # without lingering, and with it
+                reactor.doIteration(timeout)
+            reactor.removeReader(probe)  # type: ignore[no-untyped-call]
+        finally:
+            probe.connectionLost(connectionDone)
+        return probe.reads == 2
+
+    def _make_reactor() -> LingeringReactor | None:
+        """Return the reactor; None if it does not work with this version of Twisted."""
+        try:
+            reactor = LingeringReactor()  # type: ignore[no-untyped-call]
+            if _delivers_events(reactor):
+                return reactor
+            reason = "it delivers no events"
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+        _log.warn(
+            "the server does not poll before it sleeps, for Twisted {version} does not let it "
+            "({reason}); requests take longer",
+            version=twisted.__version__,
+            reason=reason,
+        )
+        return None
+
     def install() -> None:
-        """Use this reactor; call it before anything imports `twisted.internet.reactor`."""
-        installReactor(_Reactor())  # type: ignore[no-untyped-call]
+        """Use this reactor, unless the program has one already.
+
+        Call it before anything imports `twisted.internet.reactor`.
+        """
+        if "twisted.internet.reactor" not in sys.modules:
+            reactor = _make_reactor()
+            if reactor is not None:
+                installReactor(reactor)

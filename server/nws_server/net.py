@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, cast
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -20,6 +21,8 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ISSLTransport,
     ISystemHandle,
+    ITCPTransport,
+    IUNIXTransport,
 )
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import ServerFactory, connectionDone
@@ -32,20 +35,17 @@ from nws_server.hub import Hub
 if TYPE_CHECKING:
     from nws.wire.requests import LongBody
 
-_PIECE: Final = 256 * 1024
-"""Bytes of a long value in memory at a time. Larger pieces are no faster on loopback."""
+_PIECE_BYTES: Final = 256 * 1024
+"""How much of a long value is in memory at a time. Larger pieces are no faster on loopback."""
 
+_RECEIVE_BYTES: Final = 64 * 1024
+"""How much to receive at a time."""
 
-_MUCH: Final = 256 * 1024
-"""Bytes to receive at a time while a long field comes."""
+_LONG_RECEIVE_BYTES: Final = 256 * 1024
+"""How much to receive at a time while a long field arrives."""
 
-_ON_THE_WAY: Final = 1024 * 1024
-"""Bytes that the system may hold for a client on this machine, see `nws.session.transport`."""
-
-_LITTLE: Final = 64 * 1024
-"""Bytes to receive at a time otherwise."""
-
-_UNIX: Final = getattr(socket, "AF_UNIX", None)
+_UNIX_SEND_BUFFER_BYTES: Final = 1024 * 1024
+"""What the system may hold for a client on this machine, see `nws.session.transport`."""
 
 
 class _OpenableBody(Protocol):
@@ -66,26 +66,30 @@ class NwsProtocol(TwistedProtocol):
         self._send: Callable[[bytes | memoryview], int] | None = None
         self._writable = True
         self._reading_paused = False
-        self._sending: BinaryIO | None = None  # the long value that is on its way
-        self._left = 0  # bytes of it
-        self._rest: memoryview | None = None  # of what the system took only a part of
-        self._queue: deque[bytes | LongBody] = deque()  # what goes out behind it
+        self._body: BinaryIO | None = None  # the long value that is being sent
+        self._body_left = 0  # bytes of it that are still to be read
+        self._unsent: memoryview | None = None  # what the system did not take of a write
+        self._queue: deque[bytes | LongBody] = deque()  # what is sent after these
         self._closing = False
 
     # Twisted calls these
 
     def connectionMade(self) -> None:
         transport: Any = self.transport
-        if hasattr(transport, "setTcpNoDelay"):
+        local = IUNIXTransport.providedBy(transport)
+        if ITCPTransport.providedBy(transport) and not local:  # some claim to be both
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
         if not self.factory.admit(self):
             transport.abortConnection()
             return
-        self._send = _sender(transport)
-        if self._send is not None and transport.getHandle().family == _UNIX:
+        if self.factory.fast_io:
+            self._send = _direct_send(transport)
+        if self._send is not None and local:
             # For TCP the system finds a good size by itself.
-            transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_THE_WAY)
+            transport.getHandle().setsockopt(
+                socket.SOL_SOCKET, socket.SO_SNDBUF, _UNIX_SEND_BUFFER_BYTES
+            )
         transport.registerProducer(self, self._send is None)
         self._connection = Connection(self._hub, self, self._peer)
         self._deadline = self.factory.clock.callLater(
@@ -121,7 +125,7 @@ class NwsProtocol(TwistedProtocol):
         self._transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        if self._rest is not None and not self._send_rest(self._rest):
+        if self._unsent is not None and not self._send_unsent(self._unsent):
             return
         self._writable = True
         self._pump()
@@ -137,7 +141,7 @@ class NwsProtocol(TwistedProtocol):
     # The connection calls these (see `Outlet`)
 
     def write(self, data: bytes) -> None:
-        if self._rest is None and self._sending is None and not self._queue:
+        if self._unsent is None and self._body is None and not self._queue:
             self._put(data)
         else:
             self._queue.append(data)
@@ -147,7 +151,7 @@ class NwsProtocol(TwistedProtocol):
         self._pump()
 
     def expect(self, much: bool) -> None:
-        self._transport.bufferSize = _MUCH if much else _LITTLE
+        self._transport.bufferSize = _LONG_RECEIVE_BYTES if much else _RECEIVE_BYTES
 
     def pause_reading(self) -> None:
         self._reading_paused = True
@@ -167,19 +171,19 @@ class NwsProtocol(TwistedProtocol):
     def _pump(self) -> None:
         """Send pieces while the transport takes them."""
         try:
-            while self._writable and (self._sending is not None or self._queue):
-                if self._sending is not None:
-                    self._send_piece(self._sending)
+            while self._writable and (self._body is not None or self._queue):
+                if self._body is not None:
+                    self._send_piece(self._body)
                 else:
                     self._begin(self._queue.popleft())
         except OSError as error:  # the value's head is sent: no other answer can be given
-            reason = f"the value that it is sent cannot be read: {error.strerror or error}"
+            reason = f"a value that is being sent to it cannot be read: {error.strerror or error}"
             self._hub.refuse(self._peer, reason)
             self._stop_sending()
             self._closing = True
             self._transport.abortConnection()
             return
-        if self._closing and self._writable and self._sending is None:
+        if self._closing and self._writable and self._body is None:
             # Twisted would never close it behind a producer that it has paused.
             self._transport.unregisterProducer()
             self._transport.loseConnection()
@@ -199,38 +203,38 @@ class NwsProtocol(TwistedProtocol):
         except OSError:  # full, or the connection has ended: then Twisted is about to say so
             sent = 0
         if sent < len(data):
-            self._rest = memoryview(data)[sent:]
+            self._unsent = memoryview(data)[sent:]
             self.pauseProducing()
             self._transport.startWriting()
 
-    def _send_rest(self, rest: memoryview) -> bool:
-        """Send more of what was only sent in part; return whether that was all."""
+    def _send_unsent(self, data: memoryview) -> bool:
+        """Send more of a write that the system took only a part of; return whether that was all."""
         assert self._send is not None
         try:
-            sent = self._send(rest)
+            sent = self._send(data)
         except OSError:
             sent = 0
-        if sent < len(rest):
-            self._rest = rest[sent:]
+        if sent < len(data):
+            self._unsent = data[sent:]
             self._transport.startWriting()  # Twisted has nothing to write: it will call us again
             return False
-        self._rest = None
+        self._unsent = None
         return True
 
     def _begin(self, item: bytes | LongBody) -> None:
         if isinstance(item, bytes):
             self._put(item)
         else:
-            self._sending = cast(_OpenableBody, item).open()
-            self._left = len(item)
+            self._body = cast(_OpenableBody, item).open()
+            self._body_left = len(item)
 
     def _send_piece(self, file: BinaryIO) -> None:
-        piece = file.read(min(self._left, _PIECE))
-        if self._left and not piece:
+        piece = file.read(min(self._body_left, _PIECE_BYTES))
+        if self._body_left and not piece:
             raise OSError("its file is too short")
-        self._left -= len(piece)
-        if not self._left:
-            self._sending = None
+        self._body_left -= len(piece)
+        if not self._body_left:
+            self._body = None
             file.close()
         # By way of the reactor, so that others have their turn between two pieces.
         self._transport.write(piece)
@@ -239,14 +243,14 @@ class NwsProtocol(TwistedProtocol):
 
     def _stop_sending(self) -> None:
         self._queue.clear()
-        self._rest = None
-        if self._sending is not None:
-            self._sending.close()
-            self._sending = None
+        self._unsent = None
+        if self._body is not None:
+            self._body.close()
+            self._body = None
 
     def _handshake_overdue(self) -> None:
         self._deadline = None
-        self._hub.refuse(self._peer, "it did not say what it is in time")
+        self._hub.refuse(self._peer, "its handshake took too long")
         self._transport.abortConnection()
 
     @property
@@ -254,9 +258,17 @@ class NwsProtocol(TwistedProtocol):
         return self.transport
 
 
-def _sender(transport: Any) -> Callable[[bytes | memoryview], int] | None:
-    """Return the system's own way to send, where Twisted only carries plain bytes to a socket."""
-    if ISystemHandle.providedBy(transport) and not ISSLTransport.providedBy(transport):
+def _direct_send(transport: Any) -> Callable[[bytes | memoryview], int] | None:
+    """Return the ``send`` of a transport's socket; None if Twisted does more than carry bytes.
+
+    Then `NwsProtocol` is a pull producer: `startWriting` without anything to write makes Twisted
+    ask it for more as soon as the socket takes more.
+    """
+    if (
+        isinstance(transport, FileDescriptor)
+        and ISystemHandle.providedBy(transport)
+        and not ISSLTransport.providedBy(transport)
+    ):
         handle: Any = transport.getHandle()
         send: Callable[[bytes | memoryview], int] = handle.send
         return send
@@ -269,7 +281,13 @@ class NwsFactory(ServerFactory):
     noisy = False  # Twisted would log its own start and stop lines beside ours
 
     def __init__(
-        self, hub: Hub, clock: IReactorTime, *, max_connections: int, handshake_timeout: float
+        self,
+        hub: Hub,
+        clock: IReactorTime,
+        *,
+        max_connections: int,
+        handshake_timeout: float,
+        fast_io: bool = True,
     ) -> None:
         """Serve a hub.
 
@@ -278,8 +296,10 @@ class NwsFactory(ServerFactory):
             clock: the reactor, or a test's clock.
             max_connections: further connections are closed at once.
             handshake_timeout: seconds that a connection has to complete its handshake.
+            fast_io: send through the socket where that works; else always through Twisted.
         """
         self.clock = clock
+        self.fast_io = fast_io
         self.handshake_timeout = handshake_timeout
         self._hub = hub
         self._max_connections = max_connections
@@ -292,7 +312,7 @@ class NwsFactory(ServerFactory):
         return protocol
 
     def admit(self, protocol: NwsProtocol) -> bool:
-        """Count a new connection in, unless there are too many."""
+        """Register a new connection; return False if there are too many."""
         if len(self._protocols) >= self._max_connections:
             self._hub.refuse(protocol._peer, f"{self._max_connections} are connected already")
             return False
@@ -300,7 +320,7 @@ class NwsFactory(ServerFactory):
         return True
 
     def dismiss(self, protocol: NwsProtocol) -> None:
-        """Count a connection out."""
+        """Forget a connection that has ended."""
         self._protocols.discard(protocol)
 
     def hang_up(self) -> None:

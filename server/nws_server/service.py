@@ -16,7 +16,8 @@ from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.logger import Logger
 
 from nws.version import __version__
-from nws_server.config import NONE, Config, ConfigError
+from nws_server import loop
+from nws_server.config import FAST_IO, NONE, Config, ConfigError
 from nws_server.core.memory import MemorySpace
 from nws_server.hub import NO_LIMIT, Hub, Limits
 from nws_server.net import NwsFactory
@@ -56,12 +57,15 @@ class NwsService(Service):
         super().startService()  # type: ignore[no-untyped-call]
         self.start().addErrback(self._cannot_start)
         if self._failed:
-            raise SystemExit(1)  # else twistd would end as if all were well
+            raise SystemExit(1)  # else twistd would end with status 0
 
     @defer.inlineCallbacks
     def start(self) -> Generator[defer.Deferred[Any], Any, None]:
-        """Open the spool folder and listen. The Deferred fails if one of both cannot be; then
-        `stopService` removes what was there already."""
+        """Open the spool folder and listen.
+
+        The Deferred fails with `OSError` if the folder cannot be made, and with `ConfigError` if
+        the server cannot listen. Then call `stopService` to clean up.
+        """
         config = self.config
         self._spool = Spool(config.tmp_dir, config.spool_limit)
         self._hub = self._make_hub(self._spool)
@@ -70,6 +74,7 @@ class NwsService(Service):
             self._reactor,
             max_connections=config.max_connections,
             handshake_timeout=config.handshake_timeout,
+            fast_io=config.io == FAST_IO,
         )
         for description in config.listen:
             endpoint = serverFromString(self._reactor, _for_this_user(description))
@@ -85,9 +90,11 @@ class NwsService(Service):
 
     @defer.inlineCallbacks
     def open_inspector(self) -> Generator[defer.Deferred[Any], Any, str]:
-        """Open an inspector on a free port, unless there is one. Returns its address, which holds
-        the key without which it shows nothing. The Deferred fails with `ConfigError` if that cannot
-        be, or the server is not started."""
+        """Open an inspector on a free port, unless there is one.
+
+        Returns its address with the key that it asks for. The Deferred fails with `ConfigError` if
+        it cannot listen, or the server is not started.
+        """
         if self._hub is None:
             raise ConfigError("the server is not started")
         if self.web_port is None:
@@ -101,15 +108,15 @@ class NwsService(Service):
     def _start_inspector(
         self, hub: Hub, config: Config, description: str
     ) -> Generator[defer.Deferred[Any], Any, None]:
-        # Here, for it takes a third of a second, which private servers and tests need not pay.
+        # Imported late: it takes a third of a second, and private servers do without.
         from nws_server.web.babelfish_process import BabelfishProcess
         from nws_server.web.inspector import Inspector
         from nws_server.web.site import InspectorSite
 
         addresses = list(map(address_text, self.ports))
-        options = fish_options(config.babelfish, self.ports[0])
-        fish = None if options is None else BabelfishProcess(self._reactor, options)
-        inspector = Inspector(hub, config, addresses, self._reactor, fish)
+        options = babelfish_options(config.babelfish, self.ports[0])
+        babelfish = None if options is None else BabelfishProcess(self._reactor, options)
+        inspector = Inspector(hub, config, addresses, self._reactor, babelfish)
         site = InspectorSite(inspector, self._reactor)
         endpoint = serverFromString(self._reactor, _for_this_user(description))
         try:
@@ -121,7 +128,7 @@ class NwsService(Service):
                 ) from error
             _log.warn(
                 "there is no inspector, for it cannot listen on {place!r}: {error}; "
-                "--web says where else",
+                "--web sets another place",
                 place=description,
                 error=str(error),
             )
@@ -244,8 +251,8 @@ def web_address_of(port: IListeningPort) -> str:
     return f"http://{name}:{host.port}/"
 
 
-def fish_options(kind: str, port: IListeningPort) -> list[str] | None:
-    """Return the options of the server's own babelfish; None if there is to be none."""
+def babelfish_options(kind: str, port: IListeningPort) -> list[str] | None:
+    """Return the options of the server's own babelfish; None if it is turned off."""
     if kind == NONE:
         return None
     host: Any = port.getHost()
@@ -258,13 +265,18 @@ def fish_options(kind: str, port: IListeningPort) -> list[str] | None:
 
 
 def make_service(config: Config, reactor: Any = None) -> NwsService:
-    """Build a server. Without a reactor it uses Twisted's global one, and a monotonic clock.
+    """Build a server.
 
-    Twisted's own clock is that of the wall: a jump of it must not end leases. A reactor that a test
-    moves by hand is also the clock.
+    Args:
+        config: its settings.
+        reactor: what it runs on, also its clock; by default Twisted's global reactor, for which it
+            chooses the one that lingers (see `loop`) unless the program has one already.
     """
     if reactor is not None:
         return NwsService(config, reactor, reactor.seconds)
+    if config.io == FAST_IO:
+        loop.install()
     from twisted.internet import reactor as global_reactor
 
+    # Twisted's own clock is the wall clock: when that is set, leases must not end.
     return NwsService(config, global_reactor, time.monotonic)

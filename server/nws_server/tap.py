@@ -10,11 +10,12 @@ from twisted.python import usage
 from nws_server.config import NUMBERS, Config, ConfigError, whole_number
 from nws_server.service import NwsService, make_service
 
-_AS_THEY_ARE: Final = ("tmp_dir", "web", "web_folder", "babelfish")
+_TEXT_SETTINGS: Final = ("tmp_dir", "web", "web_folder", "babelfish", "io")
+"""Settings that `Config` checks by itself."""
 
 
-class Options(usage.Options):
-    """Settings given here come before the NWS_* environment variables."""
+class ServerOptions(usage.Options):
+    """The settings as options. An option overrides its NWS_* environment variable."""
 
     synopsis = "[options]"
     longdesc = (
@@ -24,18 +25,19 @@ class Options(usage.Options):
     )
     optFlags: ClassVar[list[Any]] = [
         ["no-extensions", None, "Speak only the original protocol."],
-        ["web-read-only", None, "Let the inspector show everything but change nothing."],
+        ["web-read-only", None, "The inspector shows everything but changes nothing."],
     ]
     optParameters: ClassVar[list[Any]] = [
         ["tmp-dir", None, None, "Folder for long values.", Path],
-        ["long-value-size", None, None, "Keep values of so many bytes in files."],
-        ["max-value-size", None, None, "Refuse values of more bytes."],
-        ["memory-limit", None, None, "Refuse stores when values use so many bytes."],
-        ["spool-limit", None, None, "Refuse long values when files use so many bytes."],
-        ["max-connections", None, None, "Refuse further connections."],
+        ["long-value-size", None, None, "Keep values of at least this many bytes in files."],
+        ["max-value-size", None, None, "Refuse values of more than this many bytes."],
+        ["memory-limit", None, None, "Refuse stores when values in memory use this many bytes."],
+        ["spool-limit", None, None, "Refuse long values when files use this many bytes."],
+        ["max-connections", None, None, "Close further connections."],
         ["web", None, None, "Where the inspector listens, such as tcp:8766; or none."],
-        ["web-folder", None, None, "Folder of files for clients, under /clientCode/.", Path],
-        ["babelfish", None, None, "How it reads Python values: safe, trusting or none."],
+        ["web-folder", None, None, "Folder of files for clients, served under /clientCode/.", Path],
+        ["babelfish", None, None, "How the inspector reads Python values: safe, trusting or none."],
+        ["io", None, None, "fast, or plain to use only documented interfaces of Twisted."],
     ]
 
     def __init__(self) -> None:
@@ -51,25 +53,24 @@ class Options(usage.Options):
     opt_l = opt_listen
 
     def opt_web_name(self, name: str) -> None:
-        """A name by which browsers may call this machine, beside its own and localhost. Can be
-        given several times."""
+        """A further name by which browsers may call this machine. Can be given several times."""
         self.web_names.append(name)
 
     def postOptions(self) -> None:
-        """Tell at once of what cannot be used: twistd shows errors as such only at this moment."""
+        """Report invalid settings now: twistd shows errors as such only at this moment."""
         self.config()
 
     def config(self) -> Config:
         """Return the settings, from these options and the environment.
 
         Raises:
-            usage.UsageError: one of them cannot be used.
+            usage.UsageError: a setting is invalid.
         """
-        given = {name: self[name.replace("_", "-")] for name in _AS_THEY_ARE}
+        given = {name: self[name.replace("_", "-")] for name in _TEXT_SETTINGS}
         try:
-            for setting, least in NUMBERS.items():
+            for setting, minimum in NUMBERS.items():
                 option = setting.replace("_", "-")
-                given[setting] = whole_number(self[option], f"--{option}", least)
+                given[setting] = whole_number(self[option], f"--{option}", minimum)
             return Config.from_environment(
                 listen=tuple(self.listen) or None,
                 extensions=False if self["no-extensions"] else None,
@@ -81,6 +82,10 @@ class Options(usage.Options):
             raise usage.UsageError(str(error)) from error
 
 
-def makeService(options: Options) -> NwsService:
+Options = ServerOptions
+"""The name that twistd looks for."""
+
+
+def makeService(options: ServerOptions) -> NwsService:
     """Build the service for twistd, which expects this name."""
     return make_service(options.config())

@@ -9,7 +9,7 @@ import pytest
 from twisted.python import usage
 
 from nws_server.config import Config, ConfigError
-from nws_server.tap import Options
+from nws_server.tap import ServerOptions
 
 
 def from_environment(**environ: str) -> Config:
@@ -58,6 +58,15 @@ def test_the_environment_sets_what_it_names(tmp_path: Path) -> None:
         spool_limit=0,
         max_connections=5,
     )
+
+
+def test_how_to_send_and_receive() -> None:
+    assert from_environment().io == "fast"
+    assert from_environment(NWS_IO="").io == "fast"
+    assert from_environment(NWS_IO="plain").io == "plain"
+    assert Config.from_environment({"NWS_IO": "plain"}, io="fast").io == "fast"
+    with pytest.raises(ConfigError, match="'slow' is no kind of I/O; choose from fast, plain"):
+        from_environment(NWS_IO="slow")
 
 
 def test_an_empty_setting_is_none() -> None:
@@ -143,7 +152,7 @@ def test_settings_of_the_inspector(tmp_path: Path) -> None:
         from_environment(NWS_WEB_PORT="x")
     with pytest.raises(ConfigError, match=r"the folder for clients, .*nowhere'"):
         from_environment(NWS_WEB_SERVED_DIR=str(tmp_path / "nowhere"))
-    with pytest.raises(ConfigError, match="'kind' is no babelfish; one of safe, trusting, none"):
+    with pytest.raises(ConfigError, match="'kind' is no babelfish; choose from safe, trus"):
         Config(babelfish="kind")
 
 
@@ -166,7 +175,7 @@ def test_a_server_listens_somewhere() -> None:
 
 
 def parsed(*arguments: str) -> Config:
-    options = Options()
+    options = ServerOptions()
     options.parseOptions(list(arguments))
     return options.config()
 
@@ -224,13 +233,14 @@ def test_options_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         (["--tmp-dir", "/no/such/folder"], "does not exist"),
         (["--web", "garbage"], "it cannot listen on 'garbage'"),
         (["--babelfish=gold"], "'gold' is no babelfish"),
+        (["--io=slow"], "'slow' is no kind of I/O; choose from fast, plain"),
         (["--nonsense"], "--nonsense not recognized"),
         (["nonsense"], "Wrong number of arguments"),
     ],
 )
 def test_wrong_options_are_told_at_once(arguments: list[str], message: str) -> None:
     with pytest.raises(usage.UsageError, match=message):
-        Options().parseOptions(arguments)
+        ServerOptions().parseOptions(arguments)
 
 
 def test_a_wrong_setting_in_the_environment_is_told_as_well(
@@ -238,11 +248,11 @@ def test_a_wrong_setting_in_the_environment_is_told_as_well(
 ) -> None:
     monkeypatch.setenv("NWS_SERVER_PORT", "abc")
     with pytest.raises(usage.UsageError, match="NWS_SERVER_PORT='abc'"):
-        Options().parseOptions([])
+        ServerOptions().parseOptions([])
 
 
 def test_each_setting_is_described() -> None:
-    options: Any = Options()
+    options: Any = ServerOptions()
     described = " ".join(options.getUsage().split())
-    for row in [*Options.optParameters, *Options.optFlags]:
+    for row in [*ServerOptions.optParameters, *ServerOptions.optFlags]:
         assert f"--{row[0]}" in described

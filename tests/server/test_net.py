@@ -19,7 +19,7 @@ from nws_server.net import NwsFactory, NwsProtocol
 from nws_server.spool import Spool
 from tests.support.frames import KINDS, PYTHON_TEXT, request
 from tests.support.link import MemoryServer, spool_files
-from tests.support.transports import NarrowClient
+from tests.support.transports import NarrowClient, NarrowSocketTransport, NarrowTransport
 
 MEBI: Final = 1024 * 1024
 PIECE: Final = 256 * 1024
@@ -30,7 +30,15 @@ BUFFER: Final = 64 * 1024
 class Edge:
     """A factory with a clock, and a hub that spools."""
 
-    def __init__(self, spool: Spool, *, max_connections: int = 100) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        transport: type[NarrowTransport] = NarrowSocketTransport,
+        *,
+        max_connections: int = 100,
+        fast_io: bool = True,
+    ) -> None:
+        self.transport = transport
         self.clock = Clock()
         self.server = MemoryServer(spool=spool, limits=Limits(spool_threshold=MEBI))
         self.factory = NwsFactory(
@@ -38,10 +46,11 @@ class Edge:
             self.clock,
             max_connections=max_connections,
             handshake_timeout=30,
+            fast_io=fast_io,
         )
 
     def client(self, kind: str | None = "cookie") -> NarrowClient:
-        return NarrowClient(self.factory, kind)
+        return NarrowClient(self.factory, kind, self.transport)
 
     def string(self, address: IAddress | None = None) -> tuple[NwsProtocol, StringTransport]:
         """Connect a string transport, which is never full."""
@@ -55,10 +64,10 @@ class Edge:
         return [reason for _, reason in self.server.refused]
 
 
-@pytest.fixture
-def edge(spool: Spool) -> Iterator[Edge]:
+@pytest.fixture(params=[NarrowTransport, NarrowSocketTransport], ids=["plain", "socket"])
+def edge(spool: Spool, request: pytest.FixtureRequest) -> Iterator[Edge]:
     """An edge; at the end no call may be pending, and the spool empty."""
-    edge = Edge(spool)
+    edge = Edge(spool, request.param)
     yield edge
     assert edge.clock.getDelayedCalls() == []
     edge.server.check()
@@ -68,6 +77,20 @@ def edge(spool: Spool) -> Iterator[Edge]:
 def dropped(transport: StringTransport) -> bool:
     """Whether the server has dropped a connection."""
     return transport.disconnected
+
+
+@pytest.mark.parametrize("fast_io", [True, False])
+def test_what_is_sent_past_twisted(spool: Spool, fast_io: bool) -> None:
+    edge = Edge(spool, fast_io=fast_io)
+    client = edge.client()
+    client.store("x", 100_000 * b"v")
+    client.send("find", "ws", "x")
+    client.transport.take(1000)
+    assert len(client.long().payload) == 100_000
+    assert isinstance(client.transport, NarrowSocketTransport)
+    assert bool(client.transport.sends) == fast_io
+    client.transport.hang_up()
+    edge.server.space.close()
 
 
 # Handshakes
@@ -81,7 +104,7 @@ def test_a_client_has_so_long_to_say_what_it_is(edge: Edge, begun: bytes) -> Non
     assert not dropped(transport)
     edge.clock.advance(2)
     assert dropped(transport)
-    assert edge.reasons == ["it did not say what it is in time"]
+    assert edge.reasons == ["its handshake took too long"]
     protocol.connectionLost()
 
 
@@ -360,7 +383,9 @@ def test_a_file_that_cannot_be_read_ends_the_connection(
     client.transport.take_all()
     assert not client.transport.connected
     assert len(client.transport.sent) < 2 * (2 * MEBI + 84)
-    assert edge.reasons == ["the value that it is sent cannot be read: " + READ_ERRORS[damage]]
+    assert edge.reasons == [
+        "a value that is being sent to it cannot be read: " + READ_ERRORS[damage]
+    ]
     storer.store("y", "all is well")
     for path in spool_files(spool):
         path.touch()

@@ -6,13 +6,16 @@ and takes from it as many bytes as the test lets it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import ISystemHandle
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from nws_server.net import NwsFactory, NwsProtocol
 from tests.support.frames import KINDS, Speaker
@@ -122,15 +125,39 @@ class NarrowTransport(FileDescriptor):
         return IPv4Address("TCP", "10.0.0.1", 4711)
 
 
+@implementer(ISystemHandle)
+class NarrowSocketTransport(NarrowTransport):
+    """The same, with a socket that can be written to directly."""
+
+    def getHandle(self) -> NarrowSocketTransport:  # noqa: N802
+        return self
+
+    def send(self, data: bytes | memoryview) -> int:
+        """Send what the client takes now, as a socket does."""
+        sent = self.writeSomeData(data)
+        if not sent:
+            raise BlockingIOError
+        self.sends += 1
+        return sent
+
+    sends = 0
+    """How often something was sent past Twisted's buffers."""
+
+
 class NarrowClient(Speaker):
     """A raw client at the other end of a narrow transport."""
 
-    def __init__(self, factory: NwsFactory, kind: str | None = "cookie", ws: str = "ws") -> None:
+    def __init__(
+        self,
+        factory: NwsFactory,
+        kind: str | None = "cookie",
+        transport: Callable[[NwsProtocol], NarrowTransport] = NarrowTransport,
+    ) -> None:
         self.protocol: NwsProtocol = factory.buildProtocol(IPv4Address("TCP", "10.0.0.1", 4711))
-        self.transport = NarrowTransport(self.protocol)
+        self.transport = transport(self.protocol)
         if kind is not None:
             self.shake_hands(KINDS[kind])
-            assert self.ask("use ws", ws, "", "no").status == 0
+            assert self.ask("use ws", "ws", "", "no").status == 0
 
     def write(self, data: bytes) -> None:
         self.transport.deliver(data)
