@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
+import platformdirs
+import psutil
 
 from nws.client import DICT, NwsServer
 from nws.errors import NwsConnectException, NwsException, NwsUnsupportedOperationException
@@ -20,14 +20,25 @@ from nws.session.endpoint import DEFAULT_PORT, Endpoint
 from nws.session.transport import Transport
 from nws.version import __version__
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = ["main"]
 
-_PAUSE: Final = 0.05
-_ANSWER: Final = 1.0
-"""Seconds until a port that says nothing is taken for something else than a server of ours."""
+_POLL_SECONDS: Final = 0.05
+"""Pause between two looks at a server that is stopping."""
 
-_NOT_RUNNING: Final = 3
-"""Exit status of `nws server status` when there is no server, as init scripts have it."""
+_HANDSHAKE_TIMEOUT: Final = 1.0
+"""Seconds after which a silent port is taken for something other than a server of ours."""
+
+_NOT_RUNNING_STATUS: Final = 3
+"""Exit status of `nws server status` when there is no server, as for init scripts."""
+
+_ENDED: Final = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+"""A zombie has ended: in a container perhaps nobody ever waits for it."""
+
+_SHOWN_LOG_LINES: Final = 10
+"""How many lines of a failed server's log are shown."""
 
 
 @click.group()
@@ -38,7 +49,7 @@ def main() -> None:
 
 @main.group()
 def server() -> None:
-    """Start, stop and look at servers."""
+    """Start and stop servers, and show what they hold."""
 
 
 _port_option = click.option(
@@ -54,7 +65,7 @@ _timeout_option = click.option(
     type=click.FloatRange(min=0, min_open=True),
     default=15.0,
     show_default=True,
-    help="Seconds to wait at most.",
+    help="Maximum number of seconds to wait.",
 )
 
 
@@ -65,14 +76,14 @@ _timeout_option = click.option(
     default="127.0.0.1",
     show_default=True,
     envvar="NWS_INTERFACE",
-    help="Endpoint to listen on. Whoever can reach it can read, delete and store anything.",
+    help="Address to listen on. Whoever can reach it can read, store and delete anything.",
 )
 @_timeout_option
 @click.argument("options", nargs=-1)
 def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -> None:
     """Start a server in the background, and wait until it serves.
 
-    OPTIONS behind `--` go to the server itself: see `python -m nws_server --help`.
+    OPTIONS after `--` are passed to the server: see `python -m nws_server --help`.
     """
     if _answers(port):
         raise click.ClickException(f"a server runs on port {port} already")
@@ -99,7 +110,9 @@ def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -
             raise
         said = f"{error}{_text_from(files.log, begin)}"
         raise click.ClickException(f"the server did not start:\n{said}") from None
-    process.returncode = 0  # it goes on without us; nobody is to wait for it
+    process.returncode = (
+        0  # it runs on without us: so Python does not warn that nobody waits for it
+    )
     web = [place for place in places if place.startswith("http")]
     addresses = [place for place in places if place not in web]
     click.echo(f"The server serves on {', '.join(addresses)} (process {process.pid}).")
@@ -109,16 +122,16 @@ def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -
 
 
 def _wait_for_announcement(process: subprocess.Popen[bytes], timeout: float) -> list[str]:
-    """Return the addresses that a server prints when it serves.
+    """Return the addresses that a server prints once it serves.
 
     Raises:
-        ValueError: it prints none; the text is what it prints instead.
+        ValueError: it prints something else, which is the error's text, or nothing in time.
     """
     output: IO[bytes] | None = process.stdout
     assert output is not None
     with output:
         if sys.platform != "win32" and not select.select([output], [], [], timeout)[0]:
-            raise ValueError(f"nothing came from it within {timeout:g} seconds\n")
+            raise ValueError(f"it did not answer within {timeout:g} seconds\n")
         line = output.readline()
         try:
             return list(json.loads(line))
@@ -130,10 +143,10 @@ def _wait_for_announcement(process: subprocess.Popen[bytes], timeout: float) -> 
 @_port_option
 @_timeout_option
 def stop(port: int, timeout: float) -> None:
-    """Stop the server that `start` started: clients are disconnected, files removed."""
+    """Stop the server that `start` started: it disconnects its clients and removes its files."""
     files = _Files(port)
-    pid = files.recorded_pid()
-    if pid is None or not _is_server(pid, files.pid):
+    process = files.server_process()
+    if process is None:
         files.pid.unlink(missing_ok=True)
         if _answers(port):
             raise click.ClickException(
@@ -142,12 +155,16 @@ def stop(port: int, timeout: float) -> None:
             )
         click.echo(f"No server runs on port {port}.")
         return
-    os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
-    while not _has_ended(pid):
-        if time.monotonic() > deadline:
-            raise click.ClickException(f"process {pid} has not ended after {timeout:g} seconds")
-        time.sleep(_PAUSE)
+    try:
+        process.terminate()
+        while process.is_running() and process.status() not in _ENDED:
+            if time.monotonic() > deadline:
+                message = f"process {process.pid} has not ended after {timeout:g} seconds"
+                raise click.ClickException(message)
+            time.sleep(_POLL_SECONDS)
+    except psutil.NoSuchProcess:
+        pass  # it has ended just now
     click.echo(f"The server on port {port} has stopped.")
 
 
@@ -156,13 +173,13 @@ def stop(port: int, timeout: float) -> None:
 @_port_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(host: str, port: int, as_json: bool) -> None:
-    """Say what a server holds. The exit status is 3 if there is none."""
+    """Show what a server holds. The exit status is 3 if there is no server."""
     try:
         with NwsServer(host, port) as found:
             report = _report(found)
     except NwsConnectException as error:
         click.echo(str(error), err=True)
-        sys.exit(_NOT_RUNNING)
+        sys.exit(_NOT_RUNNING_STATUS)
     except NwsException as error:
         raise click.ClickException(str(error)) from error
     if as_json:
@@ -188,65 +205,40 @@ def _report(found: NwsServer) -> dict[str, Any]:
 
 
 class _Files:
-    """Where a server's process id and log are kept: in this user's state folder."""
+    """A server's pid file and log, in the folder that this user has for the state of programs."""
 
     def __init__(self, port: int) -> None:
-        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-        folder = Path(state) / "nws"
+        folder = platformdirs.user_state_path("nws", appauthor=False)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise click.ClickException(f"no place for log and process id: {error}") from error
+            raise click.ClickException(f"cannot make the folder for the log: {error}") from error
         self.pid = folder / f"{port}.pid"
         self.log = folder / f"{port}.log"
 
-    def recorded_pid(self) -> int | None:
-        """Return the process id that a server has written; it may be another process's by now."""
+    def server_process(self) -> psutil.Process | None:
+        """Return the server that wrote the pid file; None if it has ended.
+
+        Another process may have its number by now, so the command line is compared.
+        """
         try:
-            return int(self.pid.read_text())
-        except (FileNotFoundError, ValueError):
+            process = psutil.Process(int(self.pid.read_text()))
+            command = process.cmdline()
+        except (FileNotFoundError, ValueError, psutil.Error):
             return None
+        return process if {"nws_server", str(self.pid)} <= set(command) else None
 
 
 def _answers(port: int) -> bool:
     try:
-        Transport(Endpoint("localhost", port), _ANSWER).close()
+        Transport(Endpoint("localhost", port), _HANDSHAKE_TIMEOUT).close()
     except NwsConnectException:
         return False
     return True
 
 
-def _is_server(pid: int, pidfile: Path) -> bool:
-    """Tell whether a process is the server that has written this file. It may be slow to answer."""
-    command = _command_line(pid)
-    return "nws_server" in command and str(pidfile) in command
-
-
-def _has_ended(pid: int) -> bool:
-    """Tell whether a process is gone. A zombie is: in a container nobody may ever wait for it."""
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False  # this system has no /proc, or it ends just now
-    return state in ("Z", "X")
-
-
-def _command_line(pid: int) -> str:
-    """Return how a process was started; nothing if it has ended."""
-    if Path("/proc/self/cmdline").exists():
-        try:
-            return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).replace("\0", " ")
-        except OSError:
-            return ""
-    command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-
-
 def _text_from(path: Path, start: int) -> str:
-    """Return the end of what was added to a log since it was so long."""
+    """Return the last lines that a log has after its first ``start`` bytes."""
     with path.open("rb") as file:
         file.seek(start)
-        return b"".join(file.readlines()[-10:]).decode(errors="replace").rstrip()
+        return b"".join(file.readlines()[-_SHOWN_LOG_LINES:]).decode(errors="replace").rstrip()

@@ -146,7 +146,7 @@ def test_a_port_that_something_else_uses(nws: Nws) -> None:
 def test_a_server_that_takes_too_long(nws: Nws) -> None:
     before = children(os.getpid())
     done = nws.server("start", "--timeout", "0.001", status=1)
-    assert "nothing came from it within 0.001 seconds" in done.stderr
+    assert "it did not answer within 0.001 seconds" in done.stderr
     assert children(os.getpid()) == before
     nws.server("status", status=3)
 
@@ -154,7 +154,7 @@ def test_a_server_that_takes_too_long(nws: Nws) -> None:
 def test_no_place_for_the_log(nws: Nws) -> None:
     nws.folder.write_text("a file")
     done = nws.server("start", status=1)
-    assert done.stderr.startswith("Error: no place for log and process id")
+    assert done.stderr.startswith("Error: cannot make the folder for the log")
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 cannot be told")

@@ -8,7 +8,9 @@ import pytest
 from tests.packaging.conftest import ROOT, Installation
 
 # These are on the path of every start of a program or a worker, and slow to import.
-HEAVY = {"click", "jinja2", "nws_babelfish", "nws_server", "twisted", "zope"}
+HEAVY = {
+    *("click", "jinja2", "nws_babelfish", "nws_server", "platformdirs", "psutil", "twisted", "zope")
+}
 
 
 def _modules_of_nws() -> list[str]:
@@ -29,7 +31,7 @@ def test_importing_nws_is_light(module: str, installation: Installation, tmp_pat
     file, loaded = json.loads(installation.python("-c", program, cwd=tmp_path).stdout)
 
     assert Path(file).is_relative_to(installation.target)
-    allowed = {"click"} if module == "nws.cli" or module.startswith("nws.cli.") else set()
+    allowed = {"click", "platformdirs", "psutil"} if module == "nws.cli" else set()
     assert (HEAVY - allowed) & set(loaded) == set()
 
 
