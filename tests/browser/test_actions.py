@@ -13,8 +13,8 @@ from playwright.sync_api import expect
 from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh
 from nws.sleigh.launch.by_hand import RUN_ME
-from tests.sleigh.functions import times_ten
 from tests.support.browser import Browsing
+from tests.support.deadly import times_ten
 from tests.support.inspected import Inspected, inspecting, tile, until_live
 from tests.support.processes import Aside, python
 from tests.support.spaces import until_waiting, variable

@@ -16,9 +16,10 @@ import pytest
 from playwright.sync_api import expect
 
 from nws.sleigh import Sleigh
-from tests.sleigh.functions import fail, is_first, speak
+from tests.sleigh.functions import fail, speak
 from tests.support.accessibility import assert_accessible
 from tests.support.browser import DESKTOP, PHONE, Browsing
+from tests.support.deadly import is_first
 from tests.support.inspected import Inspected, row, tile, until_live
 from tests.support.layout import assert_well_laid_out, focus_order
 from tests.support.processes import Aside

@@ -7,24 +7,19 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from nws.sleigh import Sleigh, SleighTaskException
-from tests.faults.deadly import count_runs, fail, refuse_to_send, start_a_child_and_hang, times_ten
+from tests.support.deadly import count_runs, fail, refuse_to_send, start_a_child_and_wait, times_ten
 from tests.support.processes import Aside, runs, until_file, until_gone
-
-BOUND: Final = 10.0
-"""Seconds within which each case has to end."""
-
-SOON: Final = 2.0
-"""Seconds within which processes are gone."""
+from tests.support.sleighs import LongLeased
 
 
 @pytest.fixture(scope="module")
 def sleigh() -> Iterator[Sleigh]:
-    with Sleigh(workerCount=2) as sleigh:
+    with LongLeased(workerCount=2) as sleigh:
         yield sleigh
 
 
@@ -42,7 +37,7 @@ def test_others_of_the_same_task(sleigh: Sleigh, tmp_path: Path, size: int | Non
     victims = {5, 6, 7, 20}
     fixed = [victims, "SIGKILL", tmp_path]
     call = Aside(partial(sleigh.eachElem, count_runs, range(24), fixed, chunkSize=size))
-    results = call.result(within=BOUND)
+    results = call.result()
     assert failed(results) == sorted(victims)
     assert all(results[tag] == 10 * tag for tag in set(range(24)) - victims)
     assert {times_run(tmp_path, victim) for victim in victims} == {3}
@@ -53,7 +48,7 @@ def test_tasks_that_wait_in_the_same_worker(sleigh: Sleigh, tmp_path: Path) -> N
     sleigh.eachElem(times_ten, range(1000), chunkSize=1)
     fixed = [{150}, "exit status 7", tmp_path]
     call = Aside(partial(sleigh.eachElem, count_runs, range(300), fixed, chunkSize=1))
-    results = call.result(within=BOUND)
+    results = call.result()
     assert failed(results) == [150]
     assert times_run(tmp_path, 150) == 3
     assert max(times_run(tmp_path, tag) for tag in range(300)) <= 4
@@ -62,7 +57,7 @@ def test_tasks_that_wait_in_the_same_worker(sleigh: Sleigh, tmp_path: Path) -> N
 def test_many_die_in_the_same_call(sleigh: Sleigh, tmp_path: Path) -> None:
     victims = set(range(0, 60, 3))
     fixed = [victims, "SIGKILL", tmp_path]
-    results = Aside(partial(sleigh.eachElem, count_runs, range(60), fixed)).result(within=BOUND)
+    results = Aside(partial(sleigh.eachElem, count_runs, range(60), fixed)).result()
     assert failed(results) == sorted(victims)
 
 
@@ -70,7 +65,7 @@ def test_the_next_call_begins_anew(sleigh: Sleigh, tmp_path: Path) -> None:
     """The deaths of one call are not held against the elements of the next."""
     for _ in range(3):
         call = Aside(partial(sleigh.eachElem, count_runs, range(4), [{2}, "SIGKILL", tmp_path]))
-        assert failed(call.result(within=BOUND)) == [2]
+        assert failed(call.result()) == [2]
     assert times_run(tmp_path, 2) == 9
 
 
@@ -78,15 +73,15 @@ def test_the_next_call_begins_anew(sleigh: Sleigh, tmp_path: Path) -> None:
 def test_results_that_are_deadly_to_send(sleigh: Sleigh, size: int) -> None:
     """The element has ended then. Its task is not tried for ever all the same."""
     call = Aside(partial(sleigh.eachElem, refuse_to_send, range(8), [5], chunkSize=size))
-    results = call.result(within=BOUND)
+    results = call.result()
     assert failed(results) == [5]
     assert "was lost" in str(results[5])
 
 
 def test_results_of_an_each_worker_that_are_deadly_to_send(sleigh: Sleigh) -> None:
-    text = "from tests.faults.deadly import refuse_to_send as f; SleighValue = f(SleighRank, 1)"
+    text = "from tests.support.deadly import refuse_to_send as f; SleighValue = f(SleighRank, 1)"
     call = Aside(partial(sleigh.eachWorker, text))
-    results = call.result(within=BOUND)
+    results = call.result()
     assert failed(results) == [1]
     assert "was lost" in str(results[1])
 
@@ -97,7 +92,7 @@ def test_retries(sleigh: Sleigh, tmp_path: Path) -> None:
         folder.mkdir()
         fixed = [2, folder, times]
         call = partial(sleigh.eachElem, fail, range(6), fixed, retries=retries, chunkSize=3)
-        results = Aside(call).result(within=BOUND)
+        results = Aside(call).result()
         assert failed(results) == failures
         assert len(list(folder.glob("first failure *"))) == min(times, retries + 1)
 
@@ -113,24 +108,24 @@ def started_by(folder: Path, element: int) -> list[int]:
 
 
 def test_what_it_has_started_ends_with_a_cancelled_element(sleigh: Sleigh, tmp_path: Path) -> None:
-    pending = sleigh.eachElem(start_a_child_and_hang, range(2), [tmp_path], blocking=False)
+    pending = sleigh.eachElem(start_a_child_and_wait, range(2), [tmp_path], blocking=False)
     pids = started_by(tmp_path, 0) + started_by(tmp_path, 1)
     pending.cancel()
-    until_gone(pids, within=SOON)
+    until_gone(pids)
     assert sleigh.eachElem(times_ten, range(4)) == [0, 10, 20, 30]
 
 
 def test_what_it_has_started_ends_with_an_overdue_element(sleigh: Sleigh, tmp_path: Path) -> None:
     fixed = [tmp_path]
-    call = Aside(partial(sleigh.eachElem, start_a_child_and_hang, [0], fixed, timeout=0.5))
+    call = Aside(partial(sleigh.eachElem, start_a_child_and_wait, [0], fixed, timeout=0.5))
     pids = started_by(tmp_path, 0)
-    assert failed(call.result(within=BOUND)) == [0]
-    until_gone(pids, within=SOON)
+    assert failed(call.result()) == [0]
+    until_gone(pids)
 
 
 def test_what_it_has_started_ends_with_a_killed_worker(sleigh: Sleigh, tmp_path: Path) -> None:
-    pending = sleigh.eachElem(start_a_child_and_hang, [0], [tmp_path], blocking=False)
+    pending = sleigh.eachElem(start_a_child_and_wait, [0], [tmp_path], blocking=False)
     pids = started_by(tmp_path, 0)
     os.kill(pids[0], signal.SIGKILL)
-    until_gone(pids, within=SOON)
+    until_gone(pids)
     pending.cancel()

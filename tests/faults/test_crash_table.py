@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final, TypeVar
 import pytest
 
 from nws.sleigh import Sleigh, SleighTaskException
-from tests.faults.deadly import (
+from tests.support.deadly import (
     ENDING,
     PICKLING,
     RAISING,
@@ -31,11 +31,8 @@ from tests.faults.deadly import (
     times_ten,
 )
 from tests.support.processes import Aside, children, until, until_file, until_gone
-from tests.support.sleighs import newcomer, parent, until_replaced, workers
+from tests.support.sleighs import LongLeased, newcomer, parent, until_replaced, workers
 from tests.support.spaces import variable
-
-BOUND: Final = 10.0
-"""Seconds within which each case has to end."""
 
 ELEMENTS: Final = 5
 GUILTY: Final = 1
@@ -57,7 +54,7 @@ class Impatient(Sleigh):
 def patient() -> Iterator[Sleigh]:
     """Two workers, which die often."""
     before = children(os.getpid())
-    with Sleigh(workerCount=2) as sleigh:
+    with LongLeased(workerCount=2) as sleigh:
         yield sleigh
     assert children(os.getpid()) == before, "no process is left"
 
@@ -74,12 +71,13 @@ def sleigh(way: str, patient: Sleigh, impatient: Sleigh) -> Iterator[Sleigh]:
     """The one that suits the way to die. It must be of use afterwards."""
     sleigh = impatient if way in STOPPING or way == "SIGSTOP" else patient
     yield sleigh
-    assert in_time(partial(sleigh.eachElem, times_ten, range(4))) == [0, 10, 20, 30]
-    assert in_time(partial(sleigh.eachWorker, times_ten, 1)) == [10, 10]
+    assert ending(partial(sleigh.eachElem, times_ten, range(4))) == [0, 10, 20, 30]
+    assert ending(partial(sleigh.eachWorker, times_ten, 1)) == [10, 10]
 
 
-def in_time(call: Callable[[], T]) -> T:
-    return Aside(call).result(within=BOUND)
+def ending(call: Callable[[], T]) -> T:
+    """Return the result of a call, which must not hang."""
+    return Aside(call).result()
 
 
 # Kinds of calls. Each takes a function of an element and what goes with it, the same by rank, and
@@ -135,7 +133,7 @@ def met_by(sleigh: Sleigh, kind: str, deadly: Deadly, **options: Any) -> list[An
     if kind == "eachWorker":
         deadly.rank = GUILTY
     call = partial(CALLS[kind], sleigh, handle, handle_by_rank, things, **options)
-    return [result[0] if isinstance(result, tuple) else result for result in in_time(call)]
+    return [result[0] if isinstance(result, tuple) else result for result in ending(call)]
 
 
 @every_call
@@ -184,8 +182,8 @@ def test_idle_before_the_call(sleigh: Sleigh, tmp_path: Path, way: str, kind: st
         os.kill(pid, signal.Signals[way])
     (tmp_path / "go on").touch()
     call = partial(CALLS[kind], sleigh, hold, hold_by_rank, [tmp_path] * ELEMENTS)
-    assert in_time(call) == expected(kind)
-    until_gone(idle, within=BOUND)
+    assert ending(call) == expected(kind)
+    until_gone(idle)
 
 
 @every_call
@@ -200,7 +198,7 @@ def test_idle_during_the_call(sleigh: Sleigh, tmp_path: Path, way: str, kind: st
     os.kill(idle, signal.Signals[way])
     until_replaced(sleigh, idle)
     (tmp_path / "go on").touch()
-    assert call.result(within=BOUND) == expected(kind)
+    assert call.result() == expected(kind)
     assert int(until_file(tmp_path / "at 1")) == idle, "what it had done was not done again"
 
 
@@ -224,5 +222,5 @@ def test_joining(sleigh: Sleigh, tmp_path: Path, way: str, kind: str) -> None:
     call = Aside(partial(CALLS[kind], sleigh, hold, hold_by_rank, [tmp_path] * ELEMENTS))
     joining = newcomer(supervisor, former)
     os.kill(joining, signal.Signals[way])
-    assert call.result(within=BOUND) == expected(kind)
-    until_gone([joining], within=BOUND)
+    assert call.result() == expected(kind)
+    until_gone([joining])

@@ -12,7 +12,7 @@ from tests.support.processes import run_python
 from tests.support.server import running
 
 SIZE: Final = 1 << 30
-BOUND: Final = 100 * 1024 * 1024
+MAX_GROWTH_BYTES: Final = 100 * 1024 * 1024
 PROGRAM: Final = """
 import sys
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_a_gigabyte_needs_little_memory_at_both_ends(tmp_path: Path) -> None:
         assert not list(tmp_path.glob("nws-spool-*/[0-9]*")), "it went with its workspace"
     stored, found, client_grown = map(int, done.stdout.split())
     assert (stored, found) == (SIZE, SIZE)
-    assert grown < BOUND
-    assert client_grown < BOUND
+    assert grown < MAX_GROWTH_BYTES
+    assert client_grown < MAX_GROWTH_BYTES
     assert filecmp.cmp(source, target, shallow=False)
     target.unlink()

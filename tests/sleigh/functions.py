@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -15,13 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tests.support.deadly import is_first, note, start_a_child
+
 
 def echo(*arguments: Any) -> tuple[Any, ...]:
     return arguments
-
-
-def times_ten(number: int) -> int:
-    return 10 * number
 
 
 class Scale:
@@ -57,39 +53,6 @@ def loaded_modules(_: Any) -> list[str]:
 # Waiting for one another. A task that waits has not ended: so the test knows where it is.
 
 
-def is_first(folder: Path, name: object) -> bool:
-    """Tell whether nobody has asked this before."""
-    try:
-        os.close(os.open(folder / f"first {name}", os.O_CREAT | os.O_EXCL))
-    except FileExistsError:
-        return False
-    return True
-
-
-def note(folder: Path, name: object) -> None:
-    """Leave a file with the process id of this worker in it."""
-    draft = folder / f"draft {os.getpid()}"
-    draft.write_text(str(os.getpid()))
-    draft.rename(folder / str(name))
-
-
-def wait_for_ever(*_: Any) -> NoReturn:
-    while True:
-        threading.Event().wait()
-
-
-def note_and_wait(element: int, folder: Path) -> NoReturn:
-    note(folder, element)
-    wait_for_ever()
-
-
-def wait_the_first_time(element: int, folder: Path) -> int:
-    """Wait for ever where this element runs for the first time."""
-    if is_first(folder, element):
-        note_and_wait(element, folder)
-    return 10 * element
-
-
 def arrive(element: int, folder: Path) -> int:
     """Leave a note, and wait until the test lets all go on."""
     note(folder, element)
@@ -102,81 +65,9 @@ def arrive_by_rank(folder: Path) -> int:
     return arrive(globals()["SleighRank"], folder)
 
 
-def start_a_child_and_wait(element: int, folder: Path) -> NoReturn:
-    """Start a process that nobody ends."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-    draft = folder / f"draft {os.getpid()}"
-    draft.write_text(f"{os.getpid()} {child.pid}")
-    draft.rename(folder / str(element))
-    wait_for_ever()
-
-
-def start_a_child(_: Any) -> int:
-    """Start a process that nobody ends, and leave it behind."""
-    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]).pid
-
-
-# Ways to die
-
-
-def _segmentation_fault() -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    ctypes.string_at(0)
-
-
-WAYS: dict[str, Callable[[], None]] = {
-    "exit status 7": lambda: os._exit(7),
-    "exit status 0": lambda: os._exit(0),
-    "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
-    "SIGSEGV": _segmentation_fault,
-}
-"""By how their end is called afterwards."""
-
-
-def die(way: str) -> NoReturn:
-    WAYS[way]()
-    wait_for_ever()
-
-
-class Deadly:
-    """An object that kills whoever handles it, at a given moment; at most so many times."""
-
-    def __init__(self, moment: str, way: str, folder: Path, times: int) -> None:
-        self.moment = moment
-        self.way = way
-        self.folder = folder
-        self.times = times
-        self.handler = os.getpid()
-
-    def handle(self, moment: str) -> None:
-        if moment == self.moment and os.getpid() != self.handler:
-            for time in range(self.times):
-                if is_first(self.folder, f"death {time}"):
-                    die(self.way)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ = state
-        self.handle("unpickling its arguments")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        self.handle("pickling its result")
-        return object.__new__, (Deadly,), self.__dict__
-
-
-def handle(element: int, deadly: Deadly | None) -> tuple[int, Deadly | None]:
-    """Be killed by it, or not. Whoever runs this for an element leaves a note."""
-    if deadly is not None:
-        deadly.handle("running")
-    return 10 * element, deadly
-
-
-def count_runs(element: int, victim: int, way: str, folder: Path, times: int) -> int:
-    """Die of one element, and count how often each is run."""
-    run = next(number for number in range(100) if is_first(folder, f"run {number} of {element}"))
-    if element == victim and run < times:
-        die(way)
-    return 10 * element
+def leave_a_child(_: Any) -> int:
+    """Start a process that nobody ends, and return its process id."""
+    return start_a_child()
 
 
 def stop_the_first_time(element: int, folder: Path) -> tuple[int, int]:

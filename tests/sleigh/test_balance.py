@@ -10,7 +10,7 @@ import pytest
 
 from nws.sleigh import Sleigh, SleighTaskException
 from nws.sleigh.worker.handback import Handback
-from tests.sleigh.functions import count_runs, die
+from tests.support.deadly import count_runs, die
 from tests.support.processes import until
 
 Wait = Callable[[int, Path, int, int], int]
@@ -61,7 +61,7 @@ def test_a_task_that_was_cut_and_whose_worker_dies(sleigh: Sleigh, tmp_path: Pat
             (handback,) = (each for each in threading.enumerate() if isinstance(each, Handback))
             until(lambda: not handback.has_waiting(), "the end of the cut")
             die("SIGKILL")
-        return count_runs(element, -1, "", folder, 0)
+        return count_runs(element, (), "", folder)
 
     results = sleigh.eachElem(wait_and_die, range(10), tmp_path, chunkSize=10)
     assert [n for n in range(10) if results[n] == 10 * n] == [0, 1, 2, 4, 5, 6, 7, 8, 9]

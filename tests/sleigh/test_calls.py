@@ -24,14 +24,12 @@ from nws.sleigh.shared.cores import available_cores
 from tests.sleigh.functions import (
     decorated_rank,
     echo,
-    is_first,
     meet,
-    note_and_wait,
     random_numbers,
     store_for_user,
-    times_ten,
     who_am_i,
 )
+from tests.support.deadly import is_first, note_and_wait, times_ten
 from tests.support.processes import until, until_file, until_gone
 from tests.support.spaces import variable
 

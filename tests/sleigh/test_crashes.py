@@ -17,11 +17,14 @@ from nws.sleigh import (
     SleighStoppedException,
     SleighTaskException,
 )
-from tests.sleigh.functions import (
-    WAYS,
+from tests.sleigh.functions import echo
+from tests.support.deadly import (
+    DYING,
+    PICKLING,
+    RUNNING,
+    UNPICKLING,
     Deadly,
     count_runs,
-    echo,
     handle,
     is_first,
     start_a_child_and_wait,
@@ -32,12 +35,8 @@ from tests.support.processes import Aside, children, open_files, until, until_fi
 from tests.support.sleighs import parent, servers, supervisor_of, workers_that_answer
 
 DEATHS = [
-    *(("running", way) for way in WAYS),
-    *(
-        (moment, way)
-        for moment in ("unpickling its arguments", "pickling its result")
-        for way in ("SIGKILL", "exit status 7")
-    ),
+    *((RUNNING, way) for way in DYING),
+    *((moment, way) for moment in (UNPICKLING, PICKLING) for way in ("SIGKILL", "exit status 7")),
 ]
 
 
@@ -58,11 +57,11 @@ def test_an_element_that_kills_once_is_done_again(
     deadly = [None, None, Deadly(moment, way, tmp_path, times=1), None, None]
     results = sleigh.eachElem(handle, [range(5), deadly])
     assert [number for number, _ in results] == [0, 10, 20, 30, 40]
-    assert len(list(tmp_path.glob("first death *"))) == 1
+    assert len(list(tmp_path.glob("first harm *"))) == 1
 
 
 def test_what_all_tasks_share_kills_once(sleigh: Sleigh, tmp_path: Path) -> None:
-    deadly = Deadly("unpickling its arguments", "SIGKILL", tmp_path, times=1)
+    deadly = Deadly(UNPICKLING, "SIGKILL", tmp_path, times=1)
     results = sleigh.eachElem(handle, range(5), [deadly])
     assert [number for number, _ in results] == [0, 10, 20, 30, 40]
 
@@ -88,11 +87,11 @@ def test_a_killed_workers_own_children_end(sleigh: Sleigh, tmp_path: Path) -> No
 # Each time
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", DYING)
 def test_an_element_that_kills_each_time_alone_is_an_error(
     sleigh: Sleigh, tmp_path: Path, way: str
 ) -> None:
-    results = sleigh.eachElem(count_runs, range(6), [2, way, tmp_path, 1000])
+    results = sleigh.eachElem(count_runs, range(6), [{2}, way, tmp_path])
     (failed,) = (result for result in results if isinstance(result, SleighTaskException))
     assert results == [0, 10, failed, 30, 40, 50]
     assert "element 2 failed" in str(failed)
@@ -100,7 +99,7 @@ def test_an_element_that_kills_each_time_alone_is_an_error(
     assert f"{way} (3 times)" in str(failed)
 
 
-@pytest.mark.parametrize("moment", ["unpickling its arguments", "pickling its result"])
+@pytest.mark.parametrize("moment", [UNPICKLING, PICKLING])
 def test_an_element_that_kills_at_another_moment_each_time(
     sleigh: Sleigh, tmp_path: Path, moment: str
 ) -> None:
@@ -111,7 +110,7 @@ def test_an_element_that_kills_at_another_moment_each_time(
 
 
 def test_an_element_may_kill_twice(sleigh: Sleigh, tmp_path: Path) -> None:
-    results = sleigh.eachElem(count_runs, range(3), [1, "SIGKILL", tmp_path, 2])
+    results = sleigh.eachElem(count_runs, range(3), [{1}, "SIGKILL", tmp_path, 2])
     assert results == [0, 10, 20]
 
 
@@ -122,7 +121,7 @@ def test_only_the_running_element_is_blamed(
     """Others are done again if their results were not sent yet, but that is not held against them:
     not even if they are in one task with it, and it kills more workers than one."""
     results = sleigh.eachElem(
-        count_runs, range(40), [20, "SIGKILL", tmp_path, 1000], chunkSize=chunk_size
+        count_runs, range(40), [{20}, "SIGKILL", tmp_path], chunkSize=chunk_size
     )
     (failed,) = (result for result in results if isinstance(result, SleighTaskException))
     assert results == [*range(0, 200, 10), failed, *range(210, 400, 10)]
@@ -130,14 +129,14 @@ def test_only_the_running_element_is_blamed(
 
 
 def test_all_elements_kill(sleigh: Sleigh, tmp_path: Path) -> None:
-    deadly = [Deadly("running", "exit status 7", tmp_path, times=1000)] * 3
+    deadly = [Deadly(RUNNING, "exit status 7", tmp_path, times=1000)] * 3
     results = sleigh.eachElem(handle, [range(3), deadly])
     assert all(isinstance(result, SleighTaskException) for result in results)
     assert sleigh.eachElem(times_ten, [1]) == [10]
 
 
 def test_what_all_tasks_share_kills_each_time(sleigh: Sleigh, tmp_path: Path) -> None:
-    deadly = Deadly("unpickling its arguments", "SIGKILL", tmp_path, times=1000)
+    deadly = Deadly(UNPICKLING, "SIGKILL", tmp_path, times=1000)
     results = sleigh.eachElem(handle, range(2), [deadly])
     assert all(isinstance(result, SleighTaskException) for result in results)
 
@@ -155,7 +154,7 @@ def test_idle_workers_that_were_killed_are_replaced(sleigh: Sleigh) -> None:
 
 
 def test_the_only_worker_is_killed(lonely: Sleigh, tmp_path: Path) -> None:
-    assert lonely.eachElem(count_runs, range(3), [1, "SIGKILL", tmp_path, 2]) == [0, 10, 20]
+    assert lonely.eachElem(count_runs, range(3), [{1}, "SIGKILL", tmp_path, 2]) == [0, 10, 20]
 
 
 def test_the_dead_are_replaced_while_results_keep_coming(tmp_path: Path) -> None:

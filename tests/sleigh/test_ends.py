@@ -13,12 +13,8 @@ import pytest
 
 from nws.sleigh import Sleigh, SleighNwsException, SleighStoppedException
 from tests.sleigh.conftest import Script
-from tests.sleigh.functions import (
-    note_and_wait,
-    start_a_child,
-    start_a_child_and_wait,
-    times_ten,
-)
+from tests.sleigh.functions import leave_a_child
+from tests.support.deadly import note_and_wait, start_a_child_and_wait, times_ten
 from tests.support.processes import Aside, children, python, runs, until, until_file, until_gone
 from tests.support.sleighs import all_workers, servers, supervisors, workers_that_answer
 
@@ -91,7 +87,7 @@ def test_stop_lets_workers_end_in_order(tmp_path: Path) -> None:
 
 def test_stop_ends_what_tasks_have_left_behind() -> None:
     with Sleigh(workerCount=1) as sleigh:
-        pids = sleigh.eachElem(start_a_child, range(2))
+        pids = sleigh.eachElem(leave_a_child, range(2))
         assert all(map(runs, pids))
     until_gone(pids)
 
@@ -194,7 +190,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from nws.sleigh import Sleigh
-from tests.sleigh.functions import start_a_child_and_wait
+from tests.support.deadly import start_a_child_and_wait
 
 if __name__ == "__main__":
     with Sleigh(workerCount=3) as sleigh:  # two at work, and an idle one

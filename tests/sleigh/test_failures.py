@@ -20,9 +20,9 @@ from tests.sleigh.functions import (
     fail_with_a_cause,
     make,
     make_a_lock,
-    times_ten,
     worker,
 )
+from tests.support.deadly import times_ten
 from tests.support.server import running
 
 

@@ -17,7 +17,7 @@ from nws.sleigh import (
     SleighResultIterator,
     SleighTaskException,
 )
-from tests.sleigh.functions import die, note_and_wait, times_ten
+from tests.support.deadly import die, note_and_wait, times_ten
 from tests.support.processes import until, until_file, until_gone
 
 

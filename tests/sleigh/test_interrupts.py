@@ -14,7 +14,8 @@ import pytest
 
 from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh, SleighOccupiedException, SleighStoppedException
-from tests.sleigh.functions import note_and_wait, start_a_child_and_wait, times_ten, worker
+from tests.sleigh.functions import worker
+from tests.support.deadly import note_and_wait, start_a_child_and_wait, times_ten
 from tests.support.processes import Aside, until_file, until_gone
 from tests.support.server import Server
 from tests.support.spaces import HOST

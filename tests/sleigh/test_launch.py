@@ -28,12 +28,8 @@ from nws.sleigh import (
     sshforwardcmd,
 )
 from nws.sleigh.shared.exit_status import TOO_LATE
-from tests.sleigh.functions import (
-    speak,
-    times_ten,
-    wait_the_first_time,
-    worker,
-)
+from tests.sleigh.functions import speak, worker
+from tests.support.deadly import times_ten, wait_the_first_time
 from tests.support.processes import (
     Aside,
     children,
@@ -135,7 +131,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from nws.sleigh import Sleigh, sshcmd
-from tests.sleigh.functions import note_and_wait
+from tests.support.deadly import note_and_wait
 
 sleigh = Sleigh(
     launch=sshcmd, nodeList=["node1", "node2"], nwsHost="127.0.0.1", nwsPort=int(sys.argv[2]),

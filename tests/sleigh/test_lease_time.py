@@ -14,7 +14,8 @@ from typing import ClassVar
 import pytest
 
 from nws.sleigh import Sleigh
-from tests.sleigh.functions import is_first, note, stop_the_first_time, times_ten
+from tests.sleigh.functions import stop_the_first_time
+from tests.support.deadly import is_first, note, times_ten
 from tests.support.processes import Aside, state, until, until_file, until_gone
 from tests.support.sleighs import supervisor_of, workers_that_answer
 from tests.support.spaces import variable

@@ -9,7 +9,8 @@ import pytest
 
 from nws.sleigh import Line, Sleigh, SleighTaskException
 from nws.sleigh.shared.output import LineSplitter, echo
-from tests.sleigh.functions import die, log, say, speak
+from tests.sleigh.functions import log, say, speak
+from tests.support.deadly import die
 
 Lines = list[Line]
 

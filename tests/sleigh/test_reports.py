@@ -25,7 +25,8 @@ from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description
 from nws.sleigh.worker.failure_report import FailureReport
 from nws.version import __version__
-from tests.sleigh.functions import arrive, die, fail, note_and_wait, times_ten
+from tests.sleigh.functions import arrive, fail
+from tests.support.deadly import die, note_and_wait, times_ten
 from tests.support.processes import Aside, until_file, until_gone
 from tests.support.server import PATIENCE, running
 from tests.support.sleighs import supervisor_of, workers_that_answer

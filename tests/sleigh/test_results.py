@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from nws.sleigh import Sleigh, SleighIllegalValueException
-from tests.sleigh import functions
 from tests.sleigh.conftest import Script
-from tests.sleigh.functions import Scale, echo, times_ten, worker
+from tests.sleigh.functions import Scale, echo, worker
+from tests.support import deadly
+from tests.support.deadly import times_ten
 from tests.support.processes import Aside
 
 # The examples of the user guide, section 3.2
@@ -113,7 +114,7 @@ def test_a_class(sleigh: Sleigh) -> None:
 
 
 def test_a_function_of_a_module(sleigh: Sleigh) -> None:
-    assert sleigh.eachElem(functions.times_ten, [1, 2]) == [10, 20]
+    assert sleigh.eachElem(deadly.times_ten, [1, 2]) == [10, 20]
 
 
 def test_a_lambda(sleigh: Sleigh) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from nws.sleigh import Sleigh
 from tests.sleigh.conftest import Script
-from tests.sleigh.functions import close_stdout, loaded_modules, read_stdin, times_ten
+from tests.sleigh.functions import close_stdout, loaded_modules, read_stdin
+from tests.support.deadly import times_ten
 from tests.support.processes import run_python
 
 HEAVY = {"twisted", "zope", "jinja2", "click", "nws_server"}
@@ -215,7 +216,7 @@ def test_nobody_reads_what_workers_print(tmp_path: Path) -> None:
     text = """
 import os, sys
 from nws.sleigh import Sleigh
-from tests.sleigh.functions import times_ten
+from tests.support.deadly import times_ten
 
 def speak(element):
     print("x" * 100000)

@@ -12,7 +12,7 @@ import pytest
 
 from nws.client import NetWorkSpace, NwsServer
 from nws.sleigh import Sleigh, SleighIllegalValueException, SleighNwsException
-from tests.sleigh.functions import times_ten
+from tests.support.deadly import times_ten
 from tests.support.server import Server, running
 from tests.support.sleighs import servers, supervisors
 from tests.support.spaces import HOST

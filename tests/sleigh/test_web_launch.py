@@ -16,7 +16,8 @@ from nws.errors import NwsOperationException
 from nws.sleigh import Sleigh, SleighJoinException, SleighTaskException
 from nws.sleigh.launch.by_hand import DELETE_ME, RUN_ME
 from nws.sleigh.shared.messages import RANK_COUNT
-from tests.sleigh.functions import arrive, arrive_by_rank, times_ten, worker
+from tests.sleigh.functions import arrive, arrive_by_rank, worker
+from tests.support.deadly import times_ten
 from tests.support.processes import (
     Aside,
     children,

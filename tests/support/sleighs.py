@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import ClassVar
 
 from nws.sleigh import Sleigh
 from tests.support.processes import children, runs, until
 from tests.support.server import PATIENCE
 
 __all__ = [
+    "LongLeased",
     "all_workers",
     "newcomer",
     "parent",
@@ -21,6 +23,12 @@ __all__ = [
     "workers",
     "workers_that_answer",
 ]
+
+
+class LongLeased(Sleigh):
+    """Its leases outlast any test: what it notices, it notices without waiting for their end."""
+
+    lease_time: ClassVar[float] = 1000.0
 
 
 def workers(sleigh: Sleigh) -> list[int]:

@@ -1,4 +1,4 @@
-"""Tasks that die, in every way and at every moment. Workers import this, so it is light."""
+"""Tasks that die or hang, in every way and at every moment. Workers import this, so it is light."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -37,16 +37,28 @@ def is_first(folder: Path, name: object) -> bool:
     return True
 
 
-def note(folder: Path, name: object, text: object) -> None:
-    """Leave a file; nobody ever sees a part of it."""
+def note(folder: Path, name: object, text: object = None) -> None:
+    """Leave a file, by default with the process id of this worker; it appears as a whole."""
     draft = folder / f"draft {os.getpid()}"
-    draft.write_text(str(text))
+    draft.write_text(str(os.getpid() if text is None else text))
     draft.rename(folder / str(name))
 
 
-def wait_for_ever() -> NoReturn:
+def wait_forever(*_: object) -> NoReturn:
     while True:
         threading.Event().wait()
+
+
+def note_and_wait(element: int, folder: Path) -> NoReturn:
+    note(folder, element)
+    wait_forever()
+
+
+def wait_the_first_time(element: int, folder: Path) -> int:
+    """Wait forever where this element runs for the first time."""
+    if is_first(folder, element):
+        note_and_wait(element, folder)
+    return 10 * element
 
 
 def wait_for(path: Path) -> None:
@@ -97,15 +109,28 @@ STOPPING: Final[dict[str, Callable[[], object]]] = {
 
 WAYS: Final = {**RAISING, **ENDING, **STOPPING}
 
+DYING: Final = {
+    **ENDING,
+    "exit status 0": lambda: os._exit(0),
+    "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
+}
+"""All ways to end the worker."""
+
+
+def die(way: str) -> NoReturn:
+    """End the worker."""
+    DYING[way]()
+    wait_forever()
+
 
 class Deadly:
     """An object that does harm to whoever handles it, at one moment, in one way.
 
     Attributes:
         moment: when.
-        way: how; one of `WAYS`.
+        way: how; one of `WAYS` or `DYING`.
         folder: for the notes of who was harmed.
-        times: so often at most.
+        times: how often at most.
         rank: of the worker that is harmed; None for any.
     """
 
@@ -126,8 +151,8 @@ class Deadly:
         if self.rank is None or self.rank == SleighRank:
             for time_ in range(self.times):
                 if is_first(self.folder, f"harm {time_}"):
-                    WAYS[self.way]()
-                    wait_for_ever()
+                    {**WAYS, **DYING}[self.way]()
+                    wait_forever()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ = state
@@ -174,19 +199,25 @@ def hold_by_rank(folder: Path) -> int:
     return hold(SleighRank, folder)
 
 
-def count_runs(element: int, victims: set[int], way: str, folder: Path) -> int:
-    """Die of some elements, and count how often each is run."""
-    next(number for number in range(1000) if is_first(folder, f"run {number} of {element}"))
-    if element in victims:
-        WAYS[way]()
+def count_runs(
+    element: int, victims: Container[int], way: str, folder: Path, times: int = 1000
+) -> int:
+    """Die of some elements, each time or the first times, and count how often each is run."""
+    run = next(number for number in range(1000) if is_first(folder, f"run {number} of {element}"))
+    if element in victims and run < times:
+        die(way)
     return 10 * element
 
 
-def start_a_child_and_hang(element: int, folder: Path) -> NoReturn:
-    """Start a process that nobody ends, and hang."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-    note(folder, element, f"{os.getpid()} {child.pid}")
-    wait_for_ever()
+def start_a_child() -> int:
+    """Start a process that nobody ends, and return its process id."""
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]).pid
+
+
+def start_a_child_and_wait(element: int, folder: Path) -> NoReturn:
+    """Start a process that nobody ends, and wait."""
+    note(folder, element, f"{os.getpid()} {start_a_child()}")
+    wait_forever()
 
 
 # Elements that hang
