@@ -1,8 +1,8 @@
 """Long values as files: written while they arrive, read while they are sent.
 
-A file lives exactly as long as the object that stands for it, so there is no path by which it
-could be left behind: not when its variable goes, not when an upload is cut off, not when a reader
-is still at it. The folder goes with the server; that of a killed server is removed by the next.
+A file lives exactly as long as the object that stands for it, so nothing can leave it behind: no
+deleted variable, no interrupted upload, no reader that is still reading. The folder is removed with
+the server; that of a killed server by the next one.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from nws.wire.requests import RefusedBody
 if sys.platform != "win32":  # which has no such locks: folders of killed servers stay there
     import fcntl
 
-_PREFIX: Final = "nws-spool-"
-_LOCK: Final = "lock"
+_FOLDER_PREFIX: Final = "nws-spool-"
+_LOCK_NAME: Final = "lock"
 
 
 class Spool:
     """A folder of long values, for one server.
 
     Attributes:
-        used: bytes that the files have, counting those still being written in full.
+        used: bytes of all files; one that is still being written counts in full.
+        limit: bytes that all files together may have; None for no limit.
     """
 
     def __init__(self, parent: Path, limit: int | None = None) -> None:
@@ -44,14 +45,14 @@ class Spool:
         _remove_stale(parent)
         self.folder, self._lock = _make_folder(parent)
         self.used = 0
-        self._limit = limit
+        self.limit = limit
         self._count = 0
 
     def open(self, size: int) -> SpoolSink:
-        """Return the sink for a value of ``size`` bytes. It reports failures when it finishes."""
+        """Return the sink for a value of ``size`` bytes. It reports errors when it finishes."""
         self._count += 1
-        if self._limit is not None and self.used + size > self._limit:
-            reason = f"a value of {size} bytes goes beyond the spool limit of {self._limit} bytes"
+        if self.limit is not None and self.used + size > self.limit:
+            reason = f"a value of {size} bytes exceeds the spool limit of {self.limit} bytes"
             return SpoolSink(self, None, 0, reason)
         try:
             path = self.folder / f"{self._count}"
@@ -66,26 +67,26 @@ class Spool:
 
 
 def _make_folder(parent: Path) -> tuple[Path, BinaryIO]:
-    """Make a folder, and lock it as long as the file that is returned with it is open."""
+    """Make a folder, locked as long as the returned file is open."""
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        lock = (folder / _LOCK).open("wb")
+        folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX, dir=parent))
+        lock = (folder / _LOCK_NAME).open("wb")
         if sys.platform == "win32":
             return folder, lock
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if (folder / _LOCK).exists():
+        if (folder / _LOCK_NAME).exists():
             return folder, lock
-        lock.close()  # another server that starts just now took it for a dead one's
+        lock.close()  # a server that starts right now took it for one of a killed server
 
 
 def _remove_stale(parent: Path) -> None:
-    """Remove this user's folders of servers that were killed: nobody holds their lock."""
+    """Remove this user's folders of killed servers: those that nobody has locked."""
     if sys.platform != "win32":
-        for folder in parent.glob(_PREFIX + "*"):
+        for folder in parent.glob(_FOLDER_PREFIX + "*"):
             try:
                 if folder.lstat().st_uid != os.geteuid():
-                    continue  # its lock may be anything, even a pipe that blocks who opens it
-                with (folder / _LOCK).open("rb") as lock:
+                    continue  # its lock may be anything, even a pipe on which `open` would block
+                with (folder / _LOCK_NAME).open("rb") as lock:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(folder, ignore_errors=True)
             except OSError:
@@ -93,7 +94,7 @@ def _remove_stale(parent: Path) -> None:
 
 
 class SpoolFile:
-    """A value on disk. The file is removed when this object is."""
+    """A value on disk. The file is removed with this object."""
 
     __slots__ = ("__weakref__", "_path", "_size")
 
@@ -139,7 +140,7 @@ class SpoolSink:
         if self._output is not None:
             try:
                 self._output.close()
-            except OSError as error:  # some file systems say only now that there is no room
+            except OSError as error:  # some file systems report only now that they are full
                 self._fail(error)
         file = self._file
         self.abandon()
@@ -151,7 +152,7 @@ class SpoolSink:
             try:
                 output.close()
             except OSError:
-                pass  # nobody wants what is in it
+                pass  # its contents are not needed
 
     def _fail(self, error: OSError) -> None:
         self._reason = f"the value cannot be spooled: {error}"

@@ -79,7 +79,7 @@ def test_the_limit_is_for_all_files_together(tmp_path: Path) -> None:
     sink = spool.open(41)
     sink.write(41 * b"v")
     refused = sink.finish()
-    assert refused == RefusedBody("a value of 41 bytes goes beyond the spool limit of 100 bytes")
+    assert refused == RefusedBody("a value of 41 bytes exceeds the spool limit of 100 bytes")
     exact = spooled(spool, 40 * b"v")
     del file
     again = spooled(spool, 60 * b"v")
