@@ -6,7 +6,7 @@ The settings come from the environment. Without -n, twistd runs in the backgroun
 import sys
 from pathlib import Path
 
-# In a checkout this file runs that checkout, installed or not. Elsewhere it runs what is installed.
+# In a checkout this runs the checkout, installed or not. Elsewhere it runs the installed package.
 here = Path(__file__).resolve().parent
 if (here / "server" / "nws_server").is_dir():
     sys.path[:0] = [str(here), str(here / "server")]

@@ -110,9 +110,7 @@ def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -
             raise
         said = f"{error}{_text_from(files.log, begin)}"
         raise click.ClickException(f"the server did not start:\n{said}") from None
-    process.returncode = (
-        0  # it runs on without us: so Python does not warn that nobody waits for it
-    )
+    process.returncode = 0  # it runs on without us; else Python would warn of that
     web = [place for place in places if place.startswith("http")]
     addresses = [place for place in places if place not in web]
     click.echo(f"The server serves on {', '.join(addresses)} (process {process.pid}).")

@@ -4,9 +4,9 @@ The rows "sleigh-..." measure the parallel map beside others, and are run when t
 they first install those others, which takes hundreds of megabytes. "sleigh" stands for all of them.
 
 Each line compares two things that took turns: the median time of each for one operation, and the
-ratio of the two times, round by round, as median and range. It says how many times as fast ours is;
-in the rows "scale" and "inspector", how many times as dear; in "sleigh-million" and for pages, what
-part of a limit it takes. All processes that it needs it starts and stops itself.
+ratio of the two times, round by round, as median and range. The ratio is the speed-up of ours over
+the other; in the rows "scale" and "inspector" the relative cost; in "sleigh-million" and for pages
+the part of a limit. The bench starts and stops all processes that it needs.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _options() -> argparse.Namespace:
         metavar="NAME",
         help=", ".join(choices),
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all times here as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all times to a file")
     options = parser.parse_args()
     named = (SLEIGH_ROWS if name == SLEIGH else [name] for name in options.rows)
     options.rows = list(dict.fromkeys(chain.from_iterable(named)))

@@ -19,17 +19,17 @@ from uuid import uuid4
 from scripts.benchmarks import environment
 from scripts.benchmarks.rounds import Round
 
-_PATIENCE: Final = 120.0
-"""Seconds for an answer; a contender that takes longer has failed."""
+_ANSWER_TIMEOUT: Final = 120.0
+"""Seconds; a contender that takes longer to answer has failed."""
 
-_GRACE: Final = 20.0
-"""Seconds that a contender has to end by itself."""
+_END_TIMEOUT: Final = 20.0
+"""Seconds; a contender that takes longer to end is killed."""
 
 _PROC: Final = Path("/proc")
 
 
 class FailedError(Exception):
-    """A contender crashed, took too long, or cannot do what was asked."""
+    """A contender crashed, took too long, or cannot do this piece of work."""
 
 
 class Contender:
@@ -53,7 +53,7 @@ class Contender:
         self._receive(self._running)
 
     def measure(self, piece: str, count: int) -> float:
-        """Let it run so many tasks; return how many seconds one took.
+        """Let it run ``count`` tasks; return the seconds that one took.
 
         Raises:
             FailedError: it could not. The next call finds it running, or starts it again.
@@ -115,11 +115,11 @@ class _Running:
         try:
             print(json.dumps(request), file=self._requests, flush=True)
         except BrokenPipeError:
-            pass  # it has ended; whoever waits for its answer will see
+            pass  # it has ended; reading its answer will show that
 
     def receive(self) -> Mapping[str, Any]:
-        if not select.select([self._replies], [], [], _PATIENCE)[0]:
-            raise FailedError(f"no answer in {_PATIENCE:.0f} seconds")
+        if not select.select([self._replies], [], [], _ANSWER_TIMEOUT)[0]:
+            raise FailedError(f"no answer in {_ANSWER_TIMEOUT:.0f} seconds")
         line = self._replies.readline()
         if not line:
             raise FailedError(f"it ended; its last words: {self._last_words()}")
@@ -137,7 +137,7 @@ class _Running:
     def _end(self) -> None:
         try:
             self._requests.close()
-            self._process.wait(_GRACE)
+            self._process.wait(_END_TIMEOUT)
         except (BrokenPipeError, subprocess.TimeoutExpired):
             pass
         finally:
@@ -165,7 +165,7 @@ def _kill_marked(mark: str) -> None:
             if mark.encode() in file.read_bytes().split(b"\0"):
                 os.kill(int(file.parent.name), signal.SIGKILL)
         except OSError:
-            pass  # it has ended, or is somebody else's
+            pass  # it has ended, or belongs to another user
 
 
 @dataclass(slots=True)

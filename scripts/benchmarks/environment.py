@@ -45,7 +45,7 @@ class Packages(NamedTuple):
 
 @cache
 def packages() -> Packages:
-    """Make the environment unless it is there, and look what it holds.
+    """Make the environment unless it exists, and list what it holds.
 
     A package that pip cannot install is left out; the next run tries again.
 

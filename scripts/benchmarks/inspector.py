@@ -1,4 +1,4 @@
-"""The inspector of a server that holds very much: how long its pages take, and what watching costs
+"""The inspector of a server with very much in it: how long its pages take, and what watching costs
 the space.
 
 The browsers that watch are connections which follow a page and read what comes, all in one process
@@ -23,20 +23,20 @@ from scripts.benchmarks.rounds import Aim, Comparison, Round, interleave
 
 ABOUT: Final = "pages beside a limit, and store while ten browsers watch beside the same unwatched"
 
-_VARIABLES: Final = 100_000
-_VALUES: Final = 1_000_000
-_SETTLE: Final = 2000
-_STORES: Final = 30_000
+_VARIABLE_COUNT: Final = 100_000
+_VALUE_COUNT: Final = 1_000_000
+_VALUES_PER_REQUEST: Final = 2000
+_STORE_COUNT: Final = 30_000
 """Some two seconds: pages move once in a second."""
 
-_REST: Final = 6.0
-"""Seconds until all is found out anew, which the inspector uses again for a while."""
+_PAUSE_SECONDS: Final = 6.0
+"""After this pause the inspector has nothing left in its caches."""
 
-_BROWSERS: Final = 10
-_LIMIT: Final = 0.3
+_BROWSER_COUNT: Final = 10
+_PAGE_LIMIT_SECONDS: Final = 0.3
 _PAGE_AIM: Final = Aim(1, is_cost=True)
 _WATCHED_AIM: Final = Aim(1.25, is_cost=True)
-"""A rate that falls by a fifth."""
+"""The rate may fall by a fifth."""
 
 _PAGES: Final = {
     "all workspaces": "/workspaces",
@@ -61,20 +61,24 @@ def run(rounds: int) -> Iterator[Comparison]:
         first, *_ = pages
         pages[first] = partial(_rested, pages[first])
         for label, seconds in interleave(pages, rounds).items():
-            yield Comparison(label, "the limit", seconds, [_LIMIT] * rounds, _PAGE_AIM)
+            yield Comparison(label, "the limit", seconds, [_PAGE_LIMIT_SECONDS] * rounds, _PAGE_AIM)
         store = partial(_store, space)
         works: dict[bool, Round] = {True: partial(_watched, web_port, store), False: store}
         samples = interleave(works, rounds)
         yield Comparison(
-            f"store, {_BROWSERS} browsers", "unwatched", samples[True], samples[False], _WATCHED_AIM
+            f"store, {_BROWSER_COUNT} browsers",
+            "unwatched",
+            samples[True],
+            samples[False],
+            _WATCHED_AIM,
         )
 
 
 def _fill(space: NetWorkSpace) -> None:
-    names = (f"variable {number}" for number in range(_VARIABLES))
-    while some := list(islice(names, _SETTLE)):
+    names = (f"variable {number}" for number in range(_VARIABLE_COUNT))
+    while some := list(islice(names, _VALUES_PER_REQUEST)):
         space.settle([], [(name, "a value") for name in some])
-    space.store_many("full", repeat("a value", _VALUES))
+    space.store_many("full", repeat("a value", _VALUE_COUNT))
 
 
 def _page(web_port: int, address: str) -> Round:
@@ -94,26 +98,26 @@ def _page(web_port: int, address: str) -> Round:
 
 
 def _rested(page: Round) -> float:
-    time.sleep(_REST)
+    time.sleep(_PAUSE_SECONDS)
     return page()
 
 
 def _store(space: NetWorkSpace) -> float:
     start = perf_counter()
-    for _ in range(_STORES):
+    for _ in range(_STORE_COUNT):
         space.store("stored", "a value")
-    seconds = (perf_counter() - start) / _STORES
+    seconds = (perf_counter() - start) / _STORE_COUNT
     space.deleteVar("stored")
     return seconds
 
 
 def _watched(web_port: int, work: Callable[[], float]) -> float:
-    with peer("watch", str(web_port), str(_BROWSERS)):
+    with peer("watch", str(web_port), str(_BROWSER_COUNT)):
         return work()
 
 
 def followed(count: int) -> list[str]:
-    """Return the addresses at which so many browsers follow pages, as different as there are."""
+    """Return the addresses of live pages for ``count`` browsers, as different as possible."""
     pages = list(_PAGES.values())
     chosen = [pages[number % len(pages)] for number in range(count)]
     return [

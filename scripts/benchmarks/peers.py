@@ -2,8 +2,8 @@
 
 ``echo``: answers requests over a bare socket. ``relay``: passes messages between two clients over
 bare sockets. ``bounce-bare``, ``bounce-ours`` and ``bounce-redis``: the second client of a
-ping-pong, by way of a relay, a server of ours, a Redis. ``watch``: so many browsers that follow
-pages of an inspector. Each says "ready" and its port.
+ping-pong, through a relay, a server of ours, or a Redis. ``watch``: browsers that follow pages
+of an inspector. Each says "ready" and its port.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nws.client import NetWorkSpace
 from scripts.benchmarks.processes import HOST, redis_client
 
 SPACE: Final = "benchmark"
-_ENOUGH: Final = 64 * 1024
+_RECEIVE_BYTES: Final = 64 * 1024
 
 
 def connect(port: int) -> socket.socket:
@@ -36,7 +36,7 @@ def request(size: int, reply_size: int) -> bytes:
 def ask(sock: socket.socket, message: bytes) -> bytes:
     """Send a message and wait for the answer."""
     sock.sendall(message)
-    return sock.recv(_ENOUGH)
+    return sock.recv(_RECEIVE_BYTES)
 
 
 def _accept(count: int) -> list[socket.socket]:
@@ -54,20 +54,20 @@ def _say_ready(port: int = 0) -> None:
 
 def _echo() -> None:
     (client,) = _accept(1)
-    while message := client.recv(_ENOUGH):
+    while message := client.recv(_RECEIVE_BYTES):
         client.sendall(bytes(int(message[:4])))
 
 
 def _relay() -> None:
     first, second = _accept(2)
-    while message := first.recv(_ENOUGH):
+    while message := first.recv(_RECEIVE_BYTES):
         first.sendall(ask(second, message))
 
 
 def _bounce_bare(port: int) -> None:
     relay = connect(port)
     _say_ready()
-    while message := relay.recv(_ENOUGH):
+    while message := relay.recv(_RECEIVE_BYTES):
         relay.sendall(message)
 
 
@@ -92,13 +92,13 @@ def _watch(web_port: int, browsers: int) -> None:
     for address in followed(browsers):
         browser = connect(web_port)
         browser.sendall(f"GET {address} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
-        while b"data: " not in browser.recv(_ENOUGH):
+        while b"data: " not in browser.recv(_RECEIVE_BYTES):
             pass
         selector.register(browser, selectors.EVENT_READ)
     _say_ready()
     while True:
         for key, _ in selector.select():
-            cast(socket.socket, key.fileobj).recv(_ENOUGH)
+            cast(socket.socket, key.fileobj).recv(_RECEIVE_BYTES)
 
 
 _PROGRAMS: Final[dict[str, Callable[..., None]]] = {

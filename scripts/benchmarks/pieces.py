@@ -1,4 +1,4 @@
-"""The program of a contender: it opens one parallel map and runs a piece of work when it is asked.
+"""The program of a contender: it opens one parallel map and runs pieces of work on request.
 
 It prints a line when it has its first result. Then each line that it reads names a piece and a
 number of tasks; it answers with the seconds that one task took, or with what went wrong. It ends
@@ -29,7 +29,7 @@ ABS_SPARING: Final = "abs, sparing"
 BYTES: Final = "bytes"
 ARRAYS: Final = "arrays"
 
-_SIZE: Final = 1_000_000
+_VALUE_BYTES: Final = 1_000_000
 
 
 class _Piece(NamedTuple):
@@ -37,7 +37,7 @@ class _Piece(NamedTuple):
 
     Attributes:
         run: return the results for the values.
-        values: make so many of them.
+        values: how many of them to make.
     """
 
     run: Callable[[ParallelMap, Sequence[Any]], list[Any]]
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _take_stdout() -> TextIO:
-    """Keep stdout for the answers; what others print goes to stderr."""
+    """Keep stdout for the answers; all other output goes to stderr."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return replies
@@ -69,7 +69,7 @@ def _say(replies: TextIO, reply: dict[str, Any]) -> None:
 def _answer(piece: _Piece, parallel_map: ParallelMap, count: int) -> dict[str, Any]:
     try:
         return {"seconds": _measure(piece, parallel_map, count)}
-    except Exception as error:  # it is the bench that says so, and goes on
+    except Exception as error:  # the bench reports it and goes on
         return {"error": f"{type(error).__name__}: {error}"}
 
 
@@ -96,7 +96,7 @@ def _all(name: str, fun: Function, parallel_map: ParallelMap, values: Sequence[A
 
 
 def _bytes(count: int) -> list[bytes]:
-    return [os.urandom(_SIZE) for _ in range(count)]
+    return [os.urandom(_VALUE_BYTES) for _ in range(count)]
 
 
 def _arrays(count: int) -> list[Any]:

@@ -66,7 +66,7 @@ def _entry(result: Result) -> dict[str, Any]:
 
 
 def _ratio(ratio: float) -> str:
-    """Return it with as many digits as it is worth."""
+    """Format a ratio with as many digits as are significant."""
     return f"{ratio:.{0 if ratio >= 100 else 2 if ratio >= 0.1 else 3}f}"
 
 

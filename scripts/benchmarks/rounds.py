@@ -1,4 +1,4 @@
-"""How things are timed: in turns, so that a change of the machine's speed hits all of them alike.
+"""How things are timed: in turns, so that changes of the machine's speed affect all alike.
 
 A single time says little on a machine that does other things as well. Two times that were taken one
 right after the other can be compared; `interleave` takes many such pairs, and a `Comparison` looks
@@ -23,7 +23,7 @@ _Key = TypeVar("_Key", bound=Hashable)
 
 
 def repeated(call: Call, count: int, operations: int = 1) -> Round:
-    """Return a round of so many calls, each of which does so many operations."""
+    """Return a round of ``count`` calls, each of which does ``operations`` operations."""
 
     def round_() -> float:
         start = perf_counter()
@@ -54,8 +54,8 @@ class Aim:
     """What a ratio should be.
 
     Attributes:
-        bound: the ratio that is just good enough.
-        is_cost: the ratio says how much dearer, not how much faster, so it may be at most that.
+        bound: the ratio that just meets the aim.
+        is_cost: the ratio is a cost, not a speed-up, so it may be at most ``bound``.
     """
 
     bound: float
@@ -65,7 +65,7 @@ class Aim:
         return f"{'<=' if self.is_cost else '>='} {self.bound:g}"
 
     def is_met(self, ratio: float) -> bool:
-        """Tell whether a ratio is good enough."""
+        """Tell whether a ratio meets the aim."""
         return ratio <= self.bound if self.is_cost else ratio >= self.bound
 
 
@@ -89,7 +89,7 @@ class Comparison:
 
     @property
     def ratios(self) -> list[float]:
-        """How many times as fast ours is, pair by pair; how many times as dear if that is asked."""
+        """The speed-up of ours, pair by pair; its relative cost if the aim is a cost."""
         pairs = zip(self.seconds, self.other_seconds, strict=True)
         if self.aim is not None and self.aim.is_cost:
             return [ours / other for ours, other in pairs]

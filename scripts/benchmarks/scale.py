@@ -1,4 +1,4 @@
-"""What an operation costs while the server holds much, beside one that holds a tenth, or just one.
+"""What an operation costs on a server that holds much, beside one that holds a tenth, or just one.
 
 Three servers, one for each amount, take turns.
 """
@@ -24,15 +24,15 @@ _AIM: Final = Aim(1.3, is_cost=True)
 _COUNT: Final = 500
 _SPACE: Final = SPACE.encode()
 _VALUE: Final = b"ten bytes!"
-_SETTLE: Final = 2000
-"""Stores in one request; the most is 2499."""
+_VALUES_PER_REQUEST: Final = 2000
+"""The limit is 2499."""
 
 _Fill: TypeAlias = Callable[[NetWorkSpace, int, ExitStack], dict[str, Call]]
-"""Fill a server; return what is to be timed besides the operations on another variable."""
+"""Fill a server; return what else to time, besides the operations on another variable."""
 
 
 class _Load(NamedTuple):
-    """Something that a server can hold much of."""
+    """Something of which a server can hold much."""
 
     name: str
     amount: int
@@ -105,8 +105,8 @@ def _store_values(space: NetWorkSpace, amount: int, stack: ExitStack) -> dict[st
 def _store_variables(space: NetWorkSpace, amount: int, _: ExitStack) -> dict[str, Call]:
     """Store a value in each of many variables."""
     names = [f"variable {number}" for number in range(amount)]
-    for start in range(0, amount, _SETTLE):
-        space.settle([], [(name, _VALUE) for name in names[start : start + _SETTLE]])
+    for start in range(0, amount, _VALUES_PER_REQUEST):
+        space.settle([], [(name, _VALUE) for name in names[start : start + _VALUES_PER_REQUEST]])
     return {}
 
 

@@ -83,18 +83,18 @@ IMAP_ABOUT: Final = "imap(abs, range(1000000)), beside eachElem of the same; how
 
 MILLION_ABOUT: Final = "eachElem(abs, range(1000000)), beside a limit"
 _MILLION: Final = {"with the defaults": pieces.ABS, "with loadFactor=3": pieces.ABS_SPARING}
-_ELEMENTS: Final = 1_000_000
-_LIMIT: Final = 10.0
+_MILLION_ELEMENTS: Final = 1_000_000
+_LIMIT_SECONDS: Final = 10.0
 _LIMIT_AIM: Final = Aim(1, is_cost=True)
 
 
 def many(rounds: int) -> Iterator[Result]:
-    """Run many small tasks, each contender as it likes to."""
+    """Run many small tasks, with the defaults of each contender."""
     return _compare([_MANY], _PEERS, rounds)
 
 
 def single(rounds: int) -> Iterator[Result]:
-    """Run many small tasks, by those that can be told to send each by itself."""
+    """Run many small tasks, with the contenders that can send each in a message of its own."""
     return _compare([_SINGLE], (POOL, EXECUTOR, LOKY), rounds)
 
 
@@ -138,8 +138,8 @@ def _beside_itself(
 
 
 def one(rounds: int) -> Iterator[Result]:
-    """Run one task after the other, with one peer at a time: others use a little of the processor
-    also when they have nothing to do, which tells in times as short as these."""
+    """Run one task after the other, with one peer at a time: even idle peers use a little of the
+    processor, which would distort times as short as these."""
     for name in _PEERS:
         yield from _compare([_ONE], (name,), rounds)
 
@@ -159,13 +159,13 @@ def million(rounds: int) -> Iterator[Result]:
     """Run a great many tasks. There is no peer: the aim is a time."""
     with Contender(OURS) as ours:
         for label, piece in _MILLION.items():
-            turns = Turns(partial(ours.measure, piece, _ELEMENTS))
+            turns = Turns(partial(ours.measure, piece, _MILLION_ELEMENTS))
             samples = interleave({OURS: turns}, rounds)[OURS]
             if turns.failure:
                 yield Failure(label, OURS, turns.failure)
             else:
-                seconds = [sample * _ELEMENTS for sample in samples]
-                yield Comparison(label, "a limit", seconds, [_LIMIT] * rounds, _LIMIT_AIM)
+                seconds = [sample * _MILLION_ELEMENTS for sample in samples]
+                yield Comparison(label, "a limit", seconds, [_LIMIT_SECONDS] * rounds, _LIMIT_AIM)
 
 
 def _present(peers: Iterable[str]) -> list[str]:

@@ -61,7 +61,7 @@ def test_many_die_in_the_same_call(sleigh: Sleigh, tmp_path: Path) -> None:
     assert failed(results) == sorted(victims)
 
 
-def test_the_next_call_begins_anew(sleigh: Sleigh, tmp_path: Path) -> None:
+def test_deaths_of_one_call_do_not_count_in_the_next(sleigh: Sleigh, tmp_path: Path) -> None:
     """The deaths of one call are not held against the elements of the next."""
     for _ in range(3):
         call = Aside(partial(sleigh.eachElem, count_runs, range(4), [{2}, "SIGKILL", tmp_path]))

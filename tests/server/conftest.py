@@ -13,7 +13,7 @@ from tests.support.link import MemoryServer, spool_files
 from tests.support.server import Server, running
 
 SPOOL_FROM = 100
-"""Values of so many bytes go to files, on the server that spools."""
+"""Values of this many bytes go to files, on the server that spools."""
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def work(client: Client, n: int) -> None:
 
 
 class Madman:
-    """Sends bytes without sense, from a seed, and connects anew when it is thrown out."""
+    """Sends bytes without sense, from a seed, and connects again when it is thrown out."""
 
     HELLOS = (b"", b"0000", b"1112", b"X000", b"X000R0000000")
 
@@ -51,7 +51,7 @@ class Madman:
         return sock
 
     def rave(self, size: int) -> None:
-        """Send so many bytes."""
+        """Send this many bytes."""
         data = self._nonsense(size)
         try:
             self._socket.send(data)
@@ -168,7 +168,7 @@ def many_files() -> Iterator[None]:
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 1200:
-        pytest.skip("this user may not open so many files")
+        pytest.skip("this user may not open that many files")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096 if hard > 4096 else hard), hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

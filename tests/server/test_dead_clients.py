@@ -32,7 +32,7 @@ sock.recv(1)
 
 @contextmanager
 def victim(server: Server, stream: bytes, answers: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a client that has sent a stream and has read so many bytes; it is killed at the end."""
+    """Run a client that has sent a stream and has read this many bytes; it is killed at the end."""
     command = [sys.executable, "-S", "-c", VICTIM, str(server.port), stream.hex(), str(answers)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:

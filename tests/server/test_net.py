@@ -24,7 +24,7 @@ from tests.support.transports import NarrowClient, NarrowSocketTransport, Narrow
 MEBI: Final = 1024 * 1024
 PIECE: Final = 256 * 1024
 BUFFER: Final = 64 * 1024
-"""Twisted asks who sends to pause when so many bytes wait."""
+"""Twisted asks who sends to pause when this many bytes wait."""
 
 
 class Edge:

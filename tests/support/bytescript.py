@@ -97,7 +97,7 @@ class Stage(ABC):
 
     @abstractmethod
     def until_waiting(self, count: int) -> None:
-        """Return once so many operations wait."""
+        """Return once this many operations wait."""
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -237,7 +237,7 @@ class Player:
         assert len(set(self._ids.values())) == len(self._ids), "two variables share an id"
 
     def _rest(self, speaker: Speaker) -> bytes:
-        """Read all that is there, where the length cannot be known beforehand."""
+        """Read all that is there, where the length is not known."""
         assert isinstance(speaker, Link)
         return speaker.read(len(speaker.outlet.sent))
 

@@ -245,7 +245,7 @@ HANGS: Final[dict[str, Callable[[], None]]] = {
 
 
 def hang(element: int, victim: int, how: str, folder: Path, times: int) -> int:
-    """Hang at one element, so many times."""
+    """Hang at one element, this many times."""
     if element == victim and any(is_first(folder, f"hang {number}") for number in range(times)):
         note(folder, "hangs", os.getpid())
         HANGS[how]()
@@ -253,7 +253,7 @@ def hang(element: int, victim: int, how: str, folder: Path, times: int) -> int:
 
 
 def fail(element: int, victim: int, folder: Path, times: int) -> int:
-    """Raise at one element, so many times."""
+    """Raise at one element, this many times."""
     if element == victim and any(is_first(folder, f"failure {number}") for number in range(times)):
         raise ValueError("not yet")
     return 10 * element

@@ -115,7 +115,7 @@ class Speaker(ABC):
 
     @abstractmethod
     def read(self, size: int) -> bytes:
-        """Return exactly so many bytes of what the server sent, or fail."""
+        """Return exactly this many bytes of what the server sent, or fail."""
 
     def shake_hands(self, kind: Kind) -> dict[bytes, bytes]:
         """Begin the connection; return the options that the server offered."""

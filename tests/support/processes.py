@@ -23,7 +23,7 @@ def until(holds: Callable[[], T], what: str, within: float = PATIENCE) -> T:
     """Look again and again until something is true, and return it; fail if it takes too long."""
     deadline = time.monotonic() + within
     while not (found := holds()):
-        assert time.monotonic() < deadline, f"waited {within} seconds in vain: {what}"
+        assert time.monotonic() < deadline, f"waited {within} seconds for: {what}"
         time.sleep(_PAUSE)
     return found
 

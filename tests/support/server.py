@@ -183,7 +183,7 @@ class Client(Speaker):
         return sum(int(fetchers) + int(finders) for _, _, fetchers, finders, *_ in fields)
 
     def until_waiting(self, ws: str, count: int) -> None:
-        """Ask the server until so many operations wait in a workspace."""
+        """Ask the server until this many operations wait in a workspace."""
         for _ in range(20_000):
             if self.waiting(ws) == count:
                 return

@@ -61,7 +61,7 @@ def until(holds: Callable[[], bool], what: str) -> None:
     """
     deadline = time.monotonic() + PATIENCE
     while not holds():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        assert time.monotonic() < deadline, f"waited for: {what}"
 
 
 def variable(ws: NetWorkSpace, name: str) -> VariableInfo:
@@ -72,7 +72,7 @@ def variable(ws: NetWorkSpace, name: str) -> VariableInfo:
 
 
 def until_waiting(ws: NetWorkSpace, name: str, *, fetchers: int = 0, finders: int = 0) -> None:
-    """Return once exactly so many operations wait for a variable."""
+    """Return once exactly this many operations wait for a variable."""
 
     def wait() -> bool:
         info = variable(ws, name)

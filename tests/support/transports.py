@@ -54,7 +54,7 @@ class NarrowTransport(FileDescriptor):
     # What the test does
 
     def take(self, size: int) -> None:
-        """Let the client read so many bytes, if there are so many."""
+        """Let the client read this many bytes, if there are this many."""
         self._room = size
         while self.is_written() and self._room > 0:
             self._turn()

@@ -216,7 +216,7 @@ class Wire:
 
 
 class Browser:
-    """Asks the inspector, each time anew, and keeps its cookie.
+    """Asks the inspector, each time again, and keeps its cookie.
 
     Attributes:
         port: of the inspector.
