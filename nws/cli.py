@@ -79,11 +79,11 @@ _timeout_option = click.option(
     help="Address to listen on. Whoever can reach it can read, store and delete anything.",
 )
 @_timeout_option
-@click.argument("options", nargs=-1)
+@click.argument("options", nargs=-1, metavar="[-- OPTIONS]")
 def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -> None:
     """Start a server in the background, and wait until it serves.
 
-    OPTIONS after `--` are passed to the server: see `python -m nws_server --help`.
+    Options after `--` are passed to the server: see `python -m nws_server --help`.
     """
     if _answers(port):
         raise click.ClickException(f"a server runs on port {port} already")
@@ -141,7 +141,7 @@ def _wait_for_announcement(process: subprocess.Popen[bytes], timeout: float) -> 
 @_port_option
 @_timeout_option
 def stop(port: int, timeout: float) -> None:
-    """Stop the server that `start` started: it disconnects its clients and removes its files."""
+    """Stop a server that was started by `start`."""
     files = _Files(port)
     process = files.server_process()
     if process is None:

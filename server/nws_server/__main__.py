@@ -27,6 +27,7 @@ from nws_server.tap import ServerOptions
 class RunOptions(ServerOptions):
     """The options of running a server in the foreground; Twisted adds those of the base class."""
 
+    synopsis = "Usage: python -m nws_server [options]"
     optFlags: ClassVar[list[Any]] = [
         ["announce", None, "Print the addresses as a JSON list on stdout once they are served."],
         ["until-eof", None, "End when stdin is closed, that is, with the process that holds it."],

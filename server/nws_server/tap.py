@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NoReturn
 
+import twisted
 from twisted.python import usage
 
+from nws.version import __version__
 from nws_server.config import NUMBERS, Config, ConfigError, whole_number
 from nws_server.service import NwsService, make_service
 
@@ -46,8 +49,7 @@ class ServerOptions(usage.Options):
         self.web_names: list[str] = []
 
     def opt_listen(self, endpoint: str) -> None:
-        """Where to listen, as a Twisted endpoint description, such as tcp:8765:interface=127.0.0.1
-        or unix:/run/nws.sock:mode=600. Can be given several times."""
+        """Twisted endpoint to listen on, such as unix:/run/nws.sock. Can be given several times."""
         self.listen.append(endpoint)
 
     opt_l = opt_listen
@@ -55,6 +57,11 @@ class ServerOptions(usage.Options):
     def opt_web_name(self, name: str) -> None:
         """A further name by which browsers may call this machine. Can be given several times."""
         self.web_names.append(name)
+
+    def opt_version(self) -> NoReturn:
+        """Display the version and exit."""
+        print(f"NetWorkSpaces {__version__} with Twisted {twisted.__version__}")
+        sys.exit(0)
 
     def postOptions(self) -> None:
         """Report invalid settings now: twistd shows errors as such only at this moment."""

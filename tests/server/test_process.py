@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import twisted
 
+from nws.version import __version__
 from tests.support.frames import KINDS
 from tests.support.server import PATIENCE, ROOT, Client, environment, running, starting
 
@@ -195,8 +197,16 @@ def test_a_port_in_use_is_one_line_and_status_1(tmp_path: Path) -> None:
 def test_help_is_no_error(tmp_path: Path) -> None:
     done = run([*MODULE, "--help"], tmp_path)
     assert done.returncode == 0
+    assert done.stdout.startswith("Usage: python -m nws_server [options]\n")
     for option in ("--listen", "--announce", "--until-eof", "--long-value-size", "--no-extensions"):
         assert option in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["-m", "nws_server"], ["-m", "twisted", "nws"]])
+def test_its_version(tmp_path: Path, arguments: list[str]) -> None:
+    done = run([sys.executable, *arguments, "--version"], tmp_path)
+    assert done.returncode == 0
+    assert done.stdout == f"NetWorkSpaces {__version__} with Twisted {twisted.__version__}\n"
 
 
 # Twistd
