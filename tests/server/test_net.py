@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
+from twisted.internet.testing import MemoryReactor, StringTransport
 from twisted.test import iosim
 
 from nws_server.hub import Limits
-from nws_server.net import NwsFactory, NwsProtocol
+from nws_server.net import NwsFactory, NwsProtocol, _direct_send
 from nws_server.spool import Spool
 from tests.support.frames import KINDS, PYTHON_TEXT, request
 from tests.support.link import MemoryServer, spool_files
@@ -91,6 +93,18 @@ def test_what_is_sent_past_twisted(spool: Spool, fast_io: bool) -> None:
     assert bool(client.transport.sends) == fast_io
     client.transport.hang_up()
     edge.server.space.close()
+
+
+@pytest.mark.parametrize("kind", [tcp.Server, unix.Server])
+def test_twisteds_own_transports_are_sent_past(kind: Any) -> None:
+    """Whatever version of Twisted this is."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        transport = kind(ours, Protocol(), ("127.0.0.1", 1), None, 0, MemoryReactor())
+        send = _direct_send(transport)
+        assert send is not None
+        assert send(b"data") == 4
+        assert theirs.recv(10) == b"data"
 
 
 # Handshakes
