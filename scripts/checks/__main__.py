@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts.checks.class_names import shared_names
+from scripts.checks.documents import missing_files
 from scripts.checks.file_length import long_files
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -18,8 +19,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 def main(arguments: list[str]) -> int:
     """Check a checkout; return the exit status."""
     root = Path(arguments[0]) if arguments else ROOT
-    problems = [*long_files(root), *shared_names(root)]
-    print("\n".join(problems) or "Files are short and class names unique.")
+    problems = [*long_files(root), *shared_names(root), *missing_files(root)]
+    print("\n".join(problems) or "Files are short, class names unique, and documents up to date.")
     return 1 if problems else 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.checks.class_names import shared_names
+from scripts.checks.documents import missing_files
 from scripts.checks.file_length import MAX_LINES, long_files
 from tests.support.server import PATIENCE, ROOT
 
@@ -39,6 +40,7 @@ def write(tree: Path, name: str, text: str) -> None:
 def test_a_good_tree(tree: Path) -> None:
     assert list(long_files(tree)) == []
     assert list(shared_names(tree)) == []
+    assert list(missing_files(tree)) == []
 
 
 # Length
@@ -120,6 +122,20 @@ def test_what_is_no_public_class_of_a_module(tree: Path, text: str) -> None:
 def test_a_module_may_define_a_class_in_two_ways(tree: Path) -> None:
     write(tree, "nws/a.py", "try:\n    class A: ...\nexcept ImportError:\n    class A: ...")
     assert list(shared_names(tree)) == []
+
+
+# Documents
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/design.md"])
+def test_a_document_that_names_a_file(tree: Path, document: str) -> None:
+    write(tree, document, "See `pool.py`, `session/pool.py` and `nws/session/pool.py`.")
+    assert list(missing_files(tree)) == []
+    write(tree, document, "See `ool.py`, `wire/pool.py` and `pool.py`. The script `my.sh` is ours.")
+    assert list(missing_files(tree)) == [
+        f"{document}: there is no file ool.py",
+        f"{document}: there is no file wire/pool.py",
+    ]
 
 
 # The program
