@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nws_server.web import live
-from nws_server.web.pages import table
+from nws_server.web import live, routes
 from tests.support.clients import WS
 from tests.support.memory_site import MemorySite
 from tests.support.server import Client
@@ -104,7 +103,7 @@ def test_those_who_follow_the_same_page_share_the_work(
     memory: MemorySite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
-    look_at = table.look_at
+    look_at = routes.look_at
 
     def counted(*arguments: object) -> object:
         nonlocal looks

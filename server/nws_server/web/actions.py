@@ -16,11 +16,11 @@ from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import PREVIEW, beginning
 from nws_server.web.local import Failed
 from nws_server.web.names import Name
-from nws_server.web.pages.variable import describe_values
 from nws_server.web.query import BadQuery, Query
 from nws_server.web.rendering import link
-from nws_server.web.sleighs import WAITS_FOR_WORKERS
+from nws_server.web.sleigh_reports import WAITS_FOR_WORKERS
 from nws_server.web.unknown import Unknown
+from nws_server.web.value_descriptions import describe_values
 
 __all__ = ["ACTIONS", "NOTICES", "Action", "Outcome", "ask"]
 

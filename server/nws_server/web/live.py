@@ -17,9 +17,9 @@ from twisted.web.http import Request
 from zope.interface import implementer
 
 from nws_server.web.inspector import Inspector
-from nws_server.web.pages.table import Page, look_at
 from nws_server.web.query import BadQuery, Query
 from nws_server.web.rendering import Renderer
+from nws_server.web.routes import Page, look_at
 from nws_server.web.unknown import Unknown
 
 __all__ = ["Live"]

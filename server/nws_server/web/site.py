@@ -28,12 +28,12 @@ from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import kind_of
 from nws_server.web.live import Live
 from nws_server.web.local import Failed
-from nws_server.web.pages.table import PAGES, Page, look_at
-from nws_server.web.pages.value import find_value
 from nws_server.web.query import BadQuery, Query
 from nws_server.web.rendering import Renderer, link
+from nws_server.web.routes import PAGES, Page, look_at
 from nws_server.web.to_json import to_json
 from nws_server.web.unknown import Unknown
+from nws_server.web.value_descriptions import find_value
 
 __all__ = ["InspectorSite"]
 

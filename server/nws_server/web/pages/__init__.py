@@ -1,1 +1,1 @@
-"""The inspector's pages: each a function from a query to plain data."""
+"""The inspector's pages, one a file: each is a function from a query to plain data."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from nws_server.core.values import Value
 from nws_server.web import charts
 from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import PREVIEW, numbers_in
 from nws_server.web.names import Name
-from nws_server.web.pages.variable import describe_values
 from nws_server.web.query import Query
-from nws_server.web.unknown import Unknown
+from nws_server.web.value_descriptions import describe_values, find_value
 
-__all__ = ["find_value", "show_value"]
+__all__ = ["show_value"]
 
 _HEX: Final = 4096
 """Bytes that are shown as such."""
@@ -37,17 +35,3 @@ async def show_value(inspector: Inspector, query: Query) -> dict[str, Any]:
         "numbers": len(numbers),
         "plot": charts.line(numbers) if plots else None,
     }
-
-
-def find_value(inspector: Inspector, query: Query) -> tuple[Value, bytes]:
-    """Return the value that a query names, and the id of its variable.
-
-    Raises:
-        Unknown: it is not there.
-    """
-    ws, var, index = query.need("ws"), query.need("name"), query.number("index", 0)
-    view = inspector.look.variable(ws, var)
-    value = inspector.look.value(ws, var, index)
-    if view is None or value is None:
-        raise Unknown(f"value {index} is not in the variable {Name(var).short!r} any more")
-    return value, view.id

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
-from nws_server.core.values import Value
+from nws_server.web.descriptions import depth_chart, describe_variable
 from nws_server.web.inspector import Inspector
-from nws_server.web.kinds import Kind, beginning, hexdump, kind_of, language_of
-from nws_server.web.names import Name, printable, shorten
-from nws_server.web.pages.workspace import depth_chart, variable_row
+from nws_server.web.names import Name, printable
 from nws_server.web.query import Query
-from nws_server.web.text_cache import Question, Text
 from nws_server.web.unknown import Unknown
+from nws_server.web.value_descriptions import describe_values
 
-__all__ = ["VALUES", "describe_values", "show_variable"]
+__all__ = ["show_variable"]
 
 VALUES: Final = 20
 """Values of a page."""
@@ -44,7 +41,7 @@ async def show_variable(inspector: Inspector, query: Query) -> dict[str, Any]:
     page = min(query.number("page", 1, least=1), pages)
     values = look.values(ws, var, VALUES * (page - 1), VALUES)
     return {
-        "variable": variable_row(inspector, ws, view),
+        "variable": describe_variable(inspector, ws, view),
         "depth": depth_chart(inspector, view.id, 480, 80),
         "page_of_values": page,
         "pages": pages,
@@ -72,55 +69,3 @@ async def show_variable(inspector: Inspector, query: Query) -> dict[str, Any]:
             for lease in look.leases(ws, var, _PEOPLE)
         ],
     }
-
-
-async def describe_values(
-    inspector: Inspector,
-    variable_id: bytes,
-    values: Sequence[Value],
-    characters: int,
-    bytes_of_hex: int,
-) -> list[dict[str, Any]]:
-    """Describe values of a variable, each with a text of so many characters at most."""
-    kinds = [kind_of(value) for value in values]
-    questions = [
-        Question(variable_id, value, kind.language)
-        for value, kind in zip(values, kinds, strict=True)
-        if kind.form == "object"
-    ]
-    texts = iter(await inspector.translator.texts(questions))
-    return [
-        _describe(
-            value, kind, next(texts) if kind.form == "object" else None, characters, bytes_of_hex
-        )
-        for value, kind in zip(values, kinds, strict=True)
-    ]
-
-
-def _describe(
-    value: Value, kind: Kind, text: Text | None, characters: int, bytes_of_hex: int
-) -> dict[str, Any]:
-    if text is None:
-        text = _own_text(value, kind, characters, bytes_of_hex)
-    return {
-        "index": value.index,
-        "kind": kind.form,
-        "language": language_of(value),
-        "media_type": kind.media_type,
-        "bytes": value.size,
-        "attempts": value.attempt,
-        "text": shorten(text.text, characters) if kind.form != "bytes" else text.text,
-        "cut": len(text.text) > characters,
-        "readable": text.translated,
-    }
-
-
-def _own_text(value: Value, kind: Kind, characters: int, bytes_of_hex: int) -> Text:
-    try:
-        if kind.form == "text":
-            # A character has four bytes at most; one more tells whether there are more.
-            data = beginning(value, 4 * characters + 4)
-            return Text(data.decode("utf-8", "replace"), True)
-        return Text(hexdump(beginning(value, bytes_of_hex)), True)
-    except OSError as error:
-        return Text(f"its file cannot be read: {error}", False)

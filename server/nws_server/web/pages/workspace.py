@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from nws_server.core.look import VariableView
 from nws_server.core.variables import Variable
-from nws_server.web import charts
+from nws_server.web.descriptions import describe_variable, describe_workspace
 from nws_server.web.inspector import Inspector
 from nws_server.web.names import Name
-from nws_server.web.pages.workspaces import workspace_row
 from nws_server.web.query import Query
 from nws_server.web.tables import Column, Table, make_table
 from nws_server.web.unknown import Unknown
 
-__all__ = ["depth_chart", "show_workspace", "variable_row"]
+__all__ = ["show_workspace"]
 
 _COLUMNS: Final[dict[str, Column[Variable]]] = {
     "name": Column(lambda variable: variable.name),
@@ -40,9 +38,9 @@ def show_workspace(inspector: Inspector, query: Query) -> dict[str, Any]:
     asked = tuple(query.get(key) for key in ("sort", "order", "search", "page"))
     table = inspector.reused.get(("variables", ws, asked), lambda: _table(inspector, ws, query))
     return {
-        "workspace": workspace_row(inspector, view),
+        "workspace": describe_workspace(inspector, view),
         "table": table.described(
-            lambda variable: variable_row(inspector, ws, inspector.look.view(variable))
+            lambda variable: describe_variable(inspector, ws, inspector.look.view(variable))
         ),
     }
 
@@ -50,29 +48,3 @@ def show_workspace(inspector: Inspector, query: Query) -> dict[str, Any]:
 def _table(inspector: Inspector, ws: bytes, query: Query) -> Table[Variable]:
     variables = inspector.look.variables(ws)
     return make_table(variables, query, _COLUMNS, lambda variable: variable.name)
-
-
-def variable_row(inspector: Inspector, ws: bytes, view: VariableView) -> dict[str, Any]:
-    """Describe a variable."""
-    return {
-        "workspace": Name(ws),
-        "name": Name(view.name),
-        "mode": view.mode.decode(),
-        "values": view.values,
-        "leased": view.leased,
-        "fetchers": view.fetchers,
-        "finders": view.finders,
-        "bytes": view.bytes,
-        "stored": view.stored,
-        "depth": depth_chart(inspector, view.id),
-    }
-
-
-def depth_chart(
-    inspector: Inspector, variable_id: bytes, width: int = charts.WIDTH, height: int = charts.HEIGHT
-) -> charts.Chart | None:
-    """Draw how many values a variable held in the last minutes."""
-    history = inspector.history
-    return charts.steps(
-        history.depth(variable_id), history.begin, history.sampled, width=width, height=height
-    )

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from nws_server.core.look import WorkspaceView
+from nws_server.web.descriptions import describe_workspace
 from nws_server.web.inspector import Inspector
-from nws_server.web.names import Name, printable
-from nws_server.web.pages.original_sleigh import is_original_sleigh
 from nws_server.web.query import Query
-from nws_server.web.sleighs import is_sleigh
 from nws_server.web.tables import Column, make_table
 
-__all__ = ["show_workspaces", "workspace_row"]
+__all__ = ["show_workspaces"]
 
 _COLUMNS: Final[dict[str, Column[WorkspaceView]]] = {
     "name": Column(lambda view: view.name),
@@ -31,20 +29,4 @@ def show_workspaces(inspector: Inspector, query: Query) -> dict[str, Any]:
     """List the workspaces. Fields: ``search``, ``sort``, ``order``, ``page``."""
     views = inspector.reused.get("workspaces", inspector.look.workspaces)
     table = make_table(views, query, _COLUMNS, lambda view: view.name)
-    return {"table": table.described(lambda view: workspace_row(inspector, view))}
-
-
-def workspace_row(inspector: Inspector, view: WorkspaceView) -> dict[str, Any]:
-    """Describe a workspace."""
-    return {
-        "name": Name(view.name),
-        "owner": printable(view.owner),
-        "persistent": view.persistent,
-        "created": inspector.epoch(max(view.created, inspector.hub.started)),
-        "variables": view.variables,
-        "values": view.values,
-        "bytes": view.bytes,
-        "leased": view.leased,
-        "waiting": view.waiting,
-        "sleigh": is_sleigh(inspector, view.name) or is_original_sleigh(inspector, view.name),
-    }
+    return {"table": table.described(lambda view: describe_workspace(inspector, view))}

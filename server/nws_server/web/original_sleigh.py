@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from nws_server.web.inspector import Inspector
 from nws_server.web.names import shorten
-from nws_server.web.sleighs import read_text
+from nws_server.web.sleigh_reports import read_text
 
-__all__ = ["is_original_sleigh", "show_original_sleigh"]
+__all__ = ["describe_original_sleigh", "is_original_sleigh"]
 
 _NODES: Final = b"nodeList"
 _TOTAL: Final = b"totalTasks"
@@ -26,7 +26,7 @@ def is_original_sleigh(inspector: Inspector, ws: bytes) -> bool:
     return all(inspector.look.variable(ws, mark) is not None for mark in _MARKS)
 
 
-def show_original_sleigh(inspector: Inspector, ws: bytes) -> dict[str, Any]:
+def describe_original_sleigh(inspector: Inspector, ws: bytes) -> dict[str, Any]:
     """Describe an original sleigh."""
     nodes = (read_text(inspector, ws, _NODES) or "").split()[:_MOST]
     workers: list[dict[str, Any]] = [

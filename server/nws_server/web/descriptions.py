@@ -1,0 +1,56 @@
+"""Workspaces and variables as plain data: the rows of tables, and the heads of their pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nws_server.core.look import VariableView, WorkspaceView
+from nws_server.web import charts
+from nws_server.web.inspector import Inspector
+from nws_server.web.names import Name, printable
+from nws_server.web.original_sleigh import is_original_sleigh
+from nws_server.web.sleigh_reports import is_sleigh
+
+__all__ = ["depth_chart", "describe_variable", "describe_workspace"]
+
+
+def describe_workspace(inspector: Inspector, view: WorkspaceView) -> dict[str, Any]:
+    """Describe a workspace."""
+    return {
+        "name": Name(view.name),
+        "owner": printable(view.owner),
+        "persistent": view.persistent,
+        "created": inspector.epoch(max(view.created, inspector.hub.started)),
+        "variables": view.variables,
+        "values": view.values,
+        "bytes": view.bytes,
+        "leased": view.leased,
+        "waiting": view.waiting,
+        "sleigh": is_sleigh(inspector, view.name) or is_original_sleigh(inspector, view.name),
+    }
+
+
+def describe_variable(inspector: Inspector, ws: bytes, view: VariableView) -> dict[str, Any]:
+    """Describe a variable."""
+    return {
+        "workspace": Name(ws),
+        "name": Name(view.name),
+        "mode": view.mode.decode(),
+        "values": view.values,
+        "leased": view.leased,
+        "fetchers": view.fetchers,
+        "finders": view.finders,
+        "bytes": view.bytes,
+        "stored": view.stored,
+        "depth": depth_chart(inspector, view.id),
+    }
+
+
+def depth_chart(
+    inspector: Inspector, variable_id: bytes, width: int = charts.WIDTH, height: int = charts.HEIGHT
+) -> charts.Chart | None:
+    """Draw how many values a variable held in the last minutes."""
+    history = inspector.history
+    return charts.steps(
+        history.depth(variable_id), history.begin, history.sampled, width=width, height=height
+    )
