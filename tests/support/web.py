@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, cast
 from urllib.parse import parse_qsl, quote_from_bytes, urlencode, urlsplit
 
-from nws_server.web.guard import HEADERS
+from nws_server.web.request_checks import HEADERS
 from tests.support.server import LOOPBACK, PATIENCE, Server, running
 
 # An address may hold a long name twice, each byte of it as three.

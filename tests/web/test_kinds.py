@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nws_server.core.values import Value
-from nws_server.web.kinds import PREVIEW, Kind, beginning, hexdump, kind_of, language_of, numbers_in
+from nws_server.web.kinds import (
+    PREVIEW_BYTES,
+    Kind,
+    beginning,
+    hexdump,
+    kind_of,
+    language_of,
+    numbers_in,
+)
 
 OBJECT, TEXT, BYTES = 0, 1, 3
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -83,7 +91,7 @@ def test_nobody_knows_some_languages(number: int) -> None:
 def test_a_text_that_is_cut_inside_of_a_character_stays_a_text(character: str) -> None:
     size = len(character.encode())
     for offset in range(size):
-        payload = b"a" * (PREVIEW - offset) + character.encode() * 10
+        payload = b"a" * (PREVIEW_BYTES - offset) + character.encode() * 10
         assert kind_of(value(payload)).form == "text", offset
 
 

@@ -89,7 +89,7 @@ def test_when_it_is_gone_that_is_said_and_no_more(memory: MemorySite, what: str)
     let_pass(memory, 2)
     assert link.unread.endswith(b"\r\n0\r\n\r\n")  # the end of the answer
     assert b"event: gone\ndata: gone\n\n" in link.unread
-    assert memory.site._root.live._channels == {}
+    assert memory.site._root.live._pages == {}
 
 
 def test_what_is_not_there_is_gone_at_once(memory: MemorySite) -> None:
@@ -155,7 +155,7 @@ def test_one_that_has_gone_costs_nothing(memory: MemorySite) -> None:
     link.follow("workspaces")
     memory.clock.advance(0)
     link.hang_up()
-    assert memory.site._root.live._channels == {}
+    assert memory.site._root.live._pages == {}
     let_pass(memory, 3)
     others = [call for call in memory.clock.getDelayedCalls() if call.active()]
     assert len(others) == 1  # the history's

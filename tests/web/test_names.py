@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nws_server.web.names import Name, printable, shorten
+from nws_server.web.names import DisplayName, printable, shorten
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ from nws_server.web.names import Name, printable, shorten
 )
 def test_what_cannot_be_seen_is_written_out(raw: bytes, text: str) -> None:
     assert printable(raw) == text
-    assert str(Name(raw)) == text
+    assert str(DisplayName(raw)) == text
 
 
 @given(st.binary(max_size=100))
 def test_any_name_can_be_shown_and_its_address_is_exact(raw: bytes) -> None:
-    name = Name(raw)
+    name = DisplayName(raw)
     assert name.text.isprintable()
     name.text.encode()
     assert unquote_to_bytes(name.query) == raw
@@ -47,7 +47,7 @@ def test_any_name_can_be_shown_and_its_address_is_exact(raw: bytes) -> None:
 
 
 def test_long_names_are_cut_with_a_sign() -> None:
-    assert Name(b"x" * 10_000).short == "x" * 59 + "…"
-    assert Name(b"x" * 60).short == "x" * 60
+    assert DisplayName(b"x" * 10_000).short == "x" * 59 + "…"
+    assert DisplayName(b"x" * 60).short == "x" * 60
     assert shorten("abc", 3) == "abc"
     assert shorten("abcd", 3) == "ab…"

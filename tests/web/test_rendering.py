@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nws_server.web.names import Name
+from nws_server.web.names import DisplayName
 from nws_server.web.rendering import Renderer, count, duration, link, moment, size
 
 
@@ -90,7 +90,7 @@ def test_moments_that_cannot_be(epoch: float) -> None:
 def test_links() -> None:
     assert link("server") == "/server"
     assert link("x", a=1, b=None, c="a&b=c/d") == "/x?a=1&c=a%26b%3Dc%2Fd"
-    assert link("x", name=Name(b"\xff/..;")) == "/x?name=%FF%2F..%3B"
+    assert link("x", name=DisplayName(b"\xff/..;")) == "/x?name=%FF%2F..%3B"
 
 
 def shown(template: str, *, live: bool = False, **data: object) -> str:

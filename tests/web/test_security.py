@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nws_server.web.guard import VALUE_HEADERS
+from nws_server.web.request_checks import VALUE_HEADERS
 from tests.support.server import Client
 from tests.support.web import Browser, Inspected, assert_guarded, inspected, target
 

@@ -13,26 +13,26 @@ from typing import Any, Final, NamedTuple
 from nws.errors import Status
 from nws_server.core.values import Value
 from nws_server.web.inspector import Inspector
-from nws_server.web.kinds import PREVIEW, beginning
-from nws_server.web.local import Failed
-from nws_server.web.names import Name
+from nws_server.web.kinds import PREVIEW_BYTES, beginning
+from nws_server.web.local_client import OperationFailed
+from nws_server.web.names import DisplayName
+from nws_server.web.not_found import NotFound
 from nws_server.web.query import BadQuery, Query
 from nws_server.web.rendering import link
 from nws_server.web.sleigh_reports import WAITS_FOR_WORKERS
-from nws_server.web.unknown import Unknown
 from nws_server.web.value_descriptions import describe_values
 
 __all__ = ["ACTIONS", "NOTICES", "Action", "Outcome", "ask"]
 
-_TEXT: Final = b"%020d" % (1 << 24 | 1)
-_PICKLE: Final = b"%020d" % (1 << 24)
-_DIGITS: Final = 300
+_TEXT_DESCRIPTOR: Final = b"%020d" % (1 << 24 | 1)
+_PICKLE_DESCRIPTOR: Final = b"%020d" % (1 << 24)
+_MAX_NUMBER_CHARS: Final = 300
 _MODES: Final = ("fifo", "lifo", "multi", "single")
 
-_LARGEST: Final = 8 * 1024 * 1024
+_MAX_FETCHED_BYTES: Final = 8 * 1024 * 1024
 """Bytes of a value that can be fetched here: it exists only in the page that shows it."""
 
-_HEX: Final = 4096
+_HEXDUMP_BYTES: Final = 4096
 
 NOTICES: Final = {
     "stored": "The value is stored.",
@@ -71,27 +71,31 @@ async def _store(inspector: Inspector, query: Query) -> Outcome:
     ws, var = query.need("ws"), query.need("name")
     kind = query.choice("kind", ("text", "number"), "text")
     given = query.get("value")
-    value = Value(_TEXT, given.replace(b"\r\n", b"\n")) if kind == "text" else _number(given)
+    value = (
+        Value(_TEXT_DESCRIPTOR, given.replace(b"\r\n", b"\n")) if kind == "text" else _number(given)
+    )
     most = inspector.hub.limits.max_value
     if value.size > most:
-        raise Failed(Status.REFUSED, f"{value.size} bytes are over the limit of {most} for a value")
+        raise OperationFailed(
+            Status.REFUSED, f"{value.size} bytes are over the limit of {most} for a value"
+        )
     await inspector.local.store(ws, var, value)
-    return Outcome(link("variable", ws=Name(ws), name=Name(var), said="stored"))
+    return Outcome(link("variable", ws=DisplayName(ws), name=DisplayName(var), said="stored"))
 
 
 def _number(given: bytes) -> Value:
     """Return a number as Python pickles it, in the form that every Python and protocol knows."""
     text = given.decode("utf-8", "replace").strip()
     try:
-        if len(text) > _DIGITS:
+        if len(text) > _MAX_NUMBER_CHARS:
             raise ValueError
         try:
-            return Value(_PICKLE, b"I%d\n." % int(text))
+            return Value(_PICKLE_DESCRIPTOR, b"I%d\n." % int(text))
         except ValueError:
             number = float(text)
             if not math.isfinite(number):
                 raise
-            return Value(_PICKLE, b"F%b\n." % repr(number).encode())
+            return Value(_PICKLE_DESCRIPTOR, b"F%b\n." % repr(number).encode())
     except ValueError:
         raise BadQuery(f"{text[:40]!r} is not a number") from None
 
@@ -100,24 +104,26 @@ async def _declare(inspector: Inspector, query: Query) -> Outcome:
     ws, var = query.need("ws"), query.need("name")
     mode = query.choice("mode", _MODES, "fifo")
     await inspector.local.declare(ws, var, mode.encode())
-    return Outcome(link("variable", ws=Name(ws), name=Name(var), said="declared"))
+    return Outcome(link("variable", ws=DisplayName(ws), name=DisplayName(var), said="declared"))
 
 
 async def _fetch(inspector: Inspector, query: Query) -> Outcome:
     ws, var = query.need("ws"), query.need("name")
     view = inspector.look.variable(ws, var)
     if view is None:
-        raise Unknown(f"there is no variable {Name(var).short!r}")
+        raise NotFound(f"there is no variable {DisplayName(var).short!r}")
     fetched = await inspector.local.fetch(ws, var)
     try:
         content = _content(fetched.value)
-        (described,) = await describe_values(inspector, view.id, [fetched.value], PREVIEW, _HEX)
+        (described,) = await describe_values(
+            inspector, view.id, [fetched.value], PREVIEW_BYTES, _HEXDUMP_BYTES
+        )
     except BaseException:  # nobody has seen it, perhaps because the browser has gone
         inspector.local.put_back(fetched)
         raise
     data = {
-        "workspace": Name(ws),
-        "variable": Name(var),
+        "workspace": DisplayName(ws),
+        "variable": DisplayName(var),
         "value": described,
         "content": base64.b64encode(content).decode(),
     }
@@ -125,18 +131,18 @@ async def _fetch(inspector: Inspector, query: Query) -> Outcome:
 
 
 def _content(value: Value) -> bytes:
-    if value.size > _LARGEST:
+    if value.size > _MAX_FETCHED_BYTES:
         raise BadQuery(f"a value of {value.size:,} bytes is too large to be fetched here")
     try:
-        return beginning(value, _LARGEST)
+        return beginning(value, _MAX_FETCHED_BYTES)
     except OSError as error:
-        raise Unknown(f"the value's file cannot be read: {error}") from error
+        raise NotFound(f"the value's file cannot be read: {error}") from error
 
 
 async def _delete_variable(inspector: Inspector, query: Query) -> Outcome:
     ws = query.need("ws")
     await inspector.local.delete_variable(ws, query.need("name"))
-    return Outcome(link("workspace", name=Name(ws), said="deleted-variable"))
+    return Outcome(link("workspace", name=DisplayName(ws), said="deleted-variable"))
 
 
 async def _delete_workspace(inspector: Inspector, query: Query) -> Outcome:
@@ -147,7 +153,7 @@ async def _delete_workspace(inspector: Inspector, query: Query) -> Outcome:
 async def _close_group(inspector: Inspector, query: Query) -> Outcome:
     ws = query.need("ws")
     await inspector.local.delete_variable(ws, WAITS_FOR_WORKERS)
-    return Outcome(link("sleigh", name=Name(ws), said="closed"))
+    return Outcome(link("sleigh", name=DisplayName(ws), said="closed"))
 
 
 ACTIONS: Final = {
@@ -188,9 +194,9 @@ def ask(query: Query) -> dict[str, Any]:
     """
     names = [name for name, action in ACTIONS.items() if action.question]
     name = query.choice("action", names, "")
-    ws = Name(query.need("ws"))
+    ws = DisplayName(query.need("ws"))
     has_variable = "{name}" in ACTIONS[name].question
-    var = Name(query.need("name")) if has_variable else None
+    var = DisplayName(query.need("name")) if has_variable else None
     if name == "close-group":
         back = link("sleigh", name=ws)
     else:

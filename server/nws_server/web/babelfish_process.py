@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.defer import TimeoutError as TooLate
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall, IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
@@ -19,25 +19,25 @@ __all__ = ["WORKSPACE", "BabelfishProcess"]
 
 WORKSPACE: Final = b"Python babelfish of the server"
 
-_MEMORY: Final = 2 * 1024**3
+_MEMORY_LIMIT_BYTES: Final = 2 * 1024**3
 """Bytes of address space."""
 
-_IN_VAIN: Final = 3
+_MAX_FAILED_STARTS: Final = 3
 """So many may end in a row without having been ready; then there is a rest."""
 
-_START: Final = 10.0
+_START_TIMEOUT_SECONDS: Final = 10.0
 """Seconds until it is ready, at most."""
 
-_READY: Final = "the babelfish serves"
+_READY_MESSAGE: Final = "the babelfish serves"
 """What it says then."""
 
-_LAST_WORDS: Final = 0.2
+_PIPE_CLOSE_SECONDS: Final = 0.2
 """Seconds from its end until its pipes are closed, which its children may still hold."""
 
-_REST: Final = 30.0
+_RETRY_SECONDS: Final = 30.0
 """Seconds."""
 
-_KEPT: Final = 2000
+_MAX_OUTPUT_CHARS: Final = 2000
 """Bytes of what it writes that are kept, to say why it ended."""
 
 _log = Logger()
@@ -62,8 +62,8 @@ class BabelfishProcess:
         self._reactor = reactor
         self._options = options
         self._process: _Process | None = None
-        self._in_vain = 0
-        self._rest_until = 0.0
+        self._failed_starts = 0
+        self._retry_at = 0.0
         self._until_ready: list[Deferred[bool]] = []
         self._until_gone: list[Deferred[None]] = []
 
@@ -76,18 +76,18 @@ class BabelfishProcess:
         """Start it. If too many have ended in vain, that is not done for a while, and there is a
         `problem`."""
         now = self._reactor.seconds()
-        if now < self._rest_until:
+        if now < self._retry_at:
             return
-        if self._in_vain >= _IN_VAIN:
-            self._rest_until, self._in_vain = now + _REST, 0
+        if self._failed_starts >= _MAX_FAILED_STARTS:
+            self._retry_at, self._failed_starts = now + _RETRY_SECONDS, 0
             _log.warn("the babelfish does not stay: {problem}", problem=self.problem)
             return
         self.problem = ""
         self.has_answered = False
-        self._in_vain += 1
+        self._failed_starts += 1
         process = _Process(self._reactor, self._is_ready, self._ended)
         command = [sys.executable, "-m", "nws_babelfish", *self._options]
-        command += ["--workspace", WORKSPACE.decode(), "--memory-limit", str(_MEMORY)]
+        command += ["--workspace", WORKSPACE.decode(), "--memory-limit", str(_MEMORY_LIMIT_BYTES)]
         command += ["--until-eof"]
         try:
             self._reactor.spawnProcess(
@@ -109,8 +109,8 @@ class BabelfishProcess:
             ready.callback(self._process is not None)
         else:
             self._until_ready.append(ready)
-            ready.addTimeout(_START, self._reactor)
-            ready.addErrback(lambda failure: failure.trap(TooLate) and False)
+            ready.addTimeout(_START_TIMEOUT_SECONDS, self._reactor)
+            ready.addErrback(lambda failure: failure.trap(DeferredTimeout) and False)
         return ready
 
     def end(self) -> Deferred[None]:
@@ -129,13 +129,13 @@ class BabelfishProcess:
             self._process.kill()
 
     def _is_ready(self) -> None:
-        self._in_vain = 0
+        self._failed_starts = 0
         ready, self._until_ready = self._until_ready, []
         _fire(ready, True)
 
     def _ended(self, process: _Process, how: str) -> None:
         self._process = None
-        self.problem = f"{how}; it said: {process.said or 'nothing'}"
+        self.problem = f"{how}; it output: {process.output or 'nothing'}"
         ready, self._until_ready = self._until_ready, []
         gone, self._until_gone = self._until_gone, []
         self.on_end()  # it may be started again in there
@@ -162,19 +162,19 @@ class _Process(ProcessProtocol):
     def __init__(
         self, reactor: Any, ready: Callable[[], None], ended: Callable[[_Process, str], None]
     ) -> None:
-        self.said = ""
+        self.output = ""
         self.is_ready = False
         self._reactor = reactor
         self._ready = ready
         self._ended = ended
-        self._last_words: IDelayedCall | None = None
+        self._pipe_close: IDelayedCall | None = None
 
     def outReceived(self, data: bytes) -> None:
         self.errReceived(data)
 
     def errReceived(self, data: bytes) -> None:
-        self.said = (self.said + data.decode("utf-8", "replace"))[-_KEPT:]
-        if not self.is_ready and _READY in self.said:
+        self.output = (self.output + data.decode("utf-8", "replace"))[-_MAX_OUTPUT_CHARS:]
+        if not self.is_ready and _READY_MESSAGE in self.output:
             self.is_ready = True
             self._ready()
 
@@ -185,9 +185,11 @@ class _Process(ProcessProtocol):
             pass
 
     def processExited(self, reason: Failure) -> None:
-        self._last_words = self._reactor.callLater(_LAST_WORDS, self.transport.loseConnection)
+        self._pipe_close = self._reactor.callLater(
+            _PIPE_CLOSE_SECONDS, self.transport.loseConnection
+        )
 
     def processEnded(self, reason: Failure) -> None:
-        if self._last_words is not None and self._last_words.active():
-            self._last_words.cancel()
+        if self._pipe_close is not None and self._pipe_close.active():
+            self._pipe_close.cancel()
         self._ended(self, reason.getErrorMessage())

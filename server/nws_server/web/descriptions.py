@@ -7,7 +7,7 @@ from typing import Any
 from nws_server.core.look import VariableView, WorkspaceView
 from nws_server.web import charts
 from nws_server.web.inspector import Inspector
-from nws_server.web.names import Name, printable
+from nws_server.web.names import DisplayName, printable
 from nws_server.web.original_sleigh import is_original_sleigh
 from nws_server.web.sleigh_reports import is_sleigh
 
@@ -17,7 +17,7 @@ __all__ = ["depth_chart", "describe_variable", "describe_workspace"]
 def describe_workspace(inspector: Inspector, view: WorkspaceView) -> dict[str, Any]:
     """Describe a workspace."""
     return {
-        "name": Name(view.name),
+        "name": DisplayName(view.name),
         "owner": printable(view.owner),
         "persistent": view.persistent,
         "created": inspector.epoch(max(view.created, inspector.hub.started)),
@@ -33,8 +33,8 @@ def describe_workspace(inspector: Inspector, view: WorkspaceView) -> dict[str, A
 def describe_variable(inspector: Inspector, ws: bytes, view: VariableView) -> dict[str, Any]:
     """Describe a variable."""
     return {
-        "workspace": Name(ws),
-        "name": Name(view.name),
+        "workspace": DisplayName(ws),
+        "name": DisplayName(view.name),
         "mode": view.mode.decode(),
         "values": view.values,
         "leased": view.leased,

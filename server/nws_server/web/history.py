@@ -13,17 +13,17 @@ from typing import Final, NamedTuple
 
 from nws_server.hub import Hub, Member
 
-__all__ = ["MINUTES", "History", "Point", "Rates"]
+__all__ = ["HISTORY_MINUTES", "History", "Point", "Rates"]
 
-MINUTES: Final = 5
+HISTORY_MINUTES: Final = 5
 """How far back it goes."""
 
-PERIOD: Final = 2.0
+SAMPLE_SECONDS: Final = 2.0
 """Seconds between samples, at least."""
 
 _REST: Final = 50.0
-_SAMPLES: Final = int(60 * MINUTES / PERIOD)
-_VARIABLES: Final = 1000
+_MAX_SAMPLES: Final = int(60 * HISTORY_MINUTES / SAMPLE_SECONDS)
+_MAX_VARIABLES: Final = 1000
 """Variables of which the depth is kept: those that changed last."""
 
 Point = tuple[float, float]
@@ -57,8 +57,8 @@ class History:
         self._before: dict[bytes, int] = {}
         self._counts: dict[Member, tuple[int, int, int]] = {}
         self._rates: dict[Member, Rates] = {}
-        self._operations: deque[Point] = deque(maxlen=_SAMPLES)
-        self._bytes: deque[Point] = deque(maxlen=_SAMPLES)
+        self._operations: deque[Point] = deque(maxlen=_MAX_SAMPLES)
+        self._bytes: deque[Point] = deque(maxlen=_MAX_SAMPLES)
         self._begun = self.sampled = hub.clock()
 
     def sample(self) -> float:
@@ -71,7 +71,7 @@ class History:
             if depth != self._before.get(variable_id, 0):
                 self._note(variable_id, now, depth)
         self._before = depths
-        return max(PERIOD, _REST * (clock() - now))
+        return max(SAMPLE_SECONDS, _REST * (clock() - now))
 
     def _sample_connections(self, now: float) -> None:
         seconds = max(now - self.sampled, 0.001)
@@ -90,8 +90,8 @@ class History:
     def _note(self, variable_id: bytes, now: float, depth: int) -> None:
         points = self._depths.get(variable_id)
         if points is None:
-            points = self._depths[variable_id] = deque(maxlen=_SAMPLES)
-            if len(self._depths) > _VARIABLES:
+            points = self._depths[variable_id] = deque(maxlen=_MAX_SAMPLES)
+            if len(self._depths) > _MAX_VARIABLES:
                 self._depths.popitem(last=False)
         points.append((now, depth))
         self._depths.move_to_end(variable_id)
@@ -99,7 +99,7 @@ class History:
     @property
     def begin(self) -> float:
         """When the pictures of it begin: not before the first sample, nor too long ago."""
-        return max(self.sampled - 60 * MINUTES, min(self._begun, self.sampled - 60))
+        return max(self.sampled - 60 * HISTORY_MINUTES, min(self._begun, self.sampled - 60))
 
     def rates(self, member: Member) -> Rates:
         """Return what a connection did in a second, of late."""
@@ -107,7 +107,7 @@ class History:
 
     def depth(self, variable_id: bytes) -> Sequence[Point]:
         """Return the changes of a variable's depth, oldest first; the last number still holds."""
-        oldest = self.sampled - 60 * MINUTES
+        oldest = self.sampled - 60 * HISTORY_MINUTES
         points = list(self._depths.get(variable_id, ()))
         while len(points) > 1 and points[1][0] <= oldest:
             del points[0]

@@ -15,7 +15,7 @@ from nws_server.hub import Hub
 from nws_server.web.babelfish_process import BabelfishProcess
 from nws_server.web.cost_cache import CostCache
 from nws_server.web.history import History
-from nws_server.web.local import Local
+from nws_server.web.local_client import LocalClient
 from nws_server.web.text_cache import TextCache
 
 __all__ = ["Inspector"]
@@ -52,10 +52,10 @@ class Inspector:
         self.config = config
         self.addresses = addresses
         self.look: Look = hub.space.look
-        self.local = Local(hub)
+        self.local = LocalClient(hub)
         self.history = History(hub)
-        self.reused = CostCache(hub.clock)
-        self.translator = TextCache(hub, reactor, fish)
+        self.cost_cache = CostCache(hub.clock)
+        self.text_cache = TextCache(hub, reactor, fish)
         self._reactor = reactor
         self._sampling: IDelayedCall | None = None
         self._wall = wall
@@ -70,7 +70,7 @@ class Inspector:
         if self._sampling is not None:
             self._sampling.cancel()
             self._sampling = None
-        self.translator.close()
+        self.text_cache.close()
 
     def epoch(self, when: float) -> float:
         """Return a time of the hub's clock in seconds of the epoch, to the tenth below.

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO, Final, NamedTuple, Protocol, cast
 
 from nws_server.core.values import Value
 
-__all__ = ["PREVIEW", "Kind", "beginning", "hexdump", "kind_of", "language_of", "numbers_in"]
+__all__ = ["PREVIEW_BYTES", "Kind", "beginning", "hexdump", "kind_of", "language_of", "numbers_in"]
 
-PREVIEW: Final = 20_000
+PREVIEW_BYTES: Final = 20_000
 """Bytes of a value that are looked at."""
 
 _DIRECT: Final = 1
@@ -32,9 +32,9 @@ _LANGUAGES: Final = {
 """As the workspaces of babelfishes are called, by the number in a descriptor."""
 
 _PICTURES: Final = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
-_ROW: Final = 16
+_HEXDUMP_ROW_BYTES: Final = 16
 _NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|nan)\b")
-_MOST_NUMBERS: Final = 10_000
+_MAX_NUMBERS: Final = 10_000
 
 
 class Kind(NamedTuple):
@@ -61,13 +61,13 @@ def kind_of(value: Value) -> Kind:
     if not descriptor & _DIRECT:
         return Kind("object", _LANGUAGES.get(descriptor >> 24))
     try:
-        first = beginning(value, PREVIEW)
+        first = beginning(value, PREVIEW_BYTES)
     except OSError:
         return Kind("bytes")
     for mark, media_type in _PICTURES.items():
         if first.startswith(mark):
             return Kind("picture", media_type=media_type)
-    if descriptor & _BINARY or not _is_text(first, whole=value.size <= PREVIEW):
+    if descriptor & _BINARY or not _is_text(first, whole=value.size <= PREVIEW_BYTES):
         return Kind("bytes")
     return Kind("text")
 
@@ -103,10 +103,10 @@ def _is_text(data: bytes, *, whole: bool) -> bool:
 def hexdump(data: bytes) -> str:
     """Return bytes as people read them: place, sixteen of them, and their characters."""
     rows = []
-    for start in range(0, len(data), _ROW):
-        row = data[start : start + _ROW]
+    for start in range(0, len(data), _HEXDUMP_ROW_BYTES):
+        row = data[start : start + _HEXDUMP_ROW_BYTES]
         shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-        rows.append(f"{start:08x}  {row.hex(' '):<{3 * _ROW}} {shown}")
+        rows.append(f"{start:08x}  {row.hex(' '):<{3 * _HEXDUMP_ROW_BYTES}} {shown}")
     return "\n".join(rows)
 
 
@@ -126,7 +126,7 @@ def numbers_in(text: str) -> Sequence[float]:
     rows = [[float(number) for number in _NUMBER.findall(line)] for line in lines]
     is_table = len(rows) > 2 and len({len(row) for row in rows}) == 1 and "[" not in text
     numbers = [row[-1] for row in rows] if is_table else [n for row in rows for n in row]
-    return numbers[:_MOST_NUMBERS]
+    return numbers[:_MAX_NUMBERS]
 
 
 def _is_numeric(line: str) -> bool:

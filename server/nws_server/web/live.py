@@ -17,23 +17,23 @@ from twisted.web.http import Request
 from zope.interface import implementer
 
 from nws_server.web.inspector import Inspector
+from nws_server.web.not_found import NotFound
 from nws_server.web.query import BadQuery, Query
 from nws_server.web.rendering import Renderer
 from nws_server.web.routes import Page, look_at
-from nws_server.web.unknown import Unknown
 
-__all__ = ["Live"]
+__all__ = ["LivePages"]
 
-PERIOD: Final = 0.5
+RENDER_SECONDS: Final = 0.5
 """Seconds between two renderings of a page."""
 
 _REST: Final = 20.0
 """After a rendering that took a millisecond there are so many milliseconds without one."""
 
-_QUIET: Final = 15.0
+_KEEPALIVE_SECONDS: Final = 15.0
 """Seconds after which something is sent in any case, so that a dead connection is noticed."""
 
-_MOST: Final = 500
+_MAX_FOLLOWERS: Final = 500
 """Browsers that can follow at a time."""
 
 _log = Logger()
@@ -58,7 +58,7 @@ class _Follower:
         if html != self._seen:
             self._seen = html
             self._send("".join(f"data: {line}\n" for line in html.split("\n")), now)
-        elif now - self._sent_at > _QUIET:
+        elif now - self._sent_at > _KEEPALIVE_SECONDS:
             self._send(": nothing new\n", now)
 
     def dismiss(self) -> None:
@@ -85,7 +85,7 @@ class _Follower:
         self._reads = False
 
 
-class _Channel:
+class _LivePage:
     """A page that is followed.
 
     Attributes:
@@ -99,7 +99,7 @@ class _Channel:
         self.followers: set[_Follower] = set()
 
 
-class Live:
+class LivePages:
     """The pages that are followed."""
 
     def __init__(self, inspector: Inspector, renderer: Renderer, reactor: Any) -> None:
@@ -107,14 +107,14 @@ class Live:
         self._inspector = inspector
         self._renderer = renderer
         self._reactor = reactor
-        self._channels: OrderedDict[str, _Channel] = OrderedDict()  # the next one first
+        self._pages: OrderedDict[str, _LivePage] = OrderedDict()  # the next one first
         self._timer: IDelayedCall | None = None
         self._at_work: Deferred[Any] | None = None
 
     @property
     def full(self) -> bool:
         """Whether nobody else can follow."""
-        return sum(len(channel.followers) for channel in self._channels.values()) >= _MOST
+        return sum(len(live_page.followers) for live_page in self._pages.values()) >= _MAX_FOLLOWERS
 
     def follow(
         self, request: Request, address: str, page: Page, query: Query, data: dict[str, Any]
@@ -128,29 +128,29 @@ class Live:
             query: of the page.
             data: for the template, beside the page's own.
         """
-        channel = self._channels.get(address)
-        if channel is None:
-            channel = self._channels[address] = _Channel(page, query, data)
+        live_page = self._pages.get(address)
+        if live_page is None:
+            live_page = self._pages[address] = _LivePage(page, query, data)
         follower = _Follower(request)
-        channel.followers.add(follower)
-        follower.gone.addBoth(self._leave, address, channel, follower)
-        self._channels.move_to_end(address, last=False)  # it is shown at once
+        live_page.followers.add(follower)
+        follower.gone.addBoth(self._leave, address, live_page, follower)
+        self._pages.move_to_end(address, last=False)  # it is shown at once
         self._schedule(0.0)
 
     def stop(self) -> None:
         """Let all browsers go."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        for channel in list(self._channels.values()):
-            for follower in list(channel.followers):
+        for live_page in list(self._pages.values()):
+            for follower in list(live_page.followers):
                 follower.end()
         if self._at_work is not None:
             self._at_work.cancel()
 
-    def _leave(self, _: Any, address: str, channel: _Channel, follower: _Follower) -> None:
-        channel.followers.discard(follower)
-        if not channel.followers and self._channels.get(address) is channel:
-            del self._channels[address]
+    def _leave(self, _: Any, address: str, live_page: _LivePage, follower: _Follower) -> None:
+        live_page.followers.discard(follower)
+        if not live_page.followers and self._pages.get(address) is live_page:
+            del self._pages[address]
 
     def _schedule(self, delay: float) -> None:
         if self._at_work is not None:
@@ -163,37 +163,37 @@ class Live:
 
     def _turn(self) -> None:
         """Show the next page, and plan the one after it."""
-        if not self._channels:
+        if not self._pages:
             return
-        address, channel = next(iter(self._channels.items()))
-        self._channels.move_to_end(address)
+        address, live_page = next(iter(self._pages.items()))
+        self._pages.move_to_end(address)
         self._at_work = showing = Deferred.fromCoroutine(
-            _show(channel, self._inspector, self._renderer)
+            _show(live_page, self._inspector, self._renderer)
         )
-        showing.addErrback(self._failed, channel).addCallback(self._rest)
+        showing.addErrback(self._failed, live_page).addCallback(self._rest)
 
     def _rest(self, took: float) -> None:
         self._at_work = None
-        self._schedule(max(PERIOD / max(1, len(self._channels)), _REST * took))
+        self._schedule(max(RENDER_SECONDS / max(1, len(self._pages)), _REST * took))
 
-    def _failed(self, failure: Any, channel: _Channel) -> float:
-        if failure.check(Unknown, BadQuery, CancelledError) is None:
+    def _failed(self, failure: Any, live_page: _LivePage) -> float:
+        if failure.check(NotFound, BadQuery, CancelledError) is None:
             _log.failure("a page cannot be shown", failure)
-        for follower in list(channel.followers):
+        for follower in list(live_page.followers):
             follower.dismiss()
         return 0.0
 
 
-async def _show(channel: _Channel, inspector: Inspector, renderer: Renderer) -> float:
+async def _show(live_page: _LivePage, inspector: Inspector, renderer: Renderer) -> float:
     """Send a page to its followers; return the seconds that it took to make it."""
     clock = inspector.hub.clock
     begun = clock()
-    looking = Deferred.fromCoroutine(look_at(channel.page, inspector, channel.query))
+    looking = Deferred.fromCoroutine(look_at(live_page.page, inspector, live_page.query))
     looked = clock() if looking.called else begun
     data = await looking
     rendered = clock()
-    html = renderer.live(channel.page.name, **channel.data, **data).replace("\r", "&#13;")
+    html = renderer.live(live_page.page.name, **live_page.data, **data).replace("\r", "&#13;")
     now = clock()
-    for follower in list(channel.followers):
+    for follower in list(live_page.followers):
         follower.show(html, now)
     return (looked - begun) + (now - rendered)

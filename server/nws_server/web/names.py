@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote_from_bytes
 
-__all__ = ["Name", "printable", "shorten"]
+__all__ = ["DisplayName", "printable", "shorten"]
 
-_SHORT: Final = 60
+_SHORT_NAME_CHARS: Final = 60
 """Characters of a name in a table."""
 
 
-class Name:
+class DisplayName:
     """The name of a workspace or variable.
 
     Attributes:
@@ -29,7 +29,7 @@ class Name:
 
     @property
     def short(self) -> str:
-        return shorten(self.text, _SHORT)
+        return shorten(self.text, _SHORT_NAME_CHARS)
 
     @property
     def query(self) -> str:

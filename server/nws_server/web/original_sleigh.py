@@ -16,19 +16,19 @@ __all__ = ["describe_original_sleigh", "is_original_sleigh"]
 
 _NODES: Final = b"nodeList"
 _TOTAL: Final = b"totalTasks"
-_MARKS: Final = (_NODES, _TOTAL, b"rankCount", b"workerCount")
-_MOST: Final = 1000
+_SLEIGH_VARIABLES: Final = (_NODES, _TOTAL, b"rankCount", b"workerCount")
+_MAX_NODES: Final = 1000
 """Nodes that are shown."""
 
 
 def is_original_sleigh(inspector: Inspector, ws: bytes) -> bool:
     """Tell whether a workspace looks like that of an original sleigh."""
-    return all(inspector.look.variable(ws, mark) is not None for mark in _MARKS)
+    return all(inspector.look.variable(ws, mark) is not None for mark in _SLEIGH_VARIABLES)
 
 
 def describe_original_sleigh(inspector: Inspector, ws: bytes) -> dict[str, Any]:
     """Describe an original sleigh."""
-    nodes = (read_text(inspector, ws, _NODES) or "").split()[:_MOST]
+    nodes = (read_text(inspector, ws, _NODES) or "").split()[:_MAX_NODES]
     workers: list[dict[str, Any]] = [
         {
             "rank": rank,

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from nws_server.web.names import Name, printable
+from nws_server.web.names import DisplayName, printable
 
 __all__ = ["Renderer"]
 
@@ -50,7 +50,7 @@ class Renderer:
 def link(page: str, /, **fields: Any) -> str:
     """Return the address of a page. Fields that are None are left out."""
     pairs = [
-        f"{key}={value.query if isinstance(value, Name) else quote(str(value), safe='')}"
+        f"{key}={value.query if isinstance(value, DisplayName) else quote(str(value), safe='')}"
         for key, value in fields.items()
         if value is not None
     ]

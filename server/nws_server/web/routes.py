@@ -45,7 +45,7 @@ async def look_at(page: Page, inspector: Inspector, query: Query) -> Data:
     """Return the data of a page.
 
     Raises:
-        Unknown: what it is about is not there.
+        NotFound: what it is about is not there.
         BadQuery: it asks for what cannot be.
     """
     data = page.look(inspector, query)

@@ -20,37 +20,37 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from twisted.web.static import NoRangeStaticProducer
 
 from nws.errors import Status
-from nws_server.web import originals
+from nws_server.web import original_addresses
 from nws_server.web.actions import ACTIONS, NOTICES, ask
-from nws_server.web.guard import HEADERS, VALUE_HEADERS, Guard
-from nws_server.web.history import MINUTES
+from nws_server.web.history import HISTORY_MINUTES
 from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import kind_of
-from nws_server.web.live import Live
-from nws_server.web.local import Failed
+from nws_server.web.live import LivePages
+from nws_server.web.local_client import OperationFailed
+from nws_server.web.not_found import NotFound
 from nws_server.web.query import BadQuery, Query
 from nws_server.web.rendering import Renderer, link
+from nws_server.web.request_checks import HEADERS, VALUE_HEADERS, RequestChecks
 from nws_server.web.routes import PAGES, Page, look_at
 from nws_server.web.to_json import to_json
-from nws_server.web.unknown import Unknown
 from nws_server.web.value_descriptions import find_value
 
 __all__ = ["InspectorSite"]
 
-_HEAD: Final = 512 * 1024
+_MAX_HEAD_BYTES: Final = 512 * 1024
 """Bytes of a request's first line and headers: names may be long, and there may be two of them."""
 
-_BODY: Final = 1024 * 1024
+_MAX_FORM_BYTES: Final = 1024 * 1024
 """Bytes of a form."""
 
-_FLOOD: Final = 64 * 1024 * 1024
+_MAX_DISCARDED_BYTES: Final = 64 * 1024 * 1024
 """Bytes of a body that is too long. Up to here it is read, for a browser hears nothing before it
 has sent all; beyond, the connection is cut."""
 
-_LONGEST_LENGTH: Final = 100
+_MAX_LENGTH_HEADER_BYTES: Final = 100
 """Bytes of a header that tells a length."""
 
-_IDLE: Final = 60.0
+_IDLE_TIMEOUT_SECONDS: Final = 60.0
 """Seconds after which a connection without a request is closed, and that a request may take to
 arrive."""
 
@@ -87,8 +87,8 @@ class _Answer(NamedTuple):
 
 
 class _Channel(HTTPChannel):
-    MAX_LENGTH = _HEAD
-    totalHeadersSize = _HEAD  # noqa: N815 - Twisted's name
+    MAX_LENGTH = _MAX_HEAD_BYTES
+    totalHeadersSize = _MAX_HEAD_BYTES  # noqa: N815 - Twisted's name
     maxHeaders = 100  # noqa: N815 - Twisted's name
     _begun = False
 
@@ -104,7 +104,7 @@ class _Channel(HTTPChannel):
 
     def headerReceived(self, line: bytes) -> bool:  # noqa: N802
         """Refuse a length that has more digits than Python reads; Twisted does not expect that."""
-        if len(line) > _LONGEST_LENGTH and line[:15].lower() == b"content-length:":
+        if len(line) > _MAX_LENGTH_HEADER_BYTES and line[:15].lower() == b"content-length:":
             self._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
             return False
         return super().headerReceived(line)  # type: ignore[no-untyped-call,no-any-return]
@@ -118,11 +118,11 @@ class _BoundedRequest(Request):
     @property
     def is_too_long(self) -> bool:
         """Whether its body is longer than any that we read."""
-        return self._length > _BODY
+        return self._length > _MAX_FORM_BYTES
 
     def handleContentChunk(self, data: bytes) -> None:
         self._length += len(data)
-        if self._length > _FLOOD:
+        if self._length > _MAX_DISCARDED_BYTES:
             cast(Any, self.channel).transport.abortConnection()
         elif self.is_too_long:
             cast(BinaryIO, self.content).truncate(0)
@@ -143,7 +143,12 @@ class InspectorSite(Site):
     def __init__(self, inspector: Inspector, reactor: Any) -> None:
         """Serve what an inspector sees."""
         self._root = _Root(inspector, reactor)
-        super().__init__(self._root, requestFactory=_BoundedRequest, timeout=_IDLE, reactor=reactor)  # type: ignore[no-untyped-call]
+        super().__init__(
+            self._root,
+            requestFactory=_BoundedRequest,
+            timeout=_IDLE_TIMEOUT_SECONDS,
+            reactor=reactor,
+        )  # type: ignore[no-untyped-call]
         self.displayTracebacks = False
         self.noisy = False
 
@@ -163,9 +168,9 @@ class _Root(Resource):
     def __init__(self, inspector: Inspector, reactor: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._inspector = inspector
-        self._guard = Guard(inspector.config.web_names, inspector.config.web_key)
+        self._checks = RequestChecks(inspector.config.web_names, inspector.config.web_key)
         self._renderer = Renderer()
-        self.live = Live(inspector, self._renderer, reactor)
+        self.live = LivePages(inspector, self._renderer, reactor)
         folder = Path(__file__).parent / "static"
         self._static = {name: (folder / name).read_bytes() for name in _STATIC}
 
@@ -218,7 +223,7 @@ class _Root(Resource):
 
     async def _answer(self, request: Request) -> _Answer | None:
         host = _header(request, b"host").strip()
-        if not self._guard.knows(host):
+        if not self._checks.accepts_host(host):
             raise _Refusal(
                 421,
                 "Not by this name",
@@ -226,11 +231,13 @@ class _Root(Resource):
                 "--web-name tells it the names by which browsers may call it",
             )
         if cast(_BoundedRequest, request).is_too_long:
-            raise _Refusal(413, "Too long", f"a form may have {_BODY:,} bytes")
+            raise _Refusal(413, "Too long", f"a form may have {_MAX_FORM_BYTES:,} bytes")
         query = Query(request.args)
         path = request.path.decode("ascii", "replace").lstrip("/")
         key = query.get("key") if path.startswith("api/") else b""  # programs keep no cookies
-        if not path.startswith("static/") and not self._guard.lets_in(key or self._key(request)):
+        if not path.startswith("static/") and not self._checks.accepts_key(
+            key or self._key(request)
+        ):
             return self._let_in(request, query)
         if request.method == b"POST":
             return await self._post(request, path, query)
@@ -256,7 +263,7 @@ class _Root(Resource):
         if path in PAGES:
             return await self._page(request, PAGES[path], query)
         if query.get("op"):
-            return _redirect(originals.lead(query))
+            return _redirect(original_addresses.current_address(query))
         if not path:
             return await self._page(request, PAGES["workspaces"], query)
         raise _Refusal(404, "It is not there", f"there is no page {path[:100]!r}")
@@ -264,12 +271,12 @@ class _Root(Resource):
     async def _post(self, request: Request, path: str, query: Query) -> _Answer:
         first, _, name = path.partition("/")
         if first != "do" and query.get("op"):
-            return _redirect(originals.lead(query))
+            return _redirect(original_addresses.current_address(query))
         if first != "do" or name not in ACTIONS:
             raise _Refusal(405, "Not so", "nothing can be posted here", Allow="GET, HEAD")
         if not self._inspector.config.web_actions:
             raise _Refusal(403, "Not here", "this inspector only shows (--web-read-only)")
-        if not self._guard.accepts(
+        if not self._checks.accepts_form(
             self._cookie(request),
             query.text("token"),
             _header(request, b"origin"),
@@ -279,7 +286,7 @@ class _Root(Resource):
                 403, "Not from here", "the form is too old or not one of ours: load its page again"
             )
         outcome = await ACTIONS[name].perform(self._inspector, query)
-        self._inspector.reused.forget()
+        self._inspector.cost_cache.forget()
         if outcome.address:
             return _redirect(outcome.address)
         return self._render(request, outcome.template, outcome.data)
@@ -292,7 +299,7 @@ class _Root(Resource):
     def _let_in(self, request: Request, query: Query) -> _Answer:
         """Let a browser in that brings the key in its address, which then loses it."""
         key = query.get("key")
-        if not key or not self._guard.lets_in(key):
+        if not key or not self._checks.accepts_key(key):
             raise _Refusal(
                 403, "It is private", "open it by the address that was given with its key"
             )
@@ -322,7 +329,7 @@ class _Root(Resource):
     def _common(self, page: Page) -> dict[str, Any]:
         """Return what the template of a page needs beside the page's data."""
         return {
-            "minutes": MINUTES,
+            "minutes": HISTORY_MINUTES,
             "has_actions": self._inspector.config.web_actions,
             "page": page.name,
         }
@@ -332,8 +339,8 @@ class _Root(Resource):
         token = ""
         if self._inspector.config.web_actions:
             given = self._cookie(request)
-            cookie = self._guard.cookie(given)
-            token = self._guard.token(cookie)
+            cookie = self._checks.cookie(given)
+            token = self._checks.token(cookie)
             if cookie != given:
                 name = _cookie_name(request)
                 headers["Set-Cookie"] = f"{name}={cookie}; Path=/; SameSite=Strict; HttpOnly"
@@ -370,7 +377,7 @@ class _Root(Resource):
         try:
             file = io.BytesIO(payload) if isinstance(payload, bytes) else payload.open()
         except OSError as error:
-            raise Unknown(f"the value's file cannot be read: {error}") from error
+            raise NotFound(f"the value's file cannot be read: {error}") from error
         kind = kind_of(value)
         shown = kind.form == "picture" and query.get("download") != b"yes"
         headers = {**VALUE_HEADERS, "Content-Length": str(value.size)}
@@ -403,13 +410,13 @@ def _refusal_for(error: Exception) -> _Refusal:
     """Say in a page's words what went wrong."""
     if isinstance(error, _Refusal):
         return error
-    if isinstance(error, Unknown):
+    if isinstance(error, NotFound):
         return _Refusal(404, "It is not there", str(error))
     if isinstance(error, BadQuery):
         return _Refusal(400, "That cannot be", str(error))
-    if isinstance(error, Failed) and error.status == Status.NO_WORKSPACE:
+    if isinstance(error, OperationFailed) and error.status == Status.NO_WORKSPACE:
         return _Refusal(404, "It is not there", str(error))
-    if isinstance(error, Failed):
+    if isinstance(error, OperationFailed):
         return _Refusal(409, "That was not done", str(error))
     return _Refusal(500, "The inspector failed", f"{type(error).__name__}: {error}")
 

@@ -21,25 +21,25 @@ WORKER_COUNT: Final = b"workerCount"
 RUN_ME: Final = b"runMe"
 WAITS_FOR_WORKERS: Final = b"deleteMeWhenAllWorkersStarted"
 
-_MARKS: Final = (b"task", b"result", b"rankCount", WORKER_COUNT)
-_LONGEST: Final = 200_000
+_SLEIGH_VARIABLES: Final = (b"task", b"result", b"rankCount", WORKER_COUNT)
+_MAX_REPORT_BYTES: Final = 200_000
 """Bytes of a report."""
 
-_WORKERS: Final = 1000
-_MUCH: Final = 4_000_000
+_MAX_WORKERS: Final = 1000
+_MAX_READ_BYTES: Final = 4_000_000
 """Bytes of all reports of a kind that are read."""
 
 
 def is_sleigh(inspector: Inspector, ws: bytes) -> bool:
     """Tell whether a workspace looks like that of a sleigh."""
-    return all(inspector.look.variable(ws, mark) is not None for mark in _MARKS)
+    return all(inspector.look.variable(ws, mark) is not None for mark in _SLEIGH_VARIABLES)
 
 
 def read_text(inspector: Inspector, ws: bytes, var: bytes) -> str | None:
     """Return the text that comes first in a variable; None if there is none."""
     for value in inspector.look.values(ws, var, 0, 1):
-        if kind_of(value).form == "text" and value.size <= _LONGEST:
-            return beginning(value, _LONGEST).decode("utf-8", "replace")
+        if kind_of(value).form == "text" and value.size <= _MAX_REPORT_BYTES:
+            return beginning(value, _MAX_REPORT_BYTES).decode("utf-8", "replace")
     return None
 
 
@@ -99,9 +99,9 @@ def read_report(inspector: Inspector, ws: bytes, var: bytes) -> Report | None:
 def read_reports(inspector: Inspector, ws: bytes, kind: bytes) -> Iterator[tuple[int, Any]]:
     """Walk the reports of all workers, by rank."""
     read = 0
-    for rank in range(_WORKERS):
+    for rank in range(_MAX_WORKERS):
         var = kind + b"%d" % rank
-        if inspector.look.variable(ws, WORKER + b"%d" % rank) is None or read > _MUCH:
+        if inspector.look.variable(ws, WORKER + b"%d" % rank) is None or read > _MAX_READ_BYTES:
             return
         text = read_text(inspector, ws, var)
         read += len(text or "")

@@ -7,11 +7,11 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from nws_server.web.query import Query
 
-__all__ = ["ROWS", "Column", "Table", "make_table"]
+__all__ = ["ROWS_PER_PAGE", "Column", "Table", "make_table"]
 
 R = TypeVar("R")
 
-ROWS: Final = 50
+ROWS_PER_PAGE: Final = 50
 """Rows of a page."""
 
 
@@ -53,7 +53,7 @@ def make_table(
     query: Query,
     columns: Mapping[str, Column[R]],
     name_of: Callable[[R], bytes],
-    rows_per_page: int = ROWS,
+    rows_per_page: int = ROWS_PER_PAGE,
 ) -> Table[R]:
     """Make the page of a table that a query asks for by ``sort``, ``order``, ``search``, ``page``.
 

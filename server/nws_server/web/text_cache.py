@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.defer import TimeoutError as TooLate
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -26,30 +26,30 @@ from nws_server.core.values import Value
 from nws_server.hub import Hub
 from nws_server.web import babelfish_process as own
 from nws_server.web.babelfish_process import BabelfishProcess
-from nws_server.web.local import Failed, Local
+from nws_server.web.local_client import LocalClient, OperationFailed
 
-__all__ = ["PAGE", "Question", "Text", "TextCache"]
+__all__ = ["PAGE_TIMEOUT_SECONDS", "Question", "Text", "TextCache"]
 
-PAGE: Final = 0.9
+PAGE_TIMEOUT_SECONDS: Final = 0.9
 """Seconds that a page waits for texts."""
 
-_VALUE: Final = 0.5
+_VALUE_TIMEOUT_SECONDS: Final = 0.5
 """Seconds that a fish has for a value."""
 
-_FIRST: Final = 3.0
+_FIRST_VALUE_TIMEOUT_SECONDS: Final = 3.0
 """Seconds that the server's own has for its first one: it may have to import much."""
 
-_AGAIN: Final = 2.0
+_RETRY_SECONDS: Final = 2.0
 """Seconds after which a value is asked for again, if what was said may change."""
 
-_LARGEST: Final = 32 * 1024 * 1024
+_MAX_VALUE_BYTES: Final = 32 * 1024 * 1024
 """Bytes. Longer values are not translated."""
 
-_LONGEST: Final = 100_000
+_MAX_TEXT_BYTES: Final = 100_000
 """Bytes of a text that are kept."""
 
-_KEPT: Final = 500
-_LINE: Final = 1000
+_MAX_TEXTS: Final = 500
+_MAX_QUEUED_VALUES: Final = 1000
 """Values that may wait for one language; those that have waited longest give way."""
 
 _FOOD: Final = b"food"
@@ -110,7 +110,7 @@ class TextCache:
         self._fish = fish
         if fish is not None:
             fish.on_end = self._fish_ended
-        self._local = Local(hub)
+        self._local = LocalClient(hub)
         self._known: OrderedDict[tuple[bytes, int], _Known] = OrderedDict()
         self._lines: dict[str, _Line] = {}
         self._pages: set[_Page] = set()
@@ -130,7 +130,7 @@ class TextCache:
             self._fish.kill()
 
     async def texts(self, questions: Sequence[Question]) -> list[Text]:
-        """Return a text for each value, in `PAGE` seconds at most."""
+        """Return a text for each value, in `PAGE_TIMEOUT_SECONDS` seconds at most."""
         for question in questions:
             self._ask(question)
         missing = {question.key for question in questions if not self._knows(question)}
@@ -148,13 +148,13 @@ class TextCache:
             self._know(question, _ENDING)
         elif language is None:
             self._know(question, Text("written in a language that nobody here knows", False))
-        elif question.value.size > _LARGEST:
+        elif question.value.size > _MAX_VALUE_BYTES:
             text = f"too long to be translated: {question.value.size:,} bytes"
             self._know(question, Text(text, False))
         else:
             line = self._lines.setdefault(language, _Line())
             line.waiting.setdefault(key, question)
-            if len(line.waiting) > _LINE:
+            if len(line.waiting) > _MAX_QUEUED_VALUES:
                 line.waiting.popitem(last=False)
             if not line.busy:
                 line.busy = True
@@ -170,10 +170,10 @@ class TextCache:
         )
 
     def _know(self, question: Question, text: Text) -> None:
-        until = math.inf if text.lasts else self._clock.seconds() + _AGAIN
+        until = math.inf if text.lasts else self._clock.seconds() + _RETRY_SECONDS
         self._known[question.key] = _Known(text, until, self._born(question.language))
         self._known.move_to_end(question.key)
-        if len(self._known) > _KEPT:
+        if len(self._known) > _MAX_TEXTS:
             self._known.popitem(last=False)
         for page in list(self._pages):
             page.has(question.key)
@@ -206,9 +206,9 @@ class TextCache:
                 return workspace
             try:
                 return await self._put(question.value, workspace)
-            except TooLate:
+            except DeferredTimeout:
                 return await self._give_up(question, workspace)
-            except Failed as error:
+            except OperationFailed as error:
                 if error.status == Status.REFUSED:
                     return Text(f"the babelfish cannot be asked: {error}", False, lasts=False)
                 # If it has not ended, its next answer would be taken for that to another question.
@@ -229,7 +229,7 @@ class TextCache:
         if owed is not None and owed.born == view.created:
             try:
                 late = _text_of((await self._local.fetch(workspace, _DOOF)).value)
-            except Failed:
+            except OperationFailed:
                 self._owed[workspace] = owed
                 return Text("the babelfish is busy with another value", False, lasts=False)
             if owed.question.key == question.key:
@@ -252,7 +252,9 @@ class TextCache:
 
     def _fish_ended(self) -> None:
         """Let the question fail that it had, even if it never owned its workspace."""
-        self._local.delete_workspace(own.WORKSPACE).addErrback(lambda failure: failure.trap(Failed))
+        self._local.delete_workspace(own.WORKSPACE).addErrback(
+            lambda failure: failure.trap(OperationFailed)
+        )
 
     async def _put(self, value: Value, workspace: bytes) -> Text:
         """Put a value to a fish, and wait for what it says."""
@@ -263,7 +265,12 @@ class TextCache:
             await self._local.delete_variable(workspace, _DOOF)
         await self._local.store(workspace, _FOOD, food)
         answer = self._local.await_value(workspace, _DOOF)
-        answer.addTimeout(_FIRST if fish and not fish.has_answered else _VALUE, self._clock)
+        answer.addTimeout(
+            _FIRST_VALUE_TIMEOUT_SECONDS
+            if fish and not fish.has_answered
+            else _VALUE_TIMEOUT_SECONDS,
+            self._clock,
+        )
         said = (await answer).value
         if fish is not None:
             fish.has_answered = True
@@ -276,7 +283,7 @@ class TextCache:
             return Text("it takes too long to read this value", False)
         try:
             await self._local.fetch(workspace, _FOOD)
-        except Failed:  # the fish has it, and may answer later
+        except OperationFailed:  # the fish has it, and may answer later
             self._owed[workspace] = _Owed(self._born(question.language), question)
         return Text("the babelfish does not answer", False, lasts=False)
 
@@ -288,7 +295,7 @@ def _workspace_of(language: str) -> bytes:
 
 def _text_of(said: Value) -> Text:
     payload = said.payload if isinstance(said.payload, bytes) else b"(a very long text)"
-    return Text(payload[:_LONGEST].decode("utf-8", "replace"), True)
+    return Text(payload[:_MAX_TEXT_BYTES].decode("utf-8", "replace"), True)
 
 
 class _Line:
@@ -319,7 +326,7 @@ class _Page:
         self.whole: Deferred[None] = Deferred()
         self._missing = missing
         self._pages = pages
-        self._timer: IDelayedCall = clock.callLater(PAGE, self.stop)
+        self._timer: IDelayedCall = clock.callLater(PAGE_TIMEOUT_SECONDS, self.stop)
         pages.add(self)
 
     def has(self, key: tuple[bytes, int]) -> None:

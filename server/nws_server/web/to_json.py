@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from nws_server.web.charts import Chart
-from nws_server.web.names import Name
+from nws_server.web.names import DisplayName
 
 __all__ = ["to_json"]
 
@@ -17,7 +17,7 @@ def to_json(data: dict[str, Any]) -> bytes:
 
 
 def _plain(data: Any) -> Any:
-    if isinstance(data, Name):
+    if isinstance(data, DisplayName):
         return data.text
     if isinstance(data, dict):
         return {key: _plain(value) for key, value in data.items() if not isinstance(value, Chart)}

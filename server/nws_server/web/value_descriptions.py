@@ -8,10 +8,10 @@ from typing import Any
 from nws_server.core.values import Value
 from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import Kind, beginning, hexdump, kind_of, language_of
-from nws_server.web.names import Name, shorten
+from nws_server.web.names import DisplayName, shorten
+from nws_server.web.not_found import NotFound
 from nws_server.web.query import Query
 from nws_server.web.text_cache import Question, Text
-from nws_server.web.unknown import Unknown
 
 __all__ = ["describe_values", "find_value"]
 
@@ -20,13 +20,13 @@ def find_value(inspector: Inspector, query: Query) -> tuple[Value, bytes]:
     """Return the value that a query names, and the id of its variable.
 
     Raises:
-        Unknown: it is not there.
+        NotFound: it is not there.
     """
     ws, var, index = query.need("ws"), query.need("name"), query.number("index", 0)
     view = inspector.look.variable(ws, var)
     value = inspector.look.value(ws, var, index)
     if view is None or value is None:
-        raise Unknown(f"value {index} is not in the variable {Name(var).short!r} any more")
+        raise NotFound(f"value {index} is not in the variable {DisplayName(var).short!r} any more")
     return value, view.id
 
 
@@ -44,7 +44,7 @@ async def describe_values(
         for value, kind in zip(values, kinds, strict=True)
         if kind.form == "object"
     ]
-    texts = iter(await inspector.translator.texts(questions))
+    texts = iter(await inspector.text_cache.texts(questions))
     return [
         _describe(
             value, kind, next(texts) if kind.form == "object" else None, characters, bytes_of_hex

@@ -8,7 +8,7 @@ from nws_server.core.space import Session
 from nws_server.hub import Member
 from nws_server.web.history import Rates
 from nws_server.web.inspector import Inspector
-from nws_server.web.names import Name, printable
+from nws_server.web.names import DisplayName, printable
 from nws_server.web.query import Query
 from nws_server.web.tables import Column, make_table
 
@@ -35,7 +35,7 @@ _COLUMNS: Final[dict[str, Column[_Client]]] = {
 
 def show_clients(inspector: Inspector, query: Query) -> dict[str, Any]:
     """List the connections. Fields: those of a table; ``search`` is for the peer."""
-    clients = inspector.reused.get("clients", lambda: _clients(inspector))
+    clients = inspector.cost_cache.get("clients", lambda: _clients(inspector))
     table = make_table(clients, query, _COLUMNS, lambda client: client.member.peer)
     return {"table": table.described(lambda client: _row(inspector, client))}
 
@@ -60,7 +60,7 @@ def _row(inspector: Inspector, client: _Client) -> dict[str, Any]:
             "sent": member.sent,
         },
         "leases": len(session.leases),
-        "owns": [Name(workspace.name) for workspace in session.owned],
+        "owns": [DisplayName(workspace.name) for workspace in session.owned],
         "waits": _wait(inspector, member),
     }
 
@@ -71,7 +71,7 @@ def _wait(inspector: Inspector, member: Member) -> dict[str, Any] | None:
         return None
     return {
         "operation": "fetch" if waiter.removes else "find",
-        "workspace": Name(waiter.variable.workspace.name),
-        "variable": Name(waiter.variable.name),
+        "workspace": DisplayName(waiter.variable.workspace.name),
+        "variable": DisplayName(waiter.variable.name),
         "since": inspector.epoch(waiter.since),
     }

@@ -33,7 +33,7 @@ def show_server(inspector: Inspector, query: Query) -> dict[str, Any]:
         "resident": _resident(),
         "connections": hub.connection_count(),
         "sessions": hub.session_count(),
-        "totals": inspector.reused.get("totals", inspector.look.totals),
+        "totals": inspector.cost_cache.get("totals", inspector.look.totals),
         "spooled": hub.spooled(),
         "operations": _chart(inspector, history.operations),
         "bytes": _chart(inspector, history.bytes),

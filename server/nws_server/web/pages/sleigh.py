@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from nws_server.web import sleigh_reports
 from nws_server.web.inspector import Inspector
-from nws_server.web.names import Name, shorten
+from nws_server.web.names import DisplayName, shorten
+from nws_server.web.not_found import NotFound
 from nws_server.web.original_sleigh import describe_original_sleigh, is_original_sleigh
 from nws_server.web.query import Query
 from nws_server.web.sleigh_reports import Report
@@ -20,27 +21,26 @@ from nws_server.web.timeline import (
     read_spans,
     recent_rate,
 )
-from nws_server.web.unknown import Unknown
 
 __all__ = ["show_sleigh"]
 
-_FAILURES: Final = 20
-_LINES: Final = 50
-_TEXT: Final = 4000
+_MAX_FAILURES: Final = 20
+_MAX_LINES: Final = 50
+_MAX_TEXT_CHARS: Final = 4000
 
 
 def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
     """Show the sleigh of a workspace. Field: ``name``.
 
     Raises:
-        Unknown: there is none.
+        NotFound: there is none.
     """
     ws = query.need("name")
     if is_original_sleigh(inspector, ws):
-        return {"workspace": Name(ws), "original": describe_original_sleigh(inspector, ws)}
+        return {"workspace": DisplayName(ws), "original": describe_original_sleigh(inspector, ws)}
     if not sleigh_reports.is_sleigh(inspector, ws):
-        raise Unknown(f"there is no sleigh with the workspace {Name(ws).short!r}")
-    return inspector.reused.get(("sleigh", ws), lambda: _show(inspector, ws))
+        raise NotFound(f"there is no sleigh with the workspace {DisplayName(ws).short!r}")
+    return inspector.cost_cache.get(("sleigh", ws), lambda: _show(inspector, ws))
 
 
 def _show(inspector: Inspector, ws: bytes) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def _show(inspector: Inspector, ws: bytes) -> dict[str, Any]:
     unread = look.variable(ws, b"result")
     count = look.variable(ws, sleigh_reports.WORKER_COUNT)
     return {
-        "workspace": Name(ws),
+        "workspace": DisplayName(ws),
         "original": None,
         "call": None if call is None else _call(call, every_span, now),
         "workers": [_worker(rank, report) for rank, report in reports.items()],
@@ -139,10 +139,10 @@ def _failures(inspector: Inspector, ws: bytes) -> list[dict[str, Any]]:
                     "time": failure.number("time"),
                     "call": failure.whole("call"),
                     "element": failure.whole("element"),
-                    "text": shorten(failure.text("text"), _TEXT),
+                    "text": shorten(failure.text("text"), _MAX_TEXT_CHARS),
                 }
             )
-    return sorted(found, key=lambda failure: -failure["time"])[:_FAILURES]
+    return sorted(found, key=lambda failure: -failure["time"])[:_MAX_FAILURES]
 
 
 def _lines(reports: dict[int, Report]) -> list[dict[str, Any]]:
@@ -157,10 +157,10 @@ def _lines(reports: dict[int, Report]) -> list[dict[str, Any]]:
                     "time": line.number("time"),
                     "element": line.whole("element", -1),
                     "stream": stream if stream in ("stdout", "stderr", "log") else "",
-                    "text": shorten(line.text("text"), _TEXT),
+                    "text": shorten(line.text("text"), _MAX_TEXT_CHARS),
                 }
             )
-    return sorted(lines, key=lambda line: line["time"])[-_LINES:]
+    return sorted(lines, key=lambda line: line["time"])[-_MAX_LINES:]
 
 
 def _launch(inspector: Inspector, ws: bytes) -> dict[str, Any] | None:

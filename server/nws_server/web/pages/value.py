@@ -6,14 +6,14 @@ from typing import Any, Final
 
 from nws_server.web import charts
 from nws_server.web.inspector import Inspector
-from nws_server.web.kinds import PREVIEW, numbers_in
-from nws_server.web.names import Name
+from nws_server.web.kinds import PREVIEW_BYTES, numbers_in
+from nws_server.web.names import DisplayName
 from nws_server.web.query import Query
 from nws_server.web.value_descriptions import describe_values, find_value
 
 __all__ = ["show_value"]
 
-_HEX: Final = 4096
+_HEXDUMP_BYTES: Final = 4096
 """Bytes that are shown as such."""
 
 
@@ -21,16 +21,18 @@ async def show_value(inspector: Inspector, query: Query) -> dict[str, Any]:
     """Show one value. Fields: ``ws``, ``name``, ``index``; ``plot=yes`` draws its numbers.
 
     Raises:
-        Unknown: it is not there.
+        NotFound: it is not there.
     """
     value, variable_id = find_value(inspector, query)
-    (described,) = await describe_values(inspector, variable_id, [value], PREVIEW, _HEX)
+    (described,) = await describe_values(
+        inspector, variable_id, [value], PREVIEW_BYTES, _HEXDUMP_BYTES
+    )
     has_text = described["kind"] in ("text", "object") and described["readable"]
     numbers = numbers_in(described["text"]) if has_text else ()
     plots = query.get("plot") == b"yes"
     return {
-        "workspace": Name(query.need("ws")),
-        "variable": Name(query.need("name")),
+        "workspace": DisplayName(query.need("ws")),
+        "variable": DisplayName(query.need("name")),
         "value": described,
         "numbers": len(numbers),
         "plot": charts.line(numbers) if plots else None,

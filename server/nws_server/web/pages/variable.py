@@ -6,23 +6,23 @@ from typing import Any, Final
 
 from nws_server.web.descriptions import depth_chart, describe_variable
 from nws_server.web.inspector import Inspector
-from nws_server.web.names import Name, printable
+from nws_server.web.names import DisplayName, printable
+from nws_server.web.not_found import NotFound
 from nws_server.web.query import Query
-from nws_server.web.unknown import Unknown
 from nws_server.web.value_descriptions import describe_values
 
 __all__ = ["show_variable"]
 
-VALUES: Final = 20
+VALUES_PER_PAGE: Final = 20
 """Values of a page."""
 
-_PEOPLE: Final = 50
+_MAX_ROWS: Final = 50
 """Of those who wait, and of leases, so many are shown."""
 
-_TEXT: Final = 1000
+_TEXT_CHARS: Final = 1000
 """Characters of a value in the list."""
 
-_HEX: Final = 64
+_HEXDUMP_BYTES: Final = 64
 """Bytes of a value in the list."""
 
 
@@ -30,22 +30,24 @@ async def show_variable(inspector: Inspector, query: Query) -> dict[str, Any]:
     """Show a variable. Fields: ``ws``, ``name``, ``page``.
 
     Raises:
-        Unknown: there is no such variable.
+        NotFound: there is no such variable.
     """
     ws, var = query.need("ws"), query.need("name")
     look = inspector.look
     view = look.variable(ws, var)
     if view is None:
-        raise Unknown(f"there is no variable {Name(var).short!r} in {Name(ws).short!r}")
-    pages = max(1, -(-view.values // VALUES))
+        raise NotFound(
+            f"there is no variable {DisplayName(var).short!r} in {DisplayName(ws).short!r}"
+        )
+    pages = max(1, -(-view.values // VALUES_PER_PAGE))
     page = min(query.number("page", 1, least=1), pages)
-    values = look.values(ws, var, VALUES * (page - 1), VALUES)
+    values = look.values(ws, var, VALUES_PER_PAGE * (page - 1), VALUES_PER_PAGE)
     return {
         "variable": describe_variable(inspector, ws, view),
         "depth": depth_chart(inspector, view.id, 480, 80),
         "page_of_values": page,
         "pages": pages,
-        "values": await describe_values(inspector, view.id, values, _TEXT, _HEX),
+        "values": await describe_values(inspector, view.id, values, _TEXT_CHARS, _HEXDUMP_BYTES),
         "waiters": [
             {
                 "peer": printable(waiter.peer),
@@ -54,7 +56,7 @@ async def show_variable(inspector: Inspector, query: Query) -> dict[str, Any]:
                 "since": inspector.epoch(waiter.since),
                 "until": None if waiter.deadline is None else inspector.epoch(waiter.deadline),
             }
-            for waiter in look.waiters(ws, var, _PEOPLE)
+            for waiter in look.waiters(ws, var, _MAX_ROWS)
         ],
         "leases": [
             {
@@ -66,6 +68,6 @@ async def show_variable(inspector: Inspector, query: Query) -> dict[str, Any]:
                 "since": inspector.epoch(lease.since),
                 "until": None if lease.deadline is None else inspector.epoch(lease.deadline),
             }
-            for lease in look.leases(ws, var, _PEOPLE)
+            for lease in look.leases(ws, var, _MAX_ROWS)
         ],
     }

@@ -7,10 +7,10 @@ from typing import Any, Final
 from nws_server.core.variables import Variable
 from nws_server.web.descriptions import describe_variable, describe_workspace
 from nws_server.web.inspector import Inspector
-from nws_server.web.names import Name
+from nws_server.web.names import DisplayName
+from nws_server.web.not_found import NotFound
 from nws_server.web.query import Query
 from nws_server.web.tables import Column, Table, make_table
-from nws_server.web.unknown import Unknown
 
 __all__ = ["show_workspace"]
 
@@ -29,14 +29,14 @@ def show_workspace(inspector: Inspector, query: Query) -> dict[str, Any]:
     """List the variables of a workspace. Fields: ``name``, and those of a table.
 
     Raises:
-        Unknown: there is no such workspace.
+        NotFound: there is no such workspace.
     """
     ws = query.need("name")
-    view = inspector.reused.get(("workspace", ws), lambda: inspector.look.workspace(ws))
+    view = inspector.cost_cache.get(("workspace", ws), lambda: inspector.look.workspace(ws))
     if view is None:
-        raise Unknown(f"there is no workspace {Name(ws).short!r}")
+        raise NotFound(f"there is no workspace {DisplayName(ws).short!r}")
     asked = tuple(query.get(key) for key in ("sort", "order", "search", "page"))
-    table = inspector.reused.get(("variables", ws, asked), lambda: _table(inspector, ws, query))
+    table = inspector.cost_cache.get(("variables", ws, asked), lambda: _table(inspector, ws, query))
     return {
         "workspace": describe_workspace(inspector, view),
         "table": table.described(

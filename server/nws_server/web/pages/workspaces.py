@@ -27,6 +27,6 @@ _COLUMNS: Final[dict[str, Column[WorkspaceView]]] = {
 
 def show_workspaces(inspector: Inspector, query: Query) -> dict[str, Any]:
     """List the workspaces. Fields: ``search``, ``sort``, ``order``, ``page``."""
-    views = inspector.reused.get("workspaces", inspector.look.workspaces)
+    views = inspector.cost_cache.get("workspaces", inspector.look.workspaces)
     table = make_table(views, query, _COLUMNS, lambda view: view.name)
     return {"table": table.described(lambda view: describe_workspace(inspector, view))}

@@ -1,4 +1,4 @@
-"""The addresses of the original's web interface, and where they lead now.
+"""The addresses of the original's web interface, and where they current_address now.
 
 There every path was one page, and ``op`` said which. What changed something leads to the question
 whether it is meant (`actions`).
@@ -6,17 +6,20 @@ whether it is meant (`actions`).
 
 from __future__ import annotations
 
-from nws_server.web.names import Name
+from nws_server.web.names import DisplayName
 from nws_server.web.query import Query
 from nws_server.web.rendering import link
 
-__all__ = ["lead"]
+__all__ = ["current_address"]
 
 
-def lead(query: Query) -> str:
-    """Return the address that shows what the original showed. Unknown words show all workspaces."""
+def current_address(query: Query) -> str:
+    """Return the address that shows what the original showed.
+
+    An unknown operation leads to the list of workspaces.
+    """
     op = query.text("op")
-    ws, var = Name(query.get("wsName")), Name(query.get("varName"))
+    ws, var = DisplayName(query.get("wsName")), DisplayName(query.get("varName"))
     if op.startswith("confirm"):
         op = op[len("confirm") :]
         op = op[:1].lower() + op[1:]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-__all__ = ["Unknown"]
+__all__ = ["NotFound"]
 
 
-class Unknown(Exception):
+class NotFound(Exception):
     """A page is about something that does not exist; the message says what."""

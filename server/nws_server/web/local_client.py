@@ -15,12 +15,12 @@ from nws_server.core.space import Session, Space, Taken, Value, Waiter
 from nws_server.core.variables import Variable
 from nws_server.hub import Hub
 
-__all__ = ["Failed", "Fetched", "Local"]
+__all__ = ["Fetched", "LocalClient", "OperationFailed"]
 
 _PEER: Final = b"[inspector]"
 
 
-class Failed(Exception):
+class OperationFailed(Exception):
     """The space did not do what it was asked for; the message says why."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -54,7 +54,7 @@ class _Answer:
         if self.deferred.called:  # it was cancelled when the answer was there already
             if isinstance(self._result, Fetched):
                 self._hub.space.put_back(self._result.variable, [self._result.value])
-        elif isinstance(self._result, Failed):
+        elif isinstance(self._result, OperationFailed):
             self.deferred.errback(self._result)
         else:
             self.deferred.callback(self._result)
@@ -68,7 +68,7 @@ class _Answer:
         self._note(None)
 
     def failed(self, status: int, reason: str) -> None:
-        self._note(Failed(status, reason))
+        self._note(OperationFailed(status, reason))
 
     def value(self, value: Value, variable: Variable) -> None:
         self._note(Fetched(value, variable))
@@ -83,10 +83,10 @@ class _Answer:
 Operation = Callable[[Space, Session, _Answer], Waiter | None]
 
 
-class Local:
+class LocalClient:
     """Does operations, each in a session of its own: nothing is left of it afterwards.
 
-    All Deferreds fail with `Failed`. One that is cancelled while it waits has changed nothing.
+    All Deferreds fail with `OperationFailed`. One that is cancelled while it waits changes nothing.
     """
 
     def __init__(self, hub: Hub) -> None:

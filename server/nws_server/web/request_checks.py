@@ -20,7 +20,7 @@ import socket
 from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["HEADERS", "VALUE_HEADERS", "Guard"]
+__all__ = ["HEADERS", "VALUE_HEADERS", "RequestChecks"]
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -47,7 +47,7 @@ _HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]]*))(?::\d*)?")
 _COOKIE: Final = re.compile(r"[0-9a-f]{32}")
 
 
-class Guard:
+class RequestChecks:
     """Checks hosts and tokens for one server."""
 
     def __init__(self, names: Iterable[str], key: str = "") -> None:
@@ -58,7 +58,7 @@ class Guard:
         self._key = key.encode()
         self._secret = secrets.token_bytes(32)
 
-    def knows(self, host: str) -> bool:
+    def accepts_host(self, host: str) -> bool:
         """Tell whether a Host header is one by which we can be meant."""
         match = _HOST.fullmatch(host)
         if match is None:
@@ -66,7 +66,7 @@ class Guard:
         name = (match[1] or match[2]).lower().rstrip(".")
         return name in self._names or _is_number(name)
 
-    def lets_in(self, key: bytes) -> bool:
+    def accepts_key(self, key: bytes) -> bool:
         """Tell whether a browser that brings this key may see anything."""
         return not self._key or hmac.compare_digest(key, self._key)
 
@@ -78,7 +78,7 @@ class Guard:
         """Return the token of the forms of a browser with this cookie."""
         return hmac.new(self._secret, cookie.encode(), hashlib.sha256).hexdigest()
 
-    def accepts(self, cookie: str, token: str, origin: str, host: str) -> bool:
+    def accepts_form(self, cookie: str, token: str, origin: str, host: str) -> bool:
         """Tell whether a form comes from a page of ours.
 
         Args:

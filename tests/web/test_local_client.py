@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from nws_server.core.invariants import check_invariants
 from nws_server.core.memory import MemorySpace
 from nws_server.hub import Hub
-from nws_server.web.local import Failed, Fetched, Local
+from nws_server.web.local_client import Fetched, LocalClient, OperationFailed
 from tests.support.clients import WS, Client, Company
 from tests.support.values import text_value
 
@@ -23,7 +23,7 @@ class Place:
         self.now = 0.0
         self.space = MemorySpace()
         self.hub = Hub(self.space, clock=lambda: self.now)
-        self.local = Local(self.hub)
+        self.local = LocalClient(self.hub)
         self.company = Company(self.space)
         self.client: Client = self.company.client()
         self.client.store(b"full", b"v")
@@ -76,7 +76,7 @@ def test_a_workspace_that_is_not_there_is_not_made(place: Place, name: str) -> N
         "declare": (b"x", b"fifo"),
     }
     failed = outcome(getattr(place.local, name)(b"none", *arguments[name]))
-    assert isinstance(failed, Failed)
+    assert isinstance(failed, OperationFailed)
     assert "there is no workspace 'none'" in str(failed)
     assert place.space.look.workspace(b"none") is None
 
@@ -89,10 +89,10 @@ def test_waiting_ends_with_a_value_or_the_end_of_the_variable(place: Place) -> N
     waits = place.local.await_value(WS, b"empty")
     place.client.delete_var(b"empty")
     place.hub.drain()
-    assert isinstance(outcome(waits), Failed)
+    assert isinstance(outcome(waits), OperationFailed)
 
 
-OPERATIONS: dict[str, Callable[[Local], Deferred[Any]]] = {
+OPERATIONS: dict[str, Callable[[LocalClient], Deferred[Any]]] = {
     "make": lambda local: local.make(b"made"),
     "store": lambda local: local.store(WS, b"x", text_value(b"stored")),
     "fetch": lambda local: local.fetch(WS, b"full"),
@@ -126,7 +126,7 @@ class Beginner:
     """Begins an operation while the hub is at work, so that its answer does not come at once."""
 
     def __init__(
-        self, place: Place, operation: Callable[[Local], Deferred[Any]], turns: int
+        self, place: Place, operation: Callable[[LocalClient], Deferred[Any]], turns: int
     ) -> None:
         self._place = place
         self._operation = operation

@@ -7,14 +7,14 @@ import socket
 
 import pytest
 
-from nws_server.web.guard import Guard
+from nws_server.web.request_checks import RequestChecks
 
 OWN = socket.gethostname()
 
 
 @pytest.fixture
-def guard() -> Guard:
-    return Guard(["Inspector.Example", "[odd"])
+def checks() -> RequestChecks:
+    return RequestChecks(["Inspector.Example", "[odd"])
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,8 @@ def guard() -> Guard:
         *("inspector.example", "INSPECTOR.example.:99", OWN, f"{OWN}:8766"),
     ],
 )
-def test_names_of_this_machine(guard: Guard, host: str) -> None:
-    assert guard.knows(host)
+def test_names_of_this_machine(checks: RequestChecks, host: str) -> None:
+    assert checks.accepts_host(host)
 
 
 @pytest.mark.parametrize(
@@ -41,35 +41,35 @@ def test_names_of_this_machine(guard: Guard, host: str) -> None:
         *("\ufffd", "\uff4cocalhost", "localhost\u3002", "http://localhost", "[odd"),
     ],
 )
-def test_other_names(guard: Guard, host: str) -> None:
-    assert not guard.knows(host)
+def test_other_names(checks: RequestChecks, host: str) -> None:
+    assert not checks.accepts_host(host)
 
 
 def test_only_names_that_were_given_are_known() -> None:
-    assert not Guard([]).knows("inspector.example")
+    assert not RequestChecks([]).accepts_host("inspector.example")
 
 
-def test_a_browser_keeps_its_cookie_and_gets_one_that_nobody_guesses(guard: Guard) -> None:
-    cookie = guard.cookie("")
+def test_a_browser_keeps_its_cookie_and_gets_one_that_nobody_guesses(checks: RequestChecks) -> None:
+    cookie = checks.cookie("")
     assert re.fullmatch("[0-9a-f]{32}", cookie)
-    assert guard.cookie(cookie) == cookie
-    assert guard.cookie("") != cookie
+    assert checks.cookie(cookie) == cookie
+    assert checks.cookie("") != cookie
     for strange in ("x", cookie.upper() + "X", cookie + "0", "é" * 32, cookie + "\n"):
-        assert guard.cookie(strange) != strange
+        assert checks.cookie(strange) != strange
 
 
-def test_a_token_goes_with_its_cookie_and_its_server(guard: Guard) -> None:
-    cookie, other = guard.cookie(""), guard.cookie("")
-    token = guard.token(cookie)
-    assert guard.accepts(cookie, token, "", "localhost")
-    assert not guard.accepts(other, token, "", "localhost")
-    assert not Guard([]).accepts(cookie, token, "", "localhost")
-    assert not guard.accepts("", guard.token(""), "", "localhost")
+def test_a_token_goes_with_its_cookie_and_its_server(checks: RequestChecks) -> None:
+    cookie, other = checks.cookie(""), checks.cookie("")
+    token = checks.token(cookie)
+    assert checks.accepts_form(cookie, token, "", "localhost")
+    assert not checks.accepts_form(other, token, "", "localhost")
+    assert not RequestChecks([]).accepts_form(cookie, token, "", "localhost")
+    assert not checks.accepts_form("", checks.token(""), "", "localhost")
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "é" * 64, "\x00"])
-def test_wrong_tokens(guard: Guard, token: str) -> None:
-    assert not guard.accepts(guard.cookie(""), token, "", "localhost")
+def test_wrong_tokens(checks: RequestChecks, token: str) -> None:
+    assert not checks.accepts_form(checks.cookie(""), token, "", "localhost")
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,6 @@ def test_wrong_tokens(guard: Guard, token: str) -> None:
         ("localhost:8766", False),
     ],
 )
-def test_origins(guard: Guard, origin: str, right: bool) -> None:
-    cookie = guard.cookie("")
-    assert guard.accepts(cookie, guard.token(cookie), origin, "Localhost:8766") is right
+def test_origins(checks: RequestChecks, origin: str, right: bool) -> None:
+    cookie = checks.cookie("")
+    assert checks.accepts_form(cookie, checks.token(cookie), origin, "Localhost:8766") is right
