@@ -233,7 +233,7 @@ def test_pause_stops_the_page_and_is_remembered_on_the_next_one(
     expect(page.locator(STATE)).to_have_text("paused")
     page.go_back()
     expect(page.locator(STATE)).to_have_text("paused")
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     until_live(page)
     expect(page.locator(".values pre")).to_have_count(3)
     ws.store("x", "four")

@@ -1,14 +1,15 @@
-"""Costly looks are used again, for a time that grows with what they cost."""
+"""Slow figures are cached for a time in proportion to their cost."""
 
 from __future__ import annotations
 
+import pytest
 from twisted.internet.task import Clock
 
 from nws_server.web.cost_cache import CostCache
 
 
-class Finder:
-    """Finds something out in so many seconds."""
+class Computation:
+    """Takes some seconds of a clock that is moved by hand, and counts its calls."""
 
     def __init__(self, clock: Clock, takes: float) -> None:
         self._clock = clock
@@ -21,35 +22,41 @@ class Finder:
         return self.calls
 
 
-def test_what_was_costly_is_used_again_for_twenty_times_as_long() -> None:
+def test_a_value_is_cached_for_20_times_as_long_as_it_took_to_compute() -> None:
     clock = Clock()
-    reused, find_out = CostCache(clock.seconds), Finder(clock, 0.1)
-    assert reused.get("x", find_out) == 1
+    cache, compute = CostCache(clock.seconds), Computation(clock, 0.1)
+    assert cache.get("x", compute) == 1
     clock.advance(1.9)
-    assert reused.get("x", find_out) == 1
+    assert cache.get("x", compute) == 1
     clock.advance(0.2)
-    assert reused.get("x", find_out) == 2
+    assert cache.get("x", compute) == 2
 
 
-def test_what_cost_nothing_is_found_out_each_time() -> None:
+def test_a_value_that_took_no_time_is_not_cached() -> None:
     clock = Clock()
-    reused, find_out = CostCache(clock.seconds), Finder(clock, 0)
-    assert [reused.get("x", find_out) for _ in range(3)] == [1, 2, 3]
+    cache, compute = CostCache(clock.seconds), Computation(clock, 0)
+    assert [cache.get("x", compute) for _ in range(3)] == [1, 2, 3]
 
 
-def test_each_thing_by_itself_until_it_is_forgotten() -> None:
+def test_each_key_has_its_own_value_until_the_cache_is_cleared() -> None:
     clock = Clock()
-    reused, find_out = CostCache(clock.seconds), Finder(clock, 1)
-    assert [reused.get(about, find_out) for about in "xyxy"] == [1, 2, 1, 2]
-    reused.forget()
-    assert reused.get("x", find_out) == 3
+    cache, compute = CostCache(clock.seconds), Computation(clock, 1)
+    assert [cache.get(key, compute) for key in "xyxy"] == [1, 2, 1, 2]
+    cache.clear()
+    assert cache.get("x", compute) == 3
 
 
-def test_only_so_much_is_kept() -> None:
+def test_the_number_of_values_is_bounded() -> None:
     clock = Clock()
-    reused, find_out = CostCache(clock.seconds), Finder(clock, 1)
-    for number in range(65):
-        reused.get(number, find_out)
+    cache = CostCache(clock.seconds)
+    for number in range(65):  # each is cheaper than the one before, so that none expires
+        cache.get(number, Computation(clock, 0.9**number))
+    assert len(cache._entries) == 64
+
+
+def test_an_error_is_not_cached() -> None:
     clock = Clock()
-    assert reused.get(64, find_out) == 65
-    assert reused.get(0, find_out) == 66
+    cache = CostCache(clock.seconds)
+    with pytest.raises(ZeroDivisionError):
+        cache.get("x", lambda: 1 // 0)
+    assert cache.get("x", Computation(clock, 1)) == 1

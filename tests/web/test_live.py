@@ -55,7 +55,7 @@ def test_nothing_is_sent_while_nothing_changes_but_signs_of_life(memory: MemoryS
     let_pass(memory, 120)
     silence = link.unread
     assert link.events() == []
-    assert silence.count(b": nothing new\n\n") in range(7, 9)
+    assert silence.count(b": keepalive\n\n") in range(7, 9)
     assert len(silence) < 300
 
 

@@ -1,43 +1,57 @@
-"""Costly looks that are used again, so that looking never takes more than a part of the time."""
+"""A cache for figures that are slow to compute.
+
+A figure is cached for 20 times as long as it took to compute. So computing it takes at most a
+twentieth of the time, however often it is asked for.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
+
+from cachetools import TLRUCache
+
+from nws_server.web.duty_cycle import DutyCycle
 
 __all__ = ["CostCache"]
 
 T = TypeVar("T")
 
-_REST: Final = 20.0
-"""What took a millisecond to find out is used again for so many milliseconds."""
+_DUTY_CYCLE: Final = DutyCycle(1 / 20)
+_MAX_ENTRIES: Final = 64
 
-_KEPT: Final = 64
+
+class _Entry(NamedTuple):
+    value: Any
+    cost: float
+    """Seconds that it took to compute."""
 
 
 class CostCache:
-    """What was found out lately, by what it is about."""
+    """Caches each value for a time in proportion to its cost."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """Take a clock that says seconds."""
+        """Take a clock that returns seconds."""
         self._clock = clock
-        self._kept: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
+        self._entries: TLRUCache[Hashable, _Entry] = TLRUCache(
+            _MAX_ENTRIES, ttu=_expiry, timer=clock
+        )
 
-    def get(self, about: Hashable, find_out: Callable[[], T]) -> T:
-        """Return what is known about something, or find it out."""
-        begun = self._clock()
-        until, found = self._kept.get(about, (0.0, None))
-        if begun < until:
-            return found  # type: ignore[no-any-return]
-        found = find_out()
-        ended = self._clock()
-        self._kept[about] = (ended + _REST * (ended - begun), found)
-        self._kept.move_to_end(about)
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
-        return found
+    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return the cached value for a key, or compute it."""
+        try:
+            return self._entries[key].value  # type: ignore[no-any-return]
+        except KeyError:
+            pass  # it is computed outside of this block, so that its errors do not show this one
+        began = self._clock()
+        value = compute()
+        self._entries[key] = _Entry(value, self._clock() - began)
+        return value
 
-    def forget(self) -> None:
-        """Something was changed on purpose: whoever did so wants to see it."""
-        self._kept.clear()
+    def clear(self) -> None:
+        """Remove all values, because something has been changed on purpose."""
+        self._entries.clear()
+
+
+def _expiry(key: Hashable, entry: _Entry, now: float) -> float:
+    return now + _DUTY_CYCLE.pause_after(entry.cost)

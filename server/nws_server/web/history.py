@@ -1,8 +1,8 @@
-"""What the server was like in the last minutes: samples at regular times, in bounded memory.
+"""The activity of the server in the last minutes: samples at regular times, in bounded memory.
 
-Kept are the operations and bytes of the whole server, the rates of each connection since the last
-sample, and how many values the variables held that changed. Sampling takes one part in fifty of the
-time at most: with very many variables it is done less often.
+The history keeps the operations and bytes per second of the whole server, the rates of each
+connection since the last sample, and the number of values in each variable whenever it changed.
+Sampling takes at most a fiftieth of the time: with very many variables samples are less frequent.
 """
 
 from __future__ import annotations
@@ -12,26 +12,27 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from nws_server.hub import Hub, Member
+from nws_server.web.duty_cycle import DutyCycle
 
 __all__ = ["HISTORY_MINUTES", "History", "Point", "Rates"]
 
 HISTORY_MINUTES: Final = 5
-"""How far back it goes."""
+"""How far back the history goes."""
 
 SAMPLE_SECONDS: Final = 2.0
-"""Seconds between samples, at least."""
+"""Shortest time between two samples."""
 
-_REST: Final = 50.0
+_DUTY_CYCLE: Final = DutyCycle(1 / 50)
 _MAX_SAMPLES: Final = int(60 * HISTORY_MINUTES / SAMPLE_SECONDS)
 _MAX_VARIABLES: Final = 1000
-"""Variables of which the depth is kept: those that changed last."""
+"""Variables whose depth is kept: those that changed last."""
 
 Point = tuple[float, float]
 """A time in seconds of the hub's clock, and a number."""
 
 
 class Rates(NamedTuple):
-    """What a connection does in a second."""
+    """What a connection does per second."""
 
     operations: float
     received: float
@@ -44,14 +45,14 @@ _NOTHING: Final = Rates(0.0, 0.0, 0.0)
 
 
 class History:
-    """Samples of one server. Call `sample` after so many seconds as it says.
+    """Samples of one server. `sample` returns when it wants to be called again.
 
     Attributes:
         sampled: when the last sample was taken, in seconds of the hub's clock.
     """
 
     def __init__(self, hub: Hub) -> None:
-        """Begin with nothing."""
+        """Begin without samples."""
         self._hub = hub
         self._depths: OrderedDict[bytes, deque[Point]] = OrderedDict()  # by variable id
         self._before: dict[bytes, int] = {}
@@ -71,7 +72,7 @@ class History:
             if depth != self._before.get(variable_id, 0):
                 self._note(variable_id, now, depth)
         self._before = depths
-        return max(SAMPLE_SECONDS, _REST * (clock() - now))
+        return max(SAMPLE_SECONDS, _DUTY_CYCLE.pause_after(clock() - now))
 
     def _sample_connections(self, now: float) -> None:
         seconds = max(now - self.sampled, 0.001)
@@ -98,11 +99,11 @@ class History:
 
     @property
     def begin(self) -> float:
-        """When the pictures of it begin: not before the first sample, nor too long ago."""
+        """Left edge of charts: at least a minute and at most `HISTORY_MINUTES` ago."""
         return max(self.sampled - 60 * HISTORY_MINUTES, min(self._begun, self.sampled - 60))
 
     def rates(self, member: Member) -> Rates:
-        """Return what a connection did in a second, of late."""
+        """Return the rates of a connection at the last sample; zeros if there is none."""
         return self._rates.get(member, _NOTHING)
 
     def depth(self, variable_id: bytes) -> Sequence[Point]:
@@ -115,10 +116,10 @@ class History:
 
     @property
     def operations(self) -> list[Point]:
-        """Operations a second, of all connections."""
+        """Operations per second of all connections, oldest first."""
         return list(self._operations)
 
     @property
     def bytes(self) -> list[Point]:
-        """Bytes a second, of all connections, in both directions."""
+        """Bytes per second of all connections in both directions, oldest first."""
         return list(self._bytes)

@@ -1,8 +1,8 @@
-"""Pages that move: browsers follow a page, and are sent its live part whenever that has changed.
+"""Live pages: a browser that follows a page is sent its live part whenever that has changed.
 
-Server-sent events over one long answer per browser. Browsers that follow the same page share the
-work. Pages are rendered one after the other, each twice a second at most; and however many there
-are, it takes no more than one part in twenty of the server's time: then each is sent less often.
+Updates are server-sent events in one long response for each browser. Browsers that follow the same
+page share the rendering. Pages are rendered in turn, each at most twice a second. All of them
+together take at most a twentieth of the server's time; with more pages each is updated less often.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.web.http import Request
 from zope.interface import implementer
 
+from nws_server.web.duty_cycle import DutyCycle
 from nws_server.web.inspector import Inspector
 from nws_server.web.not_found import NotFound
 from nws_server.web.query import BadQuery, Query
@@ -25,16 +26,15 @@ from nws_server.web.routes import Page, look_at
 __all__ = ["LivePages"]
 
 RENDER_SECONDS: Final = 0.5
-"""Seconds between two renderings of a page."""
+"""Shortest time between two renderings of a page."""
 
-_REST: Final = 20.0
-"""After a rendering that took a millisecond there are so many milliseconds without one."""
+_DUTY_CYCLE: Final = DutyCycle(1 / 20)
 
 _KEEPALIVE_SECONDS: Final = 15.0
-"""Seconds after which something is sent in any case, so that a dead connection is noticed."""
+"""Longest time without sending anything, so that a dead connection is noticed."""
 
 _MAX_FOLLOWERS: Final = 500
-"""Browsers that can follow at a time."""
+"""Browsers that can follow pages at the same time."""
 
 _log = Logger()
 
@@ -52,22 +52,22 @@ class _Follower:
         request.registerProducer(self, True)
 
     def show(self, html: str, now: float) -> None:
-        """Send what is new. One that does not read is left out."""
+        """Send the page if it has changed. A browser that does not read is skipped."""
         if not self._reads:
             return
         if html != self._seen:
             self._seen = html
             self._send("".join(f"data: {line}\n" for line in html.split("\n")), now)
         elif now - self._sent_at > _KEEPALIVE_SECONDS:
-            self._send(": nothing new\n", now)
+            self._send(": keepalive\n", now)
 
     def dismiss(self) -> None:
-        """Say that what the page is about is gone."""
+        """Tell the browser that the subject of the page no longer exists."""
         self._send("event: gone\ndata: gone\n", 0.0)
         self.end()
 
     def end(self) -> None:
-        """Send nothing any more."""
+        """End the response."""
         self._request.unregisterProducer()
         self._request.finish()
 
@@ -86,10 +86,13 @@ class _Follower:
 
 
 class _LivePage:
-    """A page that is followed.
+    """A page that browsers follow.
 
     Attributes:
-        followers: who follows it.
+        page: the page.
+        query: its query.
+        data: for the template, in addition to the page's own data.
+        followers: the browsers.
     """
 
     def __init__(self, page: Page, query: Query, data: dict[str, Any]) -> None:
@@ -100,33 +103,33 @@ class _LivePage:
 
 
 class LivePages:
-    """The pages that are followed."""
+    """The pages that browsers follow."""
 
     def __init__(self, inspector: Inspector, renderer: Renderer, reactor: Any) -> None:
-        """Follow pages of an inspector, as a renderer shows them."""
+        """Serve the pages of an inspector, rendered by a renderer."""
         self._inspector = inspector
         self._renderer = renderer
         self._reactor = reactor
-        self._pages: OrderedDict[str, _LivePage] = OrderedDict()  # the next one first
+        self._pages: OrderedDict[str, _LivePage] = OrderedDict()  # next to render first
         self._timer: IDelayedCall | None = None
-        self._at_work: Deferred[Any] | None = None
+        self._rendering: Deferred[Any] | None = None
 
     @property
     def full(self) -> bool:
-        """Whether nobody else can follow."""
+        """Whether no further browser can follow a page."""
         return sum(len(live_page.followers) for live_page in self._pages.values()) >= _MAX_FOLLOWERS
 
     def follow(
         self, request: Request, address: str, page: Page, query: Query, data: dict[str, Any]
     ) -> None:
-        """Let a browser follow a page, until it hangs up or the page is gone.
+        """Send updates of a page to a browser until it disconnects or the page is gone.
 
         Args:
-            request: answered in pieces.
-            address: names the page and its query.
-            page: what is followed.
+            request: of the browser; its response stays open.
+            address: identifies the page and its query.
+            page: the page.
             query: of the page.
-            data: for the template, beside the page's own.
+            data: for the template, in addition to the page's own data.
         """
         live_page = self._pages.get(address)
         if live_page is None:
@@ -134,18 +137,18 @@ class LivePages:
         follower = _Follower(request)
         live_page.followers.add(follower)
         follower.gone.addBoth(self._leave, address, live_page, follower)
-        self._pages.move_to_end(address, last=False)  # it is shown at once
+        self._pages.move_to_end(address, last=False)  # render it first
         self._schedule(0.0)
 
     def stop(self) -> None:
-        """Let all browsers go."""
+        """End all responses."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         for live_page in list(self._pages.values()):
             for follower in list(live_page.followers):
                 follower.end()
-        if self._at_work is not None:
-            self._at_work.cancel()
+        if self._rendering is not None:
+            self._rendering.cancel()
 
     def _leave(self, _: Any, address: str, live_page: _LivePage, follower: _Follower) -> None:
         live_page.followers.discard(follower)
@@ -153,47 +156,48 @@ class LivePages:
             del self._pages[address]
 
     def _schedule(self, delay: float) -> None:
-        if self._at_work is not None:
+        if self._rendering is not None:
             return
         if self._timer is not None and self._timer.active():
             if self._timer.getTime() <= self._reactor.seconds() + delay:
                 return
             self._timer.cancel()
-        self._timer = self._reactor.callLater(delay, self._turn)
+        self._timer = self._reactor.callLater(delay, self._render_next)
 
-    def _turn(self) -> None:
-        """Show the next page, and plan the one after it."""
+    def _render_next(self) -> None:
+        """Render the next page, and schedule the one after it."""
         if not self._pages:
             return
         address, live_page = next(iter(self._pages.items()))
         self._pages.move_to_end(address)
-        self._at_work = showing = Deferred.fromCoroutine(
+        self._rendering = showing = Deferred.fromCoroutine(
             _show(live_page, self._inspector, self._renderer)
         )
-        showing.addErrback(self._failed, live_page).addCallback(self._rest)
+        showing.addErrback(self._failed, live_page).addCallback(self._pause)
 
-    def _rest(self, took: float) -> None:
-        self._at_work = None
-        self._schedule(max(RENDER_SECONDS / max(1, len(self._pages)), _REST * took))
+    def _pause(self, busy: float) -> None:
+        self._rendering = None
+        shortest = RENDER_SECONDS / max(1, len(self._pages))
+        self._schedule(max(shortest, _DUTY_CYCLE.pause_after(busy)))
 
     def _failed(self, failure: Any, live_page: _LivePage) -> float:
         if failure.check(NotFound, BadQuery, CancelledError) is None:
-            _log.failure("a page cannot be shown", failure)
+            _log.failure("a live page cannot be rendered", failure)
         for follower in list(live_page.followers):
             follower.dismiss()
         return 0.0
 
 
 async def _show(live_page: _LivePage, inspector: Inspector, renderer: Renderer) -> float:
-    """Send a page to its followers; return the seconds that it took to make it."""
+    """Send a page to its followers; return for how many seconds the server was busy with it."""
     clock = inspector.hub.clock
-    begun = clock()
+    began = clock()
     looking = Deferred.fromCoroutine(look_at(live_page.page, inspector, live_page.query))
-    looked = clock() if looking.called else begun
+    looked = clock() if looking.called else began
     data = await looking
-    rendered = clock()
+    resumed = clock()
     html = renderer.live(live_page.page.name, **live_page.data, **data).replace("\r", "&#13;")
     now = clock()
     for follower in list(live_page.followers):
         follower.show(html, now)
-    return (looked - begun) + (now - rendered)
+    return (looked - began) + (now - resumed)

@@ -1,13 +1,13 @@
-"""From data to HTML: the templates and what they can call. Everything is escaped."""
+"""Renders data as HTML: the templates, and the filters that they use. Everything is escaped."""
 
 from __future__ import annotations
 
-import math
 import time
 from datetime import datetime, timezone
 from typing import Any, Final
 from urllib.parse import quote
 
+import humanize
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -16,11 +16,12 @@ from nws_server.web.names import DisplayName, printable
 
 __all__ = ["Renderer"]
 
-_BINARY: Final = ("B", "KB", "MB", "GB", "TB", "PB")
+_MAX_DURATION_SECONDS: Final = 1e10
+"""Longest duration that is shown, some 300 years; humanize fails beyond 2000 years."""
 
 
 class Renderer:
-    """Renders pages, whole or only what is live in them."""
+    """Renders pages, either whole or only their live part."""
 
     def __init__(self) -> None:
         self._environment = Environment(
@@ -41,7 +42,7 @@ class Renderer:
         return self._environment.get_template(f"{name}.html").render(data)
 
     def live(self, name: str, **data: Any) -> str:
-        """Render the part of a page that is kept up to date."""
+        """Render the live part of a page, which the browser keeps up to date."""
         template = self._environment.get_template(f"{name}.html")
         context = template.new_context({**data, "live": True})
         return "".join(template.blocks["main"](context))
@@ -58,44 +59,31 @@ def link(page: str, /, **fields: Any) -> str:
 
 
 def visible(text: str) -> str:
-    """Return a text on one line, with what cannot be seen written out."""
+    """Return a text on one line, with escapes for characters that cannot be displayed."""
     return printable(text.encode("utf-8", "replace"))
 
 
 def count(number: float) -> str:
-    """Return a number with commas."""
+    """Return a number with commas between thousands; a small fraction has one decimal."""
     return f"{number:,.0f}" if number == int(number) or number >= 100 else f"{number:,.1f}"
 
 
 def size(number: float | None) -> str:
-    """Return a number of bytes in a unit that fits."""
-    if number is None:
-        return "-"
-    unit = 0
-    while number >= 999.5 and unit < len(_BINARY) - 1:
-        number /= 1000
-        unit += 1
-    return f"{number:.{1 if unit and number < 99.5 else 0}f} {_BINARY[unit]}"
+    """Return a number of bytes in decimal units, as in "1.2 MB"; "-" for None."""
+    return "-" if number is None else humanize.naturalsize(number)
 
 
 def duration(seconds: float | None) -> str:
-    """Return a time span in one or two units."""
+    """Return a length of time, as in "1 minute and 30 seconds"; "-" for None."""
     if seconds is None:
         return "-"
-    if seconds < 0.0995:
-        return f"{1000 * max(seconds, 0):.0f} ms"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for unit, length, smaller, part in (
-        ("d", 86400, "h", 3600),
-        ("h", 3600, "min", 60),
-        ("min", 60, "s", 1),
-    ):
-        if whole >= length:
-            rest = whole % length // part
-            return f"{whole // length} {unit}" + (f" {rest} {smaller}" if rest else "")
-    return f"{whole} s"
+    seconds = min(max(seconds, 0.0), _MAX_DURATION_SECONDS)
+    if seconds < 0.1:
+        return humanize.precisedelta(seconds, minimum_unit="milliseconds", format="%d")
+    if seconds < 10:
+        return humanize.precisedelta(round(seconds, 1), format="%.1f")
+    unit = "seconds" if seconds < 3600 else "minutes"
+    return humanize.precisedelta(int(seconds), minimum_unit=unit, format="%d")
 
 
 def moment(epoch: float) -> str:
@@ -109,21 +97,23 @@ def moment(epoch: float) -> str:
 
 @pass_context
 def ago(context: Context, epoch: float) -> Markup:
-    """Return how long ago a time is, with the time itself to be seen on hovering.
+    """Return the age of a time, with the time itself as a tooltip.
 
-    The browser keeps it up to date. So what is sent to it later holds no words, and is the same as
-    long as the time is.
+    The browser keeps the age up to date. So a live part holds no age, and does not change as long
+    as the time is the same.
     """
     exact = moment(epoch)
     if exact == "never":
         return Markup(exact)
-    words = "" if context.get("live") else _ago_in_words(time.time() - epoch)
+    words = "" if context.get("live") else age(time.time() - epoch)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         exact.replace(" ", "T"), exact, words
     )
 
 
-def _ago_in_words(seconds: float) -> str:
-    if seconds < 0:
-        return f"in {duration(math.ceil(-seconds))}"
-    return "now" if seconds < 1 else f"{duration(math.floor(seconds))} ago"
+def age(seconds: float) -> str:
+    """Return how long ago something was, as in "2 minutes ago"; a negative age is in the future."""
+    if 0 <= seconds < 1:
+        return "now"
+    words = humanize.naturaldelta(max(1, abs(seconds)), months=False)
+    return f"{words} ago" if seconds > 0 else f"in {words}"

@@ -286,7 +286,7 @@ class _Root(Resource):
                 403, "Not from here", "the form is too old or not one of ours: load its page again"
             )
         outcome = await ACTIONS[name].perform(self._inspector, query)
-        self._inspector.cost_cache.forget()
+        self._inspector.cost_cache.clear()
         if outcome.address:
             return _redirect(outcome.address)
         return self._render(request, outcome.template, outcome.data)

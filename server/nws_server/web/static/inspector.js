@@ -1,18 +1,15 @@
-// Keeps a page up to date. Without it the page works, but stands still.
+// Keeps a page up to date. Without it the page works, but does not update itself.
 "use strict";
 
-// Times that say how long ago something was.
+// Times, shown as ages.
 
-const UNITS = [["d", 86400, "h", 3600], ["h", 3600, "min", 60], ["min", 60, "s", 1]];
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const AGES = new Intl.RelativeTimeFormat("en");
 
-function duration(seconds) {
-  for (const [unit, length, smaller, part] of UNITS) {
-    if (seconds >= length) {
-      const rest = Math.floor(seconds % length / part);
-      return Math.floor(seconds / length) + " " + unit + (rest ? " " + rest + " " + smaller : "");
-    }
-  }
-  return seconds + " s";
+function age(seconds) {
+  if (seconds === 0) return "now";
+  const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length);
+  return AGES.format(-Math.trunc(seconds / length), unit);
 }
 
 function showTimes() {
@@ -20,13 +17,13 @@ function showTimes() {
     const then = Date.parse(time.dateTime);
     if (Number.isNaN(then)) continue;
     const seconds = Math.floor((Date.now() - then) / 1000);
-    const words = seconds < 0 ? "in " + duration(-seconds) : seconds < 1 ? "now" : duration(seconds) + " ago";
+    const words = age(seconds);
     if (time.textContent !== words) time.textContent = words;
   }
 }
 
-// From what is shown to what is to be shown, leaving alone what is the same: so what has the focus
-// keeps it, and what a person has opened stays open.
+// Changes the nodes shown into the nodes wanted, and leaves equal ones alone. So focus is kept, and
+// what a person has opened stays open.
 
 function morph(shown, wanted) {
   if (shown.isEqualNode(wanted)) return shown;
@@ -34,7 +31,7 @@ function morph(shown, wanted) {
     shown.replaceWith(wanted);
     return wanted;
   }
-  if (shown.nodeName === "BUTTON") return shown;  // it says what it has done
+  if (shown.nodeName === "BUTTON") return shown;  // its text says what it has done
   if (shown.nodeType !== Node.ELEMENT_NODE) {
     shown.nodeValue = wanted.nodeValue;
     return shown;
@@ -76,7 +73,7 @@ function morphChildren(shown, wanted) {
       shown.insertBefore(child, next);
       continue;
     }
-    if (next !== null && old === next.nextSibling) {  // only the one before it is out of place
+    if (next !== null && old === next.nextSibling) {  // only the node before it is out of place
       next.remove();
       next = old;
     }
@@ -91,7 +88,7 @@ function morphChildren(shown, wanted) {
   }
 }
 
-// Blanks beside rows and sections show nothing, and would keep apart what stays where it is.
+// Whitespace between rows and sections shows nothing, and would separate neighbors that do not move.
 function dropBlanks(parent) {
   for (const node of [...parent.childNodes]) {
     if (node.nodeType === Node.TEXT_NODE && !node.nodeValue.trim()) node.remove();
@@ -106,9 +103,9 @@ function show(live, wanted) {
   showTimes();
 }
 
-// What the server sends when something has changed.
+// Updates that the server sends.
 
-const AGAIN_AFTER = 2000;  // milliseconds until a server that was lost is asked again
+const RETRY_MILLISECONDS = 2000;
 
 function parse(html) {
   return new DOMParser().parseFromString(html, "text/html");
@@ -136,12 +133,12 @@ function keepUpToDate(live) {
     source.onerror = () => {
       mine.close();
       say("lost", "disconnected");
-      timer = setTimeout(ask, AGAIN_AFTER);
+      timer = setTimeout(ask, RETRY_MILLISECONDS);
     };
   }
 
-  // Instead of a reload, which would end in an error page as long as the server is away, and lose
-  // what was typed into a form. The server may be another one, and its forms have other tokens.
+  // Instead of a reload, which would end in an error page while the server is down, and lose what was
+  // typed into a form. The server may be a new one, whose forms have other tokens.
   async function ask() {
     const asked = timer;
     try {
@@ -155,7 +152,7 @@ function keepUpToDate(live) {
       for (const input of document.querySelectorAll("input[name=token]")) input.value = token;
       connect();
     } catch {
-      if (asked === timer) timer = setTimeout(ask, AGAIN_AFTER);
+      if (asked === timer) timer = setTimeout(ask, RETRY_MILLISECONDS);
     }
   }
 
@@ -168,7 +165,7 @@ function keepUpToDate(live) {
   function follow() {
     const paused = sessionStorage.getItem("paused") === "yes";
     stop();
-    button.textContent = paused ? "Go on" : "Pause";
+    button.textContent = paused ? "Resume" : "Pause";
     if (paused) say("paused", "paused");
     else if (!document.hidden) connect();
   }
@@ -177,7 +174,7 @@ function keepUpToDate(live) {
     sessionStorage.setItem("paused", sessionStorage.getItem("paused") === "yes" ? "no" : "yes");
     follow();
   });
-  // A browser has few connections to a server: pages that nobody sees must not take them all.
+  // A browser opens few connections to a server: hidden pages must not use them all.
   document.addEventListener("visibilitychange", follow);
   window.addEventListener("pagehide", stop);
   window.addEventListener("pageshow", (event) => { if (event.persisted) follow(); });
@@ -185,7 +182,7 @@ function keepUpToDate(live) {
   follow();
 }
 
-// Forms are sent once, however often a button is pressed.
+// Each form is sent once, however often its button is pressed.
 
 document.addEventListener("submit", (event) => {
   if (event.target.method !== "post") return;
@@ -218,7 +215,7 @@ document.addEventListener("click", (event) => {
   if (button) copy(button);
 });
 
-// What an action has done is said once, not again when the page is loaded anew or found in a list.
+// The notice after an action is shown once, not again after a reload or from the history.
 history.replaceState(history.state, "", location.href.replace(/[?&]said=[^&#]*/, ""));
 offerCopies();
 showTimes();
