@@ -155,7 +155,8 @@ def test_what_a_sleigh_says_of_itself_is_only_shown(page: Page, inspected: Inspe
         ws.declare(name, "single")
     for which, text in TEXTS.items():
         call = {"number": 1, "kind": text, "function": text, "elements": 1e18, "began": 1e17}
-        ws.store("calls", json.dumps(call))
+        ended = {**call, "number": 2, "over": True}
+        ws.store("calls", json.dumps({"calls": [call, ended]}))
         ws.store("worker 0", json.dumps(report(text)))
         failure = {"time": 1, "call": 1, "element": 1, "text": f"{text}\n{text}", "attempt": text}
         ws.store("failures 0", json.dumps([failure, failure, text, None]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import re
 import signal
@@ -15,7 +17,8 @@ import pytest
 from playwright.sync_api import expect
 
 from nws.sleigh import Sleigh
-from tests.support.browser import Browsing
+from tests.support.accessibility import assert_accessible
+from tests.support.browser import DESKTOP, PHONE, Browsing
 from tests.support.inspected import Inspected, row, tile
 from tests.support.processes import Aside
 from tests.support.sleighs import workers_that_answer
@@ -55,23 +58,24 @@ def seen(page: Page, inspected: Inspected, sleigh: Sleigh) -> Page:
 
 def test_progress_rate_and_time_left_move(seen: Page, sleigh: Sleigh, tmp_path: Path) -> None:
     call = Aside(lambda: sleigh.eachElem(wait_for_leave, range(40), tmp_path, chunkSize=1))
-    heading = seen.locator("#call")
-    expect(heading).to_contain_text("eachElem(wait_for_leave)")
-    bar = seen.get_by_role("progressbar", name="elements done")
+    card = seen.get_by_role("article").filter(has_text="eachElem(wait_for_leave)")
+    bar = card.get_by_role("progressbar", name="elements done")
     expect(bar).to_have_attribute("value", "0")
     expect(bar).to_have_attribute("max", "40")
     expect(tile(seen, "Time left")).to_have_text("-")
     (tmp_path / "go 0").touch()
     expect(bar).to_have_attribute("value", "10")
     expect(tile(seen, "Done")).to_have_text("10 of 40")
-    expect(tile(seen, "Elements a second")).not_to_have_text("0")
+    expect(tile(seen, "Elements per second")).not_to_have_text("0")
     expect(tile(seen, "Time left")).to_have_text(re.compile(r"\d"))
     for ten in (1, 2, 3):
         (tmp_path / f"go {ten}").touch()
     assert call.result() == list(range(40))
-    expect(bar).to_have_attribute("value", "40")
-    expect(tile(seen, "State")).to_have_text("over")
-    expect(seen.get_by_role("img", name="elements a second")).to_be_visible()
+    ended = seen.locator("tr").filter(has_text="eachElem(wait_for_leave)")
+    expect(ended).to_contain_text("finished")
+    expect(ended).to_contain_text("40 of 40")
+    expect(card).to_have_count(0)
+    expect(seen.get_by_role("img", name="elements per second")).to_be_visible()
 
 
 def test_each_worker_says_what_it_is_at(seen: Page, sleigh: Sleigh, tmp_path: Path) -> None:
@@ -118,7 +122,8 @@ def test_failures_open_and_stay_open_and_output_appears(
     call.result()
     expect(failures.first).to_contain_text("element 23")
     expect(trace).to_be_visible()
-    expect(tile(seen, "Failed")).to_have_text("3")
+    ended = seen.locator("tr").filter(has_text="eachElem(speak_and_fail)")
+    expect(ended.locator(".bad")).to_have_text("3")
     output = seen.get_by_role("region", name="The last lines that workers wrote")
     expect(output).to_contain_text("] element 24 is here")
     expect(output.locator(".stderr").last).to_contain_text("complains")
@@ -127,6 +132,41 @@ def test_failures_open_and_stay_open_and_output_appears(
         "(it) => it.querySelector('span:last-of-type').getBoundingClientRect().bottom"
         " <= it.getBoundingClientRect().bottom"
     )
+
+
+def test_several_calls_are_shown_at_once_and_move_to_the_table_when_they_end(
+    browsing: Browsing, inspected: Inspected
+) -> None:
+    ws = inspected.open("busy sleigh")
+    for name in ("task", "result", "rankCount", "workerCount"):
+        ws.declare(name, "fifo")
+    ws.declare("calls", "single")
+    calls = [
+        {"number": 7, "kind": "eachElem", "function": "simulate", "elements": 40, "arrived": 10},
+        {"number": 8, "kind": "imap", "function": "read", "elements": None, "submitted": 9},
+        {"number": 9, "kind": "submit", "function": "check", "elements": 5, "arrived": 4},
+    ]
+    for call in calls:
+        call["began"] = 1e9
+    ws.store("calls", json.dumps({"calls": calls}))
+    for dark, size in itertools.product((False, True), (DESKTOP, PHONE)):
+        page = browsing.open(dark=dark, size=size)
+        inspected.see(page, "sleigh", name=ws.currentWs())
+        cards = page.get_by_role("article")
+        expect(cards).to_have_count(3)
+        expect(cards.nth(1).get_by_role("heading")).to_have_text("Call 8: imap(read)")
+        expect(cards.nth(1).get_by_role("progressbar")).to_have_count(0)
+        expect(cards.nth(2)).to_contain_text("4 of 5")
+        assert_accessible(page)
+        calls[0]["over"] = True
+        ws.store("calls", json.dumps({"calls": calls}))
+        expect(cards).to_have_count(2)
+        expect(row(page, "7")).to_contain_text("eachElem(simulate)")
+        assert_accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        calls[0]["over"] = False
+        ws.store("calls", json.dumps({"calls": calls}))
+        page.close()
 
 
 @pytest.mark.slow

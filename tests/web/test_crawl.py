@@ -68,8 +68,9 @@ def fill(client: Client) -> None:
     assert client.ask("open ws", "sleigh", "x", "no").status == 0
     for variable in ("task", "result", "rankCount", "workerCount"):
         assert client.ask("declare var", "sleigh", variable, "fifo").status == 0
-    for variable in ("worker 0", "calls", "runMe", "deleteMeWhenAllWorkersStarted"):
+    for variable in ("worker 0", "runMe", "deleteMeWhenAllWorkersStarted"):
         client.store(variable, '{"rank": 0}', ws="sleigh")
+    client.store("calls", '{"calls": [{"number": 1, "over": true}, {"number": 2}]}', ws="sleigh")
 
 
 @pytest.fixture(scope="module")

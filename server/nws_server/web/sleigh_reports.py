@@ -1,6 +1,6 @@
-"""What a sleigh says of itself in its workspace: small JSON texts, read with suspicion.
+"""The reports of a sleigh in its workspace: small JSON texts, which are validated when they are read.
 
-Any client can store anything there. What is not as it should be is left out.
+Any client can store anything there. What does not have the expected form is skipped.
 """
 
 from __future__ import annotations
@@ -14,20 +14,22 @@ from nws_server.web.kinds import beginning, kind_of
 
 __all__ = ["Report", "is_sleigh", "read_report", "read_reports", "read_text"]
 
-CALL: Final = b"calls"
+TASKS: Final = b"task"
+RESULTS: Final = b"result"
+CALLS: Final = b"calls"
 WORKER: Final = b"worker "
 FAILURES: Final = b"failures "
 WORKER_COUNT: Final = b"workerCount"
 RUN_ME: Final = b"runMe"
 WAITS_FOR_WORKERS: Final = b"deleteMeWhenAllWorkersStarted"
 
-_SLEIGH_VARIABLES: Final = (b"task", b"result", b"rankCount", WORKER_COUNT)
+_SLEIGH_VARIABLES: Final = (TASKS, RESULTS, b"rankCount", WORKER_COUNT)
 _MAX_REPORT_BYTES: Final = 200_000
-"""Bytes of a report."""
+"""Bytes of one report; longer ones are skipped."""
 
 _MAX_WORKERS: Final = 1000
 _MAX_READ_BYTES: Final = 4_000_000
-"""Bytes of all reports of a kind that are read."""
+"""Bytes that are read of all reports of one kind."""
 
 
 def is_sleigh(inspector: Inspector, ws: bytes) -> bool:
@@ -36,7 +38,7 @@ def is_sleigh(inspector: Inspector, ws: bytes) -> bool:
 
 
 def read_text(inspector: Inspector, ws: bytes, var: bytes) -> str | None:
-    """Return the text that comes first in a variable; None if there is none."""
+    """Return the first value of a variable if it is a text, else None."""
     for value in inspector.look.values(ws, var, 0, 1):
         if kind_of(value).form == "text" and value.size <= _MAX_REPORT_BYTES:
             return beginning(value, _MAX_REPORT_BYTES).decode("utf-8", "replace")
@@ -44,40 +46,47 @@ def read_text(inspector: Inspector, ws: bytes, var: bytes) -> str | None:
 
 
 class Report:
-    """A JSON object of strangers: fields of the right type, or a default."""
+    """A JSON object from any client. A field of the wrong type gives its default."""
 
     def __init__(self, content: Any) -> None:
-        """Take what came; anything but an object is an empty one."""
+        """Take parsed JSON; anything but an object counts as an empty one."""
         self._content: dict[str, Any] = content if isinstance(content, dict) else {}
 
     def text(self, key: str, default: str = "") -> str:
-        """Return a text."""
+        """Return the text in a field."""
         value = self._content.get(key)
         return value if isinstance(value, str) else default
 
     def number(self, key: str, default: float = 0) -> float:
-        """Return a number."""
+        """Return the number in a field."""
         return _number(self._content.get(key), default)
 
     def whole(self, key: str, default: int = 0) -> int:
-        """Return a whole number."""
+        """Return the number in a field, truncated to a whole one."""
         return int(self.number(key, default))
 
     def maybe(self, key: str) -> float | None:
-        """Return a number, or None."""
+        """Return the number in a field, or None if the field is null or missing."""
         return self.number(key) if self._content.get(key) is not None else None
 
     def flag(self, key: str) -> bool:
-        """Return whether something is so."""
+        """Return whether a field is true."""
         return self._content.get(key) is True
 
     def part(self, key: str) -> Report | None:
-        """Return an object inside, or None."""
+        """Return the object in a field, or None."""
         value = self._content.get(key)
         return Report(value) if isinstance(value, dict) else None
 
+    def parts(self, key: str) -> Iterator[Report]:
+        """Walk the objects in a list."""
+        parts = self._content.get(key)
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, dict):
+                yield Report(part)
+
     def rows(self, key: str, width: int) -> Iterator[list[Any]]:
-        """Walk the lists of at least this length in a list."""
+        """Walk the lists of at least `width` items in a list."""
         rows = self._content.get(key)
         for row in rows if isinstance(rows, list) else ():
             if isinstance(row, list) and len(row) >= width:

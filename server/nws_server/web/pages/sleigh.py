@@ -1,4 +1,4 @@
-"""The page of a sleigh: its workers, the call that runs, what went wrong, what was printed."""
+"""The page of a sleigh: its calls, workers, failures and output."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from nws_server.web.timeline import (
 
 __all__ = ["show_sleigh"]
 
+_MAX_CALLS: Final = 50
 _MAX_FAILURES: Final = 20
 _MAX_LINES: Final = 50
 _MAX_TEXT_CHARS: Final = 4000
@@ -51,15 +52,14 @@ def _show(inspector: Inspector, ws: bytes) -> dict[str, Any]:
     }
     spans = {rank: list(read_spans(report)) for rank, report in reports.items()}
     every_span = [span for each in spans.values() for span in each]
-    call = sleigh_reports.read_report(inspector, ws, sleigh_reports.CALL)
     look = inspector.look
-    queued = look.variable(ws, b"task")
-    unread = look.variable(ws, b"result")
+    queued = look.variable(ws, sleigh_reports.TASKS)
+    unread = look.variable(ws, sleigh_reports.RESULTS)
     count = look.variable(ws, sleigh_reports.WORKER_COUNT)
     return {
         "workspace": DisplayName(ws),
         "original": None,
-        "call": None if call is None else _call(call, every_span, now),
+        "calls": _calls(inspector, ws, every_span, now),
         "workers": [_worker(rank, report) for rank, report in reports.items()],
         "closed": bool(count and count.values),
         "tasks": {
@@ -79,23 +79,34 @@ def _show(inspector: Inspector, ws: bytes) -> dict[str, Any]:
     }
 
 
+def _calls(
+    inspector: Inspector, ws: bytes, spans: Sequence[BusySpan], now: float
+) -> list[dict[str, Any]]:
+    """Describe the calls under way and the last ones that ended, oldest first."""
+    report = sleigh_reports.read_report(inspector, ws, sleigh_reports.CALLS)
+    calls = [] if report is None else [_call(call, spans, now) for call in report.parts("calls")]
+    return list({call["number"]: call for call in calls}.values())[-_MAX_CALLS:]
+
+
 def _call(call: Report, spans: Sequence[BusySpan], now: float) -> dict[str, Any]:
-    number = call.whole("number")
-    rate = recent_rate(spans, number, call.number("began"), now)
-    total = call.maybe("elements")
-    arrived = call.whole("arrived")
+    number, kind, began = call.whole("number"), call.text("kind"), call.number("began")
+    total, arrived = call.maybe("elements"), call.whole("arrived")
+    if kind == "submit":  # the entry stands for many calls, each with a number of its own
+        rate = arrived / max(1.0, now - began)
+    else:
+        rate = recent_rate(spans, number, began, now)
     left = None
     if total is not None and rate > 0 and not call.flag("over"):
         left = max(0.0, total - arrived) / rate
     return {
         "number": number,
-        "kind": shorten(call.text("kind"), 40),
+        "kind": shorten(kind, 40),
         "function": shorten(call.text("function"), 200),
         "elements": None if total is None else int(total),
         "submitted": call.whole("submitted"),
         "arrived": arrived,
         "failed": call.whole("failed"),
-        "began": call.number("began"),
+        "began": began,
         "over": call.flag("over"),
         "cancelled": call.flag("cancelled"),
         "rate": round(rate, 1),
@@ -164,7 +175,7 @@ def _lines(reports: dict[int, Report]) -> list[dict[str, Any]]:
 
 
 def _launch(inspector: Inspector, ws: bytes) -> dict[str, Any] | None:
-    """Return how a worker joins by hand, while the group is open for that."""
+    """Return the line that starts a worker by hand; None if no more can join that way."""
     run_me = sleigh_reports.read_text(inspector, ws, sleigh_reports.RUN_ME)
     waits = inspector.look.variable(ws, sleigh_reports.WAITS_FOR_WORKERS)
     if run_me is None or waits is None:
