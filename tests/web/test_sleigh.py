@@ -3,25 +3,53 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nws_server.web.sleigh_reports import Report
 from nws_server.web.timeline import read_spans, recent_rate
-from tests.support.server import Client
-from tests.support.web import Browser
+from tests.support.clients import WS
+from tests.support.memory_site import MemorySite
+from tests.support.web import Seen, form
 
-TEXT = 1 << 24 | 1
+
+class Sleigh:
+    """A workspace that looks like that of a sleigh, in an inspector at the time 1,000,000,000."""
+
+    def __init__(self, memory: MemorySite) -> None:
+        self._memory = memory
+        for name in (b"task", b"result", b"rankCount", b"workerCount"):
+            memory.client.declare_var(name, b"fifo")
+        for name in (b"calls", b"worker 0"):
+            memory.client.declare_var(name, b"single")
+
+    def publish(self, *calls: dict[str, Any]) -> None:
+        """Store the report about calls."""
+        self.store(b"calls", {"calls": calls})
+
+    def store(self, variable: bytes, report: Any) -> None:
+        """Store a report."""
+        payload = json.dumps(report).encode()
+        self._memory.client.store(variable, payload)
+
+    def data(self) -> Any:
+        """Return the data of its page."""
+        reply = self._memory.ask(form("GET", f"/api/sleigh?name={WS.decode()}"))
+        assert reply.status == 200, reply.text
+        return reply.json()
+
+    def page(self) -> Seen:
+        """Return its page."""
+        return self._memory.ask(form("GET", f"/sleigh?name={WS.decode()}")).page()
 
 
 @pytest.fixture
-def sleigh(client: Client) -> Client:
-    """A workspace that looks like that of a sleigh without any report."""
-    for name in ("task", "result", "rankCount", "workerCount"):
-        assert client.ask("declare var", "ws", name, "fifo").status == 0
-    assert client.ask("declare var", "ws", "calls", "single").status == 0
-    return client
+def sleigh(tmp_path: Path) -> Iterator[Sleigh]:
+    with MemorySite(tmp_path) as memory:
+        yield Sleigh(memory)
 
 
 def call(number: int, kind: str = "eachElem", **fields: Any) -> dict[str, Any]:
@@ -41,31 +69,24 @@ def call(number: int, kind: str = "eachElem", **fields: Any) -> dict[str, Any]:
     }
 
 
-def publish(client: Client, *calls: dict[str, Any]) -> None:
-    text = json.dumps({"calls": calls})
-    assert client.ask("store", "ws", "calls", TEXT, text).status == 0
+def test_a_sleigh_without_calls(sleigh: Sleigh) -> None:
+    assert sleigh.data()["calls"] == []
+    assert "No call has lasted long enough" in sleigh.page().text
 
 
-def test_a_sleigh_without_calls(sleigh: Client, browser: Browser) -> None:
-    assert browser.data("sleigh", name="ws")["calls"] == []
-    assert "No call has lasted long enough" in browser.see("sleigh", name="ws").text
-    del sleigh
-
-
-def test_several_calls_under_way_each_with_its_progress(sleigh: Client, browser: Browser) -> None:
-    publish(
-        sleigh,
+def test_several_calls_under_way_each_with_its_progress(sleigh: Sleigh) -> None:
+    sleigh.publish(
         call(3),
         call(4, "imap", elements=None, arrived=7),
         call(5, "submit", arrived=90, elements=100),
     )
-    calls = browser.data("sleigh", name="ws")["calls"]
+    calls = sleigh.data()["calls"]
     assert [(each["number"], each["kind"], each["arrived"]) for each in calls] == [
         (3, "eachElem", 25),
         (4, "imap", 7),
         (5, "submit", 90),
     ]
-    seen = browser.see("sleigh", name="ws")
+    seen = sleigh.page()
     bars = [each.attributes for each in seen.elements if each.tag == "progress"]
     assert [(bar["aria-label"], bar["value"], bar["max"]) for bar in bars] == [
         ("elements done of call 3", "25", "100"),
@@ -75,30 +96,43 @@ def test_several_calls_under_way_each_with_its_progress(sleigh: Client, browser:
         assert text in seen.text
 
 
-def test_calls_that_have_ended_stand_in_a_table_newest_first(
-    sleigh: Client, browser: Browser
-) -> None:
-    publish(
-        sleigh,
+def test_calls_that_have_ended_stand_in_a_table_newest_first(sleigh: Sleigh) -> None:
+    sleigh.publish(
         call(1, arrived=100, over=True),
         call(2, "starmap", elements=None, over=True, cancelled=True),
         call(3),
     )
-    seen = browser.see("sleigh", name="ws")
+    seen = sleigh.page()
     assert [each.tag for each in seen.elements].count("progress") == 1
     text = " ".join(seen.text.split())
     assert text.index("starmap(function_2) cancelled 25 3") < text.index(
         "eachElem(function_1) finished 100 of 100 3"
     )
-    publish(sleigh, call(3, over=True))
-    assert "No call is under way." in browser.see("sleigh", name="ws").text
+    sleigh.publish(call(3, over=True))
+    assert "No call is under way." in sleigh.page().text
 
 
-def test_each_number_stands_once_and_the_list_is_bounded(sleigh: Client, browser: Browser) -> None:
-    publish(sleigh, *(call(number) for number in range(200)), call(199, arrived=26))
-    calls = browser.data("sleigh", name="ws")["calls"]
+def test_each_number_stands_once_and_the_list_is_bounded(sleigh: Sleigh) -> None:
+    sleigh.publish(*(call(number) for number in range(200)), call(199, arrived=26))
+    calls = sleigh.data()["calls"]
     assert [each["number"] for each in calls] == list(range(150, 200))
     assert calls[-1]["arrived"] == 26
+
+
+def test_rate_and_time_left_of_each_call(sleigh: Sleigh) -> None:
+    now = 1e9
+    busy = [[3, 0, 20, now - 8, now - 7], [4, 0, 40, now - 6, now - 1], [3, 20, 99, 1, 2]]
+    sleigh.store(b"worker 0", {"recent": busy})
+    sleigh.publish(
+        call(3, began=now - 100),
+        call(4, began=now - 8),
+        call(5, began=now - 100),
+        call(6, "submit", began=now - 50, arrived=75, elements=90),
+    )
+    calls = sleigh.data()["calls"]
+    assert [each["rate"] for each in calls] == [2.0, 5.0, 0.0, 1.5]
+    assert [each["left"] for each in calls] == [37.5, 15.0, None, 10.0]
+    assert "37 seconds" in sleigh.page().text
 
 
 def spans(*rows: list[float]) -> Report:

@@ -72,6 +72,10 @@ class Inspector:
             self._sampling = None
         self.text_cache.close()
 
+    def now(self) -> float:
+        """Return the present time in seconds of the epoch."""
+        return self._wall()
+
     def epoch(self, when: float) -> float:
         """Return a time of the hub's clock in seconds of the epoch, to the tenth below.
 

@@ -1,4 +1,4 @@
-"""The reports of a sleigh in its workspace: small JSON texts, which are validated when they are read.
+"""The reports of a sleigh in its workspace: small JSON texts, validated when they are read.
 
 Any client can store anything there. What does not have the expected form is skipped.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -45,7 +44,7 @@ def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
 
 
 def _show(inspector: Inspector, ws: bytes) -> dict[str, Any]:
-    now = float(round(time.time()))
+    now = float(round(inspector.now()))
     reports = {
         rank: Report(content)
         for rank, content in sleigh_reports.read_reports(inspector, ws, sleigh_reports.WORKER)
