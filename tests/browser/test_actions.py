@@ -102,7 +102,7 @@ def test_a_text_is_stored_as_it_was_typed(
     person.type(store.get_by_label("Variable"), "a new one")
     person.type(store.get_by_label("Value"), " two\nlines, <b>€</b> ")
     person.press(button(page, "Store"))
-    expect(page.get_by_text("The value is stored.")).to_be_visible()
+    expect(page.get_by_text("The value has been stored.")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text("a new one")
     assert ws.fetch("a new one") == " two\nlines, <b>€</b> "
 
@@ -119,7 +119,7 @@ def test_a_number_is_stored_and_wakes_who_waits_for_it(
     person.choose(page.get_by_label("Kind"), "number")
     person.type(page.get_by_label("Value", exact=True), typed)
     person.press(button(page, "Store"))
-    expect(page.get_by_text("The value is stored.")).to_be_visible()
+    expect(page.get_by_text("The value has been stored.")).to_be_visible()
     found = waiting.result()
     assert (type(found), found) == (type(number), number)
 
@@ -138,7 +138,7 @@ def test_what_is_no_number_is_said_and_can_be_mended(
     expect(page.get_by_label("Value", exact=True)).to_have_value("twelve")
     page.get_by_label("Value", exact=True).fill("12")
     button(page, "Store").click()
-    expect(page.get_by_text("The value is stored.")).to_be_visible()
+    expect(page.get_by_text("The value has been stored.")).to_be_visible()
     assert ws.fetch("x") == 12
 
 
@@ -149,7 +149,7 @@ def test_a_variable_is_declared(person: Person, inspected: Inspected, ws: NetWor
     person.type(declare.get_by_label("Variable"), "stack")
     person.choose(declare.get_by_label("Mode"), "lifo")
     person.press(button(page, "Declare"))
-    expect(page.get_by_text("The variable is declared.")).to_be_visible()
+    expect(page.get_by_text("The variable has been declared.")).to_be_visible()
     expect(tile(page, "Mode")).to_have_text("lifo")
     assert variable(ws, "stack").mode == "lifo"
 
@@ -158,10 +158,10 @@ def test_what_was_done_is_said_once(page: Page, inspected: Inspected, ws: NetWor
     ws.declare("x", "fifo")
     inspected.see_variable(page, ws, "x")
     button(page, "Store").click()
-    expect(page.get_by_text("The value is stored.")).to_be_visible()
+    expect(page.get_by_text("The value has been stored.")).to_be_visible()
     page.reload()
     until_live(page)
-    expect(page.get_by_text("The value is stored.")).to_have_count(0)
+    expect(page.get_by_text("The value has been stored.")).to_have_count(0)
     expect(tile(page, "Values")).to_have_text("1")
 
 
@@ -213,8 +213,8 @@ def test_a_variable_is_deleted_after_a_question(
     assert ws.find("x") == 1
     person.press(page.get_by_role("link", name="Delete this variable"))
     person.press(button(page, "Delete it"))
-    expect(page.get_by_text("The variable is deleted.")).to_be_visible()
-    expect(page.get_by_text("There is no such variable.")).to_be_visible()
+    expect(page.get_by_text("The variable has been deleted.")).to_be_visible()
+    expect(page.get_by_text("No variables found.")).to_be_visible()
     assert "x" not in ws.listVars(format="dict")
 
 
@@ -228,7 +228,7 @@ def test_a_workspace_is_deleted_after_a_question(
     assert ws.currentWs() in ws.server.listWss("dict")
     person.press(page.get_by_role("link", name="Delete this workspace"))
     person.press(button(page, "Delete it"))
-    expect(page.get_by_text("The workspace is deleted.")).to_be_visible()
+    expect(page.get_by_text("The workspace has been deleted.")).to_be_visible()
     assert ws.currentWs() not in ws.server.listWss("dict")
 
 
@@ -242,7 +242,7 @@ def test_a_double_click_stores_and_fetches_once(
     inspected.see_variable(page, ws, "x")
     page.get_by_label("Value", exact=True).fill("one")
     button(page, "Store").dblclick()
-    expect(page.get_by_text("The value is stored.")).to_be_visible()
+    expect(page.get_by_text("The value has been stored.")).to_be_visible()
     assert variable(ws, "x").values == 1
     ws.store("x", "two")
     page.get_by_role("link", name="Fetch one value").click()
@@ -258,7 +258,7 @@ def test_a_form_can_be_sent_again_after_going_back(
     inspected.see_variable(page, ws, "x")
     for count in (1, 2):
         button(page, "Store").click()
-        expect(page.get_by_text("The value is stored.")).to_be_visible()
+        expect(page.get_by_text("The value has been stored.")).to_be_visible()
         assert variable(ws, "x").values == count
         page.go_back()
         until_live(page)
@@ -279,13 +279,13 @@ def test_a_form_of_a_former_server_says_that_it_is_too_old(
         store.get_by_label("Variable").fill("x")
         with browsing.expecting("bad answer: 403"):
             button(page, "Store").click()
-            expect(page.locator(".problem")).to_contain_text("load its page again")
+            expect(page.locator(".problem")).to_contain_text("reload its page")
         assert not second.open("__default").listVars(format="dict")
         page.go_back()
         page.reload()
         store.get_by_label("Variable").fill("x")
         button(page, "Store").click()
-        expect(page.get_by_text("The value is stored.")).to_be_visible()
+        expect(page.get_by_text("The value has been stored.")).to_be_visible()
         page.goto("about:blank")
 
 
@@ -330,15 +330,15 @@ def test_workers_are_started_by_the_line_of_the_page_and_the_group_is_closed(
         process.stdin.write(f"{copied}\n")
         process.stdin.flush()
         expect(page.locator(".launch")).to_contain_text("1 worker has joined")
-        expect(page.get_by_text("others can still join")).to_be_visible()
-        person.press(page.get_by_role("link", name="All are there: close the group"))
+        expect(page.get_by_text("more can join")).to_be_visible()
+        person.press(page.get_by_role("link", name="All have joined: close the group"))
         person.press(page.get_by_role("link", name="Cancel"))
-        person.press(page.get_by_role("link", name="All are there: close the group"))
+        person.press(page.get_by_role("link", name="All have joined: close the group"))
         expect(page.get_by_role("heading")).to_have_text(f"Close the group of {name}?")
         person.press(button(page, "Close it"))
-        expect(page.get_by_text("The group is closed.")).to_be_visible()
+        expect(page.get_by_text("The group has been closed.")).to_be_visible()
         sleigh = later.enter_context(making.result())
         expect(page.locator(".launch")).to_have_count(0)
-        expect(page.get_by_text("nobody else can join")).to_be_visible()
+        expect(page.get_by_text("the group is closed")).to_be_visible()
         assert sleigh.eachElem(times_ten, [1, 2]) == [10, 20]
         page.goto("about:blank")

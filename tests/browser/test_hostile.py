@@ -114,14 +114,14 @@ def test_they_are_only_shown_wherever_one_goes(
     page.get_by_role("link", name="Fetch one value").click()
     assert_harmless(page)
     page.get_by_role("button", name="Fetch it").click()
-    expect(page.get_by_role("heading")).to_have_text("The value that you fetched")
+    expect(page.get_by_role("heading")).to_have_text("Fetched value")
     assert_harmless(page)
     assert ws.find(name) == {text: [text]}
     page.locator(".path a").last.click()
     page.get_by_role("link", name="Delete this variable").click()
     assert_harmless(page)
     page.get_by_role("button", name="Delete it").click()
-    expect(page.get_by_text("The variable is deleted.")).to_be_visible()
+    expect(page.get_by_text("The variable has been deleted.")).to_be_visible()
     assert not ws.listVars(format="dict")
 
 

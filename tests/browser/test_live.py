@@ -66,7 +66,7 @@ def test_who_waits_appears_and_goes(page: Page, inspected: Inspected, ws: NetWor
     never_loaded_anew(page)
     other = inspected.open(ws.currentWs())
     waiting = Aside(lambda: other.fetch("x"))
-    waits = page.get_by_role("region", name="Who waits").locator("tbody tr")
+    waits = page.get_by_role("region", name="Waiting clients").locator("tbody tr")
     expect(waits).to_have_count(1)
     expect(waits).to_contain_text("fetch")
     ws.store("x", "here")
@@ -84,7 +84,7 @@ def test_a_lease_appears_and_goes(page: Page, inspected: Inspected, ws: NetWorkS
     expect(leases.locator("time").last).to_have_text(re.compile("in (1 h|59 min)"))
     lease.release()
     expect(leases).to_have_count(0)
-    expect(page.locator(".about")).to_contain_text("came back once")
+    expect(page.locator(".about")).to_contain_text("returned once")
 
 
 def test_a_new_workspace_appears_in_its_place(page: Page, inspected: Inspected) -> None:
@@ -107,7 +107,7 @@ def test_what_is_deleted_leads_to_a_page_that_says_so(
     inspected.see_variable(page, ws, "x")
     with browsing.expecting("bad answer: 404"):
         ws.deleteVar("x")
-        expect(page.get_by_role("heading", level=1)).to_have_text("It is not there")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not Found")
 
 
 def test_clients_and_the_server_move(page: Page, inspected: Inspected, ws: NetWorkSpace) -> None:
@@ -322,6 +322,6 @@ def test_a_page_says_that_the_server_is_away_and_goes_on_with_the_next_one(
         expect(page.locator("tbody th")).to_have_text(["z"])
         assert_not_loaded_anew(page)
         page.get_by_role("button", name="Store").click()
-        expect(page.get_by_role("status").last).to_have_text("The value is stored.")
+        expect(page.get_by_role("status").last).to_have_text("The value has been stored.")
         assert ws.fetch("y") == "typed before"
         page.goto("about:blank")

@@ -188,12 +188,12 @@ def test_a_fetched_value_has_a_page_that_is_well_made(page: Page, scene: Scene) 
 
 
 @pytest.mark.parametrize(
-    ("address", "status", "headline", "reason"),
+    ("address", "status", "phrase", "reason"),
     [
-        ("/nowhere", 404, "It is not there", "there is no page 'nowhere'"),
-        ("/workspace?name=none", 404, "It is not there", "there is no workspace 'none'"),
-        ("/variable?ws=weather%20stations&name=none", 404, "It is not there", "no variable 'none'"),
-        ("/workspaces?page=x", 400, "That cannot be", "'page' is not a whole number"),
+        ("/nowhere", 404, "Not Found", "there is no page 'nowhere'"),
+        ("/workspace?name=none", 404, "Not Found", "there is no workspace 'none'"),
+        ("/variable?ws=weather%20stations&name=none", 404, "Not Found", "no variable 'none'"),
+        ("/workspaces?page=x", 400, "Bad Request", "'page' is not a whole number"),
     ],
 )
 def test_a_page_that_says_what_went_wrong_is_well_made(
@@ -202,13 +202,13 @@ def test_a_page_that_says_what_went_wrong_is_well_made(
     scene: Scene,
     address: str,
     status: int,
-    headline: str,
+    phrase: str,
     reason: str,
 ) -> None:
     with browsing.expecting(f"bad answer: {status}"):
         page.goto(scene.inspected.web + address)
-    expect(page).to_have_title(f"{headline} · NetWorkSpaces")
-    expect(page.get_by_role("heading")).to_have_text(headline)
+    expect(page).to_have_title(f"{phrase} · NetWorkSpaces")
+    expect(page.get_by_role("heading")).to_have_text(phrase)
     expect(page.locator(".problem")).to_contain_text(reason)
     look_at(page)
     page.get_by_role("link", name="All workspaces").click()
@@ -235,7 +235,7 @@ def test_values_are_readable_by_their_kind(page: Page, scene: Scene) -> None:
 
 def test_a_picture_is_shown(page: Page, scene: Scene) -> None:
     scene.inspected.see_variable(page, scene.ws, "photograph")
-    image = page.get_by_role("img", name="the picture that is stored as value 0")
+    image = page.get_by_role("img", name="the picture stored as value 0")
     expect(image).to_be_visible()
     assert image.evaluate("async (it) => { await it.decode(); return it.naturalWidth }") == 240
 

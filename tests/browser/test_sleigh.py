@@ -191,4 +191,4 @@ def test_the_page_of_a_sleigh_that_is_closed_says_so(
             inspected.see(page, "sleigh", name=sleigh.nws.currentWs())
             expect(page.get_by_text("No call has lasted long enough")).to_be_visible()
             expect(row(page, "0").locator("td").nth(2)).to_have_text("idle")
-        expect(page.get_by_role("heading", level=1)).to_have_text("It is not there")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not Found")

@@ -56,7 +56,7 @@ def test_a_text_is_stored_as_it_is(
     reply = browser.do("store", ws="ws", name="x", kind="text", value=given)
     assert reply.status == 303
     assert reply.location == "/variable?ws=ws&name=x&said=stored"
-    assert "The value is stored." in browser.ask("GET", reply.location).text
+    assert "The value has been stored." in browser.ask("GET", reply.location).text
     answer = client.get("fetch", "ws", "x")
     assert (answer.payload, answer.descriptor) == (stored, 1 << 24 | 1)
 
@@ -236,7 +236,7 @@ def test_closing_a_group(client: Client, browser: Browser) -> None:
     seen = browser.see("confirm", action="close-group", ws="ws")
     reply = browser.post(seen.forms[0], {"token": seen.token})
     assert reply.location == "/sleigh?name=ws&said=closed"
-    assert "The group is closed." in browser.ask("GET", reply.location).text
+    assert "The group has been closed." in browser.ask("GET", reply.location).text
     assert len(variables(client)) == 4
     assert browser.do("close-group", ws="ws").status == 409
 

@@ -37,7 +37,7 @@ def test_a_page_is_sent_at_once_and_then_when_it_has_changed(memory: MemorySite)
     memory.clock.advance(0)
     (first,) = link.events()
     assert first.kind == "message"
-    assert "There is no such variable." in first.data
+    assert "No variables found." in first.data
     let_pass(memory, 10)
     assert link.events() == []
     memory.client.store(b"x", b"v")
@@ -66,7 +66,7 @@ def test_what_is_sent_is_what_a_page_shows(memory: MemorySite) -> None:
     memory.clock.advance(0)
     (event,) = link.events()
     html = memory.ask(form("GET", "/variable?ws=work&name=%3Cx%3E")).text
-    assert "&lt;x&gt;" not in event.data  # the headline does not move
+    assert "&lt;x&gt;" not in event.data  # the heading is not in the live part
     assert "data: v</pre>" in event.data
     assert "data: v</pre>" in html
 

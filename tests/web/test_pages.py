@@ -115,7 +115,7 @@ def test_who_waits_and_who_holds_a_lease(lively: dict[str, Client], browser: Bro
     assert [lease["bytes"] for lease in leases] == [6, 6]
     assert [lease["attempt"] for lease in leases] == [1, 1]
     assert [-61 < ago(lease["until"]) < 0 for lease in leases] == [True, True], leases
-    assert "Nobody." in browser.see("variable", ws="ws", name="lifo").text
+    assert "None." in browser.see("variable", ws="ws", name="lifo").text
 
 
 def test_clients(lively: dict[str, Client], browser: Browser) -> None:
@@ -224,7 +224,7 @@ def test_a_value_that_came_back_says_so(client: Client, browser: Browser) -> Non
     assert client.ask("release", item.lease, "yes").status == 0
     (value,) = browser.data("variable", ws="ws", name="x")["values"]
     assert (value["attempts"], value["index"]) == (1, 0)
-    assert "came back once" in browser.see("variable", ws="ws", name="x").text
+    assert "returned once" in browser.see("variable", ws="ws", name="x").text
 
 
 def test_values_in_files(tmp_path: Path) -> None:

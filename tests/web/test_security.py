@@ -270,4 +270,4 @@ def test_files_for_clients(serving: Browser, path: str, kind: str) -> None:
 def test_no_way_leads_out_of_the_folder(serving: Browser, path: str) -> None:
     reply = serving.ask("GET", f"/clientCode/{path}")
     assert reply.status == 404
-    assert b"<h1>It is not there</h1>" in reply.body
+    assert b"<h1>Not Found</h1>" in reply.body

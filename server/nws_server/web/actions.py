@@ -1,6 +1,6 @@
-"""What a person can change: each action, the question that comes before it, and what follows.
+"""The actions that pages offer: what each does, its confirmation, and the page that follows.
 
-Nothing here checks who asks; `site` has done that.
+Nothing here checks who sent a request; `site` has done that.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ _MAX_NUMBER_CHARS: Final = 300
 _MODES: Final = ("fifo", "lifo", "multi", "single")
 
 _MAX_FETCHED_BYTES: Final = 8 * 1024 * 1024
-"""Bytes of a value that can be fetched here: it exists only in the page that shows it."""
+"""Largest value that can be fetched here: it then exists only in the page that shows it."""
 
 _HEXDUMP_BYTES: Final = 4096
 
 NOTICES: Final = {
-    "stored": "The value is stored.",
-    "declared": "The variable is declared.",
-    "deleted-variable": "The variable is deleted.",
-    "deleted-workspace": "The workspace is deleted.",
-    "closed": "The group is closed.",
+    "stored": "The value has been stored.",
+    "declared": "The variable has been declared.",
+    "deleted-variable": "The variable has been deleted.",
+    "deleted-workspace": "The workspace has been deleted.",
+    "closed": "The group has been closed.",
 }
-"""What a page says after an action, by the word for it in its address."""
+"""Notices on the page that follows an action, by the word in its address."""
 
 
 class Outcome(NamedTuple):
-    """What follows an action: another address; or, without one, a template and its data."""
+    """What follows an action: an address to go to, or else a template and its data."""
 
     address: str = ""
     template: str = ""
@@ -56,15 +56,15 @@ class Action(NamedTuple):
     """An action.
 
     Attributes:
-        perform: does it.
-        question, consequence, deed: what is asked before, what it means, and the words of the
-            button; empty for what destroys nothing. ``{ws}`` and ``{name}`` are filled in.
+        perform: performs it.
+        question, consequence, button: the texts of the page that asks for confirmation; empty for
+            actions that destroy nothing. The question may hold ``{ws}`` and ``{name}``.
     """
 
     perform: Callable[[Inspector, Query], Awaitable[Outcome]]
     question: str = ""
     consequence: str = ""
-    deed: str = ""
+    button: str = ""
 
 
 async def _store(inspector: Inspector, query: Query) -> Outcome:
@@ -84,7 +84,7 @@ async def _store(inspector: Inspector, query: Query) -> Outcome:
 
 
 def _number(given: bytes) -> Value:
-    """Return a number as Python pickles it, in the form that every Python and protocol knows."""
+    """Pickle a number in the form that every version of Python and of the protocol reads."""
     text = given.decode("utf-8", "replace").strip()
     try:
         if len(text) > _MAX_NUMBER_CHARS:
@@ -118,7 +118,7 @@ async def _fetch(inspector: Inspector, query: Query) -> Outcome:
         (described,) = await describe_values(
             inspector, view.id, [fetched.value], PREVIEW_BYTES, _HEXDUMP_BYTES
         )
-    except BaseException:  # nobody has seen it, perhaps because the browser has gone
+    except BaseException:  # for example because the browser has disconnected
         inspector.local.put_back(fetched)
         raise
     data = {
@@ -162,32 +162,34 @@ ACTIONS: Final = {
     "fetch": Action(
         _fetch,
         "Fetch one value of {name}?",
-        "It is shown once, and is then gone from the variable.",
+        "It is removed from the variable and shown once.",
         "Fetch it",
     ),
     "delete-variable": Action(
         _delete_variable,
         "Delete the variable {name}?",
-        "Its values are lost, also those that are leased, and whoever waits for one fails.",
+        "Its values are lost, including leased ones, and clients that wait for it get an error.",
         "Delete it",
     ),
     "delete-workspace": Action(
         _delete_workspace,
         "Delete the workspace {ws}?",
-        "All its variables and their values are lost, and whoever waits for one fails.",
+        "All its variables and their values are lost, and clients that wait for one get an error.",
         "Delete it",
     ),
     "close-group": Action(
         _close_group,
         "Close the group of {ws}?",
-        "The sleigh begins with the workers that have joined; no other can join.",
+        "The sleigh starts with the workers that have joined; no more can join.",
         "Close it",
     ),
 }
 
 
 def ask(query: Query) -> dict[str, Any]:
-    """Return what the page says that asks before an action. Fields: ``action``, ``ws``, ``name``.
+    """Return the data of the page that asks for confirmation of an action.
+
+    Fields: ``action``, ``ws``, ``name``.
 
     Raises:
         BadQuery: there is no such action, or a field is missing.
@@ -204,7 +206,7 @@ def ask(query: Query) -> dict[str, Any]:
     return {
         "question": ACTIONS[name].question.format(ws=ws.short, name=var.short if var else ""),
         "consequence": ACTIONS[name].consequence,
-        "deed": ACTIONS[name].deed,
+        "button": ACTIONS[name].button,
         "address": link(f"do/{name}", ws=ws, name=var),
         "back": back,
     }

@@ -1,0 +1,79 @@
+"""Limits on what a browser may send: the size of a request, and the time that it may take."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO, Final, cast
+
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request
+
+from nws_server.web.request_checks import HEADERS
+
+__all__ = ["IDLE_TIMEOUT_SECONDS", "MAX_FORM_BYTES", "BoundedChannel", "BoundedRequest"]
+
+_MAX_HEAD_BYTES: Final = 512 * 1024
+"""Of the request line and the headers: an address may hold two long names."""
+
+MAX_FORM_BYTES: Final = 1024 * 1024
+"""Of the body of a request."""
+
+_MAX_DISCARDED_BYTES: Final = 64 * 1024 * 1024
+"""Of a body that is too long. It is read up to here, because a browser reads no response before it
+has sent the whole request; beyond that the connection is closed."""
+
+_MAX_LENGTH_HEADER_BYTES: Final = 100
+"""Of the header Content-Length."""
+
+IDLE_TIMEOUT_SECONDS: Final = 60.0
+"""Longest time between two requests, and for a request to arrive."""
+
+
+class BoundedChannel(HTTPChannel):
+    """A connection whose requests have bounded headers, and must arrive in a bounded time."""
+
+    MAX_LENGTH = _MAX_HEAD_BYTES
+    totalHeadersSize = _MAX_HEAD_BYTES  # noqa: N815 - Twisted's name
+    maxHeaders = 100  # noqa: N815 - Twisted's name
+    _begun = False
+
+    def setTimeout(self, period: float | None) -> float | None:  # noqa: N802 - Twisted's names, as those below
+        self._begun = False
+        return super().setTimeout(period)  # type: ignore[no-untyped-call,no-any-return]
+
+    def resetTimeout(self) -> None:  # noqa: N802
+        """Start the timeout at the first byte of a request, and do not restart it later."""
+        if not self._begun:
+            self._begun = True
+            super().resetTimeout()  # type: ignore[no-untyped-call]
+
+    def headerReceived(self, line: bytes) -> bool:  # noqa: N802
+        """Refuse a length with more digits than Python parses; Twisted would raise an exception."""
+        if len(line) > _MAX_LENGTH_HEADER_BYTES and line[:15].lower() == b"content-length:":
+            self._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
+            return False
+        return super().headerReceived(line)  # type: ignore[no-untyped-call,no-any-return]
+
+
+class BoundedRequest(Request):
+    """A request whose body is bounded, and whose response has the security headers."""
+
+    _length = 0
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether its body is longer than `MAX_FORM_BYTES`."""
+        return self._length > MAX_FORM_BYTES
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self._length += len(data)
+        if self._length > _MAX_DISCARDED_BYTES:
+            cast(Any, self.channel).transport.abortConnection()
+        elif self.is_too_long:
+            cast(BinaryIO, self.content).truncate(0)
+        else:
+            cast(BinaryIO, self.content).write(data)
+
+    def process(self) -> None:
+        for name, value in HEADERS.items():
+            self.setHeader(name, value)  # type: ignore[no-untyped-call]
+        super().process()  # type: ignore[no-untyped-call]
