@@ -1,4 +1,4 @@
-"""The server's own babelfish: a process that reads Python values, and how it is started."""
+"""The server's own babelfish: a process that reads Python values, started when it is needed."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ __all__ = ["WORKSPACE", "BabelfishProcess"]
 WORKSPACE: Final = b"Python babelfish of the server"
 
 _MEMORY_LIMIT_BYTES: Final = 2 * 1024**3
-"""Bytes of address space."""
+"""Address space that it may use."""
 
 _MAX_FAILED_STARTS: Final = 3
-"""So many may end in a row without having been ready; then there is a rest."""
+"""How many may end in a row before they are ready, until starting them is suspended."""
 
 _START_TIMEOUT_SECONDS: Final = 10.0
-"""Seconds until it is ready, at most."""
+"""How long it may take until it is ready."""
 
 _READY_MESSAGE: Final = "the babelfish serves"
-"""What it says then."""
+"""What it prints when it is ready."""
 
 _PIPE_CLOSE_SECONDS: Final = 0.2
-"""Seconds from its end until its pipes are closed, which its children may still hold."""
+"""From its end until its pipes are closed, which its children may have inherited."""
 
 _RETRY_SECONDS: Final = 30.0
-"""Seconds."""
+"""For how long starting is suspended."""
 
 _MAX_OUTPUT_CHARS: Final = 2000
-"""Bytes of what it writes that are kept, to say why it ended."""
+"""How much of its output is kept, to show why it ended."""
 
 _log = Logger()
 
@@ -49,43 +49,50 @@ class BabelfishProcess:
     """Starts the process when it is needed, and again when it has ended.
 
     Attributes:
-        problem: why there is none, once that is clear; else empty.
-        has_answered: whether the process has done its work at least once; set by who asks.
+        problem: why it is not running, if that is known; else empty.
+        has_answered: whether it has answered at least once; set by whoever asks it.
         on_end: called when the process has ended.
     """
 
     def __init__(self, reactor: Any, options: Sequence[str]) -> None:
-        """Prepare to start it with options that say where the server is and how to read."""
+        """Prepare to start it.
+
+        Args:
+            reactor: that runs the process.
+            options: of the command line: where the server is, and how to read values.
+        """
         self.problem = ""
         self.has_answered = False
         self.on_end: Callable[[], None] = lambda: None
         self._reactor = reactor
         self._options = options
-        self._process: _Process | None = None
+        self._process: _BabelfishProtocol | None = None
         self._failed_starts = 0
         self._retry_at = 0.0
-        self._until_ready: list[Deferred[bool]] = []
-        self._until_gone: list[Deferred[None]] = []
+        self._waiting_for_ready: list[Deferred[bool]] = []
+        self._waiting_for_end: list[Deferred[None]] = []
 
     @property
     def runs(self) -> bool:
-        """Whether the process is there."""
+        """Whether the process is running."""
         return self._process is not None
 
     def start(self) -> None:
-        """Start it. If too many have ended in vain, that is not done for a while, and there is a
-        `problem`."""
+        """Start it, unless starting is suspended because too many have ended early.
+
+        If it cannot be started there is a `problem`.
+        """
         now = self._reactor.seconds()
         if now < self._retry_at:
             return
         if self._failed_starts >= _MAX_FAILED_STARTS:
             self._retry_at, self._failed_starts = now + _RETRY_SECONDS, 0
-            _log.warn("the babelfish does not stay: {problem}", problem=self.problem)
+            _log.warn("the babelfish ends again and again: {problem}", problem=self.problem)
             return
         self.problem = ""
         self.has_answered = False
         self._failed_starts += 1
-        process = _Process(self._reactor, self._is_ready, self._ended)
+        process = _BabelfishProtocol(self._reactor, self._is_ready, self._ended)
         command = [sys.executable, "-m", "nws_babelfish", *self._options]
         command += ["--workspace", WORKSPACE.decode(), "--memory-limit", str(_MEMORY_LIMIT_BYTES)]
         command += ["--until-eof"]
@@ -103,44 +110,44 @@ class BabelfishProcess:
             self._process = process
 
     def ready(self) -> Deferred[bool]:
-        """Wait until it does its work; False if it does not come to that."""
+        """Wait until it is ready; False if it ends before, or takes too long."""
         ready: Deferred[bool] = Deferred()
         if self._process is None or self._process.is_ready:
             ready.callback(self._process is not None)
         else:
-            self._until_ready.append(ready)
+            self._waiting_for_ready.append(ready)
             ready.addTimeout(_START_TIMEOUT_SECONDS, self._reactor)
             ready.addErrback(lambda failure: failure.trap(DeferredTimeout) and False)
         return ready
 
     def end(self) -> Deferred[None]:
-        """End it, and wait until it is gone."""
-        gone: Deferred[None] = Deferred()
+        """Kill it, and wait until it has ended."""
+        ended: Deferred[None] = Deferred()
         if self._process is None:
-            gone.callback(None)
+            ended.callback(None)
         else:
-            self._until_gone.append(gone)
+            self._waiting_for_end.append(ended)
             self._process.kill()
-        return gone
+        return ended
 
     def kill(self) -> None:
-        """End it; it is started again when it is needed."""
+        """Kill it. It is started again when it is needed."""
         if self._process is not None:
             self._process.kill()
 
     def _is_ready(self) -> None:
         self._failed_starts = 0
-        ready, self._until_ready = self._until_ready, []
+        ready, self._waiting_for_ready = self._waiting_for_ready, []
         _fire(ready, True)
 
-    def _ended(self, process: _Process, how: str) -> None:
+    def _ended(self, process: _BabelfishProtocol, how: str) -> None:
         self._process = None
-        self.problem = f"{how}; it output: {process.output or 'nothing'}"
-        ready, self._until_ready = self._until_ready, []
-        gone, self._until_gone = self._until_gone, []
-        self.on_end()  # it may be started again in there
+        self.problem = f"{how}; its output: {process.output or 'none'}"
+        ready, self._waiting_for_ready = self._waiting_for_ready, []
+        ended, self._waiting_for_end = self._waiting_for_end, []
+        self.on_end()  # may start it again
         _fire(ready, False)
-        _fire(gone, None)
+        _fire(ended, None)
 
 
 def _fire(waiting: list[Deferred[T]], result: T) -> None:
@@ -150,17 +157,22 @@ def _fire(waiting: list[Deferred[T]], result: T) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Let it find what this process finds, for the checkout may not be installed, but no module
-    that happens to lie in the working folder."""
+    """Return an environment with this process's module path, as the checkout may not be installed.
+
+    Modules in the working folder are not found.
+    """
     path = os.pathsep.join(filter(None, sys.path))
     return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
-class _Process(ProcessProtocol):
+class _BabelfishProtocol(ProcessProtocol):
     transport: IProcessTransport
 
     def __init__(
-        self, reactor: Any, ready: Callable[[], None], ended: Callable[[_Process, str], None]
+        self,
+        reactor: Any,
+        ready: Callable[[], None],
+        ended: Callable[[_BabelfishProtocol, str], None],
     ) -> None:
         self.output = ""
         self.is_ready = False

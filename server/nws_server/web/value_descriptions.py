@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from nws_server.core.values import Value
+from nws_server.web.babelfishes import Question, Text
 from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import Kind, beginning, hexdump, kind_of, language_of
 from nws_server.web.names import DisplayName, shorten
 from nws_server.web.not_found import NotFound
 from nws_server.web.query import Query
-from nws_server.web.text_cache import Question, Text
 
 __all__ = ["describe_values", "find_value"]
 

@@ -1,4 +1,4 @@
-"""Values in the languages of others, by way of babelfishes: the server's own, and foreign ones."""
+"""Texts from real babelfishes: the server's own process, and those that users start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import pickle
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,6 @@ pytestmark = pytest.mark.skipif(
 
 PICKLE = 1 << 24
 R_VALUE = 3 << 24
-R_TEXT = 3 << 24 | 1
 
 
 def store(client: Client, payload: bytes, descriptor: int = PICKLE, var: str = "x") -> None:
@@ -43,15 +41,9 @@ def call(code: str) -> bytes:
 
 
 def texts(browser: Browser, var: str = "x") -> list[str]:
-    """Return the texts of a page, which must come in time."""
-    begun = time.monotonic()
+    """Return the texts of a page."""
     values = browser.data("variable", ws="ws", name=var)["values"]
-    assert time.monotonic() - begun < 1.5 * PATIENT
     return [value["text"] for value in values]
-
-
-PATIENT = 3 if os.environ.get("CI") else 2
-"""The machine may be busy with other things."""
 
 
 def until_texts(browser: Browser, *expected: str, var: str = "x") -> None:
@@ -65,12 +57,12 @@ def until_texts(browser: Browser, *expected: str, var: str = "x") -> None:
     until(said, f"the texts {expected}")
 
 
-def fishes(site: Inspected) -> list[int]:
+def babelfishes(site: Inspected) -> list[int]:
     return children(site.server.pid, running="nws_babelfish")
 
 
 @contextmanager
-def with_fish(folder: Path, kind: str, **env: str) -> Iterator[tuple[Inspected, Client]]:
+def with_babelfish(folder: Path, kind: str, **env: str) -> Iterator[tuple[Inspected, Client]]:
     """Run a server with a babelfish, and a client that owns a workspace."""
     options = ("--babelfish", kind)
     with inspected(folder, *options, env=env) as site, site.server.client("extended") as client:
@@ -83,18 +75,18 @@ def with_fish(folder: Path, kind: str, **env: str) -> Iterator[tuple[Inspected, 
 
 @pytest.mark.parametrize("kind", ["safe", "trusting"])
 def test_values_of_all_kinds_become_texts(tmp_path: Path, kind: str) -> None:
-    with with_fish(tmp_path, kind) as (site, client):
+    with with_babelfish(tmp_path, kind) as (site, client):
         for value in (42, [1, "zwölf"], {"a": None}, 10**400):
             store(client, pickle.dumps(value))
         store(client, b"not a pickle")
         store(client, b"")
         store(client, pickle.dumps("x" * 2_000_000))
         until_texts(site.browser, "42", "zwölf", "None", "000", "cannot", "", "xxx")
-        (pid,) = fishes(site)
+        (pid,) = babelfishes(site)
         assert len(texts(site.browser)[3]) <= 1000
         seen = site.browser.see("value", ws="ws", name="x", index=1)
         assert "zwölf" in seen.text
-        assert fishes(site) == [pid]
+        assert babelfishes(site) == [pid]
         assert b"[42" not in client.get("list vars", "ws").payload
         # it is asked once for each value
         before = client.get("list wss").payload
@@ -104,7 +96,7 @@ def test_values_of_all_kinds_become_texts(tmp_path: Path, kind: str) -> None:
 
 def test_the_safe_one_runs_nothing(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
-    with with_fish(tmp_path, "safe") as (site, client):
+    with with_babelfish(tmp_path, "safe") as (site, client):
         store(client, call(f"open({str(marker)!r}, 'w')"))
         store(client, pickle.dumps("neighbour"))
         until_texts(site.browser, "exec", "neighbour")
@@ -112,15 +104,12 @@ def test_the_safe_one_runs_nothing(tmp_path: Path) -> None:
 
 
 def test_without_one_python_is_not_read(tmp_path: Path) -> None:
-    with with_fish(tmp_path, "none") as (site, client):
+    with with_babelfish(tmp_path, "none") as (site, client):
         store(client, pickle.dumps(42))
-        for _ in range(3):
-            begun = time.monotonic()
-            assert texts(site.browser) == ["no Python babelfish is running"]
-            assert time.monotonic() - begun < 0.8
+        assert texts(site.browser) == ["no Python babelfish is running"]
         store(client, pickle.dumps(43))
         assert texts(site.browser) == 2 * ["no Python babelfish is running"]
-        assert fishes(site) == []
+        assert babelfishes(site) == []
 
 
 DEADLY = {
@@ -149,8 +138,8 @@ os._exit(1)""",
 
 @pytest.fixture(scope="module")
 def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Inspected, Client]]:
-    """A server whose fish trusts everybody, shared by those who deceive it."""
-    with with_fish(tmp_path_factory.mktemp("trusting"), "trusting") as parts:
+    """A server whose babelfish unpickles, shared by the tests with deadly values."""
+    with with_babelfish(tmp_path_factory.mktemp("trusting"), "trusting") as parts:
         yield parts
 
 
@@ -161,18 +150,18 @@ def test_a_deadly_value_costs_one_placeholder(
     site, client = trusting
     store(client, pickle.dumps("first"), var=f"before it {deed}")
     until_texts(site.browser, "first", var=f"before it {deed}")
-    (pid,) = fishes(site)
+    (pid,) = babelfishes(site)
     store(client, pickle.dumps("before"), var=deed)
     store(client, call(DEADLY[deed]), var=deed)
     store(client, pickle.dumps("after"), var=deed)
     until_texts(site.browser, "before", "", "after", var=deed)
     placeholder = texts(site.browser, deed)[1]
     assert "babelfish ended" in placeholder or "too long" in placeholder
-    assert pid not in fishes(site)
-    (anew,) = fishes(site)
+    assert pid not in babelfishes(site)
+    (successor,) = babelfishes(site)
     for _ in range(3):  # it is not asked for it again
         assert texts(site.browser, deed)[1] == placeholder
-    assert fishes(site) == [anew]
+    assert babelfishes(site) == [successor]
 
 
 def test_a_value_that_eats_memory_gets_no_more_than_the_limit(
@@ -200,26 +189,26 @@ def test_one_that_cannot_start_says_so_and_rests(tmp_path: Path) -> None:
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "__main__.py").write_text(
-        f"open({str(tmp_path / 'starts')!r}, 'a').write('x')\nraise SystemExit('no fish today')"
+        f"open({str(tmp_path / 'starts')!r}, 'a').write('x')\nraise SystemExit('no reader today')"
     )
     path = f"{tmp_path}{os.pathsep}{environment()['PYTHONPATH']}"
-    with with_fish(tmp_path, "safe", PYTHONPATH=path) as (site, client):
+    with with_babelfish(tmp_path, "safe", PYTHONPATH=path) as (site, client):
         for number in range(6):
             store(client, pickle.dumps(number))
-        until_texts(site.browser, *(6 * ["no fish today"]))
+        until_texts(site.browser, *(6 * ["no reader today"]))
         starts = (tmp_path / "starts").read_text()
         assert 1 <= len(starts) <= 3
         assert "cannot be started" in texts(site.browser)[0]
         for _ in range(3):
             texts(site.browser)
         assert (tmp_path / "starts").read_text() == "xxx"
-        assert any("does not stay" in line for line in site.server.log())
+        assert any("ends again and again" in line for line in site.server.log())
 
 
 @pytest.mark.parametrize("what", ["doof", "food", "workspace"])
 def test_answers_stay_with_their_questions_whatever_is_deleted(tmp_path: Path, what: str) -> None:
     own = "Python babelfish of the server"
-    with with_fish(tmp_path, "trusting") as (site, client):
+    with with_babelfish(tmp_path, "trusting") as (site, client):
         store(client, pickle.dumps("first"), var="y")
         until_texts(site.browser, "first", var="y")
         store(client, call("import time; time.sleep(0.3)"))
@@ -238,7 +227,7 @@ def test_answers_stay_with_their_questions_whatever_is_deleted(tmp_path: Path, w
 
 def test_what_strangers_store_is_no_answer(tmp_path: Path) -> None:
     own = "Python babelfish of the server"
-    with with_fish(tmp_path, "safe") as (site, client):
+    with with_babelfish(tmp_path, "safe") as (site, client):
         store(client, pickle.dumps("first"))
         until_texts(site.browser, "first")
         assert client.ask("use ws", own, "", "no").status == 0
@@ -268,10 +257,10 @@ def test_where_memory_is_short_values_say_why_they_are_not_read(tmp_path: Path) 
 def test_the_end_of_the_server_is_its_end(
     tmp_path: Path, how: signal.Signals | None, deed: str
 ) -> None:
-    with with_fish(tmp_path, "trusting") as (site, client):
+    with with_babelfish(tmp_path, "trusting") as (site, client):
         store(client, pickle.dumps("first"), var="y")
         until_texts(site.browser, "first", var="y")
-        (pid,) = fishes(site)
+        (pid,) = babelfishes(site)
         if deed != "idle":
             busy = tmp_path / "busy"
             store(client, call(f"open({str(busy)!r}, 'w')\n{DEADLY[deed]}"))
@@ -291,138 +280,36 @@ def test_a_pybabelfish_of_a_user_is_preferred(tmp_path: Path) -> None:
         "class Square:\n    def __repr__(self):\n        return 'a very own square'\n"
     )
     payload = b"cshapes\nSquare\n)\x81."
-    with with_fish(tmp_path, "safe") as (site, client):
+    with with_babelfish(tmp_path, "safe") as (site, client):
         store(client, payload)
         until_texts(site.browser, "shapes.Square")
         command = ("-m", "nws_babelfish", "-p", str(site.server.port))
-        with python(*command, cwd=tmp_path) as fish:
+        with python(*command, cwd=tmp_path) as process:
             until_texts(site.browser, "a very own square")
-            fish.terminate()
-            fish.wait()
+            process.terminate()
+            process.wait()
         until_texts(site.browser, "shapes.Square")
 
 
 @contextmanager
 def foreign(site: Inspected) -> Iterator[Client]:
     """Play a babelfish for R."""
-    with site.server.client("extended") as fish:
-        assert fish.ask("open ws", "R babelfish", "x", "no").status == 0
-        yield fish
+    with site.server.client("extended") as reader:
+        assert reader.ask("open ws", "R babelfish", "x", "no").status == 0
+        yield reader
 
 
-def fetch_food(fish: Client) -> tuple[int, bytes]:
-    answer = fish.get("fetch", "R babelfish", "food")
+def fetch_food(reader: Client) -> tuple[int, bytes]:
+    answer = reader.get("fetch", "R babelfish", "food")
     return answer.descriptor, answer.payload
 
 
-def answer(fish: Client, text: str) -> None:
-    assert fish.ask("store", "R babelfish", "doof", R_TEXT, text).status == 0
-
-
-@pytest.fixture(scope="module")
-def without(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspected]:
-    with inspected(tmp_path_factory.mktemp("without"), "--babelfish", "none") as site:
-        yield site
-
-
-@pytest.fixture
-def lonely(without: Inspected) -> Iterator[tuple[Inspected, Client]]:
-    """A server without a fish of its own."""
-    with without.server.client("extended") as client:
-        client.open_ws()
-        yield without, client
-
-
-def test_a_foreign_fish_gets_values_as_they_are(lonely: tuple[Inspected, Client]) -> None:
-    site, client = lonely
-    payload = b"X\n\x00\x00\xff\r\n"
-    store(client, payload, R_VALUE | 1 << 8)
-    assert texts(site.browser) == ["no R babelfish is running"]
-    with foreign(site) as fish:
-        asking = Aside(lambda: texts(site.browser))
-        assert fetch_food(fish) == (R_VALUE | 1 << 8, payload)
-        answer(fish, "<b>c(1, 2)</b>")
-        assert asking.result() == ["<b>c(1, 2)</b>"]
-        assert "<b>c(1, 2)</b>" in site.browser.see("variable", ws="ws", name="x").text
-    assert client.get("fetch", "ws", "x").payload == payload
-
-
-def test_a_foreign_fish_answers_in_order(lonely: tuple[Inspected, Client]) -> None:
-    site, client = lonely
-    for number in range(5):
-        store(client, b"%d" % number, R_VALUE)
-    with foreign(site) as fish:
-        asking = Aside(lambda: texts(site.browser))
-        for number in range(5):
-            assert fetch_food(fish)[1] == b"%d" % number
-            answer(fish, f"text {number}")
-        assert asking.result() == [f"text {number}" for number in range(5)]
-
-
-def test_a_foreign_fish_that_does_not_answer_is_not_waited_for(
-    lonely: tuple[Inspected, Client],
-) -> None:
-    site, client = lonely
-    store(client, b"1", R_VALUE)
-    with foreign(site) as fish:
-        assert texts(site.browser) == ["the babelfish does not answer"]
-        assert b"food\t1" not in fish.get("list vars", "R babelfish").payload
-
-
-def test_a_late_answer_belongs_to_its_question(lonely: tuple[Inspected, Client]) -> None:
-    site, client = lonely
-    store(client, b"1", R_VALUE)
-    with foreign(site) as fish:
-        asking = Aside(lambda: texts(site.browser))
-        fetch_food(fish)
-        assert asking.result() == ["the babelfish does not answer"]
-        store(client, b"2", R_VALUE)
-        assert texts(site.browser)[1] == "the babelfish is busy with another value"
-        answer(fish, "first")
-
-        seeing = Aside(lambda: until_texts(site.browser, "first", "second"))
-        assert fetch_food(fish) == (R_VALUE, b"2")
-        answer(fish, "second")
-        seeing.result()
-
-
-def test_a_foreign_fish_that_dies_is_missed_and_another_one_is_found(
-    lonely: tuple[Inspected, Client],
-) -> None:
-    site, client = lonely
-    store(client, b"1", R_VALUE)
-    with foreign(site) as fish:
-        asking = Aside(lambda: texts(site.browser))
-        fetch_food(fish)
-    (said,) = asking.result()
-    assert "babelfish" in said
-    until_texts(site.browser, "no R babelfish is running")
-    with foreign(site) as fish:
-        asking = Aside(lambda: texts(site.browser))
-        fetch_food(fish)
-        answer(fish, "at last")
-        assert asking.result() == ["at last"]
-
-
-@pytest.mark.parametrize("text", ["", "x" * 3_000_000, "\x00\r\n\r\ndata: x", "<script>"])
-def test_a_foreign_fish_may_say_anything(lonely: tuple[Inspected, Client], text: str) -> None:
-    site, client = lonely
-    store(client, b"1", R_VALUE)
-    with foreign(site) as fish:
-        asking = Aside(lambda: site.browser.see("value", ws="ws", name="x", index=0))
-        fetch_food(fish)
-        answer(fish, text)
-        seen = asking.result()
-        assert text[:1000].strip("\x00\r\n") in seen.text.replace("\x00", "") or "\r" in text
-        assert len([each for each in seen.elements if each.tag == "script"]) == 1
-
-
 def test_the_server_ends_while_a_page_that_is_followed_waits_for_a_text(tmp_path: Path) -> None:
-    with with_fish(tmp_path, "none") as (site, client):
+    with with_babelfish(tmp_path, "none") as (site, client):
         store(client, b"1", R_VALUE)
-        with foreign(site) as fish:
+        with foreign(site) as reader:
             following = Aside(lambda: site.browser.follow("variable", ws="ws", name="x"))
-            fetch_food(fish)
+            fetch_food(reader)
             assert site.server.stop() == 0
             with following.result() as events:
                 while events.next() is not None:
