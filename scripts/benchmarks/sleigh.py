@@ -117,7 +117,7 @@ def imap(rounds: int) -> Iterator[Result]:
         "imap",
         (pieces.ABS_ITERATED, pieces.ABS),
         "eachElem",
-        _ELEMENTS,
+        _MILLION_ELEMENTS,
         rounds,
         Aim(3, is_cost=True),
     )

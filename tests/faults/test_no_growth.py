@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from nws.sleigh import Sleigh
-from tests.faults.deadly import times_ten
+from tests.support.deadly import times_ten
 from tests.support.sleighs import supervisors
 
 CALLS = 1000

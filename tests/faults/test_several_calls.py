@@ -18,7 +18,7 @@ from typing import Any, Final
 import pytest
 
 from nws.sleigh import Sleigh, SleighTaskException
-from tests.faults.deadly import count_runs, hold_each, times_ten
+from tests.support.deadly import count_runs, hold_each, times_ten
 from tests.support.processes import Aside, children, until, until_file
 from tests.support.sleighs import until_replaced, workers
 

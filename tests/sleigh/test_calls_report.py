@@ -18,7 +18,8 @@ from nws.errors import NwsOperationException
 from nws.sleigh import Sleigh
 from nws.sleigh.master.calls_report import CallsReport, CallState, name_of
 from nws.sleigh.master.team import Team
-from tests.sleigh.functions import Scale, arrive, die, is_first, times_ten
+from tests.sleigh.functions import Scale, arrive
+from tests.support.deadly import die, is_first, times_ten
 from tests.support.processes import Aside, until, until_file
 from tests.support.server import PATIENCE, running
 from tests.support.spaces import HOST, variable

@@ -10,6 +10,7 @@ import pytest
 from nws.sleigh import Sleigh, SleighIllegalValueException, SleighTaskException
 from nws.sleigh.shared.cores import available_cores
 from tests.sleigh import functions
+from tests.support import deadly
 from tests.support.processes import until_file
 
 
@@ -49,11 +50,11 @@ def test_keywords_that_cannot_be(
 ) -> None:
     with pytest.raises(SleighIllegalValueException, match=match):
         sleigh.eachElem(fun, range(3), **options)
-    assert sleigh.eachElem(functions.times_ten, [1]) == [10]
+    assert sleigh.eachElem(deadly.times_ten, [1]) == [10]
 
 
 def fail_at(number: int, guilty: int, folder: Path) -> int:
-    functions.note(folder, number)
+    deadly.note(folder, number)
     if number == guilty:
         raise ValueError(f"not {number}")
     return number
@@ -66,7 +67,7 @@ def test_the_first_failure_is_raised_and_the_rest_is_cancelled(
         lonely.eachElem(fail_at, range(5000), [3, tmp_path], chunkSize=1, raising=True)
     assert isinstance(caught.value.__cause__, ValueError)
     assert str(caught.value.__cause__) == "not 3"
-    assert lonely.eachElem(functions.times_ten, range(3)) == [0, 10, 20], "it is free"
+    assert lonely.eachElem(deadly.times_ten, range(3)) == [0, 10, 20], "it is free"
     done = len([path for path in tmp_path.iterdir() if path.name.isdecimal()])
     assert done < 5000, "what was not begun was cancelled"
 
@@ -75,13 +76,13 @@ def test_of_a_pending_call_it_is_raised_by_wait(sleigh: Sleigh, tmp_path: Path) 
     pending = sleigh.eachElem(fail_at, range(8), [3, tmp_path], blocking=False, raising=True)
     with pytest.raises(SleighTaskException, match="element 3 failed"):
         pending.wait()
-    assert sleigh.eachElem(functions.times_ten, [1]) == [10]
+    assert sleigh.eachElem(deadly.times_ten, [1]) == [10]
 
 
 def test_of_each_worker(sleigh: Sleigh) -> None:
     with pytest.raises(SleighTaskException):
         sleigh.eachWorker(functions.fail, ValueError, "no", raising=True)
-    assert sleigh.eachWorker(functions.times_ten, 1) == [10, 10]
+    assert sleigh.eachWorker(deadly.times_ten, 1) == [10, 10]
 
 
 def test_an_iterator_raises_it_in_its_place(sleigh: Sleigh, tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_an_iterator_raises_it_in_its_place(sleigh: Sleigh, tmp_path: Path) -> N
     with pytest.raises(SleighTaskException, match="element 3 failed"):
         next(results)
     assert list(results) == []
-    assert sleigh.eachElem(functions.times_ten, [1]) == [10]
+    assert sleigh.eachElem(deadly.times_ten, [1]) == [10]
 
 
 def test_as_many_workers_as_cores(nothing_is_left: None) -> None:
@@ -104,5 +105,5 @@ def test_the_workers_take_a_while_to_join_if_need_be(sleigh: Sleigh, tmp_path: P
         lambda x, *, y: x + y, range(10), fixedKwargs={"y": 1}, raising=True
     ) == list(range(1, 11))
     assert not (tmp_path / "0").exists()
-    sleigh.submit(functions.note, tmp_path, 0).result(20)
+    sleigh.submit(deadly.note, tmp_path, 0).result(20)
     until_file(tmp_path / "0")

@@ -11,7 +11,8 @@ import pytest
 
 from nws.sleigh.shared.functions import APPLY
 from nws.sleigh.shared.messages import BARRIER, CONTROL, Failure
-from tests.sleigh.functions import arrive, count_runs, echo, is_first, note_and_wait, random_numbers
+from tests.sleigh.functions import arrive, echo, random_numbers
+from tests.support.deadly import count_runs, is_first, note_and_wait
 from tests.support.processes import until_file, until_gone
 from tests.support.server import Server
 from tests.support.workers import Workers

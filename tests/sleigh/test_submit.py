@@ -19,6 +19,7 @@ from nws.sleigh import (
     SleighTaskException,
 )
 from tests.sleigh import functions
+from tests.support import deadly
 from tests.support.processes import Aside, until, until_file
 from tests.support.sleighs import servers
 from tests.support.spaces import variable
@@ -28,7 +29,7 @@ SOON = 20.0
 
 
 def test_a_result(sleigh: Sleigh) -> None:
-    future = sleigh.submit(functions.times_ten, 4)
+    future = sleigh.submit(deadly.times_ten, 4)
     assert isinstance(future, Future)
     assert future.result(SOON) == 40
     assert future.done()
@@ -75,7 +76,7 @@ def test_what_cannot_be_pickled_is_refused_at_once(sleigh: Sleigh) -> None:
         sleigh.submit("1 + 1")  # type: ignore[arg-type]
     with pytest.raises(SleighIllegalValueException, match="neither a function"):
         sleigh.submit(7)  # type: ignore[arg-type]
-    assert sleigh.submit(functions.times_ten, 1).result(SOON) == 10
+    assert sleigh.submit(deadly.times_ten, 1).result(SOON) == 10
 
 
 def test_a_result_that_cannot_be_read_is_a_failure(sleigh: Sleigh) -> None:
@@ -86,7 +87,7 @@ def test_a_result_that_cannot_be_read_is_a_failure(sleigh: Sleigh) -> None:
 
 def test_many_from_many_threads(sleigh: Sleigh) -> None:
     def submit_some(thread: int) -> list[int]:
-        futures = [sleigh.submit(functions.times_ten, 1000 * thread + n) for n in range(200)]
+        futures = [sleigh.submit(deadly.times_ten, 1000 * thread + n) for n in range(200)]
         return [future.result(SOON) for future in futures]
 
     threads = [Aside(partial(submit_some, thread)) for thread in range(8)]
@@ -95,15 +96,15 @@ def test_many_from_many_threads(sleigh: Sleigh) -> None:
 
 
 def test_beside_every_call_of_the_guide(sleigh: Sleigh) -> None:
-    before = [sleigh.submit(functions.times_ten, n) for n in range(50)]
-    assert sleigh.eachElem(functions.times_ten, range(200)) == list(range(0, 2000, 10))
-    pending = sleigh.eachElem(functions.times_ten, range(200), blocking=False)
-    during = [sleigh.submit(functions.times_ten, n) for n in range(50)]
+    before = [sleigh.submit(deadly.times_ten, n) for n in range(50)]
+    assert sleigh.eachElem(deadly.times_ten, range(200)) == list(range(0, 2000, 10))
+    pending = sleigh.eachElem(deadly.times_ten, range(200), blocking=False)
+    during = [sleigh.submit(deadly.times_ten, n) for n in range(50)]
     iterated = pending.wait()
     assert iterated == list(range(0, 2000, 10))
-    results = sleigh.imap(functions.times_ten, range(100))
+    results = sleigh.imap(deadly.times_ten, range(100))
     assert next(results) == 0
-    between = sleigh.submit(functions.times_ten, 7)
+    between = sleigh.submit(deadly.times_ten, 7)
     assert list(results) == list(range(10, 1000, 10))
     assert len(set(sleigh.eachWorker(functions.worker))) == 2
     assert between.result(SOON) == 70
@@ -116,7 +117,7 @@ def test_beside_every_call_of_the_guide(sleigh: Sleigh) -> None:
 def test_it_occupies_nothing(sleigh: Sleigh, tmp_path: Path) -> None:
     future = sleigh.submit(functions.arrive, 3, tmp_path)
     until_file(tmp_path / "3")
-    assert sleigh.eachElem(functions.times_ten, range(20)) == list(range(0, 200, 10))
+    assert sleigh.eachElem(deadly.times_ten, range(20)) == list(range(0, 200, 10))
     assert not future.done()
     (tmp_path / "go").touch()
     assert future.result(SOON) == 3
@@ -150,9 +151,9 @@ def test_a_callback_that_raises_harms_nothing(
     def fail(_: object) -> None:
         raise ValueError("in a callback")
 
-    first = sleigh.submit(functions.times_ten, 1)
+    first = sleigh.submit(deadly.times_ten, 1)
     first.add_done_callback(fail)
-    assert sleigh.submit(functions.times_ten, 2).result(SOON) == 20
+    assert sleigh.submit(deadly.times_ten, 2).result(SOON) == 20
     assert first.result(SOON) == 10
 
 
@@ -160,20 +161,20 @@ def test_a_callback_may_submit(sleigh: Sleigh) -> None:
     second: Future[Any] = Future()
 
     def go_on(first: Future[int]) -> None:
-        following = sleigh.submit(functions.times_ten, first.result())
+        following = sleigh.submit(deadly.times_ten, first.result())
         following.add_done_callback(lambda _: second.set_result(following.result()))
 
-    sleigh.submit(functions.times_ten, 3).add_done_callback(go_on)
+    sleigh.submit(deadly.times_ten, 3).add_done_callback(go_on)
     assert second.result(SOON) == 300
 
 
 def test_a_callback_may_use_the_sleigh(sleigh: Sleigh) -> None:
     mapped: Future[Any] = Future()
-    blocker = sleigh.submit(functions.times_ten, 3)
+    blocker = sleigh.submit(deadly.times_ten, 3)
 
     def go_on(_: object) -> None:
         try:
-            mapped.set_result(sleigh.eachElem(functions.times_ten, range(50)))
+            mapped.set_result(sleigh.eachElem(deadly.times_ten, range(50)))
         except BaseException as error:
             mapped.set_exception(error)
 
@@ -182,7 +183,7 @@ def test_a_callback_may_use_the_sleigh(sleigh: Sleigh) -> None:
 
 
 def test_as_completed(sleigh: Sleigh) -> None:
-    futures = {sleigh.submit(functions.times_ten, n): n for n in range(30)}
+    futures = {sleigh.submit(deadly.times_ten, n): n for n in range(30)}
     assert {futures[future] for future in as_completed(futures, SOON)} == set(range(30))
 
 
@@ -205,7 +206,7 @@ def test_a_waiting_call_is_withdrawn(lonely: Sleigh, tmp_path: Path) -> None:
 
 
 def test_a_running_call_is_stopped(sleigh: Sleigh, tmp_path: Path) -> None:
-    running = sleigh.submit(functions.note_and_wait, 0, tmp_path)
+    running = sleigh.submit(deadly.note_and_wait, 0, tmp_path)
     beside = sleigh.submit(functions.arrive, 1, tmp_path)
     until_file(tmp_path / "0")
     until_file(tmp_path / "1")
@@ -217,7 +218,7 @@ def test_a_running_call_is_stopped(sleigh: Sleigh, tmp_path: Path) -> None:
 
 
 def test_one_that_is_done_is_not_cancelled(sleigh: Sleigh) -> None:
-    future = sleigh.submit(functions.times_ten, 1)
+    future = sleigh.submit(deadly.times_ten, 1)
     future.result(SOON)
     assert not future.cancel()
     assert future.result() == 10
@@ -236,7 +237,7 @@ def test_those_who_wait_are_told(lonely: Sleigh, tmp_path: Path) -> None:
 def test_cancelling_a_call_of_the_guide_does_not_touch_it(lonely: Sleigh, tmp_path: Path) -> None:
     pending = lonely.eachElem(functions.arrive, [range(5)], [tmp_path], blocking=False)
     until_file(tmp_path / "0")
-    future = lonely.submit(functions.times_ten, 4)
+    future = lonely.submit(deadly.times_ten, 4)
     pending.cancel()
     assert future.result(SOON) == 40
 
@@ -248,18 +249,18 @@ def test_a_stopped_sleigh_takes_none_and_fails_those_under_way(
     nothing_is_left: None, tmp_path: Path
 ) -> None:
     with Sleigh(workerCount=1) as sleigh:
-        futures = [sleigh.submit(functions.note_and_wait, n, tmp_path) for n in range(3)]
+        futures = [sleigh.submit(deadly.note_and_wait, n, tmp_path) for n in range(3)]
         until_file(tmp_path / "0")
     for future in futures:
         assert isinstance(future.exception(SOON), SleighStoppedException)
     with pytest.raises(SleighStoppedException):
-        sleigh.submit(functions.times_ten, 1)
+        sleigh.submit(deadly.times_ten, 1)
 
 
 def test_a_server_that_is_gone_fails_them(nothing_is_left: None, tmp_path: Path) -> None:
     others = set(servers(os.getpid()))
     with Sleigh(workerCount=1) as sleigh:
-        futures = [sleigh.submit(functions.note_and_wait, n, tmp_path) for n in range(3)]
+        futures = [sleigh.submit(deadly.note_and_wait, n, tmp_path) for n in range(3)]
         until_file(tmp_path / "0")
         (server,) = set(servers(os.getpid())) - others
         os.kill(server, 9)
@@ -267,7 +268,7 @@ def test_a_server_that_is_gone_fails_them(nothing_is_left: None, tmp_path: Path)
             error = future.exception(SOON)
             assert isinstance(error, SleighNwsException), error
         with pytest.raises(SleighNwsException):
-            sleigh.submit(functions.times_ten, 1)
+            sleigh.submit(deadly.times_ten, 1)
 
 
 def test_in_a_serial_sleigh_they_are_done_at_once() -> None:
@@ -282,7 +283,7 @@ def test_in_a_serial_sleigh_they_are_done_at_once() -> None:
 
 def test_nothing_of_many_calls_stays_on_the_server(sleigh: Sleigh) -> None:
     for n in range(20):
-        assert sleigh.submit(functions.times_ten, n).result(SOON) == 10 * n
+        assert sleigh.submit(deadly.times_ten, n).result(SOON) == 10 * n
         assert sleigh.submit(lambda n=n: n).result(SOON) == n
         assert sleigh.eachElem(lambda x, n=n: x + n, range(3)) == [n, n + 1, n + 2]
     assert variable(sleigh.nws, "task").values == 0
@@ -294,9 +295,9 @@ def test_nothing_of_many_calls_stays_on_the_server(sleigh: Sleigh) -> None:
 
 
 def test_the_thread_ends_when_there_is_nothing_to_do(sleigh: Sleigh) -> None:
-    sleigh.submit(functions.times_ten, 1).result(SOON)
+    sleigh.submit(deadly.times_ten, 1).result(SOON)
     until(
         lambda: "nws-sleigh" not in {thread.name for thread in threading.enumerate()},
         "the end of the thread",
     )
-    assert sleigh.submit(functions.times_ten, 2).result(SOON) == 20
+    assert sleigh.submit(deadly.times_ten, 2).result(SOON) == 20
