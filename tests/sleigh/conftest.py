@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh
 from tests.support.processes import children, run_python, started_with, until
 from tests.support.server import Server, running
+from tests.support.spaces import HOST
 
 _MARK = "SLEIGH_TESTS"
 """A variable of the environment by which processes are known that tests have started."""
@@ -41,6 +43,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of ours, shared by the tests of a module."""
     with running(tmp_path_factory.mktemp("server")) as server:
         yield server
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[NetWorkSpace]:
+    """A workspace on a server with little room."""
+    with running(tmp_path, "--memory-limit", "200000") as server:
+        ws = NetWorkSpace("small", HOST, server.port)
+        yield ws
+        ws.server.close()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,14 @@ from typing import Any
 import pytest
 
 from nws.client import NetWorkSpace
-from nws.errors import NwsOperationException
 from nws.sleigh import Sleigh
 from nws.sleigh.master.calls_report import CallsReport, CallState, name_of
 from nws.sleigh.master.team import Team
 from tests.sleigh.functions import Scale, arrive
 from tests.support.deadly import die, is_first, times_ten
 from tests.support.processes import Aside, until, until_file
-from tests.support.server import PATIENCE, running
-from tests.support.spaces import HOST, variable
+from tests.support.server import PATIENCE
+from tests.support.spaces import fill, variable
 
 Report = dict[str, Any]
 SHOWN = {
@@ -205,23 +203,11 @@ def test_names_of_functions(fun: Any, name: str) -> None:
 # What is refused, and what is forgotten
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[NetWorkSpace]:
-    """A workspace on a server with little room, all of which is taken."""
-    with running(tmp_path, "--memory-limit", "200000") as server:
-        ws = NetWorkSpace("small", HOST, server.port)
-        yield ws
-        ws.server.close()
-
-
 def test_a_refused_report_of_a_call_is_not_a_refused_task(small: NetWorkSpace) -> None:
     team = Team(small, 1, None)
     refused: list[object] = []
     team.on_refused = lambda calls, error: refused.append(error)
-    for size in (10_000, 1000, 100, 10, 0):
-        with suppress(NwsOperationException):
-            while True:
-                small.store("ballast", "x" * size)
+    fill(small)
     team.report("x" * 1000)
     team.report("y" * 1000)
     team.submit([])

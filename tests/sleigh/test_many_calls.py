@@ -136,6 +136,8 @@ def test_timeouts_and_retries_are_those_of_each_task(one: Workers, tmp_path: Pat
     assert one.values(patient, 1) == [(4,)]
     (overdue,) = one.values(hanging, 1)
     assert overdue.text.startswith("it took longer than timeout=0.2 seconds")
+    assert "in note_and_wait" in overdue.text
+    assert "in _run_elements" not in overdue.text, "frames of ours are left out"
 
 
 def _fail_twice(name: str, folder: Path | None = None) -> str:

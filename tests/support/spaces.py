@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from nws.client import NetWorkSpace, NwsServer
+from nws.errors import NwsOperationException
 from nws.wire.listings import VariableInfo
 from tests.support.server import PATIENCE
 
@@ -79,3 +80,11 @@ def until_waiting(ws: NetWorkSpace, name: str, *, fetchers: int = 0, finders: in
         return (info.fetchers, info.finders) == (fetchers, finders)
 
     until(wait, f"{fetchers} fetchers and {finders} finders of {name!r}, not {variable(ws, name)}")
+
+
+def fill(ws: NetWorkSpace) -> None:
+    """Store into the variable ``ballast`` until the server refuses any more."""
+    for size in (10_000, 1000, 100, 10, 0):
+        with suppress(NwsOperationException):
+            while True:
+                ws.store("ballast", "x" * size)

@@ -1,0 +1,118 @@
+"""What workers tell people about elements that failed: JSON texts that do not grow."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from nws.client import NetWorkSpace
+from nws.sleigh import Sleigh
+from nws.sleigh.shared.messages import Failure
+from nws.sleigh.worker.failure_report import FailureReport
+from tests.sleigh.functions import fail
+from tests.support.deadly import die, note_and_wait, times_ten
+from tests.support.server import running
+from tests.support.spaces import HOST, fill
+
+Report = dict[str, Any]
+
+
+def failures(ws: NetWorkSpace, rank: int = 0) -> list[Report]:
+    """Return what is there; it is there when the results are."""
+    text = ws.findTry(f"failures {rank}", "[]")
+    assert type(text) is str
+    noted: list[Report] = json.loads(text)
+    return noted
+
+
+def seen(noted: list[Report]) -> list[tuple[int, int, int | None]]:
+    return [(entry["call"], entry["element"], entry.get("attempt")) for entry in noted]
+
+
+def test_without_failures_there_is_no_report_of_them(lonely: Sleigh) -> None:
+    lonely.eachElem(times_ten, range(100))
+    listing = lonely.nws.listVars(format="dict")
+    assert not any(name.startswith("failures") for name in listing)
+
+
+def test_failures(lonely: Sleigh) -> None:
+    lonely.eachElem(fail, [[KeyError, ValueError], ["one", "another"]])
+    one, other = failures(lonely.nws)
+    assert one.keys() == {"time", "call", "element", "text"}
+    assert abs(one["time"] - time.time()) < 60
+    assert seen([one, other]) == [(1, 0, None), (1, 1, None)]
+    assert one["text"].startswith("Traceback")
+    assert one["text"].endswith("KeyError: 'one'\n")
+    assert other["text"].endswith("ValueError: another\n")
+
+
+def test_failures_that_are_tried_again(lonely: Sleigh, tmp_path: Path) -> None:
+    lonely.eachElem("1 / 0", [1, 2], retries=2)
+    assert sorted(seen(failures(lonely.nws)), key=str) == [
+        *((1, 0, 1), (1, 0, 2), (1, 0, None)),
+        *((1, 1, 1), (1, 1, 2), (1, 1, None)),
+    ]
+
+
+def test_failures_of_each_worker(lonely: Sleigh) -> None:
+    lonely.eachWorker("1 / 0", retries=1)
+    assert seen(failures(lonely.nws)) == [(1, 0, 1), (1, 0, None)]
+
+
+def test_the_last_failures_and_their_ends(lonely: Sleigh) -> None:
+    lonely.eachElem(fail, [[ValueError] * 25, [f"{'x' * 5000}{n}" for n in range(25)]])
+    noted = failures(lonely.nws)
+    assert seen(noted) == [(1, n, None) for n in range(15, 25)]
+    assert {len(entry["text"]) for entry in noted} == {4000}
+    assert noted[-1]["text"].endswith("x24\n")
+
+
+def test_a_verdict_about_deaths(lonely: Sleigh) -> None:
+    lonely.eachElem("1 / 0", [1])
+    lonely.eachElem(die, ["exit status 7"])
+    noted = failures(lonely.nws)
+    assert seen(noted) == [(1, 0, None), (2, 0, None)], "those of the dead are still there"
+    assert "each of the 3 workers that ran it ended" in noted[1]["text"]
+
+
+def test_an_element_that_takes_too_long(lonely: Sleigh, tmp_path: Path) -> None:
+    lonely.eachElem(note_and_wait, [0], [tmp_path], timeout=0.1)
+    (entry,) = failures(lonely.nws)
+    assert entry["text"].startswith("it took longer than timeout=0.1 seconds")
+
+
+def test_a_result_that_is_refused(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, "--max-value-size", "5000") as server,
+        Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as sleigh,
+    ):
+        results = sleigh.eachElem("'x' * SleighArguments[0]", [1, 10_000, 2])
+        assert [len(result) for result in (results[0], results[2])] == [1, 2]
+        (entry,) = failures(sleigh.nws)
+        assert (entry["call"], entry["element"]) == (1, 1)
+        assert "the server does not take the result" in entry["text"]
+
+
+def test_a_report_of_failures_that_is_refused(tmp_path: Path) -> None:
+    """The results come nevertheless."""
+    with (
+        running(tmp_path, "--max-value-size", "5000") as server,
+        Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as sleigh,
+    ):
+        for n in range(5):
+            (failed,) = sleigh.eachElem(fail, [ValueError], [f"{'x' * 1500}{n}"])
+            assert str(failed).endswith(f"x{n}\n")
+        assert len(failures(sleigh.nws)) < 5
+
+
+def test_a_refused_report_of_failures(small: NetWorkSpace) -> None:
+    report = FailureReport(small, 0)
+    fill(small)
+    report.note(1, 2, Failure("why"))
+    assert report.news() == []
+    small.deleteVar("ballast")
+    ((variable, text),) = report.news()
+    assert (variable, seen(json.loads(text))) == ("failures 0", [(1, 2, None)])
+    assert report.news() == []
