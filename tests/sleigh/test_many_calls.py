@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 
 from nws.sleigh.shared.functions import APPLY
 from nws.sleigh.shared.messages import BARRIER, CONTROL, Failure
+from nws.sleigh.shared.status_cells import StatusCells
 from tests.sleigh.functions import arrive, echo, random_numbers
 from tests.support.deadly import count_runs, is_first, note_and_wait
-from tests.support.processes import until_file, until_gone
+from tests.support.processes import until, until_file, until_gone
 from tests.support.server import Server
 from tests.support.workers import Workers
 
@@ -37,19 +39,22 @@ def two(server: Server) -> Iterator[Workers]:
     ("floor", "cancelled", "dropped"), [(0, (2,), {2}), (3, (), {1, 2}), (2, (3, 5), {1, 3})]
 )
 def test_tasks_of_dropped_calls_are_skipped(
-    one: Workers, tmp_path: Path, floor: int, cancelled: tuple[int, ...], dropped: set[int]
+    one: Workers, floor: int, cancelled: tuple[int, ...], dropped: set[int]
 ) -> None:
-    busy = one.call(6, arrive, fixed=[tmp_path])
-    one.submit((busy, ["busy"]))
-    until_file(tmp_path / "busy")
+    one.submit((one.call(6, _wait_until_dropped), [max(dropped)]))
     calls = [one.call(number, echo) for number in range(1, 5)]
     one.submit(*[(call, [0]) for call in calls])
-    one.drop(floor, *cancelled)
     one.submit((last := one.call(7, echo), [0]))
-    (tmp_path / "go").touch()
+    one.drop(floor, *cancelled)
     assert one.values(last, 1) == [(0,)]
     assert {call.number for call in calls if not one.arrived(call)} == dropped
     assert one.died == []
+
+
+def _wait_until_dropped(call: int) -> None:
+    """Keep the worker busy until its supervisor has told it that a call is dropped."""
+    (cells,) = (each for each in gc.get_objects() if isinstance(each, StatusCells))
+    until(lambda: cells.is_dropped(call), "the call is dropped")
 
 
 def test_only_who_runs_an_element_of_a_dropped_call_is_killed(two: Workers, tmp_path: Path) -> None:
@@ -93,7 +98,7 @@ def test_junk_in_the_variables_that_control_workers(one: Workers, junk: Any) -> 
 
 def test_the_death_of_one_call_costs_another_one_nothing(one: Workers, tmp_path: Path) -> None:
     """The worker holds tasks of three calls when it dies."""
-    deadly = one.call(1, count_runs, fixed=[0, "SIGKILL", tmp_path, 99])
+    deadly = one.call(1, count_runs, fixed=[{0}, "SIGKILL", tmp_path])
     other, third = one.call(2, echo), one.call(3, echo)
     tasks = [(other, [n, n]) for n in range(5)]
     one.submit_at_once(0, *tasks, (deadly, [0]), (third, range(20)), *tasks, (deadly, [1]))
@@ -114,7 +119,7 @@ def test_each_calls_deaths_are_counted_apart(one: Workers, tmp_path: Path) -> No
     for folder in folders:
         folder.mkdir()
     calls = [
-        one.call(number, count_runs, fixed=[0, "exit status 7", folder, 2])
+        one.call(number, count_runs, fixed=[{0}, "exit status 7", folder, 2])
         for number, folder in enumerate(folders, 1)
     ]
     one.submit(*[(call, [0]) for call in calls])
