@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
@@ -188,7 +189,7 @@ def status(host: str, port: int, as_json: bool) -> None:
             click.echo(f"{name:<{width}}  {value}")
 
 
-def _report(found: NwsServer) -> dict[str, Any]:
+def _report(found: NwsServer) -> Mapping[str, object]:
     try:
         return found.status()
     except NwsUnsupportedOperationException:

@@ -13,6 +13,7 @@
     │       ├── NwsNoWorkSpaceException            no such workspace, or not open here
     │       ├── NwsDeclarationFailedException      the variable has another mode
     │       ├── NwsTimeoutException                also a TimeoutError: nothing came in time
+    │       ├── NwsNoValueException                only inside the client: there is no value
     │       ├── NwsLeaseLostException              the lease ended before it was settled
     │       ├── NwsPicklingException               the value cannot be serialised
     │       └── NwsUnpicklingException             the payload cannot be read here
@@ -40,6 +41,7 @@ __all__ = [
     "NwsDeclarationFailedException",
     "NwsException",
     "NwsLeaseLostException",
+    "NwsNoValueException",
     "NwsNoWorkSpaceException",
     "NwsOperationException",
     "NwsPicklingException",
@@ -100,6 +102,13 @@ class NwsDeclarationFailedException(NwsOperationException):
 
 class NwsTimeoutException(NwsOperationException, TimeoutError):
     """Nothing arrived within ``timeout``. The operation had no effect."""
+
+
+class NwsNoValueException(NwsOperationException):
+    """A get that does not wait found nothing, or an iterator is at its end.
+
+    Programs do not see it: `fetchTry` and the like return ``missing``, and iterators stop.
+    """
 
 
 class NwsLeaseLostException(NwsOperationException):
@@ -206,6 +215,7 @@ _EXCEPTIONS: Final[dict[int, type[NwsException]]] = {
     Status.CANCELLED: NwsOperationException,
     Status.LEASE_LOST: NwsLeaseLostException,
     Status.REFUSED: NwsOperationException,
+    Status.NO_VALUE: NwsNoValueException,
     Status.INTERNAL: NwsServerException,
 }
 

@@ -16,47 +16,29 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
+from nws.descriptors import (
+    BINARY,
+    BINARY_BIT,
+    BUFFERS_BIT,
+    DIRECT_BIT,
+    LANGUAGE_SHIFT,
+    OTHER_LANGUAGES,
+    PICKLE,
+    PICKLE_WITH_BUFFERS,
+    PYTHON,
+    TEXT,
+)
 from nws.errors import NwsPicklingException, NwsUnpicklingException
 
-__all__ = [
-    "BINARY",
-    "PICKLE",
-    "PICKLE_WITH_BUFFERS",
-    "TEXT",
-    "Encoder",
-    "Pieces",
-    "decode",
-    "is_direct",
-]
+__all__ = ["Encoder", "Pieces", "decode"]
 
-_PYTHON: Final = 1 << 24
-_DIRECT: Final = 1
-_BINARY_BIT: Final = 2
+_MIN_BUFFER_BYTES: Final = 64 * 1024
+"""Smaller buffers are cheaper inside the pickle."""
 
-TEXT: Final = b"%020d" % (_PYTHON | _DIRECT)
-BINARY: Final = b"%020d" % (_PYTHON | _DIRECT | _BINARY_BIT)
-PICKLE: Final = b"%020d" % _PYTHON
-PICKLE_WITH_BUFFERS: Final = b"%020d" % (_PYTHON | 16)
-"""Our own: bit 4 means nothing to others in a payload that is not direct."""
+_ALIGNMENT_BYTES: Final = 64
+"""What the widest vector instructions like best."""
 
-_LANGUAGES: Final = {
-    2: "Matlab",
-    3: "R",
-    4: "Perl",
-    5: "Ruby",
-    6: "Octave",
-    7: "Java",
-    8: "C#",
-    9: "Objective-C",
-    10: "Emacs Lisp",
-}
-_APART_FROM: Final = 64 * 1024
-"""Bytes. Smaller buffers are cheaper inside the pickle."""
-
-_ALIGNMENT: Final = 64
-"""Bytes. What the widest vector instructions like best."""
-
-Pieces: TypeAlias = Sequence[bytes | memoryview]
+Pieces: TypeAlias = "tuple[bytes] | list[bytes | memoryview]"
 """A payload in pieces that are sent one after the other."""
 
 
@@ -104,7 +86,7 @@ class Encoder:
 
         def stays_inside(buffer: pickle.PickleBuffer) -> bool:
             view = buffer.raw()
-            if view.nbytes < _APART_FROM:
+            if view.nbytes < _MIN_BUFFER_BYTES:
                 return True
             buffers.append(view)
             return False
@@ -119,7 +101,7 @@ def _join(data: bytes, buffers: Sequence[memoryview]) -> list[bytes | memoryview
     pieces: list[bytes | memoryview] = [struct.pack(f"<Q{len(sizes)}Q", len(sizes), *sizes)]
     position = len(pieces[0])
     for piece in [memoryview(data), *buffers]:
-        padding = -position % _ALIGNMENT
+        padding = -position % _ALIGNMENT_BYTES
         pieces.append(bytes(padding))
         pieces.append(piece)
         position += padding + len(piece)
@@ -134,17 +116,12 @@ def _split(payload: memoryview) -> list[memoryview]:
     position = 8 * (count + 1)
     parts = []
     for size in struct.unpack_from(f"<{count}Q", payload, 8):
-        position += -position % _ALIGNMENT
+        position += -position % _ALIGNMENT_BYTES
         parts.append(payload[position : position + size])
         position += size
     if position != len(payload):
         raise ValueError("the payload is cut short")
     return parts
-
-
-def is_direct(descriptor: int) -> bool:
-    """Tell whether a payload is text or bytes as they are, not a pickle."""
-    return bool(descriptor & _DIRECT)
 
 
 def decode(
@@ -168,8 +145,8 @@ def decode(
         NwsUnpicklingException: the format is that of another language, or the pickle cannot be read
             here. It carries the payload.
     """
-    if descriptor & _DIRECT:
-        if descriptor & _BINARY_BIT:
+    if descriptor & DIRECT_BIT:
+        if descriptor & BINARY_BIT:
             return bytes(payload)
         try:
             return payload.decode()
@@ -177,9 +154,9 @@ def decode(
             return bytes(payload)
     if not payload:
         return missing
-    language = descriptor >> 24
-    if language != 1:
-        name = _LANGUAGES.get(language, f"language number {language}")
+    language = descriptor >> LANGUAGE_SHIFT
+    if language != PYTHON:
+        name = OTHER_LANGUAGES.get(language, f"language number {language}")
         raise NwsUnpicklingException(
             f"the value was written by {name} in a format that only {name} reads; "
             "let it store text or raw bytes",
@@ -188,7 +165,7 @@ def decode(
         )
     try:
         # latin-1 keeps every byte of strings that Python 2 has pickled.
-        if descriptor & 16:
+        if descriptor & BUFFERS_BIT:
             writable = payload if isinstance(payload, bytearray) else bytearray(payload)
             data, *buffers = _split(memoryview(writable))
             return loads(data, buffers=buffers, encoding="latin-1")

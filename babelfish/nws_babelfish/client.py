@@ -11,10 +11,11 @@ import os
 from collections.abc import Callable
 from typing import BinaryIO, Final, cast
 
+from nws.descriptors import TEXT
 from nws.errors import NwsException, NwsOperationException, NwsServerException
 from nws.session.endpoint import Endpoint
 from nws.session.session import Session, encode_name
-from nws.values import TEXT, Encoder
+from nws.values import Encoder
 from nws_babelfish.translation import TOO_LARGE
 
 __all__ = ["WORKSPACE", "BabelfishClient", "OccupiedError"]
@@ -53,7 +54,7 @@ class BabelfishClient:
         self._session = Session(Endpoint(host, port), Encoder())
         try:
             label = str(os.getpid()).encode()
-            self._session.short([b"open ws", self._name, label, b"no"])
+            self._session.run([b"open ws", self._name, label, b"no"])
             if not self._is_ours():
                 raise OccupiedError(f"another babelfish serves the workspace {workspace!r}")
         except BaseException:
@@ -79,17 +80,17 @@ class BabelfishClient:
 
     def close(self) -> None:
         """Leave the server; the workspace ends."""
-        self._session.pool.close()
+        self._session.close()
 
     def __str__(self) -> str:
-        return f"the workspace {self._name.decode()!r} at {self._session.address}"
+        return f"the workspace {self._name.decode()!r} at {self._session.endpoint}"
 
     def _serve(self) -> None:
         basket = _Basket()
         into = cast("BinaryIO", basket)
         answer, _ = self._session.get(b"fetch", self._name, "food", into=into)
         text = TOO_LARGE if basket.torn else self._translate(answer.descriptor, basket.payload)
-        self._session.short([b"store", self._name, b"doof", TEXT, text.encode()])
+        self._session.run([b"store", self._name, b"doof", TEXT, text.encode()])
 
     def _is_ours(self) -> bool:
         """Ask the server whether the workspace is there and we own it."""

@@ -1,11 +1,12 @@
-"""The connections of one session: one for each thread that is at it, and none from before a fork.
+"""All connections of one session: one for each thread that uses it, and one for each stream.
 
 On a server of ours all connections of a pool share one session, so it does not matter which of them
 an operation uses: ownership, bindings and leases are the session's. It lasts as long as one of them
-does. An original server knows only single connections; there threads take turns, and one that
-blocks in a fetch holds up the others.
+does. After a fork the parent keeps its session, and the child gets one of its own. An original
+server knows only single connections; there threads take turns, and one that blocks in a fetch holds
+up the others.
 
-An exception that strikes between any two byte codes must not leave a connection in nobody's hands.
+An exception that strikes between any two byte codes must not leave a connection without an owner.
 So a borrowed connection goes from one list into another without a byte code in between, and back by
 ``+=``, which the handler of a signal cannot interrupt. (Python 3.10 runs handlers in more places: a
 value can be lost there if one raises just when a fetch returns.)
@@ -26,32 +27,32 @@ __all__ = ["Pool"]
 
 
 class Pool:
-    """Connections to one server.
+    """The connections of a session with one server.
 
     Attributes:
-        address: of the server.
+        endpoint: of the server.
         dialect: what the server speaks.
         main: the session's first connection, or what took its place.
-        idle: connections that nobody uses; borrowers add theirs when they are done.
+        idle: connections that nobody uses; borrowers put theirs back here.
         token: by which others can join the session; empty on an original server.
     """
 
     def __init__(
-        self, address: Endpoint, on_new_session: Callable[[Transport], None], token: bytes = b""
+        self, endpoint: Endpoint, on_new_session: Callable[[Transport], None], token: bytes = b""
     ) -> None:
         """Connect.
 
         Args:
-            address: of the server.
+            endpoint: of the server.
             on_new_session: called with the first connection of each session but the very first:
-                in a forked child, on its first operation.
+                in a forked child, when it first needs one.
             token: of a session to join; empty for a new one.
 
         Raises:
             NwsConnectException: it is not possible.
             NwsOperationException: there is no session with this token.
         """
-        self.address = address
+        self.endpoint = endpoint
         self._on_new_session = on_new_session
         self._lock = threading.RLock()
         self._ended = ""  # why the session cannot go on
@@ -60,17 +61,17 @@ class Pool:
         _pools.add(self)
 
     def _begin_session(self, token: bytes = b"") -> None:
-        self.main = Transport(self.address)
+        self.main = Transport(self.endpoint)
         self.dialect = self.main.dialect
         self._all = weakref.WeakSet((self.main,))
         self.idle: list[Transport] = []
         if token:
-            self.main.short([b"attach", token])
+            self.main.run([b"attach", token])
         # The token by which further connections join the session. It is asked for now because
         # later, when it is needed, this connection may be waiting.
         self.token = token
         if self.dialect.extensions:
-            self.token = token or bytes(self.main.long([b"session"]).payload)
+            self.token = token or bytes(self.main.run([b"session"]).payload)
             self.idle.append(self.main)
 
     def acquire(self, mine: list[Transport]) -> Transport:
@@ -85,13 +86,13 @@ class Pool:
             NwsConnectException: one more connection is needed, but cannot be made.
         """
         if self._orphaned:
-            self._start_anew()
+            self._begin_session_of_child()
         if not self.dialect.extensions:
             return self.main
         try:
             mine.extend(map(self.idle.pop, (-1,)))
         except IndexError:
-            mine.append(self._connect_another())
+            mine.append(self.connect())
         transport = mine[0]
         if transport.pending is not None:
             transport.give_back()
@@ -99,13 +100,22 @@ class Pool:
             transport = self._replace(mine)
         return transport
 
-    def _connect_another(self) -> Transport:
-        """Open one more connection of the session."""
+    def connect(self) -> Transport:
+        """Open one more connection of the session, which the caller keeps.
+
+        It ends with the session at the latest. Only for servers with the extensions.
+
+        Raises:
+            NwsConnectionDroppedException: the session has ended.
+            NwsConnectException: it is not possible.
+        """
+        if self._orphaned:
+            self._begin_session_of_child()
         with self._lock:
             self._check_open()
             try:
-                transport = Transport(self.address)
-                transport.short([b"attach", self.token])
+                transport = Transport(self.endpoint)
+                transport.run([b"attach", self.token])
             except NwsException as error:
                 if any(other.usable for other in self._all):
                     raise
@@ -121,13 +131,13 @@ class Pool:
     def _check_open(self) -> None:
         if self._ended:
             raise NwsConnectionDroppedException(
-                f"the session with the server at {self.address} has ended: {self._ended}"
+                f"the session with the server at {self.endpoint} has ended: {self._ended}"
             )
 
     def _replace(self, mine: list[Transport]) -> Transport:
         """Put a new connection in the place of one that is of no use any more."""
         useless = mine[0]
-        transport = self._connect_another()
+        transport = self.connect()
         if self.main is useless:
             self.main = transport
         mine[0] = transport
@@ -135,7 +145,8 @@ class Pool:
         return transport
 
     def close(self) -> None:
-        """End the session. Threads that wait get an NwsConnectionDroppedException."""
+        """End the session, with its streams. Threads that wait get an
+        NwsConnectionDroppedException."""
         self._ended = self._ended or "it was closed"
         idle, self.idle = self.idle, []
         for transport in idle:
@@ -143,7 +154,7 @@ class Pool:
         for transport in list(self._all):
             transport.close()
 
-    def _start_anew(self) -> None:
+    def _begin_session_of_child(self) -> None:
         """In a forked child: the parent keeps its session, we get one of our own."""
         with self._lock:
             if self._orphaned:
@@ -153,7 +164,7 @@ class Pool:
                 self._orphaned = False
 
     def _after_fork(self) -> None:
-        """Have done with the parent's connections, which are closed here already, and its locks."""
+        """Forget the parent's connections, which are closed here already, and its locks."""
         self.idle = []
         self._lock = threading.RLock()
         self._orphaned = True

@@ -1,12 +1,11 @@
 """A session with a server, and the calls that `nws.workspace` is made of: names in, values out.
 
-Each call borrows a connection of the session's pool. What is particular to one operation of the
-user's interface stays in that interface.
+Each call borrows a connection of the session's pool; each stream has one of its own. What is
+particular to one operation of the user's interface stays in that interface.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -14,37 +13,40 @@ from typing import Any, BinaryIO, Final
 
 from nws.errors import (
     NwsException,
+    NwsNoValueException,
     NwsOperationException,
     NwsTimeoutException,
     NwsUnpicklingException,
     NwsUnsupportedOperationException,
 )
 from nws.session.endpoint import Endpoint
-from nws.session.exchange import Answer, Field, Item
 from nws.session.pool import Pool
+from nws.session.stream import Stream
 from nws.session.transport import Transport
 from nws.values import Encoder, decode
-from nws.wire.requests import BLANK_ID
+from nws.wire.dialect import BLANK_ID
+from nws.wire.replies import Answer, Item
+from nws.wire.requests import Field
 
-__all__ = ["Session", "check_readable", "check_writable", "encode_name", "milliseconds"]
+__all__ = ["Session", "encode_limit", "encode_name", "milliseconds"]
 
-_LONGEST_WAIT: Final = 10**9
-"""Seconds; some thirty years."""
+_MAX_TIMEOUT_SECONDS: Final = 10**9
+"""Some thirty years."""
 
-_POLL_FIRST: Final = 0.001
-_POLL_LAST: Final = 0.1
+_FIRST_POLL_SECONDS: Final = 0.001
+_MAX_POLL_SECONDS: Final = 0.1
 
 
 class Session:
     """One session with a server.
 
     Attributes:
-        pool: its connections.
         encoder: for the values that are stored.
         bound: names of the workspaces that the session has bound.
+        pool: its connections.
     """
 
-    def __init__(self, address: Endpoint, encoder: Encoder, token: bytes = b"") -> None:
+    def __init__(self, endpoint: Endpoint, encoder: Encoder, token: bytes = b"") -> None:
         """Connect; with a token, to that session.
 
         Raises:
@@ -53,12 +55,12 @@ class Session:
         """
         self.encoder = encoder
         self.bound: dict[bytes, None] = {}
-        self.pool = Pool(address, self._bind_again, token)
+        self.pool = Pool(endpoint, self._bind_again, token)
 
     @property
-    def address(self) -> Endpoint:
+    def endpoint(self) -> Endpoint:
         """Where the server is."""
-        return self.pool.address
+        return self.pool.endpoint
 
     @property
     def extended(self) -> bool:
@@ -69,18 +71,26 @@ class Session:
         """Raise NwsUnsupportedOperationException if the server does not know the extensions."""
         if not self.extended:
             raise NwsUnsupportedOperationException(
-                f"the server at {self.address} speaks only the original protocol, "
+                f"the server at {self.endpoint} speaks only the original protocol, "
                 f"which has no {what}"
             )
 
-    def short(
-        self, fields: Sequence[Field], ordinary: type[NwsException] = NwsOperationException
+    def close(self) -> None:
+        """End the session and all that belongs to it."""
+        self.pool.close()
+
+    def open_stream(self, fields: Sequence[Field], wait: float | None = None) -> Stream:
+        """Open a connection for requests whose replies come later; see `Stream`."""
+        return Stream(self.pool, fields, wait)
+
+    def run(
+        self, fields: Sequence[Field], failure: type[NwsException] = NwsOperationException
     ) -> None:
-        """Do an operation that is answered with a status; see `Transport.short`."""
+        """Do an operation that is answered with a status; see `Transport.run`."""
         pool = self.pool
         mine: list[Transport] = []
         try:
-            pool.acquire(mine).short(fields, ordinary)
+            pool.acquire(mine).run(fields, failure=failure)
         finally:
             pool.idle += mine
 
@@ -89,7 +99,7 @@ class Session:
         pool = self.pool
         mine: list[Transport] = []
         try:
-            return pool.acquire(mine).long(fields).payload.decode("utf-8", "replace")
+            return pool.acquire(mine).run(fields).payload.decode("utf-8", "replace")
         finally:
             pool.idle += mine
 
@@ -106,19 +116,28 @@ class Session:
     ) -> tuple[Answer, Any]:
         """Do one of the gets; return the answer and, unless it went to a file, the value.
 
-        With a cookie, a value that cannot be read is returned as the NwsUnpicklingException.
+        Args:
+            operation: its name.
+            workspace, variable: where.
+            cookie: id of the variable and index of the value that an iterator saw last. With it, a
+                value that cannot be read is returned as the NwsUnpicklingException.
+            timeout: seconds to wait; None for any time.
+            into: a file that is given the payload.
+            missing: stands for an empty payload that is not direct.
+
+        Raises:
+            NwsNoValueException: there is none, and the operation does not wait.
         """
         fields = _fields_of_get(operation, workspace, variable, cookie, timeout)
         if timeout is not None and not self.extended:
             return self._poll(operation, workspace, variable, cookie, timeout, into)
-        removes = b"fetch" in operation
         wait = 0.0 if operation.endswith(b"Try") else timeout
         pool = self.pool
         mine: list[Transport] = []
         value: Any = None
         try:
             transport = pool.acquire(mine)
-            answer = transport.long(fields, removes=removes, wait=wait, into=into)
+            answer = transport.run(fields, wait=wait, into=into)
             try:
                 if into is None:
                     value = decode(answer.descriptor, answer.payload, missing)
@@ -150,31 +169,29 @@ class Session:
     ) -> tuple[Answer, Any]:
         """Wait for a time on a server that cannot be told to."""
         deadline = time.monotonic() + timeout
-        pause = _POLL_FIRST
+        pause = _FIRST_POLL_SECONDS
         while True:
             try:
                 return self.get(operation + b"Try", workspace, variable, cookie=cookie, into=into)
-            except NwsUnpicklingException:
-                raise
-            except NwsOperationException:
+            except NwsNoValueException:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise NwsTimeoutException(
                         f"{operation.decode()} of {variable!r} in workspace {workspace.decode()!r} "
-                        f"at {self.address}: no value came in time"
+                        f"at {self.endpoint}: no value came in time"
                     ) from None
                 time.sleep(min(pause, left))
-                pause = min(2 * pause, _POLL_LAST)
+                pause = min(2 * pause, _MAX_POLL_SECONDS)
 
-    def many(
+    def take(
         self, fields: Sequence[bytes], timeout: float | None, make: Callable[[Item], Any]
     ) -> list[Any]:
-        """Take or lease several values; what cannot be made of them goes back."""
+        """Take or lease several values; if one cannot be made into what is wanted, all go back."""
         pool = self.pool
         mine: list[Transport] = []
         try:
             transport = pool.acquire(mine)
-            made = [make(item) for item in transport.many(fields, wait=timeout)]
+            made = [make(item) for item in transport.run(fields, wait=timeout).items]
             transport.pending = None  # see `get`
             return made
         except BaseException as error:
@@ -188,7 +205,7 @@ class Session:
         """In a forked child: use the workspaces that the parent had at hand."""
         for name in self.bound:
             try:
-                transport.short([b"use ws", name, b"", b"no", b"no"])
+                transport.run([b"use ws", name, b"", b"no", b"no"])
             except NwsOperationException:
                 pass  # deleted by now; operations on it will say so
 
@@ -221,35 +238,25 @@ def encode_name(name: str, what: str = "variable") -> bytes:
     return name.encode()
 
 
-def check_readable(fobj: object) -> None:
-    """Make sure that bytes can be read from a user's file.
+def encode_limit(limit: int) -> bytes:
+    """Return the most values that are asked for, as it goes over the wire.
 
     Raises:
-        TypeError: it has no such method, or its mode says that they cannot.
+        ValueError: it is less than one.
     """
-    _check_file(fobj, "read", "r+", "reading")
-
-
-def check_writable(fobj: object) -> None:
-    """Make sure that bytes can be written to a user's file; see `check_readable`."""
-    _check_file(fobj, "write", "wax+", "writing")
-
-
-def _check_file(fobj: object, method: str, flags: str, purpose: str) -> None:
-    mode = getattr(fobj, "mode", None)
-    fits = not isinstance(mode, str) or ("b" in mode and any(flag in mode for flag in flags))
-    if not callable(getattr(fobj, method, None)) or isinstance(fobj, io.TextIOBase) or not fits:
-        raise TypeError(f"{fobj!r} is not a file that is open for {purpose} bytes")
+    if limit < 1:
+        raise ValueError(f"limit {limit} is less than one")
+    return b"%d" % limit
 
 
 def milliseconds(seconds: float | None) -> bytes:
-    """Return a time as it goes over the wire; None, for ever, is empty.
+    """Return a time as it goes over the wire; empty for None, which is any time.
 
     Raises:
-        ValueError: it is negative, no number, or longer than anybody waits.
+        ValueError: it is negative, no number, or longer than thirty years.
     """
     if seconds is None:
         return b""
-    if not 0 <= seconds <= _LONGEST_WAIT:
-        raise ValueError(f"{seconds!r} is not a number of seconds from 0 to {_LONGEST_WAIT}")
+    if not 0 <= seconds <= _MAX_TIMEOUT_SECONDS:
+        raise ValueError(f"{seconds!r} is not a number of seconds from 0 to {_MAX_TIMEOUT_SECONDS}")
     return b"%d" % math.ceil(1000 * seconds)

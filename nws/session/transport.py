@@ -1,6 +1,6 @@
-"""One blocking connection to a server: operations in the form of fields and answers.
+"""One blocking connection to a server: requests in the form of fields, and their replies.
 
-An operation that is cut short by an exception is finished in the background of that exception: the
+An operation that is interrupted by an exception is finished before the exception goes on: the
 server is told to cancel it, its reply is read in any case, and what it removed is given back. Where
 that cannot be done in a few seconds, or only a part of the request was sent, the connection is
 ``stuck``: useless, but it keeps its session alive until another connection takes its place. When it
@@ -11,7 +11,7 @@ A removed value is acknowledged once its last byte was read. The acknowledgement
 with the next request where the system can do that (``MSG_MORE``): the kernel owns it from then on,
 and sends it after 200 ms at the latest, even when this process is killed. It can be taken back
 until the next request; hence an exchange that removed something stays ``pending`` until the caller
-says that the value is in its hands, and by that time no exception can get between.
+says that it holds the value, and no exception can strike between.
 
 Threads, forks and sessions are the business of ``pool.py``.
 """
@@ -23,30 +23,38 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, Final
+from collections.abc import Sequence
+from typing import BinaryIO, Final
 
 from nws.errors import (
     NwsConnectException,
     NwsConnectionDroppedException,
     NwsException,
+    NwsNoValueException,
     NwsOperationException,
     NwsProtocolException,
     exception_for,
 )
 from nws.session.endpoint import UNIX, Endpoint
-from nws.session.exchange import Answer, Exchange, Field, Item, Patience, is_ours, look_up
+from nws.session.exchange import Exchange
+from nws.session.sockets import (
+    Timeouts,
+    candidate_sockets,
+    is_system_error,
+    raised_by_handler,
+    set_poll_interval,
+    tune,
+)
+from nws.wire.dialect import Dialect
 from nws.wire.handshake import ClientHandshake
-from nws.wire.requests import Dialect, encode_request
+from nws.wire.operations import describe_request
+from nws.wire.replies import Answer, Item
+from nws.wire.requests import Field, encode_request
 
 __all__ = ["Transport"]
 
-CONNECT_TIMEOUT: Final = 20.0
+_CONNECT_TIMEOUT: Final = 20.0
 """Seconds for connecting and shaking hands."""
-
-_ON_THE_WAY: Final = 1024 * 1024
-"""Bytes that the system may hold for a server on this machine; often it lets us have less. By
-itself it holds a fifth of a mebibyte, and each fill of that wakes the other side."""
 
 _MORE: Final[int] = getattr(socket, "MSG_MORE", 0)
 _ACK: Final = encode_request([b"ack"])
@@ -59,60 +67,65 @@ class Transport:
     at a time, whatever the thread; there is only one connection.
 
     Attributes:
-        address: of the server.
+        endpoint: of the server.
         dialect: what was agreed on.
         socket: to look at.
-        pending: the operation that is under way, or whose outcome is not in the caller's hands
-            yet. The caller sets it to None once it is. Whatever is found here later was cut short.
+        pending: the operation that is under way, or whose value the caller does not hold yet. The
+            caller sets it to None once it does. Whatever is found here later was interrupted.
         stuck: out of step with the server for good; close it when another one is there.
     """
 
     def __init__(
         self,
-        address: Endpoint,
-        timeout: float = CONNECT_TIMEOUT,
-        patience: Patience = Patience(),  # noqa: B008 - it is a tuple
+        endpoint: Endpoint,
+        timeout: float = _CONNECT_TIMEOUT,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - it is a tuple
     ) -> None:
         """Connect and shake hands.
+
+        Args:
+            endpoint: of the server.
+            timeout: for this, in seconds.
+            timeouts: for what comes afterwards.
 
         Raises:
             NwsConnectException: within ``timeout`` seconds this was not possible.
         """
-        self.address = address
+        self.endpoint = endpoint
         self.pending: Exchange | None = None
         self.stuck = False
-        self._patience = patience
-        self._dropped = ""
+        self._timeouts = timeouts
+        self._dropped = ""  # why there is no connection any more
         self._turn = threading.RLock()  # for an original server
         self.socket: socket.socket
         deadline = time.monotonic() + timeout
         try:
             self._connect(timeout, deadline)
         except (OSError, OverflowError, UnicodeError) as error:
-            if _by_alarm(error, deadline):
+            if raised_by_handler(error, deadline):
                 raise
             raise NwsConnectException(
-                f"cannot connect to a NetWorkSpaces server at {address}: {error}; "
+                f"cannot connect to a NetWorkSpaces server at {endpoint}: {error}; "
                 "is it running? `nws server start` starts one on this machine"
             ) from error
         self.dialect = self._shake_hands(deadline)
         weakref.finalize(self, self.socket.close)
-        look_up(self.socket, patience.tick)
+        set_poll_interval(self.socket, timeouts.poll_interval)
 
     def _connect(self, timeout: float, deadline: float) -> None:
         problem = OSError("the name has no address")
-        for sock, where in _candidates(self.address):
+        for sock, address in candidate_sockets(self.endpoint):
             self.socket = sock
             _transports.add(self)
             try:
                 sock.settimeout(timeout)
-                sock.connect(where)
-                if not self.address.host.startswith(UNIX):
-                    _tune(sock)
+                sock.connect(address)
+                if not self.endpoint.host.startswith(UNIX):
+                    tune(sock)
                 return
             except BaseException as error:
                 sock.close()
-                if not isinstance(error, OSError) or _by_alarm(error, deadline):
+                if not isinstance(error, OSError) or raised_by_handler(error, deadline):
                     raise
                 problem = error
         raise problem
@@ -130,69 +143,76 @@ class Transport:
                 self.socket.sendall(handshake.feed(data))
         except BaseException as error:
             self.socket.close()
-            if not isinstance(error, OSError) or _by_alarm(error, deadline):
+            if not isinstance(error, OSError) or raised_by_handler(error, deadline):
                 raise
             handshake.refused = f"the handshake failed: {error}"
         if handshake.dialect is None:
             self.socket.close()
             raise NwsConnectException(
-                f"cannot use the server at {self.address}: {handshake.refused}"
+                f"cannot use the server at {self.endpoint}: {handshake.refused}"
             )
         return handshake.dialect
 
     # Operations
 
-    def short(
-        self, fields: Sequence[Field], ordinary: type[NwsException] = NwsOperationException
-    ) -> None:
-        """Do an operation that is answered with a status.
-
-        Raises:
-            NwsException: ``ordinary`` for an ordinary failure, else as `exception_for` has it.
-        """
-        exchange = Exchange(self.socket, self.dialect, fields, self._patience)
-        exchange.reader = Exchange.read_short
-        self._run(exchange, ordinary)
-
-    def long(
+    def run(
         self,
         fields: Sequence[Field],
         *,
-        removes: bool = False,
         wait: float | None = 0.0,
         into: BinaryIO | None = None,
+        failure: type[NwsException] = NwsOperationException,
     ) -> Answer:
-        """Do an operation that is answered with a payload.
+        """Do an operation. One that removes or leases values stays ``pending``.
 
         Args:
-            fields: of the request.
-            removes: it takes a value away, and stays ``pending``.
-            wait: seconds that the server may wait before it answers; None for any time.
+            fields: of the request; the first one is a name in `nws.wire.operations`.
+            wait: seconds that the server may wait before it replies; None for any time.
             into: a file that is given the payload piece by piece, in place of the answer.
+            failure: what to raise for an ordinary failure.
 
         Raises:
             NwsException: as `exception_for` has it.
             OSError: the file cannot be written. The value stays with the server.
         """
-        exchange = Exchange(
-            self.socket,
-            self.dialect,
-            fields,
-            self._patience,
-            removes=removes,
-            wait=wait,
-            into=into,
-        )
-        exchange.reader = Exchange.read_long
-        return self._run(exchange)
+        exchange = Exchange(self.socket, self.dialect, fields, self._timeouts, wait=wait, into=into)
+        if self.dialect.extensions:
+            return self._run(exchange, failure)
+        with self._turn:
+            return self._run(exchange, failure)
 
-    def many(self, fields: Sequence[Field], *, wait: float | None = 0.0) -> Sequence[Item]:
-        """Do an operation that takes or leases values and is answered with them; see `long`."""
-        exchange = Exchange(
-            self.socket, self.dialect, fields, self._patience, removes=True, wait=wait
-        )
-        exchange.reader = Exchange.read_many
-        return self._run(exchange).items
+    def begin(self, fields: Sequence[Field], *, wait: float | None = None) -> Exchange:
+        """Prepare a request whose reply is read later; see `run`, `send` and `end`.
+
+        The one before it must have come to its end.
+        """
+        self.pending = Exchange(self.socket, self.dialect, fields, self._timeouts, wait=wait)
+        return self.pending
+
+    def send(self, exchange: Exchange) -> None:
+        """Send what was not sent yet of a request that was begun."""
+        self._check_usable()
+        try:
+            exchange.send()
+        except NwsConnectionDroppedException as error:
+            raise self._lost(exchange, error) from error
+
+    def end(self, exchange: Exchange) -> Answer:
+        """Wait for the reply to a request that was begun. It can be called again.
+
+        Raises:
+            NwsException: as for `run`.
+        """
+        answer = exchange.answer
+        if answer is None:
+            self.send(exchange)
+            try:
+                answer = exchange.answer = exchange.read()
+            except (NwsConnectionDroppedException, NwsProtocolException) as error:
+                raise self._lost(exchange, error) from error
+        if answer.status:
+            raise self._failure(exchange, answer, NwsOperationException)
+        return answer
 
     def give_back(self, *, blame: bool = False) -> None:
         """Undo what is ``pending``, or bring it to its end. After another exception: do it again.
@@ -206,9 +226,11 @@ class Transport:
         try:
             self._finish(exchange, blame)
         except (OSError, NwsException) as error:
-            if isinstance(error, OSError) and not is_ours(error):
+            if isinstance(error, OSError) and not is_system_error(error):
                 raise
-            self._be_stuck(f"{_deed(exchange.fields)} was interrupted, and then: {error}")
+            self._be_stuck(
+                f"{describe_request(exchange.fields)} was interrupted, and then: {error}"
+            )
         self.pending = None
 
     def close(self) -> None:
@@ -218,7 +240,7 @@ class Transport:
             self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # it is gone already
-        # Who is at it closes the socket, for its number may be given out again at once.
+        # Whoever is using the socket closes it: its number may be given out again at once.
         if self.pending is None:
             self.socket.close()
 
@@ -233,54 +255,56 @@ class Transport:
 
     # An exchange
 
-    def _run(
-        self, exchange: Exchange, ordinary: type[NwsException] = NwsOperationException
-    ) -> Answer:
-        if self.dialect.extensions:
-            return self._exchange(exchange, ordinary)
-        with self._turn:
-            return self._exchange(exchange, ordinary)
-
-    def _exchange(self, exchange: Exchange, ordinary: type[NwsException]) -> Answer:
+    def _run(self, exchange: Exchange, failure: type[NwsException]) -> Answer:
         if self.pending is not None:
             self.give_back()
-        if self._dropped:
-            raise NwsConnectionDroppedException(
-                f"the connection to the server at {self.address} is gone: {self._dropped}"
-            )
+        self._check_usable()
         self.pending = exchange
         try:
             exchange.send()
             answer = exchange.answer = exchange.read()
-            if not exchange.removes or answer.status or not self.dialect.extensions:
+            if not exchange.removes or answer.status:
                 self.pending = None
-            elif not (answer.items and answer.items[0].lease):  # a lease is in the server's books
-                exchange.say(_ACK, _MORE)
+            elif not (answer.items and answer.items[0].lease):  # the server keeps track of leases
+                exchange.append(_ACK, _MORE)
         except (NwsConnectionDroppedException, NwsProtocolException) as error:
-            self._drop(str(error))
-            deed = _deed(exchange.fields)
-            reason = f"{deed}: lost the server at {self.address}: {self._dropped}"
-            raise type(error)(reason) from error
+            raise self._lost(exchange, error) from error
         except BaseException:
             self.give_back()
             raise
         if answer.status:
-            raise self._failure(exchange, answer, ordinary)
+            raise self._failure(exchange, answer, failure)
         return answer
 
+    def _check_usable(self) -> None:
+        if self._dropped:
+            raise NwsConnectionDroppedException(
+                f"the connection to the server at {self.endpoint} is gone: {self._dropped}"
+            )
+
+    def _lost(
+        self, exchange: Exchange, error: NwsConnectionDroppedException | NwsProtocolException
+    ) -> NwsException:
+        """Drop the connection; return what to raise."""
+        self._drop(str(error))
+        request = describe_request(exchange.fields)
+        return type(error)(f"{request}: lost the server at {self.endpoint}: {self._dropped}")
+
     def _failure(
-        self, exchange: Exchange, answer: Answer, ordinary: type[NwsException]
+        self, exchange: Exchange, answer: Answer, failure: type[NwsException]
     ) -> NwsException:
         kind = exception_for(answer.status)
         if kind is NwsOperationException:
-            kind = ordinary
+            kind = failure
+            if not self.dialect.extensions and exchange.operation.may_find_nothing:
+                kind = NwsNoValueException  # there, all failures have one status
         reason = answer.reason or "the server refused"
-        return kind(f"{_deed(exchange.fields)} at {self.address}: {reason}")
+        return kind(f"{describe_request(exchange.fields)} at {self.endpoint}: {reason}")
 
-    # An exchange that was cut short
+    # An exchange that was interrupted
 
     def _finish(self, exchange: Exchange, blame: bool) -> None:
-        """Read what nobody waits for any more, and give it back."""
+        """Read the reply that nobody waits for any more, and give back what it removed."""
         if exchange.unsent:
             return
         if exchange.half_sent:
@@ -288,29 +312,25 @@ class Transport:
         if exchange.answer is None:
             if not self.dialect.extensions:
                 raise NwsConnectionDroppedException("this server cannot cancel an operation")
-            exchange.say(_CANCEL)
-            exchange.hurry()
+            exchange.append(_CANCEL)
+            exchange.discard()
             exchange.answer = exchange.read()
-        if exchange.answer.status or not exchange.removes or not self.dialect.extensions:
+        if exchange.answer.status or not exchange.removes:
             return
         items = exchange.answer.items
         if items and items[0].lease:
             self._release(exchange, items, blame)
         else:
-            exchange.say(_NACK)
+            exchange.append(_NACK)
 
     def _release(self, exchange: Exchange, items: Sequence[Item], blame: bool) -> None:
         ids = b" ".join(b"%d" % item.lease for item in items)
         if exchange.undo is None:
-            exchange.undo = Exchange(
-                self.socket,
-                self.dialect,
-                [b"release", ids, b"yes" if blame else b"no"],
-                self._patience,
-            )
-        exchange.undo.hurry()
+            fields = [b"release", ids, b"yes" if blame else b"no"]
+            exchange.undo = Exchange(self.socket, self.dialect, fields, self._timeouts)
+        exchange.undo.discard()
         exchange.undo.send()
-        exchange.undo.read_short()
+        exchange.undo.read()
 
     def _be_stuck(self, reason: str) -> None:
         if not self.dialect.extensions:
@@ -324,54 +344,15 @@ class Transport:
         self.socket.close()
 
 
-def _by_alarm(error: Exception, deadline: float) -> bool:
-    """Tell whether the handler of a signal raised a TimeoutError: it was not time yet for ours."""
-    early = time.monotonic() < deadline
-    return early and isinstance(error, TimeoutError) and not is_ours(error)
-
-
-def _candidates(address: Endpoint) -> Iterator[tuple[socket.socket, Any]]:
-    """Make a socket for each way to an address."""
-    if address.host.startswith(UNIX):
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_THE_WAY)
-        yield sock, address.host.removeprefix(UNIX)
-        return
-    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    for family, kind, protocol, _, where in found:
-        yield socket.socket(family, kind, protocol), where
-
-
-def _tune(sock: socket.socket) -> None:
-    """Send at once; notice within two minutes that the server's machine has gone away, also while
-    a fetch is blocked."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-def _deed(fields: Sequence[Field]) -> str:
-    """Say what a request asks for, for people."""
-    texts = [field.decode("utf-8", "replace") for field in fields[:3] if isinstance(field, bytes)]
-    name = texts[0]
-    if name in ("list wss", "session", "attach", "settle", "renew", "release", "server status"):
-        return name
-    if name.endswith(" ws") or name.startswith("list "):
-        return " ".join([name, *map(repr, texts[1:2])])
-    return f"{name} of {texts[2]!r} in workspace {texts[1]!r}" if len(texts) == 3 else name
-
-
 _transports: weakref.WeakSet[Transport] = weakref.WeakSet()
 
 
-def _let_go() -> None:
-    """In a forked child, let go of the parent's connections at once, even of those that another
+def _forget_all() -> None:
+    """In a forked child, close the parent's connections at once, even of those that another
     thread is just making: if we held them open, the server would not notice the parent's end."""
     for transport in list(_transports):
         transport.forget()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_forget_all)

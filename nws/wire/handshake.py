@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from nws.errors import NwsProtocolException
-from nws.wire.requests import (
+from nws.wire.dialect import (
     EXTENSIONS,
     METADATA_FROM_SERVER,
     METADATA_TO_SERVER,
@@ -32,8 +32,8 @@ REQUEST_OPTIONS: Final = b"R000"
 ACCEPTED: Final = b"A000"
 REFUSED: Final = b"F000"
 
-MAX_HANDSHAKE: Final = 8 * 1024
-"""Bytes. Ten times what the longest known exchange needs."""
+MAX_HANDSHAKE_BYTES: Final = 8 * 1024
+"""Ten times what the longest known exchange needs."""
 
 
 class ServerHandshake:
@@ -77,8 +77,8 @@ class ServerHandshake:
             wanted, end = parse_dict(self._buffer, 4)
         except NwsProtocolException:
             wanted, end = {b"": b""}, len(self._buffer)  # no option has an empty name
-        if end < 0 or end > MAX_HANDSHAKE:
-            self.refused = len(self._buffer) > MAX_HANDSHAKE
+        if end < 0 or end > MAX_HANDSHAKE_BYTES:
+            self.refused = len(self._buffer) > MAX_HANDSHAKE_BYTES
             return b""
         if not all(self._allows(name, value) for name, value in wanted.items()):
             self.refused = True

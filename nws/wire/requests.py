@@ -1,156 +1,99 @@
-"""The frames of the protocol, for both ends, without any I/O.
+"""Requests: how a client frames them, and how a server reads them, without any I/O.
 
-What lives here: the framing of requests, dicts and replies, and the names that both ends must spell
-alike. What must not: sockets, Twisted, the meaning of an operation. How a connection begins is in
-``handshake.py``; the protocol in prose, with byte examples, is ``docs/protocol.md``.
-
-Theory of operation
--------------------
-The handshake ends in a `Dialect`. From then on the client sends requests and the server sends one
-reply to each, in order. A request is a group of fields: a four-digit count, then for each field its
-length in twenty digits and its bytes. Where the dialect says so, a dict goes before it: the same
-shape, with four-digit lengths.
+A request is a group of fields: a four-digit count, then for each field its length in twenty digits
+and its bytes. Where the dialect says so, a dict goes before it: the same shape, with four-digit
+lengths. A number may be padded with blanks: the R client pads so.
 
 `RequestDecoder` reads that stream. Whatever is complete in a piece of input is sliced straight out
 of it; of an incomplete request it keeps the fields that it has, and the unfinished field in a
 *sink*. So each byte is touched a bounded number of times however the stream is cut, and a long
-value goes to a file while it arrives. A number may be padded with blanks: the R client pads so.
+value goes to a file while it arrives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
-from nws.errors import NwsProtocolException, Status
+from nws.errors import NwsProtocolException
+from nws.wire.dialect import MAX_DICT_ENTRIES, Dialect, encode_dict, number
+from nws.wire.operations import EXTENDED_OPERATIONS, MAX_BATCH_FIELDS, MAX_FIELDS
 
 __all__ = [
-    "BATCH_ARGUMENTS",
-    "BLANK_ID",
-    "EXTENSIONS",
-    "MAX_DESCRIPTOR",
-    "MAX_NAME",
-    "METADATA_FROM_SERVER",
-    "METADATA_TO_SERVER",
-    "REASON",
-    "WEB_PORT",
-    "Dialect",
+    "MAX_NAME_BYTES",
+    "Field",
     "LongBody",
+    "Part",
     "RefusedBody",
-    "ReplyEncoder",
     "Request",
     "RequestDecoder",
     "Sink",
-    "encode_dict",
     "encode_request",
-    "number",
-    "parse_dict",
+    "frame_request",
 ]
 
-# Options that can be negotiated.
-METADATA_TO_SERVER: Final = b"MetadataToServer"
-METADATA_FROM_SERVER: Final = b"MetadataFromServer"
-WEB_PORT: Final = b"NwsWebPort"
-EXTENSIONS: Final = b"NwsExtensions"
+MAX_NAME_BYTES: Final = 64 * 1024
+"""Of any field that is not a value; the original has no limit. Longer ones are mistakes or
+attacks."""
 
-REASON: Final = b"nwsReason"
-"""The metadata entry that carries the text of a failure."""
+_SEPARATE_BYTES: Final = 64 * 1024
+"""Longer parts of a request are sent from where they are; shorter ones are copied together."""
 
-BLANK_ID: Final = b" " * 20
-_MAX_WIDTH: Final = 20
-"""Digits. Python refuses, or takes long, to read thousands of them."""
+_MIN_PIECE_BYTES: Final = 16 * 1024
+"""Smaller pieces of a long field are put together at once: they may lie in memory that was taken
+for much more."""
 
-# Limits, where the original has none. Longer names than these are mistakes or attacks.
-MAX_NAME: Final = 64 * 1024
-MAX_DICT_ENTRIES: Final = 64
-MAX_ARGUMENTS: Final = 16
-BATCH_ARGUMENTS: Final = 9999
-"""The most fields that the four-digit count can announce: a batch of the extensions."""
-MAX_DESCRIPTOR: Final = 2**31 - 1
-"""R reads a descriptor as a signed 32-bit number."""
-
-_PIECE: Final = 16 * 1024
-"""Bytes. Smaller pieces of a long field are put together at once: they may lie in memory that was
-taken for much more."""
-
-_VALUE_FIELDS: Final[dict[bytes, tuple[int, int]]] = {
-    b"store": (4, MAX_ARGUMENTS),
-    b"store many": (4, 2),
-    b"settle": (5, 4),
-}
-"""Operation -> (first field that is a value, step to the next one); no other field may be long."""
-
-
-def number(field: bytes) -> int:
-    """Read a decimal field that may be padded with blanks.
-
-    Raises:
-        NwsProtocolException: it holds anything but digits, or is wider than any field may be.
-    """
-    digits = field.strip(b" ")
-    if not digits.isdigit() or len(field) > _MAX_WIDTH:
-        raise NwsProtocolException(f"expected a number, got {field[:24]!r}")
-    return int(digits)
-
-
-def encode_request(fields: Sequence[bytes]) -> bytes:
-    """Frame the fields of one request (the operation name is the first)."""
-    parts = [b"%04d" % len(fields)]
-    for field in fields:
-        parts.append(b"%020d" % len(field))
-        parts.append(field)
-    return b"".join(parts)
-
-
-def encode_dict(entries: Mapping[bytes, bytes]) -> bytes:
-    """Frame an option or metadata dict. Names and values are cut at 9999 bytes."""
-    parts = [b"%04d" % len(entries)]
-    for pair in entries.items():
-        for text in pair:
-            parts.append(b"%04d" % min(len(text), 9999))
-            parts.append(text[:9999])
-    return b"".join(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What the two ends of a connection agreed on in the handshake."""
-
-    cookie: bool = True
-    """Long replies name the variable's id and the value's index."""
-    metadata_in: bool = False
-    """A dict goes before each request."""
-    metadata_out: bool = False
-    """A dict goes before each reply."""
-    extensions: bool = False
-    """The operations and status codes that the original does not have."""
-
-
-def parse_dict(data: bytes, position: int) -> tuple[dict[bytes, bytes], int]:
-    """Read a dict that starts at ``position``; the end is -1 while it is incomplete."""
-    if len(data) < position + 4:
-        return {}, -1
-    count = number(data[position : position + 4])
-    if count > MAX_DICT_ENTRIES:
-        raise NwsProtocolException(f"a dict of {count} entries (at most {MAX_DICT_ENTRIES})")
-    position += 4
-    texts = []
-    for _ in range(2 * count):
-        if len(data) < position + 4:
-            return {}, -1
-        start = position + 4
-        position = start + number(data[position:start])
-        if len(data) < position:
-            return {}, -1
-        texts.append(data[start:position])
-    return dict(zip(texts[::2], texts[1::2], strict=True)), position
+_COMMON_LENGTHS: Final = [b"%020d" % size for size in range(256)]
+"""The lengths of short fields, ready to be sent."""
 
 
 class LongBody(Protocol):
     """A value that is not held in memory: all that the protocol needs of it is its length."""
 
     def __len__(self) -> int: ...
+
+
+Part: TypeAlias = "bytes | memoryview"
+Field: TypeAlias = "bytes | LongBody | list[Part] | tuple[Part, ...]"
+"""One field of a request; a long one may be in several parts, or not in memory."""
+
+_IN_MEMORY: Final = (bytes, memoryview)
+
+
+def frame_request(fields: Sequence[Field]) -> list[Part | LongBody]:
+    """Frame a request (the operation's name is the first field): the parts to send, in order.
+
+    Short fields are joined. Long ones, and those that are not in memory, are parts by themselves.
+    """
+    small = [b"%04d" % len(fields)]
+    parts: list[Part | LongBody] = []
+    for given in fields:
+        field = given[0] if isinstance(given, tuple) and len(given) == 1 else given
+        if isinstance(field, bytes) and len(field) < len(_COMMON_LENGTHS):  # as nearly all are
+            small.append(_COMMON_LENGTHS[len(field)])
+            small.append(field)
+            continue
+        pieces = field if isinstance(field, (list, tuple)) else (field,)
+        small.append(b"%020d" % sum(map(len, pieces)))
+        for piece in pieces:
+            if isinstance(piece, _IN_MEMORY) and len(piece) < _SEPARATE_BYTES:
+                small.append(bytes(piece))
+            else:
+                parts += (b"".join(small), piece)
+                small = []
+    if small:
+        parts.append(b"".join(small))
+    return parts
+
+
+def encode_request(fields: Sequence[bytes]) -> bytes:
+    """Frame a request whose fields are all in memory."""
+    parts = [b"%04d" % len(fields)]
+    for field in fields:
+        parts.append(b"%020d" % len(field))
+        parts.append(field)
+    return b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +130,7 @@ class _MemorySink:
 
     def write(self, data: bytes, /) -> None:
         pieces = self._pieces
-        if len(data) >= _PIECE:
+        if len(data) >= _MIN_PIECE_BYTES:
             pieces.append(data)
         elif pieces and isinstance(pieces[-1], bytearray):
             pieces[-1] += data  # by themselves, tiny pieces would take many times their size
@@ -255,9 +198,9 @@ class RequestDecoder:
         self._open_spool = open_spool
         self._spool_threshold = spool_threshold
         self._max_value = max_value
-        self._max_held = max(spool_threshold, MAX_NAME) + 1024 * 1024
-        self._max_arguments = BATCH_ARGUMENTS if dialect.extensions else MAX_ARGUMENTS
-        self._plain_size = min(MAX_NAME, spool_threshold - 1, max_value)
+        self._max_held = max(spool_threshold, MAX_NAME_BYTES) + 1024 * 1024
+        self._max_fields = MAX_BATCH_FIELDS if dialect.extensions else MAX_FIELDS
+        self._plain_size = min(MAX_NAME_BYTES, spool_threshold - 1, max_value)
         self._has_metadata = dialect.metadata_in
         self._in_dict = dialect.metadata_in  # else in the request proper
         self._metadata = b""
@@ -325,10 +268,10 @@ class RequestDecoder:
                     f"a dict of {count} entries (at most {MAX_DICT_ENTRIES})"
                 )
             self._left = 2 * count
-        elif 0 < count <= self._max_arguments:
+        elif 0 < count <= self._max_fields:
             self._left = count
         else:
-            raise NwsProtocolException(f"a request of {count} fields (1 to {self._max_arguments})")
+            raise NwsProtocolException(f"a request of {count} fields (1 to {self._max_fields})")
         self._in_group = True
         self._counted = self._held = 0
 
@@ -375,8 +318,8 @@ class RequestDecoder:
             self._sink = _MemorySink()
             return
         if not self._is_value(len(self._fields)):
-            if size > MAX_NAME:
-                raise NwsProtocolException(f"a name of {size} bytes (at most {MAX_NAME})")
+            if size > MAX_NAME_BYTES:
+                raise NwsProtocolException(f"a name of {size} bytes (at most {MAX_NAME_BYTES})")
             self._sink = _MemorySink()
         elif size > self._max_value:
             self._sink = _DroppingSink(
@@ -389,8 +332,11 @@ class RequestDecoder:
 
     def _is_value(self, place: int) -> bool:
         """Tell whether the field at this place is a value."""
-        first, step = _VALUE_FIELDS.get(self._fields[0], (0, 0)) if self._fields else (0, 0)
-        return step > 0 and place >= first and (place - first) % step == 0
+        operation = EXTENDED_OPERATIONS.get(self._fields[0]) if self._fields else None
+        if operation is None or not operation.first_value:
+            return False
+        behind = place - operation.first_value
+        return behind >= 0 and behind % operation.value_step == 0
 
     def _fill_sink(self, data: bytes, start: int) -> int:
         """Write what belongs to the open sink and close it when full; return the bytes used."""
@@ -421,59 +367,3 @@ class RequestDecoder:
         self._counted = len(fields)
         if self._held > self._max_held:
             raise NwsProtocolException(f"a request of more than {self._max_held} bytes in memory")
-
-
-class ReplyEncoder:
-    """Forms replies in one dialect. Each method returns the bytes before the payload, if any."""
-
-    __slots__ = ("_cookie", "_dict", "_metadata", "short_ok")
-
-    def __init__(self, dialect: Dialect) -> None:
-        self._cookie = dialect.cookie
-        self._metadata = dialect.metadata_out
-        self._dict = b"0000" if dialect.metadata_out else b""
-        self.short_ok = self._dict + b"0000"
-
-    def short_failure(self, status: int, reason: str) -> bytes:
-        """Form a failed short reply; the reason goes into the metadata, where there is any."""
-        return self._reason(reason) + b"%04d" % status
-
-    def long_failure(self, status: int, reason: str) -> bytes:
-        """Form a failed long reply, which is always complete."""
-        head = self._reason(reason) + b"%04d%020d" % (status, 0)
-        return head + (BLANK_ID + b"%040d" % 0 if self._cookie else b"%020d" % 0)
-
-    def value(
-        self, descriptor: bytes, variable_id: bytes, index: int, size: int, metadata: bytes
-    ) -> bytes:
-        """Form the head of a successful get. ``descriptor`` and ``variable_id`` have 20 bytes."""
-        head = (metadata or self._dict) if self._metadata else b""
-        if self._cookie:
-            return b"%b0000%b%b%020d%020d" % (head, descriptor, variable_id, index, size)
-        return b"%b0000%b%020d" % (head, descriptor, size)
-
-    def text(self, size: int) -> bytes:
-        """Form the head of a listing or a name: descriptor 0, no cookie."""
-        if self._cookie:
-            return b"%b0000%020d%b%020d%020d" % (self._dict, 0, BLANK_ID, 0, size)
-        return b"%b0000%020d%020d" % (self._dict, 0, size)
-
-    def many(self, count: int) -> bytes:
-        """Form the head of a reply with several values; `item` comes before each of them."""
-        return b"%b%04d%04d" % (self._dict, Status.OK, count)
-
-    def item(
-        self, descriptor: bytes, lease: int, attempt: int, size: int, metadata: bytes
-    ) -> bytes:
-        """Form the head of one of several values; ``lease`` is 0 for a plain take."""
-        head = (metadata or self._dict) if self._metadata else b""
-        return b"%b%b%020d%04d%020d" % (head, descriptor, lease, attempt, size)
-
-    def many_failure(self, status: int, reason: str) -> bytes:
-        """Form a failed reply of that kind."""
-        return self._reason(reason) + b"%04d%04d" % (status, 0)
-
-    def _reason(self, reason: str) -> bytes:
-        if not self._metadata:
-            return b""
-        return encode_dict({REASON: reason.encode("utf-8", "replace")})

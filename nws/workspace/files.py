@@ -1,4 +1,4 @@
-"""Values that come from files and go to files."""
+"""Values that come from files and go to files, in pieces, whatever their length."""
 
 from __future__ import annotations
 
@@ -6,78 +6,9 @@ import io
 import os
 from typing import BinaryIO
 
-from nws.errors import NwsOperationException
-from nws.session.exchange import Upload
-from nws.session.session import Session, check_readable, check_writable, encode_name
-from nws.values import BINARY
+from nws.session.transfers import Upload
 
-__all__ = ["WorkspaceFiles", "upload_of"]
-
-
-class WorkspaceFiles:
-    """The part of `nws.client.NetWorkSpace` that moves bytes between values and files.
-
-    The bytes pass through memory in pieces, whatever their number.
-    """
-
-    _session: Session
-    _name: bytes
-
-    def storeFile(self, varName: str, fobj: BinaryIO, n: int = 0) -> int:
-        """Store the bytes of a file as one value. They are not gathered in memory.
-
-        Args:
-            varName: name of the variable.
-            fobj: a file that is open for reading bytes; it is read from its present position.
-            n: store at most so many bytes; 0 for all to the end.
-
-        Returns:
-            How many bytes were stored. 0 at the end of the file: then nothing was stored.
-
-        Raises:
-            TypeError: the file is not open for reading bytes.
-        """
-        name = encode_name(varName)
-        body = upload_of(fobj, n)
-        if len(body):
-            self._session.short([b"store", self._name, name, BINARY, body])
-        return len(body)
-
-    def fetchFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
-        """Remove a value and write its bytes, serialised or not, to a binary file; see `fetch`.
-
-        Returns:
-            How many bytes were written.
-
-        Raises:
-            TypeError: the file is not open for writing bytes.
-            OSError: the file cannot be written; the value stays in the variable.
-        """
-        return self._to_file(b"fetch", varName, fobj, timeout)
-
-    def fetchTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
-        """Like `fetchFile`, but return False if there is no value."""
-        return self._try_to_file(b"fetchTry", varName, fobj)
-
-    def findFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
-        """Write a value's bytes to a binary file, without removing it; see `fetchFile`."""
-        return self._to_file(b"find", varName, fobj, timeout)
-
-    def findTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
-        """Like `findFile`, but return False if there is no value."""
-        return self._try_to_file(b"findTry", varName, fobj)
-
-    def _to_file(
-        self, operation: bytes, varName: str, fobj: BinaryIO, timeout: float | None
-    ) -> int:
-        check_writable(fobj)
-        return self._session.get(operation, self._name, varName, into=fobj, timeout=timeout)[0].size
-
-    def _try_to_file(self, operation: bytes, varName: str, fobj: BinaryIO) -> int | bool:
-        try:
-            return self._to_file(operation, varName, fobj, None)
-        except NwsOperationException:
-            return False
+__all__ = ["check_writable", "upload_of"]
 
 
 def upload_of(fobj: BinaryIO, limit: int) -> Upload:
@@ -91,7 +22,7 @@ def upload_of(fobj: BinaryIO, limit: int) -> Upload:
         TypeError: it is not open for reading bytes.
         ValueError: the limit is negative.
     """
-    check_readable(fobj)
+    _check_readable(fobj)
     if limit < 0:
         raise ValueError(f"{limit} is not a number of bytes")
     left = _length_left(fobj)
@@ -119,3 +50,28 @@ def _length_left(fobj: BinaryIO) -> int | None:
         except (AttributeError, OSError):
             return None
     return max(0, end - position)
+
+
+def _check_readable(fobj: object) -> None:
+    """Make sure that bytes can be read from a user's file.
+
+    Raises:
+        TypeError: it has no such method, or its mode says that they cannot.
+    """
+    _check_file(fobj, "read", "r+", "reading")
+
+
+def check_writable(fobj: object) -> None:
+    """Make sure that bytes can be written to a user's file.
+
+    Raises:
+        TypeError: it has no such method, or its mode says that they cannot.
+    """
+    _check_file(fobj, "write", "wax+", "writing")
+
+
+def _check_file(fobj: object, method: str, flags: str, purpose: str) -> None:
+    mode = getattr(fobj, "mode", None)
+    fits = not isinstance(mode, str) or ("b" in mode and any(flag in mode for flag in flags))
+    if not callable(getattr(fobj, method, None)) or isinstance(fobj, io.TextIOBase) or not fits:
+        raise TypeError(f"{fobj!r} is not a file that is open for {purpose} bytes")

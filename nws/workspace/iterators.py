@@ -4,38 +4,44 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
-from nws.errors import NwsOperationException, NwsUnpicklingException
-from nws.session.exchange import Answer
-from nws.session.session import Session, check_writable
+from nws.errors import NwsNoValueException, NwsUnpicklingException
+from nws.session.session import Session
+from nws.wire.dialect import BLANK_ID
+from nws.wire.replies import Answer
+from nws.workspace.files import check_writable
 
 __all__ = ["NwsValueIterator"]
 
-_BLANK: tuple[bytes, int] = (b" " * 20, 0)
+_BEGINNING: tuple[bytes, int] = (BLANK_ID, 0)
 
 
 class NwsValueIterator:
-    """Walks through the values of a fifo or single variable; see `NetWorkSpace.ifind` and others.
+    """Goes through the values of a fifo or single variable; see `NetWorkSpace.ifind` and others.
 
-    It ends when there is no further value (the ``Try`` kinds), when the variable is deleted, or
-    when the variable's mode is lifo or multi. Once it has ended it stays so until `restart` or
-    `reset`. After a value that cannot be read (NwsUnpicklingException) it goes on with the next.
+    The ``Try`` kinds end when there is no further value; the others wait for one. Once it has ended
+    it stays so until `restart` or `reset`. After a value that cannot be read
+    (NwsUnpicklingException) or a timeout (NwsTimeoutException) it goes on.
+
+    Any kind raises NwsOperationException when the variable is lifo or multi, or was deleted, also
+    while it waits; NwsNoWorkSpaceException when the workspace was deleted before. On an original
+    server, which gives no reasons, it ends then.
     """
 
     def __init__(
         self,
-        calls: Session,
+        session: Session,
         workspace: bytes,
         varName: str,
         op: str,
         timeout: float | None = None,
     ) -> None:
         """Made by the methods of `NetWorkSpace`; not for direct use."""
-        self._session = calls
+        self._session = session
         self._workspace = workspace
         self._variable = varName
         self._operation = op.encode()
         self._timeout = timeout
-        self._cookie = _BLANK
+        self._cookie = _BEGINNING
         self._ended = False
 
     def __iter__(self) -> NwsValueIterator:
@@ -50,17 +56,20 @@ class NwsValueIterator:
 
         Raises:
             StopIteration: there is none.
+            NwsException: as this class says, and as `NetWorkSpace.fetch`.
         """
         return self.__next__()
 
     def writeTo(self, fobj: BinaryIO) -> int:
-        """Write the next value's bytes to a binary file.
+        """Write the next value's bytes, serialized or not, to a binary file.
 
         Returns:
             How many bytes were written; 0 when there is no further value.
 
         Raises:
             TypeError: the file is not open for writing bytes.
+            OSError: the file cannot be written; the iterator stays where it was.
+            NwsException: as for `next`.
         """
         check_writable(fobj)
         try:
@@ -75,7 +84,7 @@ class NwsValueIterator:
 
     def reset(self) -> None:
         """Begin again with the first value."""
-        self._cookie = _BLANK
+        self._cookie = _BEGINNING
         self._ended = False
 
     def _advance(self, into: BinaryIO | None) -> tuple[Answer, Any]:
@@ -90,9 +99,7 @@ class NwsValueIterator:
                 timeout=self._timeout,
                 into=into,
             )
-        except TimeoutError:
-            raise
-        except NwsOperationException:
+        except NwsNoValueException:
             self._ended = True
             raise StopIteration from None
         self._cookie = (answer.variable_id, answer.value_index)

@@ -1,4 +1,4 @@
-"""A leased value in a user's program."""
+"""Leased values: taken, but not removed for good."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from nws.errors import NwsException
+from nws.session.session import Session, encode_limit, encode_name, milliseconds
+from nws.values import decode
+from nws.wire.replies import Item
 
-__all__ = ["Lease"]
+__all__ = ["Lease", "lease_ids", "lease_many"]
 
 
-class _Workspace(Protocol):
+class Workspace(Protocol):
     """What a lease needs of its workspace."""
 
     def settle(
@@ -34,9 +37,7 @@ class Lease:
         attempt: 1 for the first time that this value is leased, one more each time it came back.
     """
 
-    def __init__(
-        self, ws: _Workspace, variable: str, number: int, attempt: int, value: Any
-    ) -> None:
+    def __init__(self, ws: Workspace, variable: str, number: int, attempt: int, value: Any) -> None:
         """Made by `NetWorkSpace.lease`."""
         self._workspace = ws
         self.variable = variable
@@ -45,16 +46,34 @@ class Lease:
         self.value = value
 
     def settle(self, stores: Iterable[tuple[str, Any]] = ()) -> None:
-        """Remove the value for good, and store others in the same step; see
-        `NetWorkSpace.settle`."""
+        """Remove the value for good, and store others in the same step.
+
+        Args:
+            stores: pairs of a variable in the lease's workspace and a value for it.
+
+        Raises:
+            NwsLeaseLostException: the lease has ended before; nothing was done.
+            NwsException: see `NetWorkSpace.settle`.
+        """
         self._workspace.settle([self], stores)
 
     def release(self, *, blame: bool = True) -> None:
-        """Give the value back to its place; see `NetWorkSpace.release`."""
+        """Give the value back to its place, for others to take.
+
+        Args:
+            blame: count this as an attempt at the value.
+
+        Raises:
+            NwsLeaseLostException: the lease has ended before; nothing was done.
+        """
         self._workspace.release([self], blame=blame)
 
     def renew(self, duration: float) -> None:
-        """Let the lease last for ``duration`` seconds from now."""
+        """Let the lease last for ``duration`` seconds from now.
+
+        Raises:
+            NwsLeaseLostException: the lease has ended before.
+        """
         self._workspace.renew([self], duration)
 
     def __repr__(self) -> str:
@@ -77,3 +96,32 @@ class Lease:
             self.release(blame=isinstance(error, Exception))
         except NwsException:
             pass  # then it comes back by itself, and the block's own exception tells more
+
+
+def lease_many(
+    ws: Workspace,
+    session: Session,
+    workspace: bytes,
+    varName: str,
+    limit: int,
+    timeout: float | None,
+    duration: float,
+) -> list[Lease]:
+    """Take what is there; see `NetWorkSpace.lease_many`."""
+    number = encode_limit(limit)
+    session.require_extensions("leases")
+    fields = [b"lease", workspace, encode_name(varName), number]
+    fields += (milliseconds(timeout), milliseconds(duration))
+
+    def make(item: Item) -> Lease:
+        value = decode(item.descriptor, item.payload)
+        return Lease(ws, varName, item.lease, item.attempt, value)
+
+    return session.take(fields, timeout, make)
+
+
+def lease_ids(leases: Iterable[Lease] | None) -> bytes:
+    """Return what stands for leases on the wire; None for all that the session holds."""
+    if leases is None:
+        return b"all"
+    return b" ".join(b"%d" % lease.id for lease in leases)

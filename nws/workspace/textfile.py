@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from nws.errors import NwsOperationException
@@ -10,7 +11,7 @@ from nws.errors import NwsOperationException
 __all__ = ["NwsTextFile"]
 
 
-class _Workspace(Protocol):
+class Workspace(Protocol):
     """What a text file needs of its workspace."""
 
     def declare(self, varName: str, mode: str) -> None: ...
@@ -19,10 +20,12 @@ class _Workspace(Protocol):
     def ifindTry(self, varName: str) -> Iterator[Any]: ...
 
 
-class NwsTextFile:
+class NwsTextFile(io.TextIOBase):
     """Lines of text in a fifo variable, one value each; see `NetWorkSpace.makefile`.
 
-    Reading removes nothing. It begins at the first value and, once at the end, stays there.
+    Reading removes nothing. It begins at the first value and, once at the end, stays there. What is
+    written is stored line by line. A line without a newline is held back until `flush` or `close`;
+    it is dropped with a file that is not closed.
 
     Attributes:
         name: of the variable.
@@ -30,18 +33,12 @@ class NwsTextFile:
         closed: whether `close` was called.
     """
 
-    def __init__(self, ws: _Workspace, varName: str, mode: str = "r") -> None:
-        """Made by `NetWorkSpace.makefile`.
-
-        Raises:
-            ValueError: the mode is another one.
-            NwsDeclarationFailedException: the variable is not a fifo.
-        """
+    def __init__(self, ws: Workspace, varName: str, mode: str = "r") -> None:
+        """Made by `NetWorkSpace.makefile`."""
         if mode not in ("r", "w", "a"):
             raise ValueError(f"mode {mode!r} is not one of 'r', 'w' and 'a'")
         self.name = varName
         self.mode = mode
-        self.closed = False
         self._workspace = ws
         self._text = ""  # read but not asked for yet, or written but without its newline
         self._lines: Iterator[Any] = iter(())
@@ -54,59 +51,56 @@ class NwsTextFile:
         if mode == "r":
             self._lines = ws.ifindTry(varName)
 
-    def isatty(self) -> bool:
-        """Return False."""
-        return False
+    def readable(self) -> bool:
+        """Return whether the file was opened for reading."""
+        return self.mode == "r"
 
-    # Writing
+    def writable(self) -> bool:
+        """Return whether the file was opened for writing."""
+        return self.mode != "r"
 
-    def write(self, text: str) -> None:
-        """Store each complete line; what has no newline yet is held back until `flush`."""
-        self._check("w")
+    def write(self, text: str, /) -> int:
+        """Store each complete line; return how many characters were taken.
+
+        Raises:
+            ValueError: the file is closed, or open for reading.
+            NwsException: as for `NetWorkSpace.store`. Lines before the failed one are stored.
+        """
+        self._check(self.writable(), "writing")
         *lines, self._text = (self._text + text).split("\n")
         for line in lines:
             self._workspace.store(self.name, line + "\n")
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        """Write texts one after the other; no newlines are added."""
-        for line in lines:
-            self.write(line)
+        return len(text)
 
     def flush(self) -> None:
-        """Store what was held back, as a line without a newline."""
-        self._check("w")
-        text, self._text = self._text, ""
-        if text:
+        """Store what was held back, as a line without a newline; raises what `write` does."""
+        self._check(True, "")
+        if self.writable() and self._text:
+            text, self._text = self._text, ""
             self._workspace.store(self.name, text)
 
-    def close(self) -> None:
-        """Flush, and take part in nothing any more."""
-        if not self.closed:
-            if self.mode != "r":
-                self.flush()
-            self.closed = True
+    def read(self, n: int | None = -1, /) -> str:
+        """Return ``n`` characters, or all to the end; fewer only at the end.
 
-    def __enter__(self) -> NwsTextFile:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    # Reading
-
-    def read(self, n: int = -1) -> str:
-        """Return ``n`` characters, or all to the end; fewer only at the end."""
-        self._check("r")
-        while n < 0 or len(self._text) < n:
+        Raises:
+            ValueError: the file is closed or open for writing, or a value is not text.
+            NwsException: as for `NetWorkSpace.ifindTry`.
+        """
+        self._check(self.readable(), "reading")
+        size = -1 if n is None else n
+        while size < 0 or len(self._text) < size:
             line = self._next_value()
             if not line:
                 break
             self._text += line
-        return self._cut(len(self._text) if n < 0 else n)
+        return self._cut(len(self._text) if size < 0 else size)
 
-    def readline(self, n: int = -1) -> str:
-        """Return the next line with its newline, or ``n`` characters of it; empty at the end."""
-        self._check("r")
+    def readline(self, n: int = -1, /) -> str:  # type: ignore[override]
+        """Return the next line with its newline, or ``n`` characters of it; empty at the end.
+
+        Raises what `read` does.
+        """
+        self._check(self.readable(), "reading")
         while "\n" not in self._text and not 0 <= n <= len(self._text):
             line = self._next_value()
             if not line:
@@ -114,14 +108,6 @@ class NwsTextFile:
             self._text += line
         end = self._text.find("\n") + 1 or len(self._text)
         return self._cut(end if n < 0 else min(n, end))
-
-    def readlines(self) -> list[str]:
-        """Return all lines to the end."""
-        return list(self)
-
-    def __iter__(self) -> Iterator[str]:
-        while line := self.readline():
-            yield line
 
     def _next_value(self) -> str:
         """Return the next text that is not empty; an empty one at the end."""
@@ -138,9 +124,11 @@ class NwsTextFile:
         text, self._text = self._text[:end], self._text[end:]
         return text
 
-    def _check(self, direction: str) -> None:
+    def _check(self, possible: bool, purpose: str) -> None:
         if self.closed:
             raise ValueError(f"the text file {self.name!r} is closed")
-        if (self.mode == "r") != (direction == "r"):
-            verb = "reading" if direction == "r" else "writing"
-            raise ValueError(f"the text file {self.name!r} is not open for {verb}")
+        if not possible:
+            raise io.UnsupportedOperation(f"the text file {self.name!r} is not open for {purpose}")
+
+    def __del__(self) -> None:
+        """Store nothing: the collector runs at any time, and in forked processes."""

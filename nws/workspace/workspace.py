@@ -1,288 +1,36 @@
-"""Named workspaces on a server: the interface of the original's user guide, appendix A.1.
-
-::
-
-    from nws.client import NetWorkSpace
-
-    ws = NetWorkSpace("my space")
-    ws.store("x", 42)
-    ws.find("x")  # 42, and it is still there
-    ws.fetch("x")  # 42, and it is gone
-
-Every object here may be used by several threads, and after a fork: the child gets a session of its
-own on first use. Blocking calls can be interrupted with Ctrl-C and take a ``timeout`` in seconds;
-either way no value is lost and the object stays usable. (An original server can do neither: there
-an interrupted call costs the connection, and a timeout is kept by asking again and again.)
-"""
+"""Named workspaces on a server: the interface of the original's user guide, and ours beside it."""
 
 from __future__ import annotations
 
-import json
-import os
-import webbrowser
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, BinaryIO
 
+from nws.descriptors import BINARY
 from nws.errors import (
-    NwsConnectException,
-    NwsConnectionDroppedException,
     NwsDeclarationFailedException,
-    NwsException,
-    NwsLeaseLostException,
-    NwsNoWorkSpaceException,
-    NwsOperationException,
-    NwsPicklingException,
-    NwsProtocolException,
-    NwsServerException,
-    NwsTimeoutException,
-    NwsUnpicklingException,
+    NwsNoValueException,
     NwsUnsupportedOperationException,
 )
-from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WEB_PORT, Endpoint
-from nws.session.session import Session, encode_name
-from nws.values import Encoder
-from nws.wire.listings import VariableInfo, WorkspaceInfo, parse_variables, parse_workspaces
-from nws.workspace.batches import WorkspaceExtensions
-from nws.workspace.files import WorkspaceFiles
+from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT
+from nws.session.session import encode_name, milliseconds
+from nws.wire.listings import VariableInfo, parse_variables
+from nws.wire.requests import Field
+from nws.workspace import batches, leases
+from nws.workspace.constants import FIFO, LIFO, MULTI, SINGLE, STRING
+from nws.workspace.files import check_writable, upload_of
 from nws.workspace.iterators import NwsValueIterator
-from nws.workspace.leases import Lease
+from nws.workspace.leases import Lease, lease_ids
+from nws.workspace.server import NwsServer, check_format
 from nws.workspace.streams import Inbox, Outbox, Watch
 from nws.workspace.textfile import NwsTextFile
 
-__all__ = [
-    "DICT",
-    "FIFO",
-    "LIFO",
-    "MULTI",
-    "SINGLE",
-    "STRING",
-    "V_FETCHERS",
-    "V_FINDERS",
-    "V_MODE",
-    "V_VALUES",
-    "V_VARIABLE",
-    "WS_MINE",
-    "WS_NAME",
-    "WS_NUMVARS",
-    "WS_OWNER",
-    "WS_PERSISTENT",
-    "WS_VARLIST",
-    "Inbox",
-    "Lease",
-    "NetWorkSpace",
-    "NwsConnectException",
-    "NwsConnectionDroppedException",
-    "NwsDeclarationFailedException",
-    "NwsException",
-    "NwsLeaseLostException",
-    "NwsNoWorkSpaceException",
-    "NwsOperationException",
-    "NwsPicklingException",
-    "NwsProtocolException",
-    "NwsServer",
-    "NwsServerException",
-    "NwsTextFile",
-    "NwsTimeoutException",
-    "NwsUnpicklingException",
-    "NwsUnsupportedOperationException",
-    "NwsValueIterator",
-    "Outbox",
-    "VariableInfo",
-    "Watch",
-    "WorkspaceInfo",
-]
-
-FIFO: Final = "fifo"
-LIFO: Final = "lifo"
-MULTI: Final = "multi"
-SINGLE: Final = "single"
-STRING: Final = "string"
-DICT: Final = "dict"
-WS_NAME, WS_MINE, WS_OWNER, WS_PERSISTENT, WS_NUMVARS, WS_VARLIST = range(6)
-V_VARIABLE, V_VALUES, V_FETCHERS, V_FINDERS, V_MODE = range(5)
+__all__ = ["NetWorkSpace"]
 
 
-class NwsServer:
-    """A connection to a server.
-
-    Attributes:
-        serverHost: host name, or ``unix:`` and the path of a socket.
-        serverPort: port number.
-    """
-
-    def __init__(
-        self,
-        host: str = DEFAULT_HOST,
-        port: int = DEFAULT_PORT,
-        *,
-        pickle_protocol: int = 5,
-        session: str = "",
-    ) -> None:
-        """Connect to a server.
-
-        Args:
-            host: host name or address; or ``unix:`` and the path of a socket.
-            port: TCP port; not used for a socket.
-            pickle_protocol: for values that are neither text nor bytes. Use 2 if programs in
-                Python 2 read them.
-            session: join this session, of which another process gave us the `session`, rather than
-                begin one. Ownership and leases are shared. It lasts as long as one of us does.
-
-        Raises:
-            NwsConnectException: no NetWorkSpaces server answers there.
-            NwsOperationException: there is no such session.
-        """
-        self.serverHost = host
-        self.serverPort = port
-        self._session = Session(Endpoint(host, port), Encoder(pickle_protocol), session.encode())
-
-    @property
-    def nwsSocket(self) -> Any:  # noqa: N802 - the original's name
-        """The socket of the session's first connection, to look at; do not read or write it."""
-        return self._session.pool.main.socket
-
-    @property
-    def session(self) -> str:
-        """The secret by which another process can join this session; empty on an original
-        server."""
-        return self._session.pool.token.decode()
-
-    def close(self) -> None:
-        """End the session: workspaces that it owns are purged unless they are persistent."""
-        self._session.pool.close()
-
-    def openWs(
-        self,
-        wsName: str,
-        space: NetWorkSpace | None = None,
-        *,
-        persistent: bool = False,
-        create: bool = True,
-    ) -> NetWorkSpace:
-        """Open a workspace, and own it if nobody does.
-
-        Args:
-            wsName: name of the workspace.
-            space: for internal use; must have that name.
-            persistent: it outlives this session; only the one who becomes the owner decides.
-            create: make it if there is none.
-
-        Raises:
-            NwsNoWorkSpaceException: there is none and ``create`` is false.
-        """
-        return self._bind(b"open ws", wsName, space, persistent, create)
-
-    def useWs(
-        self, wsName: str, space: NetWorkSpace | None = None, *, create: bool = True
-    ) -> NetWorkSpace:
-        """Use a workspace without owning it; see `openWs`."""
-        return self._bind(b"use ws", wsName, space, False, create)
-
-    def mktempWs(self, wsName: str = "__pyws__%d") -> str:
-        """Make a workspace that nobody owns, under a name that is not used yet.
-
-        Args:
-            wsName: template with one ``%d`` in it.
-
-        Returns:
-            The name; open it to own it.
-
-        Raises:
-            NwsOperationException: the template is no good.
-        """
-        name = self._session.text([b"mktemp ws", encode_name(wsName, "workspace template")])
-        self._session.bound[name.encode()] = None
-        return name
-
-    def deleteWs(self, wsName: str) -> None:
-        """Delete a workspace, whoever owns it, and all that is in it.
-
-        Raises:
-            NwsOperationException: there is none.
-        """
-        name = encode_name(wsName, "workspace")
-        self._session.bound.pop(name, None)
-        self._session.short([b"delete ws", name])
-
-    def listWss(self, format: str = STRING) -> str | dict[str, WorkspaceInfo]:
-        """List the workspaces of the server, as text or as a dict of tuples.
-
-        Raises:
-            ValueError: the format is neither ``string`` nor ``dict``.
-        """
-        _check_format(format)
-        text = self._session.text([b"list wss"])
-        return text if format == STRING else parse_workspaces(text)
-
-    def status(self) -> dict[str, Any]:
-        """Return what the server says of itself.
-
-        Returns:
-            ``version``, ``pid``, ``uptime`` in seconds; how many ``connections``, ``sessions``,
-            ``workspaces``, ``variables``, ``values``, ``leases`` and ``waiting`` operations there
-            are; ``bytes`` in values, ``memory`` they cost, bytes ``spooled`` to files; the port
-            of the inspector, ``web``, or None.
-
-        Raises:
-            NwsUnsupportedOperationException: the server speaks only the original protocol.
-        """
-        self._session.require_extensions("status")
-        text = self._session.text([b"server status"])
-        try:
-            status = json.loads(text)
-        except ValueError:
-            status = None
-        if not isinstance(status, dict):
-            raise NwsProtocolException(f"the status cannot be read: {text[:100]!r}")
-        return status
-
-    def view(self, port: int = DEFAULT_WEB_PORT) -> None:
-        """Show the server's inspector in a web browser.
-
-        Args:
-            port: where it is, if the server does not say.
-        """
-        if self._session.extended:
-            port = self.status().get("web") or port
-        webbrowser.open(self._session.address.web(port))
-
-    def __enter__(self) -> NwsServer:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def __str__(self) -> str:
-        return f"NwsServer({self._session.address})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _connect, (self.serverHost, self.serverPort, self._session.encoder.protocol)
-
-    def _bind(
-        self,
-        operation: bytes,
-        wsName: str,
-        space: NetWorkSpace | None,
-        persistent: bool,
-        create: bool,
-    ) -> NetWorkSpace:
-        name = encode_name(wsName, "workspace")
-        if space is not None and space.currentWs() != wsName:
-            raise ValueError(f"the space is {space.currentWs()!r}, not {wsName!r}")
-        owns = operation == b"open ws"
-        label = str(os.getpid()).encode() if owns else b""
-        fields = [operation, name, label, b"yes" if persistent else b"no"]
-        if not create:
-            fields.append(b"no")
-        self._session.short(fields, NwsNoWorkSpaceException)
-        self._session.bound[name] = None
-        if space is None:
-            space = NetWorkSpace(wsName, server=self, useUse=not owns)
-        space._options = {"useUse": not owns, "persistent": persistent, "create": create}
-        return space
-
-
-class NetWorkSpace(WorkspaceFiles, WorkspaceExtensions):
+class NetWorkSpace:
     """A workspace on a server: variables that hold values, for any process to store and fetch.
+
+    What any call can raise is listed in `nws.client`.
 
     Attributes:
         server: the `NwsServer` behind it.
@@ -341,8 +89,12 @@ class NetWorkSpace(WorkspaceFiles, WorkspaceExtensions):
     # Variables
 
     def declare(self, varName: str, mode: str) -> None:
-        """Give a variable its mode: ``fifo`` (the default of variables that are just stored into),
-        ``lifo``, ``multi`` (any order) or ``single`` (the last value only).
+        """Give a variable its mode.
+
+        Args:
+            varName: name of the variable.
+            mode: ``fifo``, the default of variables that are just stored into; ``lifo``; ``multi``,
+                any order; or ``single``, the last value only.
 
         Raises:
             ValueError: there is no such mode.
@@ -351,30 +103,36 @@ class NetWorkSpace(WorkspaceFiles, WorkspaceExtensions):
         if mode not in (FIFO, LIFO, MULTI, SINGLE) and not mode.startswith("__"):
             raise ValueError(f"mode {mode!r} is not one of 'fifo', 'lifo', 'multi' and 'single'")
         fields = [b"declare var", self._name, encode_name(varName), mode.encode()]
-        self._session.short(fields, NwsDeclarationFailedException)
+        self._session.run(fields, NwsDeclarationFailedException)
 
     def deleteVar(self, varName: str) -> None:
-        """Delete a variable with its values. Whoever waits for it gets an NwsOperationException.
+        """Delete a variable with its values, leased ones too.
+
+        Whoever waits for it gets an NwsOperationException.
 
         Raises:
             NwsOperationException: there is none.
         """
-        self._session.short([b"delete var", self._name, encode_name(varName)])
+        self._session.run([b"delete var", self._name, encode_name(varName)])
 
     def listVars(
         self, wsName: str | None = None, format: str = STRING
     ) -> str | dict[str, VariableInfo]:
         """List the variables of this workspace, or another one that is open here.
 
+        Args:
+            wsName: name of the other one.
+            format: ``string`` or ``dict``.
+
         Returns:
             Text with a line per variable: name, values, fetchers, finders, mode and (but for an
-            original server) leased values; or a dict of `VariableInfo`.
+            original server) leased values; or a dict of `VariableInfo` by name.
 
         Raises:
             NwsOperationException: the workspace is not open.
             ValueError: the format is neither ``string`` nor ``dict``.
         """
-        _check_format(format)
+        check_format(format)
         name = self._name if wsName is None else encode_name(wsName, "workspace")
         text = self._session.text([b"list vars", name])
         return text if format == STRING else parse_variables(text)
@@ -387,37 +145,77 @@ class NetWorkSpace(WorkspaceFiles, WorkspaceExtensions):
         ``str`` is stored as UTF-8 text and ``bytes`` as they are, for programs in any language; all
         else is pickled.
 
+        When it returns, the server holds the value, or has given it to whoever was waiting for it,
+        and everybody sees it. It lasts until it is fetched, its variable or workspace is deleted,
+        or the server ends. After an exception nothing was stored, but for two cases: when the
+        connection is lost (NwsConnectionDroppedException), or when the call is interrupted, as by
+        Ctrl-C, the value was stored or was not.
+
         Raises:
             NwsPicklingException: the value cannot be pickled.
+            NwsOperationException: the server refuses it: it is over a limit of the server, or the
+                variable's name has control characters.
+            NwsNoWorkSpaceException: the workspace was deleted.
+            NwsConnectionDroppedException: the server is gone, or the session was closed.
         """
         descriptor, pieces = self._session.encoder.encode(val)
-        self._session.short([b"store", self._name, encode_name(varName), descriptor, pieces])
+        self._session.run([b"store", self._name, encode_name(varName), descriptor, pieces])
 
     def fetch(self, varName: str, *, timeout: float | None = None) -> Any:
         """Remove and return a value; wait until there is one.
 
+        The value is delivered to exactly one fetch. After an exception it stays in, or returns to,
+        its place in the variable.
+
         Args:
             varName: name of the variable.
-            timeout: seconds to wait at most; None to wait for ever.
+            timeout: seconds to wait at most; None to wait for any time.
 
         Raises:
             NwsTimeoutException: no value came in time. It is a TimeoutError.
-            NwsOperationException: the variable or the workspace was deleted.
-            NwsUnpicklingException: the value cannot be read here; the exception carries its bytes.
+            NwsOperationException: the variable or the workspace was deleted while this waited.
+            NwsNoWorkSpaceException: the workspace was deleted before.
+            NwsUnpicklingException: the value cannot be read here; the exception carries its bytes,
+                and the value is gone from the variable.
         """
         return self._session.get(b"fetch", self._name, varName, timeout=timeout)[1]
 
     def fetchTry(self, varName: str, missing: Any = None) -> Any:
-        """Remove and return a value, or return ``missing`` if there is none."""
-        return self._try(b"fetchTry", varName, missing)
+        """Remove and return a value, or return ``missing`` if there is none; see `fetch`.
+
+        An original server gives no reasons: there ``missing`` may also mean that the workspace was
+        deleted.
+
+        Raises:
+            NwsNoWorkSpaceException: the workspace was deleted.
+            NwsUnpicklingException: as for `fetch`.
+        """
+        try:
+            return self._session.get(b"fetchTry", self._name, varName, missing=missing)[1]
+        except NwsNoValueException:
+            return missing
 
     def find(self, varName: str, *, timeout: float | None = None) -> Any:
-        """Return a value without removing it; wait until there is one. See `fetch`."""
+        """Return a value without removing it; wait until there is one.
+
+        Args:
+            varName: name of the variable.
+            timeout: seconds to wait at most; None to wait for any time.
+
+        Raises:
+            NwsTimeoutException: no value came in time. It is a TimeoutError.
+            NwsOperationException: the variable or the workspace was deleted while this waited.
+            NwsNoWorkSpaceException: the workspace was deleted before.
+            NwsUnpicklingException: the value cannot be read here; the exception carries its bytes.
+        """
         return self._session.get(b"find", self._name, varName, timeout=timeout)[1]
 
     def findTry(self, varName: str, missing: Any = None) -> Any:
-        """Return a value without removing it, or ``missing`` if there is none."""
-        return self._try(b"findTry", varName, missing)
+        """Return a value without removing it, or ``missing`` if there is none; see `fetchTry`."""
+        try:
+            return self._session.get(b"findTry", self._name, varName, missing=missing)[1]
+        except NwsNoValueException:
+            return missing
 
     # Iterators
 
@@ -426,38 +224,248 @@ class NetWorkSpace(WorkspaceFiles, WorkspaceExtensions):
 
         Args:
             varName: name of a fifo or single variable.
-            timeout: seconds to wait for each value; NwsTimeoutException beyond it.
+            timeout: seconds to wait for each value at most; None to wait for any time.
+
+        Raises:
+            NwsUnsupportedOperationException: the server is too old for iterators. What the iterator
+                raises is said in `NwsValueIterator`.
         """
         return self._iterator(varName, "ifetch", timeout)
 
     def ifetchTry(self, varName: str) -> NwsValueIterator:
-        """Return an iterator that fetches value after value until there is none."""
+        """Return an iterator that fetches value after value until there is none; see `ifetch`."""
         return self._iterator(varName, "ifetchTry", None)
 
     def ifind(self, varName: str, *, timeout: float | None = None) -> NwsValueIterator:
-        """Return an iterator that finds each value once, removing none; it waits for new ones."""
+        """Return an iterator that finds each value once, removing none, and waits for new ones;
+        see `ifetch`. Values that others remove first are left out."""
         return self._iterator(varName, "ifind", timeout)
 
     def ifindTry(self, varName: str) -> NwsValueIterator:
-        """Return an iterator that finds each value once until there is none."""
+        """Return an iterator that finds each value once until there is none; see `ifind`."""
         return self._iterator(varName, "ifindTry", None)
 
     def _iterator(self, varName: str, operation: str, timeout: float | None) -> NwsValueIterator:
         encode_name(varName)
         if not self._session.pool.dialect.cookie:
             raise NwsUnsupportedOperationException(
-                f"the server at {self._session.address} is too old for iterators"
+                f"the server at {self._session.endpoint} is too old for iterators"
             )
         return NwsValueIterator(self._session, self._name, varName, operation, timeout)
+
+    # Files
+
+    def storeFile(self, varName: str, fobj: BinaryIO, n: int = 0) -> int:
+        """Store the bytes of a file as one value; see `store`. They are not gathered in memory.
+
+        Args:
+            varName: name of the variable.
+            fobj: a file that is open for reading bytes; it is read from its present position.
+            n: store at most ``n`` bytes; 0 for all to the end.
+
+        Returns:
+            How many bytes were stored. 0 at the end of the file: then nothing was stored.
+
+        Raises:
+            TypeError: the file is not open for reading bytes.
+            OSError: it cannot be read. Nothing is stored.
+            NwsException: as for `store`.
+        """
+        name = encode_name(varName)
+        body = upload_of(fobj, n)
+        if len(body):
+            self._session.run([b"store", self._name, name, BINARY, body])
+        return len(body)
+
+    def fetchFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
+        """Remove a value and write its bytes, serialized or not, to a binary file; see `fetch`.
+
+        Returns:
+            How many bytes were written.
+
+        Raises:
+            TypeError: the file is not open for writing bytes.
+            OSError: the file cannot be written; the value stays in the variable.
+            NwsException: as for `fetch`.
+        """
+        return self._to_file(b"fetch", varName, fobj, timeout)
+
+    def fetchTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
+        """Like `fetchFile`, but return False if there is no value; see `fetchTry`."""
+        return self._try_to_file(b"fetchTry", varName, fobj)
+
+    def findFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
+        """Write a value's bytes to a binary file, without removing it; see `fetchFile`."""
+        return self._to_file(b"find", varName, fobj, timeout)
+
+    def findTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
+        """Like `findFile`, but return False if there is no value; see `fetchTry`."""
+        return self._try_to_file(b"findTry", varName, fobj)
+
+    def _to_file(
+        self, operation: bytes, varName: str, fobj: BinaryIO, timeout: float | None
+    ) -> int:
+        check_writable(fobj)
+        return self._session.get(operation, self._name, varName, into=fobj, timeout=timeout)[0].size
+
+    def _try_to_file(self, operation: bytes, varName: str, fobj: BinaryIO) -> int | bool:
+        try:
+            return self._to_file(operation, varName, fobj, None)
+        except NwsNoValueException:
+            return False
 
     def makefile(self, varName: str, mode: str = "r") -> NwsTextFile:
         """Return a text file whose lines are the values of a fifo variable.
 
         Args:
             varName: name of the variable.
-            mode: ``r`` to read, ``w`` to write it anew, ``a`` to add to it.
+            mode: ``r`` to read; ``w`` to delete what is there and write; ``a`` to add to it.
+
+        Raises:
+            ValueError: the mode is another one.
+            NwsDeclarationFailedException: the variable is not a fifo.
         """
         return NwsTextFile(self, varName, mode)
+
+    # Batches
+
+    def store_many(self, varName: str, values: Iterable[Any]) -> None:
+        """Store values in order, many in one message; see `store`.
+
+        A message has at most 1,000 values, and no more once it has a mebibyte. Its values are
+        stored together or not at all; but when this raises, the messages before it have been
+        stored. On an original server each value goes by itself.
+
+        Args:
+            varName: name of the variable.
+            values: of any number; they are taken from the iterable as they are sent.
+
+        Raises:
+            NwsException: as for `store`.
+        """
+        batches.store_many(self._session, self._name, varName, values)
+
+    def fetch_many(self, varName: str, limit: int, *, timeout: float | None = None) -> list[Any]:
+        """Remove and return what is there, at least one and at most ``limit`` values.
+
+        It waits for the first one only. When it raises, no value was removed, not even one that
+        cannot be read. The server stops at a mebibyte or 9,999 values; an original server gives one
+        value at a time.
+
+        Args:
+            varName: name of the variable.
+            limit: at least 1.
+            timeout: seconds to wait for the first value at most; None to wait for any time.
+
+        Raises:
+            ValueError: the limit is less than one.
+            NwsException: as for `fetch`.
+        """
+        return batches.fetch_many(self._session, self._name, varName, limit, timeout)
+
+    # Leases
+
+    def lease(self, varName: str, *, timeout: float | None = None, duration: float = 60.0) -> Lease:
+        """Take a value for a time; it comes back to its place unless it is settled.
+
+        ::
+
+            with ws.lease("tasks") as task:
+                work(task)  # settled at the end, given back on an exception
+
+        It comes back when this session ends, for example because the process dies, and when
+        ``duration`` has passed without `Lease.renew`.
+
+        Args:
+            varName: name of the variable.
+            timeout: seconds to wait for a value at most; None to wait for any time.
+            duration: seconds for which the lease lasts.
+
+        Raises:
+            NwsTimeoutException: no value came in time.
+            NwsUnpicklingException: the value cannot be read here; it was given back, which counts
+                as an attempt.
+            NwsUnsupportedOperationException: the server speaks only the original protocol.
+            NwsException: as for `fetch`.
+        """
+        return self.lease_many(varName, 1, timeout=timeout, duration=duration)[0]
+
+    def lease_many(
+        self, varName: str, limit: int, *, timeout: float | None = None, duration: float = 60.0
+    ) -> list[Lease]:
+        """Take what is there, at least one and at most ``limit`` values; see `lease`."""
+        return leases.lease_many(self, self._session, self._name, varName, limit, timeout, duration)
+
+    def settle(
+        self, leases: Iterable[Lease] | None, stores: Iterable[tuple[str, Any]] = ()
+    ) -> None:
+        """Remove leased values for good and store others, in one step: all of it or nothing.
+
+        Args:
+            leases: of any variables; None for all that the session holds.
+            stores: pairs of a variable in this workspace and a value for it.
+
+        Raises:
+            NwsLeaseLostException: a lease has ended before; nothing was done.
+            NwsException: as for `store`.
+        """
+        fields: list[Field] = [b"settle", lease_ids(leases)]
+        for varName, value in stores:
+            fields += (self._name, encode_name(varName), *self._session.encoder.encode(value))
+        self._session.run(fields)
+
+    def release(self, leases: Iterable[Lease] | None, *, blame: bool = True) -> None:
+        """Give leased values back to their places.
+
+        Args:
+            leases: of any variables; None for all that the session holds.
+            blame: count this as an attempt at the value.
+
+        Raises:
+            NwsLeaseLostException: a lease has ended before; nothing was done.
+        """
+        self._session.run([b"release", lease_ids(leases), b"yes" if blame else b"no"])
+
+    def renew(self, leases: Iterable[Lease] | None, duration: float) -> None:
+        """Let leases last for ``duration`` seconds from now.
+
+        Args:
+            leases: of any variables; None for all that the session holds.
+            duration: in seconds.
+
+        Raises:
+            NwsLeaseLostException: a lease has ended before; nothing was done.
+        """
+        self._session.run([b"renew", lease_ids(leases), milliseconds(duration)])
+
+    # Streams
+
+    def watch(self, varName: str) -> Watch:
+        """Return what `ifind` would, one value after the other, to be waited for with `select`.
+
+        Raises:
+            NwsUnsupportedOperationException: the server speaks only the original protocol.
+            NwsConnectException: there can be no further connection.
+        """
+        self._session.require_extensions("watches")
+        return Watch(self._session, self._name, encode_name(varName))
+
+    def inbox(self, varName: str, limit: int = 1000) -> Inbox:
+        """Return what fetches the values of a variable as they come; raises what `watch` does.
+
+        The server sends the first ones right away: nobody else gets them.
+
+        Args:
+            varName: name of the variable.
+            limit: the most values at a time.
+        """
+        self._session.require_extensions("inboxes")
+        return Inbox(self._session, self._name, encode_name(varName), limit)
+
+    def outbox(self) -> Outbox:
+        """Return what stores values without waiting for each reply; raises what `watch` does."""
+        self._session.require_extensions("outboxes")
+        return Outbox(self._session, self._name)
 
     def __enter__(self) -> NetWorkSpace:
         return self
@@ -466,27 +474,10 @@ class NetWorkSpace(WorkspaceFiles, WorkspaceExtensions):
         self.server.close()
 
     def __str__(self) -> str:
-        return f"NetWorkSpace({self.currentWs()!r} on {self._session.address})"
+        return f"NetWorkSpace({self.currentWs()!r} on {self._session.endpoint})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self.server.__reduce__()[1], self.currentWs(), self._options)
-
-    def _try(self, operation: bytes, varName: str, missing: Any) -> Any:
-        try:
-            return self._session.get(operation, self._name, varName, missing=missing)[1]
-        except NwsUnpicklingException:
-            raise
-        except NwsOperationException:
-            return missing
-
-
-def _check_format(format: str) -> None:
-    if format not in (STRING, DICT):
-        raise ValueError(f"format {format!r} is neither 'string' nor 'dict'")
-
-
-def _connect(host: str, port: int, pickle_protocol: int) -> NwsServer:
-    return NwsServer(host, port, pickle_protocol=pickle_protocol)
 
 
 def _reopen(server: tuple[str, int, int], name: str, options: dict[str, Any]) -> NetWorkSpace:

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple, TypeAlias
 from nws.client import NetWorkSpace
 from nws.session.endpoint import Endpoint
 from nws.session.transport import Transport
-from nws.wire.requests import BLANK_ID, encode_request
+from nws.wire.dialect import BLANK_ID
+from nws.wire.requests import encode_request
 from scripts.benchmarks.peers import SPACE
 from scripts.benchmarks.processes import HOST, our_server
 from scripts.benchmarks.rounds import Aim, Call, Comparison, interleave, repeated
@@ -74,7 +75,7 @@ def _connect(space: NetWorkSpace, stack: ExitStack) -> Transport:
     """Open a connection on which requests can be sent field by field."""
     transport = Transport(Endpoint(space.server.serverHost, space.server.serverPort))
     stack.callback(transport.close)
-    transport.short([b"use ws", _SPACE, b"", b"no"])
+    transport.run([b"use ws", _SPACE, b"", b"no"])
     return transport
 
 
@@ -93,12 +94,12 @@ def _store_values(space: NetWorkSpace, amount: int, stack: ExitStack) -> dict[st
     """Store many values in one variable."""
     space.store_many("full", (_VALUE for _ in range(amount)))
     connection = _connect(space, stack)
-    variable_id = connection.long([b"find", _SPACE, b"full"]).variable_id
+    variable_id = connection.run([b"find", _SPACE, b"full"]).variable_id
     middle = (variable_id, b"%020d" % (amount // 2)) if amount > 1 else (BLANK_ID, b"0")
     return {
         "; of these": partial(_store_and_fetch, space, "full"),
         "; find in these": partial(space.find, "full"),
-        "; ifind amid these": partial(connection.long, [b"ifind", _SPACE, b"full", *middle]),
+        "; ifind amid these": partial(connection.run, [b"ifind", _SPACE, b"full", *middle]),
     }
 
 

@@ -8,8 +8,10 @@ from functools import partial
 from typing import Final
 
 from nws.client import NetWorkSpace
-from nws.values import BINARY
-from nws.wire.requests import BLANK_ID, Dialect, ReplyEncoder, encode_request
+from nws.descriptors import BINARY
+from nws.wire.dialect import BLANK_ID, Dialect
+from nws.wire.replies import ReplyEncoder
+from nws.wire.requests import encode_request
 from scripts.benchmarks.peers import SPACE, ask, connect, request
 from scripts.benchmarks.processes import HOST, our_server, peer, redis_client, redis_server
 from scripts.benchmarks.rounds import Aim, Call, Comparison, interleave, repeated

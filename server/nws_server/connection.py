@@ -21,12 +21,15 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from nws.errors import NwsProtocolException, Status
+from nws.wire.dialect import Dialect
 from nws.wire.handshake import ServerHandshake
-from nws.wire.requests import Dialect, LongBody, ReplyEncoder, Request, RequestDecoder
+from nws.wire.operations import Form
+from nws.wire.replies import ReplyEncoder
+from nws.wire.requests import LongBody, Request, RequestDecoder
 from nws_server.core.space import Session, Taken, Value, Waiter
 from nws_server.core.variables import Variable
 from nws_server.hub import Hub
-from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, UNKNOWN, Form, Refusal
+from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, UNKNOWN, Refusal
 
 _JOIN_BELOW: Final = 64 * 1024
 """Longer payloads are written by themselves instead of being copied together with their head, and
@@ -285,7 +288,7 @@ class Connection:
         if self.waiter is None:
             self._form = operation.form
         try:
-            if not operation.least <= len(fields) <= operation.most:
+            if not operation.min_fields <= len(fields) <= operation.max_fields:
                 raise Refusal(f"{name.decode()!r} does not take {len(fields) - 1} arguments")
             operation.perform(self, fields, request[1])
         except (Refusal, NwsProtocolException) as error:

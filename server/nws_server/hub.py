@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from nws.version import __version__
-from nws.wire.requests import EXTENSIONS, METADATA_FROM_SERVER, METADATA_TO_SERVER, WEB_PORT, Sink
+from nws.wire.dialect import EXTENSIONS, METADATA_FROM_SERVER, METADATA_TO_SERVER, WEB_PORT
+from nws.wire.requests import Sink
 from nws_server.core.space import Session, Space, Waiter
 
 NO_LIMIT: Final = 2**63 - 1

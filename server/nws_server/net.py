@@ -45,7 +45,7 @@ _LONG_RECEIVE_BYTES: Final = 256 * 1024
 """How much to receive at a time while a long field arrives."""
 
 _UNIX_SEND_BUFFER_BYTES: Final = 1024 * 1024
-"""What the system may hold for a client on this machine, see `nws.session.transport`."""
+"""What the system may hold for a client on this machine, see `nws.session.sockets`."""
 
 
 class _OpenableBody(Protocol):

@@ -1,34 +1,31 @@
 """The operations as the wire calls them: fields of bytes in, a call of the space out.
 
 Each function reads the fields of one request and makes one call; the caller is where the answer
-goes. The tables at the end say which names there are, with how many fields and what form of reply.
-What the operations do is said in ``core/space.py``; how they look in bytes, in
+goes. Which operations there are, with how many fields and what form of reply, is said in
+`nws.wire.operations`; what they do, in ``core/space.py``; how they look in bytes, in
 ``docs/protocol.md``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from nws.errors import Status
-from nws.wire.requests import BATCH_ARGUMENTS, MAX_DESCRIPTOR, RefusedBody, number
+from nws.wire import operations as wire
+from nws.wire.dialect import MAX_DESCRIPTOR, number
+from nws.wire.operations import MAX_BATCH_FIELDS, Form
+from nws.wire.requests import RefusedBody
 from nws_server.core.space import Cookie, Reply, Session, Space, Value
 from nws_server.hub import Hub, Member
 
-_MAX_TAKE: Final = 9999
-"""The most values that the four-digit count of a reply can announce."""
+_MAX_TAKEN_VALUES: Final = 9999
+"""The four-digit count of a reply can announce no more."""
 
 
 class Refusal(Exception):
     """A request that is complete but asks for something that cannot be."""
-
-
-class Form:
-    """The forms of replies. An operation of the last form is never answered."""
-
-    SHORT, LONG, MANY, NONE = range(4)
 
 
 class Caller(Reply, Member, Protocol):
@@ -168,7 +165,7 @@ def _take_or_lease(client: Caller, fields: list[Any], lease: float | None) -> No
         fields[1],
         fields[2],
         client,
-        limit=min(limit, _MAX_TAKE),
+        limit=min(limit, _MAX_TAKEN_VALUES),
         wait=True,
         timeout=_timeout(fields, 4),
         lease=lease,
@@ -267,54 +264,60 @@ def _ids(client: Caller, text: bytes) -> list[int]:
     return [number(each) for each in text.split()]
 
 
+_Perform: TypeAlias = Callable[[Caller, list[Any], bytes], None]
+
+
 class Operation(NamedTuple):
-    """How the wire calls an operation. The counts include its name."""
+    """How a request is performed. The counts of fields include the operation's name."""
 
-    perform: Callable[[Caller, list[Any], bytes], None]
+    perform: _Perform
     form: int
-    least: int
-    most: int
+    min_fields: int
+    max_fields: int
 
 
-UNKNOWN: Final = Operation(_unknown, Form.SHORT, 1, BATCH_ARGUMENTS)
-OPERATIONS: Final[dict[bytes, Operation]] = {
-    b"open ws": Operation(_open_ws, Form.SHORT, 4, 5),
-    b"use ws": Operation(_use_ws, Form.SHORT, 4, 5),
-    b"mktemp ws": Operation(_mktemp_ws, Form.LONG, 1, 2),
-    b"list wss": Operation(_list_wss, Form.LONG, 1, 2),
-    b"delete ws": Operation(_delete_ws, Form.SHORT, 2, 2),
-    b"declare var": Operation(_declare_var, Form.SHORT, 4, 4),
-    b"delete var": Operation(_delete_var, Form.SHORT, 3, 3),
-    b"list vars": Operation(_list_vars, Form.LONG, 2, 2),
-    b"store": Operation(_store, Form.SHORT, 5, 6),
-    b"fetch": Operation(_fetch, Form.LONG, 3, 5),
-    b"find": Operation(_find, Form.LONG, 3, 5),
-    b"fetchTry": Operation(_fetch_try, Form.LONG, 3, 5),
-    b"findTry": Operation(_find_try, Form.LONG, 3, 5),
-    b"ifetch": Operation(_iterate, Form.LONG, 5, 5),
-    b"ifind": Operation(_iterate, Form.LONG, 5, 5),
-    b"ifetchTry": Operation(_iterate, Form.LONG, 5, 5),
-    b"ifindTry": Operation(_iterate, Form.LONG, 5, 5),
-    b"deadman": Operation(_deadman, Form.SHORT, 1, 1),
+_PERFORM: Final[dict[bytes, _Perform]] = {
+    b"open ws": _open_ws,
+    b"use ws": _use_ws,
+    b"mktemp ws": _mktemp_ws,
+    b"list wss": _list_wss,
+    b"delete ws": _delete_ws,
+    b"declare var": _declare_var,
+    b"delete var": _delete_var,
+    b"list vars": _list_vars,
+    b"store": _store,
+    b"fetch": _fetch,
+    b"find": _find,
+    b"fetchTry": _fetch_try,
+    b"findTry": _find_try,
+    b"ifetch": _iterate,
+    b"ifind": _iterate,
+    b"ifetchTry": _iterate,
+    b"ifindTry": _iterate,
+    b"deadman": _deadman,
+    b"store many": _store_many,
+    b"take": _take,
+    b"lease": _lease,
+    b"renew": _renew,
+    b"release": _release,
+    b"settle": _settle,
+    b"list leases": _list_leases,
+    b"ack": _ack,
+    b"nack": _nack,
+    b"cancel": _cancel,
+    b"session": _get_session,
+    b"attach": _attach,
+    b"server status": _status,
 }
-EXTENDED_OPERATIONS: Final[dict[bytes, Operation]] = {
-    **OPERATIONS,
-    # The blocking gets take a timeout as well.
-    b"fetch": Operation(_fetch, Form.LONG, 3, 6),
-    b"find": Operation(_find, Form.LONG, 3, 6),
-    b"ifetch": Operation(_iterate, Form.LONG, 5, 6),
-    b"ifind": Operation(_iterate, Form.LONG, 5, 6),
-    b"store many": Operation(_store_many, Form.SHORT, 5, BATCH_ARGUMENTS),
-    b"take": Operation(_take, Form.MANY, 5, 5),
-    b"lease": Operation(_lease, Form.MANY, 6, 6),
-    b"renew": Operation(_renew, Form.SHORT, 3, 3),
-    b"release": Operation(_release, Form.SHORT, 3, 3),
-    b"settle": Operation(_settle, Form.SHORT, 2, BATCH_ARGUMENTS),
-    b"list leases": Operation(_list_leases, Form.LONG, 2, 2),
-    b"ack": Operation(_ack, Form.NONE, 1, 1),
-    b"nack": Operation(_nack, Form.NONE, 1, 1),
-    b"cancel": Operation(_cancel, Form.NONE, 1, 1),
-    b"session": Operation(_get_session, Form.LONG, 1, 1),
-    b"attach": Operation(_attach, Form.SHORT, 2, 2),
-    b"server status": Operation(_status, Form.LONG, 1, 1),
-}
+
+
+def _bound(table: Mapping[bytes, wire.Operation]) -> dict[bytes, Operation]:
+    return {
+        name: Operation(_PERFORM[name], each.form, each.min_fields, each.max_fields)
+        for name, each in table.items()
+    }
+
+
+UNKNOWN: Final = Operation(_unknown, Form.SHORT, 1, MAX_BATCH_FIELDS)
+OPERATIONS: Final = _bound(wire.OPERATIONS)
+EXTENDED_OPERATIONS: Final = _bound(wire.EXTENDED_OPERATIONS)

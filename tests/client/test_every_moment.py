@@ -83,7 +83,7 @@ def test_what_is_left_of_a_long_value_is_not_read(
     opened: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another connection takes the place of this one instead."""
-    monkeypatch.setattr(exchange, "_WORTH_READING", len(LARGE) // 10)
+    monkeypatch.setattr(exchange, "_MAX_DISCARDED_BYTES", len(LARGE) // 10)
     ws = opened()
     replaced = 0
     for moment in count():

@@ -14,7 +14,12 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 
-from nws.client import NetWorkSpace, NwsOperationException, NwsTimeoutException
+from nws.client import (
+    NetWorkSpace,
+    NwsNoWorkSpaceException,
+    NwsOperationException,
+    NwsTimeoutException,
+)
 from tests.support.spaces import Opener, until_waiting, variable
 
 CONTENT = bytes(range(256)) * 10
@@ -259,9 +264,15 @@ def test_what_is_not_for_writing_bytes(opened_either: Opener, file: Path, get: s
 def test_there_is_no_value(opened_either: Opener, get: str) -> None:
     ws, stream = opened_either(), io.BytesIO()
     assert getattr(ws, get)("x", stream) is False
-    ws.server.deleteWs(ws.currentWs())
-    assert getattr(ws, get)("x", stream) is False
     assert stream.getvalue() == b""
+
+
+@pytest.mark.parametrize("get", ["fetchTryFile", "findTryFile"])
+def test_there_is_no_workspace(opened: Opener, get: str) -> None:
+    ws = opened()
+    ws.server.deleteWs(ws.currentWs())
+    with pytest.raises(NwsNoWorkSpaceException):
+        getattr(ws, get)("x", io.BytesIO())
 
 
 @pytest.mark.parametrize("get", ["fetchFile", "findFile"])

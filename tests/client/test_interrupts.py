@@ -19,7 +19,8 @@ import pytest
 from nws.client import NetWorkSpace
 from nws.session import pool as pool_module
 from nws.session.endpoint import Endpoint
-from nws.session.exchange import Exchange, Patience
+from nws.session.exchange import Exchange
+from nws.session.sockets import Timeouts
 from nws.session.transport import Transport
 from tests.support.impostors import impostor
 from tests.support.programs import started
@@ -151,8 +152,8 @@ def test_a_second_ctrl_c_need_not_wait_for_the_server(tmp_path: Path) -> None:
 
 def test_a_server_that_is_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then the session goes on on another connection."""
-    patience = Patience(recovery=0.05, tick=0.02)
-    monkeypatch.setattr(pool_module, "Transport", partial(Transport, patience=patience))
+    timeouts = Timeouts(recovery=0.05, poll_interval=0.02)
+    monkeypatch.setattr(pool_module, "Transport", partial(Transport, timeouts=timeouts))
     with running(tmp_path) as server, opening(server.port, "ws") as opener:
         ws = opener()
         first = ws.server.nwsSocket
@@ -174,7 +175,7 @@ def striking_while_it_waits(striker: Striker | None = None) -> Iterator[None]:
     """Have a timer's handler raise a Strike, again and again until it hits the client."""
 
     def strike(_: int, frame: FrameType | None) -> None:
-        if frame is None or frame.f_code is not Exchange._need.__code__:
+        if frame is None or frame.f_code is not Exchange._receive.__code__:
             return  # it does not wait yet
         signal.setitimer(signal.ITIMER_REAL, 0)
         if striker is not None:

@@ -12,6 +12,7 @@ import pytest
 
 from nws.client import (
     NetWorkSpace,
+    NwsNoWorkSpaceException,
     NwsOperationException,
     NwsTimeoutException,
     NwsUnpicklingException,
@@ -110,12 +111,41 @@ def test_it_waits_for_the_next_value(opened_either: Opener, kind: str) -> None:
     assert got == [2]
 
 
-@pytest.mark.parametrize("kind", ["ifetch", "ifind"])
-def test_deleting_the_variable_ends_it(opened_either: Opener, kind: str) -> None:
-    ws, other = opened_either(useUse=True), opened_either()
-    values = getattr(ws, kind)("x")
+def outcome(values: NwsValueIterator) -> list[Any]:
+    """Return what is left, and behind it the exception, if there is one."""
     rest: list[Any] = []
-    thread = Thread(target=lambda: rest.append(list(values)))
+    try:
+        rest += values
+    except NwsOperationException as error:
+        rest.append(error)
+    return rest
+
+
+@pytest.mark.parametrize("kind", ["ifetch", "ifind"])
+@pytest.mark.parametrize("deleted", ["variable", "workspace"])
+def test_what_it_waits_for_is_deleted(opened: Opener, kind: str, deleted: str) -> None:
+    ws, other = opened(useUse=True), opened()
+    rest: list[Any] = []
+    thread = Thread(target=lambda: rest.extend(outcome(getattr(ws, kind)("x"))))
+    thread.start()
+    until_waiting(other, "x", **WAITING[kind])
+    if deleted == "variable":
+        other.deleteVar("x")
+    else:
+        other.server.deleteWs(other.currentWs())
+    thread.join()
+    (error,) = rest
+    assert isinstance(error, NwsOperationException)
+    assert f"{kind} of 'x'" in str(error)
+    assert f"the {deleted}" in str(error)
+    assert "was deleted" in str(error)
+
+
+@pytest.mark.parametrize("kind", ["ifetch", "ifind"])
+def test_on_an_original_server_a_deletion_ends_it(opened_original: Opener, kind: str) -> None:
+    ws, other = opened_original(useUse=True), opened_original()
+    rest: list[Any] = []
+    thread = Thread(target=lambda: rest.append(outcome(getattr(ws, kind)("x"))))
     thread.start()
     until_waiting(other, "x", **WAITING[kind])
     other.deleteVar("x")
@@ -123,24 +153,38 @@ def test_deleting_the_variable_ends_it(opened_either: Opener, kind: str) -> None
     assert rest == [[]]
 
 
-def test_a_variable_made_anew_ends_it(opened_either: Opener) -> None:
+def test_a_variable_that_was_deleted_and_made_again(opened_either: Opener) -> None:
     ws = opened_either()
     ws.store("x", "old")
     values = ws.ifind("x")
     assert next(values) == "old"
     ws.deleteVar("x")
     ws.store("x", "new")
-    with pytest.raises(StopIteration):
-        next(values)
+    if ws.server.session:
+        with pytest.raises(NwsOperationException, match="was deleted"):
+            next(values)
+    else:
+        with pytest.raises(StopIteration):
+            next(values)
     values.reset()
     assert next(values) == "new"
 
 
 @pytest.mark.parametrize("mode", ["lifo", "multi"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_fifo_and_single_can_be_iterated(opened_either: Opener, mode: str, kind: str) -> None:
-    ws = opened_either()
+def test_only_fifo_and_single_can_be_iterated(opened: Opener, mode: str, kind: str) -> None:
+    ws = opened()
     ws.declare("x", mode)
+    ws.store("x", 1)
+    with pytest.raises(NwsOperationException, match=f"a {mode} variable cannot be iterated"):
+        next(getattr(ws, kind)("x"))
+    assert ws.fetch("x") == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_an_original_server_others_are_empty(opened_original: Opener, kind: str) -> None:
+    ws = opened_original()
+    ws.declare("x", "lifo")
     ws.store("x", 1)
     assert list(getattr(ws, kind)("x")) == []
     assert ws.fetch("x") == 1
@@ -242,11 +286,21 @@ def test_a_server_without_cookies_has_no_iterators() -> None:
         ws.server.close()
 
 
-def test_the_workspace_is_gone(opened_either: Opener) -> None:
-    ws = opened_either()
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_workspace_is_gone(opened: Opener, kind: str) -> None:
+    ws = opened()
     ws.store("x", 1)
+    values = getattr(ws, kind)("x")
+    ws.server.deleteWs(ws.currentWs())
+    for _ in range(2):
+        with pytest.raises(NwsNoWorkSpaceException):
+            next(values)
+    with pytest.raises(NwsNoWorkSpaceException):
+        values.writeTo(io.BytesIO())
+
+
+def test_the_workspace_is_gone_on_an_original_server(opened_original: Opener) -> None:
+    ws = opened_original()
     values = ws.ifind("x")
     ws.server.deleteWs(ws.currentWs())
     assert list(values) == []
-    with pytest.raises(NwsOperationException):
-        ws.find("x")

@@ -24,17 +24,17 @@ from nws.client import (
     NwsServer,
     NwsServerException,
 )
-from nws.session import exchange
 from nws.session.endpoint import Endpoint
-from nws.session.exchange import Patience
+from nws.session.sockets import Timeouts
 from nws.session.transport import Transport
+from nws.wire import replies
 from tests.support.frames import framed_dict
 from tests.support.impostors import impostor
 from tests.support.server import running
 from tests.support.spaces import HOST, Opener, opening, until_waiting
 
 OFFER: Final = b"P000" + framed_dict({b"MetadataFromServer": b"", b"NwsExtensions": b""})
-IMPATIENT: Final = Patience(answer=0.1, recovery=0.1, tick=0.02)
+IMPATIENT: Final = Timeouts(reply=0.1, recovery=0.1, poll_interval=0.02)
 
 # Handshakes
 
@@ -126,20 +126,20 @@ def test_it_says_more_than_it_was_asked(texts: tuple[bytes, ...]) -> None:
 
 
 def short(transport: Transport) -> None:
-    transport.short([b"store", b"ws", b"x", b"1", b"value"])
+    transport.run([b"store", b"ws", b"x", b"1", b"value"])
 
 
 def long(transport: Transport) -> None:
-    transport.long([b"fetch", b"ws", b"x"], removes=True, wait=None)
+    transport.run([b"fetch", b"ws", b"x"], wait=None)
 
 
 def long_to_file(transport: Transport) -> None:
     with Path("/dev/null").open("wb") as file:
-        transport.long([b"fetch", b"ws", b"x"], removes=True, wait=None, into=file)
+        transport.run([b"fetch", b"ws", b"x"], wait=None, into=file)
 
 
 def many(transport: Transport) -> None:
-    transport.many([b"take", b"ws", b"x", b"5", b""], wait=None)
+    transport.run([b"take", b"ws", b"x", b"5", b""], wait=None)
 
 
 HEAD = b"0000" + b"%020d" % 16777217 + b"%020d" % 1 + b"%020d" % 0
@@ -165,7 +165,7 @@ FORMS: Final[dict[str, tuple[Callable[[Transport], None], bytes]]] = {
 def answered(answer: bytes, *, hang_up: bool = True) -> Iterator[Transport]:
     """Connect to a peer that gives this answer to the first request."""
     with impostor(OFFER, b"A000", answer, hang_up=hang_up) as port:
-        transport = Transport(Endpoint(HOST, port), patience=IMPATIENT)
+        transport = Transport(Endpoint(HOST, port), timeouts=IMPATIENT)
         try:
             yield transport
         finally:
@@ -180,7 +180,7 @@ def outcome(ask: Callable[[Transport], None], answer: bytes, *, hang_up: bool = 
             ask(transport)
         except NwsException as error:
             raised = error
-    assert raised is None or f"at {transport.address}" in str(raised)
+    assert raised is None or f"at {transport.endpoint}" in str(raised)
     return "" if raised is None else type(raised).__name__
 
 
@@ -260,7 +260,7 @@ def test_an_answer_that_does_not_fit_into_the_memory(
     form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not read for nothing: the connection is given up, the value stays with the server."""
-    monkeypatch.setattr(exchange, "bytearray", Scarce, raising=False)
+    monkeypatch.setattr(replies, "bytearray", Scarce, raising=False)
     ask, whole = FORMS[form]
     begin = whole[: whole.index(b"%020d" % 5)].replace(b"%020d" % 16777217, b"%020d" % 16777216)
     with answered(begin + b"%020d" % 2**40) as transport:
@@ -304,7 +304,7 @@ def test_a_listing_that_cannot_be_read(
 
 
 def fetch_try(transport: Transport) -> None:
-    transport.long([b"fetchTry", b"ws", b"x"], removes=True)
+    transport.run([b"fetchTry", b"ws", b"x"])
 
 
 @pytest.mark.parametrize("ask", [short, fetch_try])
@@ -318,9 +318,9 @@ def test_a_server_that_owes_an_answer_is_given_up(ask: Callable[[Transport], Non
 
 def test_a_server_that_reads_nothing_is_given_up() -> None:
     with impostor(OFFER, b"A000", b"") as port:
-        transport = Transport(Endpoint(HOST, port), patience=IMPATIENT)
+        transport = Transport(Endpoint(HOST, port), timeouts=IMPATIENT)
         with pytest.raises(NwsConnectionDroppedException, match="no answer for"):
-            transport.short([b"store", b"ws", b"x", b"1", bytes(20_000_000)])
+            transport.run([b"store", b"ws", b"x", b"1", bytes(20_000_000)])
         transport.close()
 
 
@@ -329,7 +329,7 @@ def test_a_wait_ends_a_while_after_its_time() -> None:
         answered(b"", hang_up=False) as transport,
         pytest.raises(NwsConnectionDroppedException, match="no answer for"),
     ):
-        transport.long([b"fetch", b"ws", b"x"], removes=True, wait=0.05)
+        transport.run([b"fetch", b"ws", b"x"], wait=0.05)
 
 
 # Servers that go away

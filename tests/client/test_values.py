@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nws.client import NwsPicklingException, NwsUnpicklingException
-from nws.values import BINARY, PICKLE, PICKLE_WITH_BUFFERS, TEXT, Encoder, decode
+from nws.descriptors import BINARY, PICKLE, PICKLE_WITH_BUFFERS, TEXT
+from nws.values import Encoder, decode
 
 WITH_BUFFERS = int(PICKLE_WITH_BUFFERS)
 LARGE = 100_000

@@ -184,8 +184,17 @@ def test_getting_waits(opened_either: Opener, method: str) -> None:
     assert variable(other, "x").values == (method == "find")
 
 
-def test_missing_stands_for_every_failure(opened_either: Opener) -> None:
-    ws = opened_either()
+@pytest.mark.parametrize("call", ["fetchTry", "findTry"])
+def test_missing_does_not_stand_for_a_deleted_workspace(opened: Opener, call: str) -> None:
+    ws = opened()
+    ws.server.deleteWs(ws.currentWs())
+    with pytest.raises(NwsNoWorkSpaceException, match=f"{call} of 'x' in workspace.*was deleted"):
+        getattr(ws, call)("x", "missing")
+
+
+def test_an_original_server_gives_no_reasons(opened_original: Opener) -> None:
+    """So there ``missing`` stands for every failure."""
+    ws = opened_original()
     ws.server.deleteWs(ws.currentWs())
     assert ws.fetchTry("x", "missing") == "missing"
     assert ws.findTry("x", missing="missing") == "missing"

@@ -8,8 +8,9 @@ from typing import Final
 
 import pytest
 
+from nws.wire.operations import Form
 from nws_server.hub import Limits
-from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, UNKNOWN, Form
+from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, UNKNOWN
 from tests.support.frames import BLANK, KINDS, PYTHON_TEXT, Text
 from tests.support.link import Link, MemoryServer
 

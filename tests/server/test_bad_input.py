@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from nws.errors import Status
-from nws.wire.requests import BATCH_ARGUMENTS, MAX_NAME
+from nws.wire.operations import MAX_BATCH_FIELDS, Form
+from nws.wire.requests import MAX_NAME_BYTES
 from nws_server.hub import Limits
-from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, Form, Operation
+from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, Operation
 from tests.support.frames import BLANK, EXTENDED_KINDS, KINDS, ORIGINAL_KINDS, Answer, framed_dict
 from tests.support.link import Link, MemoryServer
 
@@ -67,8 +68,8 @@ def test_the_extensions_are_unknown_without_negotiation(
 
 def wrong_counts(operation: Operation) -> list[int]:
     """Name counts of fields, with the name, that an operation does not take."""
-    counts = [*range(1, operation.least), operation.most + 1]
-    return [count for count in counts if count <= min(BATCH_ARGUMENTS, 16)]
+    counts = [*range(1, operation.min_fields), operation.max_fields + 1]
+    return [count for count in counts if count <= min(MAX_BATCH_FIELDS, 16)]
 
 
 def every_wrong_count(operations: dict[bytes, Operation]) -> list[tuple[bytes, int]]:
@@ -226,9 +227,9 @@ def test_other_characters_are_fine(server: MemoryServer, kind: str, name: str | 
 @any_kind
 def test_a_name_may_be_long_but_not_longer(server: MemoryServer, kind: str) -> None:
     link = server.connect(kind)
-    link.store(MAX_NAME * "n", "value")
-    assert link.get("fetch", "ws", MAX_NAME * "n").payload == b"value"
-    link.send("find", "ws", (MAX_NAME + 1) * "n")
+    link.store(MAX_NAME_BYTES * "n", "value")
+    assert link.get("fetch", "ws", MAX_NAME_BYTES * "n").payload == b"value"
+    link.send("find", "ws", (MAX_NAME_BYTES + 1) * "n")
     assert link.closed
     assert link.silent
     assert "a name of 65537 bytes" in server.refused[0][1]
@@ -238,7 +239,7 @@ def test_a_name_may_be_long_but_not_longer(server: MemoryServer, kind: str) -> N
 def test_the_limit_of_names_holds_for_all_fields_but_values(
     server: MemoryServer, kind: str
 ) -> None:
-    long = (MAX_NAME + 1) * b"n"
+    long = (MAX_NAME_BYTES + 1) * b"n"
     for fields in ((long,), ("open ws", long), ("store", "ws", "x", long), ("mktemp ws", long)):
         link = server.connect(kind)
         link.send(*fields)
@@ -264,7 +265,7 @@ def test_the_limit_of_names_holds_for_all_fields_but_values(
         b"0017",
         b"0001" + b"-" + 19 * b"0",
         b"0001" + 20 * b"x",
-        b"0001" + b"%020d" % (MAX_NAME + 1),
+        b"0001" + b"%020d" % (MAX_NAME_BYTES + 1),
     ],
 )
 def test_the_connection_ends_where_it_cannot_be_read(

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from nws.errors import Status
-from nws.wire.requests import BATCH_ARGUMENTS
+from nws.wire.operations import MAX_BATCH_FIELDS
 from tests.support.frames import EXTENDED_KINDS, KINDS, PYTHON_TEXT, Answer, Item, framed_dict
 from tests.support.link import Link, MemoryServer
 
@@ -33,7 +33,7 @@ def values(link: Link, var: str = "x") -> list[bytes]:
 
 def test_many_values_are_stored_in_order(server: MemoryServer, kind: str) -> None:
     link = server.connect(kind)
-    numbers = [str(n) for n in range((BATCH_ARGUMENTS - 3) // 2)]
+    numbers = [str(n) for n in range((MAX_BATCH_FIELDS - 3) // 2)]
     pairs = [text for n in numbers for text in (TEXT, n)]
     assert link.ask("store many", "ws", "x", *pairs).status == 0
     assert values(link) == [n.encode() for n in numbers]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from nws.errors import Status
-from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, Form, Operation
+from nws.wire.operations import EXTENDED_OPERATIONS, OPERATIONS, Form, Operation
 from tests.support.bytescript import MemoryStage, Player, parse
 from tests.support.link import MemoryServer
 
@@ -52,36 +53,66 @@ def test_each_operation_has_an_example() -> None:
     assert missing == []
 
 
-def described_operations() -> dict[bytes, tuple[int, int, int]]:
-    """Read the headings of operations: form, least and most fields."""
-    found = {}
-    for name, arguments, form in re.findall(
-        r"^#### `([^`]+)`([^→,\n]*)(?: → (short|long|many)|, no reply)$", TEXT, re.MULTILINE
-    ):
-        optional = re.search(r"\[(.*)\]", arguments)
-        least = 1 + len(re.sub(r"\[.*\]", "", arguments).split())
-        more = len(optional[1].split()) if optional else 0
-        most = 9999 if optional and "..." in optional[1] else least + more
-        found[name.encode()] = (FORMS[form or "none"], least, most)
-    return found
-
-
-def as_described(operation: Operation) -> tuple[int, int, int]:
-    return operation.form, operation.least, operation.most
+def described_operations() -> dict[bytes, tuple[str, int]]:
+    """Read the headings of operations: arguments and form."""
+    return {
+        name.encode(): (arguments.strip(), FORMS[form or "none"])
+        for name, arguments, form in re.findall(
+            r"^#### `([^`]+)`([^→,\n]*)(?: → (short|long|many)|, no reply)$", TEXT, re.MULTILINE
+        )
+    }
 
 
 def test_the_operations_are_described_as_they_are() -> None:
-    actual = {
-        name: as_described(each) for name, each in {**EXTENDED_OPERATIONS, **OPERATIONS}.items()
-    }
+    actual = {name: (each.arguments, each.form) for name, each in EXTENDED_OPERATIONS.items()}
     assert described_operations() == actual
+
+
+@pytest.mark.parametrize(
+    ("operation", "counts", "values"),
+    [
+        (b"mktemp ws", (1, 2), (0, 0)),
+        (b"store", (5, 6), (4, 9999)),
+        (b"store many", (5, 9999), (4, 2)),
+        (b"settle", (2, 9999), (5, 4)),
+        (b"ifetchTry", (5, 5), (0, 0)),
+        (b"lease", (6, 6), (0, 0)),
+        (b"ack", (1, 1), (0, 0)),
+    ],
+)
+def test_the_numbers_follow_from_the_arguments(
+    operation: bytes, counts: tuple[int, int], values: tuple[int, int]
+) -> None:
+    row = EXTENDED_OPERATIONS[operation]
+    assert (row.min_fields, row.max_fields) == counts
+    assert (row.first_value, row.first_value and row.value_step) == values
+
+
+def named(sentence: str) -> set[bytes]:
+    """Read the operations that a sentence of the document names."""
+    (found,) = re.findall(rf"^{sentence}((?:[^.]|\n)*)\.", TEXT, re.MULTILINE)
+    return {name.encode() for name in re.findall(r"`([\w ]+)`", found)}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "holds"),
+    [
+        ("These may wait:", lambda operation: operation.waits),
+        ("These take values out of a variable:", lambda operation: operation.removes),
+        ("These change nothing:", lambda operation: not operation.changes),
+    ],
+)
+def test_the_effects_are_those_that_are_named(
+    sentence: str, holds: Callable[[Operation], bool]
+) -> None:
+    assert named(sentence) == {n for n, each in EXTENDED_OPERATIONS.items() if holds(each)}
 
 
 def test_the_gets_that_take_a_timeout_are_those_that_are_named() -> None:
     longer = {
         name.decode()
         for name, operation in OPERATIONS.items()
-        if EXTENDED_OPERATIONS[name].most == operation.most + 1
+        if EXTENDED_OPERATIONS[name].max_fields == operation.max_fields + 1
     }
     (sentence,) = re.findall(r"^(.*) take one more argument, TIMEOUT,", TEXT, re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", sentence)) == longer

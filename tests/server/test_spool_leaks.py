@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from nws.errors import Status
-from nws.wire.requests import MAX_NAME
+from nws.wire.requests import MAX_NAME_BYTES
 from nws_server.hub import Limits
 from nws_server.spool import Spool
 from tests.support.frames import BLANK, EXTENDED_KINDS, KINDS, PYTHON_TEXT
@@ -190,7 +190,7 @@ def test_a_long_name_is_no_long_value(spooling: MemoryServer, spool: Spool, kind
     name = 5000 * "n"
     link.store(name, "v")
     assert spool.used == 0
-    link.send("store", "ws", (MAX_NAME + 1) * "n", TEXT, LONG)
+    link.send("store", "ws", (MAX_NAME_BYTES + 1) * "n", TEXT, LONG)
     assert link.closed
     assert_kept(spool, 0)
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from nws.wire.requests import Dialect, RefusedBody, Request, RequestDecoder
+from nws.wire.dialect import Dialect
+from nws.wire.requests import RefusedBody, Request, RequestDecoder
 from tests.support.frames import framed_dict
 
 THRESHOLD: Final = 64

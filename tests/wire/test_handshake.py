@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nws.wire.handshake import MAX_HANDSHAKE, ClientHandshake, ServerHandshake
-from nws.wire.requests import (
+from nws.wire.dialect import (
     EXTENSIONS,
     METADATA_FROM_SERVER,
     METADATA_TO_SERVER,
     WEB_PORT,
     Dialect,
 )
+from nws.wire.handshake import MAX_HANDSHAKE_BYTES, ClientHandshake, ServerHandshake
 from tests.support.frames import framed_dict
 from tests.wire.streams import cuts, single_bytes
 
@@ -146,7 +146,7 @@ def test_another_reply_to_the_offers_ends_it_without_a_word(reply: bytes) -> Non
 def test_a_handshake_cannot_go_on_for_ever() -> None:
     server = ServerHandshake(ALL_OFFERS)
     endless = b"0064" + 64 * (b"9999" + 9999 * b"n")
-    server.feed(b"X000R000" + endless[:MAX_HANDSHAKE])
+    server.feed(b"X000R000" + endless[:MAX_HANDSHAKE_BYTES])
     assert server.refused
     assert served(b"X000R000" + framed_dict({METADATA_TO_SERVER: 9999 * b"v"})).refused
 

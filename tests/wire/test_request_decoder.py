@@ -11,14 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nws.wire.requests import (
-    BATCH_ARGUMENTS,
-    MAX_ARGUMENTS,
-    MAX_NAME,
-    Dialect,
-    RefusedBody,
-    RequestDecoder,
-)
+from nws.wire.dialect import Dialect
+from nws.wire.operations import MAX_BATCH_FIELDS, MAX_FIELDS
+from nws.wire.requests import MAX_NAME_BYTES, RefusedBody, RequestDecoder
 from tests.support.frames import framed_dict, request
 from tests.wire.streams import (
     THRESHOLD,
@@ -115,9 +110,9 @@ def test_damaged_streams_in_any_cutting_give_the_same_end(
         (b"0000", "a request of 0 fields"),
         (b"0001" + b"-" + 19 * b"0", "expected a number"),
         (b"0001" + 20 * b" ", "expected a number"),
-        (b"0001" + b"%020d" % (MAX_NAME + 1), "a name of 65537 bytes"),
+        (b"0001" + b"%020d" % (MAX_NAME_BYTES + 1), "a name of 65537 bytes"),
         (b"0001" + 20 * b"9", "a name of 99999999999999999999 bytes"),
-        (b"%04d" % (MAX_ARGUMENTS + 1), "a request of 17 fields"),
+        (b"%04d" % (MAX_FIELDS + 1), "a request of 17 fields"),
         (b"9999", "a request of 9999 fields"),
     ],
 )
@@ -155,17 +150,17 @@ def test_an_entry_that_comes_twice_counts_once() -> None:
 
 
 def test_names_have_a_limit_and_values_have_not() -> None:
-    name = MAX_NAME * b"n"
+    name = MAX_NAME_BYTES * b"n"
     decoder = RequestDecoder(PLAIN)
     assert decoder.feed(request("find", name)) == [([b"find", name], b"")]
-    value = 3 * MAX_NAME * b"v"
+    value = 3 * MAX_NAME_BYTES * b"v"
     assert decoder.feed(request("store", "", "", "0", value))[0][0][4] == value
     assert decoder.feed(request("store", "", "", name + b"n", value)) == []
     assert decoder.error is not None
 
 
 def test_a_batch_may_have_as_many_fields_as_the_count_can_say() -> None:
-    fields = [b"store many", *((BATCH_ARGUMENTS - 1) * [b"v"])]
+    fields = [b"store many", *((MAX_BATCH_FIELDS - 1) * [b"v"])]
     assert RequestDecoder(EXTENDED).feed(request(*fields)) == [(fields, b"")]
     assert RequestDecoder(PLAIN).feed(request(*fields)) == []
 

@@ -1,0 +1,79 @@
+"""Sockets for the blocking client: how they are made, tuned, and how long they block."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from nws.session.endpoint import UNIX, Endpoint
+
+__all__ = [
+    "Timeouts",
+    "candidate_sockets",
+    "is_system_error",
+    "raised_by_handler",
+    "set_poll_interval",
+    "tune",
+]
+
+_SEND_BUFFER_BYTES: Final = 1024 * 1024
+"""That the system may hold for a server on this machine; often it lets us have less. By itself it
+holds a fifth of a mebibyte, and each fill of that wakes the other side."""
+
+
+class Timeouts(NamedTuple):
+    """Timeouts for an unresponsive server, in seconds."""
+
+    reply: float = 60.0
+    """Without a byte of a reply that is due, or without room for one of the request."""
+    recovery: float = 5.0
+    """The same for the reply to an operation that was interrupted."""
+    poll_interval: float = 5.0
+    """How often a blocked send or receive checks these timeouts."""
+
+
+def candidate_sockets(endpoint: Endpoint) -> Iterator[tuple[socket.socket, Any]]:
+    """Make a socket for each way to an endpoint; give it with the address to connect it to."""
+    if endpoint.host.startswith(UNIX):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        yield sock, endpoint.host.removeprefix(UNIX)
+        return
+    found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    for family, kind, protocol, _, address in found:
+        yield socket.socket(family, kind, protocol), address
+
+
+def tune(sock: socket.socket) -> None:
+    """Send at once; notice within two minutes that the server's machine has gone away, also while
+    a fetch is blocked."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def set_poll_interval(sock: socket.socket, seconds: float) -> None:
+    """Make blocking sends and receives fail with BlockingIOError every ``seconds``."""
+    sock.settimeout(None)
+    if sys.platform != "win32":  # there only the end of the connection ends a blocked call
+        interval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
+
+
+def is_system_error(error: OSError) -> bool:
+    """Tell whether the system reported an error about a socket, or the handler of a signal raised
+    it: such ones, like TimeoutError, have no number."""
+    return error.errno is not None
+
+
+def raised_by_handler(error: Exception, deadline: float) -> bool:
+    """Tell whether a TimeoutError came from the handler of a signal: ours was not due yet."""
+    early = time.monotonic() < deadline
+    return early and isinstance(error, TimeoutError) and not is_system_error(error)

@@ -1,0 +1,82 @@
+"""A connection of a session on which one request is always under way.
+
+A program need not wait for the reply: it can look after several streams at once, with `select`, or
+do something else meanwhile.
+"""
+
+from __future__ import annotations
+
+import selectors
+from collections.abc import Callable, Sequence
+
+from nws.errors import Status
+from nws.session.pool import Pool
+from nws.wire.replies import Answer
+from nws.wire.requests import Field
+
+__all__ = ["Stream"]
+
+# These have no file of their own, unlike the default.
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+
+class Stream:
+    """One request after the other, on a connection of its own; it ends with its session.
+
+    After an exception at any moment it goes on where it was.
+
+    Attributes:
+        poll: tells within some seconds whether something has come.
+    """
+
+    def __init__(self, pool: Pool, fields: Sequence[Field], wait: float | None = None) -> None:
+        """Connect, and send the first request; see `ask`."""
+        self._transport = pool.connect()
+        selector = _Selector()
+        selector.register(self._transport.socket, selectors.EVENT_READ)
+        self.poll: Callable[[float], Sequence[object]] = selector.select
+        self.ask(fields, wait)
+
+    def ask(self, fields: Sequence[Field], wait: float | None = None) -> None:
+        """Send the next request. The reply to the one before it must have been read.
+
+        Args:
+            fields: of the request.
+            wait: seconds that the server may wait before it replies; None for any time.
+
+        Raises:
+            NwsConnectionDroppedException: the connection is gone.
+        """
+        self._exchange = self._transport.begin(fields, wait=wait)
+        self._transport.send(self._exchange)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the reply was read."""
+        return self._exchange.answer is not None
+
+    def has_reply(self) -> bool:
+        """Make sure that all of the request was sent; tell whether some of the reply was read."""
+        self._transport.send(self._exchange)
+        return self._exchange.begun
+
+    def answer(self) -> Answer:
+        """Wait for the reply and return it; again, if that was done.
+
+        Raises:
+            NwsException: the request was refused, or the connection is gone.
+        """
+        return self._transport.end(self._exchange)
+
+    def forget_failure(self) -> None:
+        """Take the reply for a success from now on."""
+        self._exchange.answer = Answer(Status.OK, "")
+
+    def fileno(self) -> int:
+        """Return the number of the socket."""
+        return self._transport.socket.fileno()
+
+    def close(self) -> None:
+        """Close the connection. What has come and was not read goes back."""
+        self._transport.pending = None
+        self._transport.close()

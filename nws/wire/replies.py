@@ -1,0 +1,479 @@
+"""Replies: how a server forms them, and how a client reads them, without any I/O.
+
+There are three forms (see `nws.wire.operations.Form` and docs/protocol.md, section 4). Which one a
+request gets depends on its operation, so a decoder is made for each request.
+
+`ReplyDecoder` says where the next bytes belong. Small ones it takes in any pieces; for a large
+payload it hands out the memory in which the payload will stay, so that a blocking client receives
+straight into it. Its state changes in single assignments only. So a client that was interrupted
+between any two byte codes, as by the handler of a signal, just calls `ReplyDecoder.decode` again.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple, Protocol
+
+from nws.descriptors import is_direct
+from nws.errors import NwsProtocolException, Status
+from nws.wire.dialect import BLANK_ID, REASON, Dialect, encode_dict, parse_dict
+from nws.wire.operations import Form
+
+__all__ = ["Answer", "Item", "PayloadSink", "ReplyDecoder", "ReplyEncoder"]
+
+_IN_PLACE_BYTES: Final = 256 * 1024
+"""Longer payloads are received where they stay, unless they are there already."""
+
+_WRITABLE_BYTES: Final = 64 * 1024
+"""Longer payloads are copied into a bytearray, so that arrays in them can live there, writable."""
+
+_BLOCK_BYTES: Final = 1024 * 1024
+"""Of a payload that goes to a sink, at a time."""
+
+_MAX_PAYLOAD_BYTES: Final = 2**47
+"""No machine can hold more, so a longer one is not a length."""
+
+
+class Item(NamedTuple):
+    """One of several values in a reply."""
+
+    descriptor: int
+    lease: int
+    attempt: int
+    payload: bytes | bytearray
+
+
+class Answer(NamedTuple):
+    """A complete reply. Fields that its form does not have are empty."""
+
+    status: int
+    reason: str
+    descriptor: int = 0
+    variable_id: bytes = b""
+    value_index: int = 0
+    payload: bytes | bytearray = b""
+    size: int = 0
+    """Length of the payload, also when it went to a sink."""
+    items: Sequence[Item] = ()
+
+
+class PayloadSink(Protocol):
+    """Where a payload goes that is not kept in memory."""
+
+    def write(self, data: memoryview, /) -> object:
+        """Take the next bytes."""
+
+
+_SHORT_OK: Final = b"00000000"
+"""With an empty dict before the status."""
+_DONE: Final = Answer(Status.OK, "")
+
+
+class _InPlace:
+    """A payload that is received where it will stay: bytes in bytes, a pickle in a bytearray.
+
+    Attributes:
+        size: in bytes.
+        filled: how many bytes came, in pieces.
+    """
+
+    def __init__(self, size: int, descriptor: int, begun: bytes) -> None:
+        self.size = size
+        # A BytesIO takes over the bytes that it is given, and gives them back.
+        direct = is_direct(descriptor)
+        self._memory = io.BytesIO(bytes(size)) if direct else bytearray(size)
+        self.filled = [len(begun)]
+        self._view()[: len(begun)] = begun
+
+    def _view(self) -> memoryview:
+        memory = self._memory
+        return memoryview(memory) if isinstance(memory, bytearray) else memory.getbuffer()
+
+    def next_buffer(self) -> memoryview | None:
+        """Return the memory for what is missing; None if nothing is."""
+        filled = self.filled
+        if len(filled) > 1:
+            filled[:] = [sum(filled)]
+        return self._view()[filled[0] :] if filled[0] < self.size else None
+
+    def drop(self) -> None:
+        """Go on as before: the memory is there already."""
+
+    def finish(self) -> bytes | bytearray:
+        """Return the payload."""
+        memory = self._memory
+        return memory if isinstance(memory, bytearray) else memory.getvalue()
+
+
+class _Streamed:
+    """A payload that goes to a sink block by block, or nowhere; see `_InPlace`."""
+
+    def __init__(self, size: int, sink: PayloadSink | None, begun: bytes) -> None:
+        self.size = size
+        self._sink = sink
+        self.filled = [len(begun)]
+        self._written = len(begun)
+        self._block = memoryview(bytearray(min(size - len(begun), _BLOCK_BYTES)))
+        if sink is not None and begun:
+            sink.write(memoryview(begun))
+
+    def next_buffer(self) -> memoryview | None:
+        """Write what came, and return the memory for what comes next; None at the end."""
+        filled = sum(self.filled)
+        if self._sink is not None and filled > self._written:
+            self._sink.write(self._block[: filled - self._written])
+        self._written = filled
+        self.filled[:] = [filled]
+        return self._block[: self.size - filled] if filled < self.size else None
+
+    def drop(self) -> None:
+        """Pass nothing more to the sink."""
+        self._sink = None
+
+    def finish(self) -> bytes:
+        """Return nothing: the payload is elsewhere."""
+        return b""
+
+
+class _Progress(NamedTuple):
+    """How far a decoder is in a reply whose beginning it has done with."""
+
+    status: int
+    reason: str
+    total: int
+    """Values in the reply."""
+    done: int
+    """Those that are complete."""
+    pieces: list[bytes]
+    """What came behind those."""
+    head: Answer | Item | None = None
+    """The one whose payload is under way, without it."""
+    payload: _InPlace | _Streamed | None = None
+
+
+class ReplyDecoder:
+    """Reads one reply, in time linear in its length. However it is cut, the answer is the same.
+
+    `feed` takes bytes from wherever they are. To receive from a socket without a copy, call
+    `decode` and, as long as it returns None:
+
+    - receive into ``buffer`` and append the number of bytes to ``filled``; or, if it is None,
+    - receive at least ``lacking`` bytes and append them to ``pieces``.
+
+    After an exception at any moment, `decode` comes first.
+
+    Attributes:
+        pieces: what came, but for what was received into a buffer.
+        lacking: how many bytes are needed at least before `decode` can get any further.
+        buffer: memory for the next bytes of a large payload, or None.
+        filled: how much of it was filled.
+        rest: what came behind the reply.
+    """
+
+    buffer: memoryview | None = None
+    filled: list[int]
+    lacking = 1
+    rest = b""
+    _dropping = False
+    _items: list[Item]
+    _progress: _Progress | None = None
+
+    def __init__(self, form: int, dialect: Dialect, sink: PayloadSink | None = None) -> None:
+        """Read a reply.
+
+        Args:
+            form: of the reply; one of those of `Form` but for NONE.
+            dialect: what the server speaks.
+            sink: takes the payload of a long reply piece by piece, in place of the answer.
+        """
+        self._form = form
+        self._dialect = dialect
+        self._sink = sink
+        self.pieces: list[bytes] = []
+
+    @property
+    def begun(self) -> bool:
+        """Whether something of the reply has come."""
+        return self._progress is not None or any(self.pieces)
+
+    @property
+    def missing(self) -> int:
+        """How many bytes a large payload still waits for."""
+        payload = self._progress.payload if self._progress is not None else None
+        return 0 if payload is None else payload.size - sum(payload.filled)
+
+    def drop(self) -> None:
+        """Read the reply to its end, but keep nothing large of it and pass nothing to the sink."""
+        self._dropping = True
+        self._sink = None
+        if self._progress is not None and self._progress.payload is not None:
+            self._progress.payload.drop()
+
+    def feed(self, data: bytes) -> Answer | None:
+        """Take bytes that came; return the reply if they complete it.
+
+        Raises:
+            NwsProtocolException: this is no reply.
+        """
+        left = memoryview(data)
+        while True:
+            buffer = self.buffer
+            if buffer is None:
+                self.pieces.append(bytes(left))
+                self.lacking -= len(left)
+                if self.lacking > 0:
+                    return None
+                left = left[:0]
+            else:
+                piece = left[: len(buffer)]
+                buffer[: len(piece)] = piece
+                self.filled.append(len(piece))
+                left = left[len(piece) :]
+            answer = self.decode()
+            if answer is not None:
+                self.rest += bytes(left)
+                return answer
+            if not left:
+                return None
+
+    def decode(self) -> Answer | None:
+        """Return the reply if all of it has come.
+
+        Raises:
+            NwsProtocolException: this is no reply.
+        """
+        form = self._form
+        if form == Form.LONG:
+            return self._decode_long()
+        return self._decode_short() if form == Form.SHORT else self._decode_many()
+
+    def _data(self) -> bytes:
+        """Return what came, in one piece."""
+        pieces = self.pieces
+        if len(pieces) != 1:
+            pieces[:] = [b"".join(pieces)]
+        return pieces[0]
+
+    def _decode_short(self) -> Answer | None:
+        data = self._data()
+        if data == _SHORT_OK and self._dialect.metadata_out:  # as nearly all are
+            return _DONE
+        reason, at = self._head(data, 4)
+        if at < 0:
+            return None
+        status = _number(data[at : at + 4])
+        self._end(data, at + 4)
+        return Answer(status, reason) if status else _DONE
+
+    def _decode_long(self) -> Answer | None:
+        if self._progress is not None:
+            return self._go_on_long(self._progress)
+        data = self._data()
+        cookie = self._dialect.cookie
+        reason, at = self._head(data, 84 if cookie else 44)
+        if at < 0:
+            return None
+        status = _common_number(data[at : at + 4])
+        descriptor = _common_number(data[at + 4 : at + 24])
+        variable_id, index = b"", 0
+        if cookie:
+            variable_id = data[at + 24 : at + 44]
+            index = _number(data[at + 44 : at + 64])
+            at += 40
+        size = _size(data[at + 24 : at + 44])
+        at += 44
+        end = at + size
+        if self._sink is None and len(data) >= end:
+            self._end(data, end)
+            payload = _cut(data, at, end)
+            return Answer(status, reason, descriptor, variable_id, index, payload, size)
+        if self._sink is None and size <= _IN_PLACE_BYTES:
+            self.lacking = end - len(data)
+            return None
+        answer = Answer(status, reason, descriptor, variable_id, index, b"", size)
+        self._end(data, end)
+        large = self._begin_payload(size, descriptor, data[at:end])
+        self._progress = _Progress(status, reason, 1, 0, [], answer, large)
+        return self._go_on_long(self._progress)
+
+    def _go_on_long(self, progress: _Progress) -> Answer | None:
+        answer, payload = progress.head, progress.payload
+        assert isinstance(answer, Answer)
+        assert payload is not None
+        return None if self._needs_bytes(payload) else answer._replace(payload=payload.finish())
+
+    def _decode_many(self) -> Answer | None:
+        if self._progress is not None:
+            return self._go_on_many(self._progress)
+        data = self._data()
+        reason, at = self._head(data, 8)
+        if at < 0:
+            return None
+        self._items = []
+        status = _number(data[at : at + 4])
+        return self._decode_items(status, reason, _number(data[at + 4 : at + 8]), data, at + 8)
+
+    def _go_on_many(self, progress: _Progress) -> Answer | None:
+        status, reason, total, done, self.pieces, item, payload = progress
+        del self._items[done:]
+        if payload is not None:
+            if self._needs_bytes(payload):
+                return None
+            assert isinstance(item, Item)
+            self._items.append(item._replace(payload=payload.finish()))
+            self._progress = _Progress(status, reason, total, done + 1, self.pieces)
+        return self._decode_items(status, reason, total, self._data(), 0)
+
+    def _decode_items(
+        self, status: int, reason: str, total: int, data: bytes, at: int
+    ) -> Answer | None:
+        """Read the items that have come; remember where to go on if those are not all."""
+        items = self._items
+        metadata = self._dialect.metadata_out
+        while len(items) < total:
+            begin = at
+            if metadata:
+                begin = at + 4 if data.startswith(b"0000", at) else parse_dict(data, at)[1]
+            needed = -begin if begin < 0 else begin + 64
+            if len(data) < needed:
+                break
+            descriptor = _common_number(data[begin : begin + 20])
+            lease = _number(data[begin + 20 : begin + 40])
+            attempt = _common_number(data[begin + 40 : begin + 44])
+            size = _size(data[begin + 44 : needed])
+            end = needed + size
+            if len(data) < end:
+                if size > _IN_PLACE_BYTES:
+                    payload = self._begin_payload(size, descriptor, data[needed:])
+                    item = Item(descriptor, lease, attempt, b"")
+                    self._progress = _Progress(status, reason, total, len(items), [], item, payload)
+                    return self._go_on_many(self._progress)
+                needed = end
+                break
+            items.append(Item(descriptor, lease, attempt, _cut(data, needed, end)))
+            at = end
+        else:
+            self._end(data, at)
+            return Answer(status, reason, items=items)
+        self._progress = _Progress(status, reason, total, len(items), [data[at:]])
+        self.pieces = self._progress.pieces
+        self.lacking = needed - len(data)
+        return None
+
+    def _begin_payload(self, size: int, descriptor: int, begun: bytes) -> _InPlace | _Streamed:
+        if self._dropping or self._sink is not None:
+            return _Streamed(size, self._sink, begun)
+        return _InPlace(size, descriptor, begun)
+
+    def _needs_bytes(self, payload: _InPlace | _Streamed) -> bool:
+        """Say where the next bytes of a payload belong; false if it is complete."""
+        self.buffer = None
+        buffer = payload.next_buffer()
+        self.filled = payload.filled
+        self.buffer = buffer
+        return buffer is not None
+
+    def _head(self, data: bytes, width: int) -> tuple[str, int]:
+        """Read the dict in front of ``width`` bytes; return the reason in it and where it ends, or
+        -1 if they have not come yet."""
+        reason, at = "", 0
+        if self._dialect.metadata_out:
+            if data.startswith(b"0000"):
+                at = 4
+            else:
+                entries, at = parse_dict(data, 0)
+                if at < 0:
+                    self.lacking = -at - len(data)
+                    return "", -1
+                reason = entries.get(REASON, b"").decode("utf-8", "replace")
+        if len(data) < at + width:
+            self.lacking = at + width - len(data)
+            return "", -1
+        return reason, at
+
+    def _end(self, data: bytes, end: int) -> None:
+        if len(data) > end:
+            self.rest = data[end:]
+
+
+def _cut(data: bytes, begin: int, end: int) -> bytes | bytearray:
+    """Copy a payload out."""
+    if end - begin < _WRITABLE_BYTES:
+        return data[begin:end]
+    with memoryview(data) as view:
+        return bytearray(view[begin:end])
+
+
+def _number(field: bytes) -> int:
+    if not field.isdigit():
+        raise NwsProtocolException(f"expected a number, got {field[:20]!r}")
+    return int(field)
+
+
+_common_number = lru_cache(maxsize=1024)(_number)
+"""For numbers that most likely were read before, such as a status or a length."""
+
+
+def _size(field: bytes) -> int:
+    size = _common_number(field)
+    if size > _MAX_PAYLOAD_BYTES:
+        raise NwsProtocolException(f"a payload of {size} bytes was announced")
+    return size
+
+
+class ReplyEncoder:
+    """Forms replies in one dialect. Each method returns the bytes before the payload, if any."""
+
+    __slots__ = ("_cookie", "_dict", "_metadata", "short_ok")
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._cookie = dialect.cookie
+        self._metadata = dialect.metadata_out
+        self._dict = b"0000" if dialect.metadata_out else b""
+        self.short_ok = self._dict + b"0000"
+
+    def short_failure(self, status: int, reason: str) -> bytes:
+        """Form a failed short reply; the reason goes into the metadata, where there is any."""
+        return self._reason(reason) + b"%04d" % status
+
+    def long_failure(self, status: int, reason: str) -> bytes:
+        """Form a failed long reply, which is always complete."""
+        head = self._reason(reason) + b"%04d%020d" % (status, 0)
+        return head + (BLANK_ID + b"%040d" % 0 if self._cookie else b"%020d" % 0)
+
+    def value(
+        self, descriptor: bytes, variable_id: bytes, index: int, size: int, metadata: bytes
+    ) -> bytes:
+        """Form the head of a successful get. ``descriptor`` and ``variable_id`` have 20 bytes."""
+        head = (metadata or self._dict) if self._metadata else b""
+        if self._cookie:
+            return b"%b0000%b%b%020d%020d" % (head, descriptor, variable_id, index, size)
+        return b"%b0000%b%020d" % (head, descriptor, size)
+
+    def text(self, size: int) -> bytes:
+        """Form the head of a listing or a name: descriptor 0, no cookie."""
+        if self._cookie:
+            return b"%b0000%020d%b%020d%020d" % (self._dict, 0, BLANK_ID, 0, size)
+        return b"%b0000%020d%020d" % (self._dict, 0, size)
+
+    def many(self, count: int) -> bytes:
+        """Form the head of a reply with several values; `item` comes before each of them."""
+        return b"%b%04d%04d" % (self._dict, Status.OK, count)
+
+    def item(
+        self, descriptor: bytes, lease: int, attempt: int, size: int, metadata: bytes
+    ) -> bytes:
+        """Form the head of one of several values; ``lease`` is 0 for a plain take."""
+        head = (metadata or self._dict) if self._metadata else b""
+        return b"%b%b%020d%04d%020d" % (head, descriptor, lease, attempt, size)
+
+    def many_failure(self, status: int, reason: str) -> bytes:
+        """Form a failed reply of that kind."""
+        return self._reason(reason) + b"%04d%04d" % (status, 0)
+
+    def _reason(self, reason: str) -> bytes:
+        if not self._metadata:
+            return b""
+        return encode_dict({REASON: reason.encode("utf-8", "replace")})

@@ -1,0 +1,246 @@
+"""A connection to a server: its workspaces, and what it reports about itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import webbrowser
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from nws.errors import NwsNoWorkSpaceException, NwsProtocolException
+from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WEB_PORT, Endpoint
+from nws.session.session import Session, encode_name
+from nws.values import Encoder
+from nws.wire.listings import WorkspaceInfo, parse_workspaces
+from nws.workspace.constants import DICT, STRING
+
+if TYPE_CHECKING:
+    from nws.workspace.workspace import NetWorkSpace
+
+__all__ = ["NwsServer", "ServerStatus", "check_format"]
+
+
+class ServerStatus(TypedDict):
+    """What a server reports about itself."""
+
+    version: str
+    pid: int
+    uptime: float
+    """Seconds."""
+    connections: int
+    sessions: int
+    workspaces: int
+    variables: int
+    values: int
+    leases: int
+    waiting: int
+    """Operations that wait for a value."""
+    bytes: int
+    """Of all values."""
+    memory: int
+    """Bytes that count towards the server's limit."""
+    spooled: int
+    """Bytes in files."""
+    web: int | None
+    """The port of the inspector."""
+
+
+class NwsServer:
+    """A connection to a server.
+
+    Attributes:
+        serverHost: host name, or ``unix:`` and the path of a socket.
+        serverPort: port number.
+    """
+
+    def __init__(
+        self,
+        host: str = DEFAULT_HOST,
+        port: int = DEFAULT_PORT,
+        *,
+        pickle_protocol: int = 5,
+        session: str = "",
+    ) -> None:
+        """Connect to a server.
+
+        Args:
+            host: host name or address; or ``unix:`` and the path of a socket.
+            port: TCP port; not used for a socket.
+            pickle_protocol: for values that are neither text nor bytes. Use 2 if programs in
+                Python 2 read them.
+            session: the `session` of another process, to join that one rather than begin a new one.
+                Ownership and leases are shared. It ends when the last of its processes leaves.
+
+        Raises:
+            NwsConnectException: no NetWorkSpaces server answers there.
+            NwsOperationException: there is no such session.
+        """
+        self.serverHost = host
+        self.serverPort = port
+        self._session = Session(Endpoint(host, port), Encoder(pickle_protocol), session.encode())
+
+    @property
+    def nwsSocket(self) -> Any:  # noqa: N802 - the original's name
+        """The socket of the session's first connection, to look at; do not read or write it."""
+        return self._session.pool.main.socket
+
+    @property
+    def session(self) -> str:
+        """The secret by which another process can join this session; empty on an original
+        server."""
+        return self._session.pool.token.decode()
+
+    def close(self) -> None:
+        """End the session, and with it its inboxes, outboxes and watches.
+
+        Workspaces that it owns are deleted unless they are persistent, and its leases end. Threads
+        that wait for the server get an NwsConnectionDroppedException. A session that other
+        processes have joined goes on with them.
+        """
+        self._session.close()
+
+    def openWs(
+        self,
+        wsName: str,
+        space: NetWorkSpace | None = None,
+        *,
+        persistent: bool = False,
+        create: bool = True,
+    ) -> NetWorkSpace:
+        """Open a workspace, and own it if nobody does.
+
+        Args:
+            wsName: name of the workspace.
+            space: for internal use; must have that name.
+            persistent: it outlives this session; only the one who becomes the owner decides.
+            create: make it if there is none.
+
+        Raises:
+            NwsNoWorkSpaceException: there is none and ``create`` is false.
+            NwsOperationException: the name has control characters, or there is no memory for it.
+            ValueError: ``space`` has another name.
+        """
+        return self._bind(b"open ws", wsName, space, persistent, create)
+
+    def useWs(
+        self, wsName: str, space: NetWorkSpace | None = None, *, create: bool = True
+    ) -> NetWorkSpace:
+        """Use a workspace without owning it; see `openWs`."""
+        return self._bind(b"use ws", wsName, space, False, create)
+
+    def mktempWs(self, wsName: str = "__pyws__%d") -> str:
+        """Make a workspace that nobody owns, under a name that is not used yet.
+
+        Args:
+            wsName: template with one ``%d`` in it.
+
+        Returns:
+            The name. Open it to own it.
+
+        Raises:
+            NwsOperationException: the template has not exactly one ``%d``, or it has control
+                characters.
+        """
+        name = self._session.text([b"mktemp ws", encode_name(wsName, "workspace template")])
+        self._session.bound[name.encode()] = None
+        return name
+
+    def deleteWs(self, wsName: str) -> None:
+        """Delete a workspace, whoever owns it, and all that is in it.
+
+        Raises:
+            NwsOperationException: there is none.
+        """
+        name = encode_name(wsName, "workspace")
+        self._session.bound.pop(name, None)
+        self._session.run([b"delete ws", name])
+
+    def listWss(self, format: str = STRING) -> str | dict[str, WorkspaceInfo]:
+        """List the workspaces of the server.
+
+        Args:
+            format: ``string`` or ``dict``.
+
+        Returns:
+            Text with a line per workspace: ``>`` if this session owns it, name, owner, whether it
+            is persistent, number of variables, their names; or a dict of `WorkspaceInfo` by name.
+
+        Raises:
+            ValueError: the format is neither ``string`` nor ``dict``.
+        """
+        check_format(format)
+        text = self._session.text([b"list wss"])
+        return text if format == STRING else parse_workspaces(text)
+
+    def status(self) -> ServerStatus:
+        """Return what the server reports about itself.
+
+        Raises:
+            NwsUnsupportedOperationException: the server speaks only the original protocol.
+        """
+        self._session.require_extensions("status")
+        text = self._session.text([b"server status"])
+        try:
+            status = json.loads(text)
+        except ValueError:
+            status = None
+        if not isinstance(status, dict):
+            raise NwsProtocolException(f"the status cannot be read: {text[:100]!r}")
+        return cast("ServerStatus", status)
+
+    def view(self, port: int = DEFAULT_WEB_PORT) -> None:
+        """Open the server's inspector in a web browser.
+
+        Args:
+            port: of the inspector, if the server does not report it.
+        """
+        if self._session.extended:
+            port = self.status()["web"] or port
+        webbrowser.open(self._session.endpoint.web(port))
+
+    def __enter__(self) -> NwsServer:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        return f"NwsServer({self._session.endpoint})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _connect, (self.serverHost, self.serverPort, self._session.encoder.protocol)
+
+    def _bind(
+        self,
+        operation: bytes,
+        wsName: str,
+        space: NetWorkSpace | None,
+        persistent: bool,
+        create: bool,
+    ) -> NetWorkSpace:
+        name = encode_name(wsName, "workspace")
+        if space is not None and space.currentWs() != wsName:
+            raise ValueError(f"the space is {space.currentWs()!r}, not {wsName!r}")
+        owns = operation == b"open ws"
+        label = str(os.getpid()).encode() if owns else b""
+        fields = [operation, name, label, b"yes" if persistent else b"no"]
+        if not create:
+            fields.append(b"no")
+        self._session.run(fields, NwsNoWorkSpaceException)
+        self._session.bound[name] = None
+        if space is None:
+            from nws.workspace.workspace import NetWorkSpace  # which makes servers, too
+
+            space = NetWorkSpace(wsName, server=self, useUse=not owns)
+        space._options = {"useUse": not owns, "persistent": persistent, "create": create}
+        return space
+
+
+def check_format(format: str) -> None:
+    """Raise ValueError if listings have no such format."""
+    if format not in (STRING, DICT):
+        raise ValueError(f"format {format!r} is neither 'string' nor 'dict'")
+
+
+def _connect(host: str, port: int, pickle_protocol: int) -> NwsServer:
+    return NwsServer(host, port, pickle_protocol=pickle_protocol)
