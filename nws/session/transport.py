@@ -278,6 +278,8 @@ class Transport:
 
     def _check_usable(self) -> None:
         if self._dropped:
+            if not self.stuck:
+                self._drop("")
             raise NwsConnectionDroppedException(
                 f"the connection to the server at {self.endpoint} is gone: {self._dropped}"
             )

@@ -23,7 +23,9 @@ SCENARIOS = [
     "multiprocessing_fork",
     "multiprocessing_forkserver",
     "multiprocessing_spawn",
+    "a_stream_is_the_first_use",
     "other_workspaces_of_the_session",
+    "streams_of_the_parent",
     "while_a_thread_waits",
     "while_threads_connect",
 ]

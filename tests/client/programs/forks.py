@@ -112,6 +112,51 @@ def while_threads_connect(ws: NetWorkSpace) -> None:
     thread.join()
 
 
+def a_stream_is_the_first_use(ws: NetWorkSpace) -> None:
+    token = ws.server.session
+
+    def child(kind: str) -> None:
+        stream: Any = ws.outbox() if kind == "outbox" else getattr(ws, kind)("x")
+        assert ws.server.session != token, "the child has a session of its own"
+        assert not owns(ws)
+        ws.store("x", 1)
+        if kind == "outbox":
+            stream.store([("y", 2)])
+            stream.confirm()
+            assert ws.fetch("y") == 2
+        else:
+            assert (stream.next() if kind == "watch" else stream.take(20)) in (1, [1])
+        ws.deleteVar("x")
+
+    for kind in ("outbox", "watch", "inbox"):
+        in_child(lambda: child(kind))  # noqa: B023 - it is called at once
+    assert owns(ws)
+
+
+def streams_of_the_parent(ws: NetWorkSpace) -> None:
+    inbox, outbox, watch = ws.inbox("x"), ws.outbox(), ws.watch("y")
+    acts: list[Callable[[], Any]] = [
+        lambda: inbox.take(20),
+        lambda: outbox.store([("x", "child")]),
+        watch.next,
+    ]
+
+    def child() -> None:
+        reasons = []
+        for act in acts:
+            try:
+                act()
+                raise AssertionError("it is the parent's")
+            except NwsConnectionDroppedException as error:
+                reasons.append(str(error))
+        assert all("belongs to the parent process" in reason for reason in reasons)
+
+    in_child(child)
+    outbox.store([("x", "parent"), ("y", "seen")])
+    assert inbox.take(20) == ["parent"]
+    assert watch.next() == "seen"
+
+
 def iterators_and_leases(ws: NetWorkSpace) -> None:
     ws.store_many("x", range(4))
     values = ws.ifindTry("x")

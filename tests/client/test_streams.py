@@ -1,17 +1,22 @@
-"""What does not block: watches, inboxes, outboxes. And sessions that several programs share."""
+"""Watches, inboxes and outboxes, and the ends of their sessions. Sessions of several programs."""
 
 from __future__ import annotations
 
 import itertools
 import select
+from collections.abc import Callable
+from threading import Thread
+from typing import Any, Final
 
 import pytest
 
 from nws.client import (
+    NetWorkSpace,
     NwsConnectionDroppedException,
     NwsLeaseLostException,
     NwsNoWorkSpaceException,
     NwsOperationException,
+    NwsServer,
     NwsUnsupportedOperationException,
 )
 from tests.support.server import PATIENCE
@@ -185,6 +190,84 @@ def test_an_outbox_does_not_wait_unless_asked(opened: Opener) -> None:
     outbox.close()
     with pytest.raises(NwsConnectionDroppedException):
         outbox.store([("x", 2)])
+
+
+# Their ends
+
+STREAMS: Final[dict[str, Callable[[NetWorkSpace], Any]]] = {
+    "watch": lambda ws: ws.watch("x"),
+    "inbox": lambda ws: ws.inbox("x"),
+    "outbox": lambda ws: ws.outbox(),
+}
+USES: Final[dict[str, Callable[[Any], Any]]] = {
+    "watch": lambda watch: watch.next(),
+    "inbox": lambda inbox: inbox.take(PATIENCE),
+    "outbox": lambda outbox: outbox.store([("y", 1)]),
+}
+
+
+def counts(server: NwsServer) -> tuple[int, int]:
+    """Return how many sessions and connections the server has."""
+    status = server.status()
+    return status["sessions"], status["connections"]
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_closing_one_closes_its_connection(opened: Opener, name: str) -> None:
+    ws, observer = opened(), opened.server()
+    sessions, connections = counts(observer)
+    stream = STREAMS[name](ws)
+    assert counts(observer) == (sessions, connections + 1)
+    stream.close()
+    stream.close()
+    assert stream.fileno() == -1
+    until(lambda: counts(observer) == (sessions, connections), "the end of the connection")
+    with pytest.raises(NwsConnectionDroppedException, match="it was closed"):
+        USES[name](stream)
+    ws.store("x", "the session goes on")
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_closing_the_server_ends_the_session_although_it_is_open(opened: Opener, name: str) -> None:
+    observer = opened.server()
+    before = counts(observer)
+    ws = opened()
+    stream = STREAMS[name](ws)
+    assert counts(observer) != before
+    ws.server.close()
+    until(lambda: counts(observer) == before, "the end of the session")
+    assert opened.name not in observer.listWss()
+    with pytest.raises(NwsConnectionDroppedException):
+        USES[name](stream)
+    assert stream.fileno() == -1
+
+
+@pytest.mark.parametrize("name", ["watch", "inbox"])
+def test_closing_the_server_while_a_thread_waits(opened: Opener, name: str) -> None:
+    ws, observer = opened(), opened(useUse=True)
+    stream = STREAMS[name](ws)
+    errors: list[Exception] = []
+
+    def use() -> None:
+        try:
+            USES[name](stream)
+        except NwsConnectionDroppedException as error:
+            errors.append(error)
+
+    thread = Thread(target=use)
+    thread.start()
+    until_waiting(observer, "x", **{"finders" if name == "watch" else "fetchers": 1})
+    ws.server.close()
+    thread.join()
+    assert len(errors) == 1
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_closed_session_opens_none(opened: Opener, name: str) -> None:
+    ws = opened()
+    ws.server.close()
+    with pytest.raises(NwsConnectionDroppedException, match="has ended"):
+        STREAMS[name](ws)
 
 
 # Sessions
