@@ -179,7 +179,7 @@ def striking_while_it_waits(striker: Striker | None = None) -> Iterator[None]:
             return  # it does not wait yet
         signal.setitimer(signal.ITIMER_REAL, 0)
         if striker is not None:
-            striker.watch(frame)
+            striker.watch()
         raise Strike
 
     with alarm(strike, 0.003, 0.001):
@@ -248,7 +248,7 @@ def strike_now() -> object:
     frame = sys._getframe()
     while frame.f_back is not None and frame.f_globals is globals():
         frame = frame.f_back
-    Mine.striker.watch(frame)
+    Mine.striker.watch()
     raise Strike
 
 

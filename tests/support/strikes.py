@@ -1,7 +1,8 @@
 """Exceptions that strike inside the client, as Ctrl-C does, at each moment where they can.
 
 CPython runs the handler of a signal when a Python function begins and when a call of a C function
-has returned (and inside a C function that waits). A tracer sees the same moments.
+has returned (and inside a C function that waits). A profiler is called at the same moments, and
+what it raises is raised there.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dis import opname
 from types import FrameType
 from typing import Any, Final, TypeVar
 
@@ -40,14 +40,13 @@ class Striker:
         self.struck = False
         self._left = moment
         self._error = error or Strike()
-        self._called: FrameType | None = None  # where a call is under way
 
     def __enter__(self) -> Striker:
-        sys.settrace(self._trace)
+        self.watch()
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.settrace(None)
+        sys.setprofile(None)
 
     @contextmanager
     def ending(self) -> Iterator[None]:
@@ -55,32 +54,14 @@ class Striker:
         try:
             yield
         finally:
-            sys.settrace(None)
+            sys.setprofile(None)
 
-    def watch(self, frame: FrameType | None) -> None:
-        """Begin in the middle: with the functions of the client that are active already."""
-        while frame is not None and inside(frame):
-            frame.f_trace = self._trace
-            frame.f_trace_opcodes = True
-            frame = frame.f_back
-        sys.settrace(self._trace)
+    def watch(self) -> None:
+        """Begin, perhaps in the middle of an operation."""
+        sys.setprofile(self._profile)
 
-    def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
-        if event == "call":
-            frame.f_trace_opcodes = True
-            self._called = None
-            self._moment(frame)
-        elif event == "opcode":
-            if self._called is frame:
-                self._moment(frame)
-            name = opname[frame.f_code.co_code[frame.f_lasti]]
-            self._called = frame if name.startswith("CALL") else None
-        elif event in ("return", "exception"):
-            self._called = None  # a Python function has returned: that is no such moment
-        return self._trace
-
-    def _moment(self, frame: FrameType) -> None:
-        if not inside(frame):
+    def _profile(self, frame: FrameType, event: str, _: Any) -> None:
+        if event not in ("call", "c_return") or not inside(frame):
             return
         self._left -= 1
         if self._left < 0:
