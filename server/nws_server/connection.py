@@ -3,14 +3,16 @@
 Theory of operation
 -------------------
 `receive` decodes requests and performs them in order; the answers of one `receive` leave in one
-write. The connection is itself the `Reply` of its operations. When one has to wait, ``waiter`` is
-set, and requests that arrive behind it lie in the backlog until its answer, which comes from
-another connection's operation, has been sent. Only ``cancel`` overtakes. The backlog also fills
-while the client does not read its replies. When it is full, reading stops.
+write. The connection is itself the `Reply` of its operations, which answer at once. Only one that
+has to wait does not: then ``waiter`` is set, and requests that arrive behind it lie in the backlog
+until its answer, which comes from another connection's operation, has been sent. Only ``cancel``
+overtakes. The backlog also fills while the client does not read its replies. When it is full,
+reading stops.
 
-With the extensions what a get removed stays in ``_delivered`` until the next request. If the
-connection ends before the client has sent anything further, at least an ``ack``, it returns to its
-place. It also returns if the next request is ``nack``, even behind an ``ack``.
+With the extensions, values that a get removed are in the session's hands, and noted in
+``_delivered``, until the client acknowledges them by an ``ack`` or any further request. If the
+connection ends before that they return to their places. They also return if the next request is
+``nack``, even behind an ``ack``. docs/design.md has a picture of these states.
 
 What requests mean is in ``operations.py``.
 """
@@ -26,21 +28,20 @@ from nws.wire.handshake import ServerHandshake
 from nws.wire.operations import Form
 from nws.wire.replies import ReplyEncoder
 from nws.wire.requests import LongBody, Request, RequestDecoder
-from nws_server.core.space import Session, Taken, Value, Waiter
-from nws_server.core.variables import Variable
+from nws_server.core.space import Place, Session, Taken, Value, Waiter
 from nws_server.hub import Hub
 from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, UNKNOWN, Refusal
 
-_JOIN_BELOW: Final = 64 * 1024
+_MAX_JOINED_BYTES: Final = 64 * 1024
 """Longer payloads are written by themselves instead of being copied together with their head, and
 this much is written before the next request is performed: then a client that does not read is
 noticed before the answers to all that it sent at once lie in memory."""
 
-_MUCH: Final = 64 * 1024
-"""Bytes."""
+_LARGE_READ_BYTES: Final = 64 * 1024
+"""When more than this is missing from a request, it is received in large pieces."""
 
 _NOT_AN_ANSWER: Final = (b"ack", b"nack", b"cancel")
-"""Requests that do not say that the client has what it was given. A cancel may cross the value."""
+"""Requests that do not say that the client has what was delivered. A cancel may cross the value."""
 
 
 class Outlet(Protocol):
@@ -53,7 +54,7 @@ class Outlet(Protocol):
         """Send a body that is not in memory, likewise."""
 
     def expect(self, much: bool) -> None:
-        """Receive in large pieces, for much is on its way; or again in small ones."""
+        """Receive in large pieces, or in small ones again."""
 
     def pause_reading(self) -> None:
         """Receive nothing more for a while."""
@@ -80,7 +81,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_acked",
+        "_acknowledged",
         "_backlog",
         "_backlog_size",
         "_closed",
@@ -131,8 +132,8 @@ class Connection:
         self.session: Session
         self._form = Form.SHORT
         self.removes = False
-        self._delivered: tuple[Variable, Sequence[Value]] | None = None
-        self._acked = False
+        self._delivered: tuple[Place, Sequence[Value]] | None = None
+        self._acknowledged = False
         self._expects_much = False
         self.waiter: Waiter | None = None
         self._backlog: list[Request] = []
@@ -160,8 +161,8 @@ class Connection:
         if self._handshake is not None:
             data = self._shake_hands(self._handshake, data)
         requests = self._decoder.feed(data)
-        if self._decoder.missing > _MUCH or self._expects_much:
-            self._expects_much = self._decoder.missing > _MUCH
+        if self._decoder.missing > _LARGE_READ_BYTES or self._expects_much:
+            self._expects_much = self._decoder.missing > _LARGE_READ_BYTES
             self._outlet.expect(self._expects_much)
         if self.waiter is None and not self._stalled and not self._backlog:
             self._work(requests)
@@ -171,20 +172,20 @@ class Connection:
             self._flush()
         if self._decoder.error is not None:
             self._give_up(str(self._decoder.error))
-        if hub.ready:
-            hub.drain()
+        if hub.run_queue.ready:
+            hub.run_queue.drain()
 
     def lost(self) -> None:
         """The connection has ended: undo what is not finished."""
         self.space.now = self.hub.clock()
         self._end()
         self._decoder.abandon()
-        if not self._acked:
+        if not self._acknowledged:
             self.take_back()
         self._delivered = None  # what is kept for a nack may be a file
         if self.established:
-            self.hub.leave(self, self.session)
-        self.hub.drain()
+            self.hub.sessions.leave(self, self.session)
+        self.hub.run_queue.drain()
 
     def stall(self) -> None:
         """The client does not read: perform nothing more for it."""
@@ -195,11 +196,11 @@ class Connection:
         self._stalled = False
         self.space.now = self.hub.clock()
         if self._backlog:
-            self.hub.ready.append(self)
-            self.hub.drain()
+            self.hub.run_queue.ready.append(self)
+            self.hub.run_queue.drain()
 
     def go_on(self) -> None:
-        """Perform requests of the backlog. The hub calls this."""
+        """Perform requests of the backlog. The run queue calls this."""
         if self.waiter is not None or self._stalled or self._closed:
             return
         backlog, self._backlog = self._backlog, []
@@ -236,12 +237,12 @@ class Connection:
         self._encoder = ReplyEncoder(dialect)
         self.extended = dialect.extensions
         self._operations = EXTENDED_OPERATIONS if dialect.extensions else OPERATIONS
-        self.session = self.hub.join(self, self.peer)
+        self.session = self.hub.sessions.join(self, self.peer, acknowledges=dialect.extensions)
 
     def _give_up(self, reason: str) -> None:
         """Hang up on a client that cannot be understood."""
         if not self._closed:
-            self.hub.refuse(self.peer, reason)
+            self.hub.log_refusal(self.peer, reason)
             self._end()
             self._outlet.close()
 
@@ -257,9 +258,11 @@ class Connection:
 
     def _work(self, requests: list[Request]) -> None:
         """Perform requests until one waits or the client falls behind; keep the rest."""
-        for place, request in enumerate(requests):
+        for position, request in enumerate(requests):
             if self.waiter is not None or self._stalled:
-                self._queue_up(requests[place:])
+                self._queue_up(requests[position:])
+                return
+            if self._closed:
                 return
             self._perform(request)
 
@@ -275,7 +278,7 @@ class Connection:
             self._paused = True
             self._outlet.pause_reading()
         if self.waiter is None and self._backlog:  # what it waited behind was cancelled
-            self.hub.ready.append(self)
+            self.hub.run_queue.ready.append(self)
 
     def _perform(self, request: Request) -> None:
         """Call the operation that a request names; every failure becomes its answer."""
@@ -284,8 +287,10 @@ class Connection:
         self.performed += 1
         operation = self._operations.get(name, UNKNOWN)
         if self._delivered is not None and name not in _NOT_AN_ANSWER:
+            if not self._acknowledged:
+                self.space.confirm(self.session, self._delivered[1])
             self._delivered = None
-        if self.waiter is None:
+        if self.waiter is None:  # else it is a cancel, and the answer is that of what waits
             self._form = operation.form
         try:
             if not operation.min_fields <= len(fields) <= operation.max_fields:
@@ -294,7 +299,7 @@ class Connection:
         except (Refusal, NwsProtocolException) as error:
             self.failed(Status.REFUSED, str(error))
         except Exception as error:
-            self.hub.crash(self.peer, f"operation {name!r} failed")
+            self.hub.log_crash(self.peer, f"operation {name!r} failed")
             self.failed(Status.INTERNAL, f"the server failed: {error!r}")
 
     # The answers of the space (see `Reply`)
@@ -306,7 +311,7 @@ class Connection:
         self._out.append(self._encoder.text(len(text)))
         self._out.append(text)
         self._unsent += len(text)
-        if self._unsent >= _JOIN_BELOW:
+        if self._unsent >= _MAX_JOINED_BYTES:
             self._flush()
 
     def failed(self, status: int, reason: str) -> None:
@@ -320,24 +325,23 @@ class Connection:
         elif self._form == Form.MANY:
             self._out.append(encoder.many_failure(status, reason))
         if self.waiter is not None:
-            self._answered_late()
+            self._wait_is_over()
 
-    def value(self, value: Value, variable: Variable) -> None:
+    def value(self, value: Value, index: int, place: Place) -> None:
         if self.removes and self.extended:
-            self._delivered = (variable, (value,))
-            self._acked = False
-        head = self._encoder.value(
-            value.descriptor, variable.id, variable.index_of(value), value.size, value.metadata
+            self._delivered = (place, (value,))
+            self._acknowledged = False
+        self._out.append(
+            self._encoder.value(value.descriptor, place.id, index, value.size, value.metadata)
         )
-        self._out.append(head)
         self._put(value)
         if self.waiter is not None:
-            self._answered_late()
+            self._wait_is_over()
 
-    def values(self, taken: list[Taken], variable: Variable) -> None:
+    def values(self, taken: list[Taken], place: Place) -> None:
         if not taken[0].lease:
-            self._delivered = (variable, [value for value, _ in taken])
-            self._acked = False
+            self._delivered = (place, [value for value, _ in taken])
+            self._acknowledged = False
         encoder = self._encoder
         self._out.append(encoder.many(len(taken)))
         for value, lease in taken:
@@ -347,7 +351,7 @@ class Connection:
             )
             self._put(value)
         if self.waiter is not None:
-            self._answered_late()
+            self._wait_is_over()
 
     def _put(self, value: Value) -> None:
         """Send a payload."""
@@ -356,22 +360,31 @@ class Connection:
             self._flush()
             self.sent += value.size
             self._outlet.write_body(payload)
-        elif value.size < _JOIN_BELOW:
+        elif value.size < _MAX_JOINED_BYTES:
             self._out.append(payload)
             self._unsent += value.size
-            if self._unsent >= _JOIN_BELOW:
+            if self._unsent >= _MAX_JOINED_BYTES:
                 self._flush()
         else:
             self._flush()
             self.sent += value.size
             self._outlet.write(payload)
 
-    def _answered_late(self) -> None:
-        """An operation that waited is over: send its answer, and go on with the backlog."""
+    def raised(self, error: Exception) -> None:
+        # Part of the reply may be written: nothing can be sent behind it.
+        self.hub.log_crash(self.peer, "a reply could not be sent")
+        self.waiter = None
+        self._delivered = None
+        self._out.clear()
+        self._end()
+        self._outlet.close()
+
+    def _wait_is_over(self) -> None:
+        """An operation that waited is answered: send that, and go on with the backlog."""
         self.waiter = None
         self._flush()
         if self._backlog:
-            self.hub.ready.append(self)
+            self.hub.run_queue.ready.append(self)
 
     def _flush(self) -> None:
         if self._out:
@@ -384,15 +397,16 @@ class Connection:
     # What operations do to the connection (see `Caller`)
 
     def acknowledge(self) -> None:
-        self._acked = True
         self._expects_much = False
+        if self._delivered is not None and not self._acknowledged:
+            self._acknowledged = True
+            self.space.confirm(self.session, self._delivered[1])
 
     def take_back(self) -> None:
-        """Undo the last removal."""
         if self._delivered is not None:
-            variable, values = self._delivered
+            place, values = self._delivered
             self._delivered = None
-            self.space.put_back(variable, values)
+            self.space.put_back(self.session, place, values)
 
 
 def _weight(request: Request) -> int:

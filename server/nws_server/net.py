@@ -178,7 +178,7 @@ class NwsProtocol(TwistedProtocol):
                     self._begin(self._queue.popleft())
         except OSError as error:  # the value's head is sent: no other answer can be given
             reason = f"a value that is being sent to it cannot be read: {error.strerror or error}"
-            self._hub.refuse(self._peer, reason)
+            self._hub.log_refusal(self._peer, reason)
             self._stop_sending()
             self._closing = True
             self._transport.abortConnection()
@@ -250,7 +250,7 @@ class NwsProtocol(TwistedProtocol):
 
     def _handshake_overdue(self) -> None:
         self._deadline = None
-        self._hub.refuse(self._peer, "its handshake took too long")
+        self._hub.log_refusal(self._peer, "its handshake took too long")
         self._transport.abortConnection()
 
     @property
@@ -314,7 +314,7 @@ class NwsFactory(ServerFactory):
     def admit(self, protocol: NwsProtocol) -> bool:
         """Register a new connection; return False if there are too many."""
         if len(self._protocols) >= self._max_connections:
-            self._hub.refuse(protocol._peer, f"{self._max_connections} are connected already")
+            self._hub.log_refusal(protocol._peer, f"{self._max_connections} are connected already")
             return False
         self._protocols.add(protocol)
         return True

@@ -17,15 +17,17 @@ from nws.wire import operations as wire
 from nws.wire.dialect import MAX_DESCRIPTOR, number
 from nws.wire.operations import MAX_BATCH_FIELDS, Form
 from nws.wire.requests import RefusedBody
+from nws_server.core.replies import reply_text
 from nws_server.core.space import Cookie, Reply, Session, Space, Value
-from nws_server.hub import Hub, Member
+from nws_server.hub import Hub
+from nws_server.session_registry import Member
 
 _MAX_TAKEN_VALUES: Final = 9999
 """The four-digit count of a reply can announce no more."""
 
 
 class Refusal(Exception):
-    """A request that is complete but asks for something that cannot be."""
+    """A request that can be read but not performed; the message says why."""
 
 
 class Caller(Reply, Member, Protocol):
@@ -43,10 +45,10 @@ class Caller(Reply, Member, Protocol):
     removes: bool
 
     def acknowledge(self) -> None:
-        """The client has what was delivered last."""
+        """The client has received what was delivered last."""
 
     def take_back(self) -> None:
-        """The client does not want what was delivered last."""
+        """What was delivered last returns to its place."""
 
 
 # The operations of the original
@@ -214,11 +216,11 @@ def _cancel(client: Caller, fields: list[Any], _: bytes) -> None:
 
 
 def _get_session(client: Caller, fields: list[Any], _: bytes) -> None:
-    client.text(client.hub.token_of(client.session))
+    reply_text(client, client.hub.sessions.token_of(client.session))
 
 
 def _attach(client: Caller, fields: list[Any], _: bytes) -> None:
-    session = client.hub.attach(client, client.session, fields[1])
+    session = client.hub.sessions.attach(client, client.session, fields[1])
     if session is None:
         raise Refusal("there is no such session")
     client.session = session
@@ -226,7 +228,7 @@ def _attach(client: Caller, fields: list[Any], _: bytes) -> None:
 
 
 def _status(client: Caller, fields: list[Any], _: bytes) -> None:
-    client.text(client.hub.status())
+    reply_text(client, client.hub.status())
 
 
 @lru_cache(maxsize=1024)
@@ -249,11 +251,11 @@ def _cookie(variable_id: bytes, index: bytes) -> Cookie:
     return Cookie(variable_id, number(index) if variable_id else 0)
 
 
-def _timeout(fields: list[Any], place: int) -> float | None:
-    """Read a timeout in milliseconds; blank or missing means to wait for ever."""
-    if len(fields) <= place:
+def _timeout(fields: list[Any], position: int) -> float | None:
+    """Read a timeout in milliseconds as seconds; blank or missing means no timeout."""
+    if len(fields) <= position:
         return None
-    text = fields[place].strip(b" ")
+    text = fields[position].strip(b" ")
     return number(text) / 1000 if text else None
 
 

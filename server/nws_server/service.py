@@ -189,8 +189,8 @@ class NwsService(Service):
             open_spool=spool.open,
             spooled=lambda: spool.used,
             clock=self._clock,
-            refuse=self._log_refusal,
-            crash=self._log_crash,
+            log_refusal=self._log_refusal,
+            log_crash=self._log_crash,
         )
 
     def _cannot_start(self, failure: Any) -> None:

@@ -9,7 +9,7 @@ possible at all.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -26,7 +26,7 @@ class Place(Enum):
 
     QUEUE = "in the queue"
     LEASE = "under lease"
-    DELIVERED = "fetched"
+    DELIVERED = "fetched or taken"
     SETTLED = "settled"
     OVERWRITTEN = "overwritten by a newer value of a single variable"
     DELETED = "deleted with its variable"
@@ -94,7 +94,15 @@ class Lease(Timed):
     session: int = field(kw_only=True)
 
 
-Delivery = tuple[Answer, Variable, list[Item]]
+@dataclass(eq=False)
+class Delivery:
+    """What a fetch or take was answered with. Unconfirmed it is in the session's hands."""
+
+    answer: Answer
+    session: int
+    variable: Variable
+    items: list[Item]
+    confirmed: bool
 
 
 class Model:
@@ -103,9 +111,10 @@ class Model:
     Attributes:
         items: every value that was ever stored, by payload.
         deliveries: what was fetched or taken, and not put back.
+        acknowledging: the sessions that confirm what they are given.
     """
 
-    def __init__(self, max_probed: int) -> None:
+    def __init__(self, max_probed: int, acknowledging: Collection[int]) -> None:
         self.now = 0.0
         self.workspaces: dict[bytes, Workspace] = {}
         self.bindings: dict[int, dict[bytes, Workspace]] = {}
@@ -113,6 +122,7 @@ class Model:
         self.leases: dict[int, Lease] = {}
         self.items: dict[bytes, Item] = {}
         self.deliveries: list[Delivery] = []
+        self.acknowledging = acknowledging
         self.events: deque[Answer] = deque()
         self._max_probed = max_probed
         self._entered = 0
@@ -143,6 +153,8 @@ class Model:
                 workspace.owner = None
             elif workspace.owner == slot:
                 self._purge(name)
+        for delivery in self.in_hands(slot):
+            self.put_back(delivery)
         self._undo([each for each in self.leases.values() if each.session == slot], blame=True)
         del self.bindings[slot]
 
@@ -167,7 +179,7 @@ class Model:
         workspace = self.workspaces.pop(name)
         workspace.alive = False
         for variable in list(workspace.variables.values()):
-            self._drop(variable)
+            self._drop(variable, Status.NO_WORKSPACE)
 
     # Variables
 
@@ -188,7 +200,7 @@ class Model:
         if var not in workspace.variables:
             self._fails(answer, Status.FAILED)
             return
-        self._drop(workspace.variables[var])
+        self._drop(workspace.variables[var], Status.FAILED)
         self._expect(answer, Kind.DONE)
 
     def _workspace(self, slot: int, ws: bytes, answer: Answer) -> Workspace | None:
@@ -212,7 +224,7 @@ class Model:
         workspace = variable.workspace
         workspace.probed.append(variable.name)
         if len(workspace.probed) > self._max_probed:
-            self._drop(workspace.variables[workspace.probed[0]])
+            self._drop(workspace.variables[workspace.probed[0]], Status.FAILED)
 
     def _in_use(self, variable: Variable) -> None:
         if variable.name in variable.workspace.probed:
@@ -223,13 +235,13 @@ class Model:
             variable.mode = mode
             self._in_use(variable)
 
-    def _drop(self, variable: Variable) -> None:
+    def _drop(self, variable: Variable, status: int) -> None:
         del variable.workspace.variables[variable.name]
         self._in_use(variable)
         variable.alive = False
         for wait in [*variable.fetchers, *variable.finders]:
             self.waits.remove(wait)
-            self._fails(wait.answer, Status.FAILED)
+            self._fails(wait.answer, status)
         for item in variable.items:
             item.place = Place.DELETED
         for lease in [each for each in self.leases.values() if each.variable is variable]:
@@ -312,7 +324,7 @@ class Model:
         elif self._sights(get):
             self._serve(get)
         elif not wait:
-            self._fails(answer, Status.FAILED)
+            self._fails(answer, Status.NO_VALUE)
         elif timeout is not None and timeout <= 0:
             self._fails(answer, Status.TIMED_OUT)
         else:
@@ -346,8 +358,8 @@ class Model:
         assert get.answer.payload == item.payload
         wanders = variable.mode in WANDERING
         assert get.answer.index == (variable.stored - 1 if wanders else item.index)
-        assert get.answer.variable is not None
-        variable.id = get.answer.variable.id
+        assert get.answer.place is not None
+        variable.id = get.answer.place.id
 
     def _deliver(self, get: Wait, items: list[Item]) -> None:
         """Check the answer to a get that removes, and note where its values went."""
@@ -361,7 +373,9 @@ class Model:
             assert not any(answer.lease_ids)
             for item in items:
                 item.place = Place.DELIVERED
-            self.deliveries.append((answer, get.variable, items))
+            confirmed = get.session not in self.acknowledging
+            delivery = Delivery(answer, get.session, get.variable, items, confirmed)
+            self.deliveries.append(delivery)
             return
         for item, number in zip(items, answer.lease_ids, strict=True):
             assert number > self._last_lease
@@ -394,10 +408,13 @@ class Model:
 
     # Values back
 
+    def in_hands(self, slot: int) -> list[Delivery]:
+        """Return what a session has not confirmed yet, oldest first."""
+        return [each for each in self.deliveries if each.session == slot and not each.confirmed]
+
     def put_back(self, delivery: Delivery) -> None:
-        _, variable, items = delivery
         self.deliveries.remove(delivery)
-        self._come_back(variable, items)
+        self._come_back(delivery.variable, delivery.items)
 
     def _come_back(self, variable: Variable, items: Iterable[Item]) -> None:
         for item in items:
@@ -456,9 +473,15 @@ class Model:
         held = self._held(slot, ids, answer)
         if held is None:
             return
+        concerned = [lease.variable.workspace for lease in held]
         for ws, _, _ in stores:
-            if self._workspace(slot, ws, answer) is None:
+            workspace = self._workspace(slot, ws, answer)
+            if workspace is None:
                 return
+            concerned.append(workspace)
+        if any(workspace is not concerned[0] for workspace in concerned):
+            self._fails(answer, Status.REFUSED)
+            return
         for lease in held:
             del self.leases[lease.id]
             lease.item.place = Place.SETTLED

@@ -6,7 +6,7 @@ import pytest
 
 from nws_server.core.invariants import check_invariants
 from nws_server.core.memory import MemorySpace
-from nws_server.core.variables import Variable
+from nws_server.core.records import Variable
 from tests.support.clients import WS, Company
 
 
@@ -26,7 +26,7 @@ def busy_space() -> MemorySpace:
 
 
 def _variable(space: MemorySpace, name: bytes = b"x") -> Variable:
-    return space.workspaces[WS].variables[name]
+    return space.books.workspaces[WS].variables[name]
 
 
 def _forget_memory(space: MemorySpace) -> None:
@@ -38,7 +38,9 @@ def _forget_bytes(space: MemorySpace) -> None:
 
 
 def _lose_value(space: MemorySpace) -> None:
-    _variable(space).take()
+    queue = _variable(space).queue
+    assert queue is not None
+    queue.take()
 
 
 def _double_value(space: MemorySpace) -> None:
@@ -52,7 +54,7 @@ def _lose_lease(space: MemorySpace) -> None:
 
 
 def _lease_without_end(space: MemorySpace) -> None:
-    (lease,) = space.books.leases
+    (lease,) = space.books.leases.values()
     lease.deadline = None
 
 
@@ -69,21 +71,21 @@ def _lose_deadlines(space: MemorySpace) -> None:
 
 
 def _dead_workspace(space: MemorySpace) -> None:
-    space.workspaces[WS].alive = False
+    space.books.workspaces[WS].alive = False
 
 
 def _lose_owned(space: MemorySpace) -> None:
-    owner = space.workspaces[WS].owner
+    owner = space.books.workspaces[WS].owner
     assert owner is not None
     owner.owned.clear()
 
 
 def _lose_probed(space: MemorySpace) -> None:
-    space.workspaces[WS].probed.clear()
+    space.books.workspaces[WS].probed.clear()
 
 
 def _too_much_probed(space: MemorySpace) -> None:
-    space.workspaces[WS].probed[b"x"] = None
+    space.books.workspaces[WS].probed[b"x"] = None
 
 
 def _strange_variable(space: MemorySpace) -> None:

@@ -134,7 +134,7 @@ def test_values_of_a_deleted_variable(
     watches = [store_body(client) for _ in range(3)]
     end(client, [])
     # A connection keeps the variable of the last value that it sent.
-    assert waiting.variable is not None
+    assert waiting.place is not None
     assert fetched() is not None
     assert not any(watch() for watch in watches)
 

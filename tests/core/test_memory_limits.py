@@ -23,7 +23,7 @@ def memory(company: Company) -> int:
     assert isinstance(company.space, MemorySpace)
     check_invariants(company.space)
     company.check()
-    return company.space.look.totals()["memory"]
+    return company.space.views.totals()["memory"]
 
 
 # What is counted
@@ -97,7 +97,7 @@ def test_payloads_that_live_elsewhere_do_not_count() -> None:
     client = company.client()
     assert client.store(b"x", Body(10 * LIMIT)).succeeded
     assert memory(company) < LIMIT
-    assert company.space.look.totals()["bytes"] == 10 * LIMIT
+    assert company.space.views.totals()["bytes"] == 10 * LIMIT
 
 
 # The limit
@@ -178,7 +178,7 @@ def test_long_names_reach_the_limit_sooner() -> None:
     company = limited()
     client = company.client()
     made = 0
-    while client.find(b"%060000d" % made).status == Status.FAILED:
+    while client.find(b"%060000d" % made).status == Status.NO_VALUE:
         made += 1
     assert 10 < made < 17
 
@@ -236,7 +236,7 @@ def names(company: Company) -> list[bytes]:
     assert isinstance(company.space, MemorySpace)
     check_invariants(company.space)
     company.check()
-    return list(company.space.workspaces[WS].variables)
+    return list(company.space.books.workspaces[WS].variables)
 
 
 def test_oldest_probed_variables_are_dropped() -> None:

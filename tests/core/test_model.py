@@ -1,4 +1,7 @@
-"""Any sequence of operations, against the model: no value is lost, doubled or given out of turn."""
+"""Any sequence of operations, against the model: no value is lost, doubled or given out of turn.
+
+After each step the space is also made again from what its recorder was told.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,13 @@ from tests.core.contract.timeouts import Alarm
 from tests.core.model import Model, Place
 from tests.support.answers import Answer, Kind
 from tests.support.clients import Client, Company
+from tests.support.recorder import MemoryRecorder, describe
 from tests.support.values import text_value
 
 WORKSPACES = [b"a", b"b"]
 MODES = [b"fifo", b"lifo", b"multi", b"single"]
 SLOTS = 3
+ACKNOWLEDGING = [0, 1]
 MAX_PROBED = 2
 
 _T = TypeVar("_T")
@@ -54,9 +59,10 @@ class SpaceMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.space = MemorySpace(max_probed=MAX_PROBED)
+        self.recorder = MemoryRecorder()
+        self.space = MemorySpace(max_probed=MAX_PROBED, recorder=self.recorder)
         self.company = Company(self.space)
-        self.model = Model(MAX_PROBED)
+        self.model = Model(MAX_PROBED, ACKNOWLEDGING)
         self.alarm = Alarm(self.space)
         self.clients: dict[int, Client] = {}
         self.lease_ids: list[int] = [77]  # all that there ever were, and one that there was not
@@ -114,7 +120,7 @@ class SpaceMachine(RuleBasedStateMachine):
     # Sessions, workspaces, variables
 
     def _come(self, slot: int) -> None:
-        self.clients[slot] = self.company.stranger()
+        self.clients[slot] = self.company.stranger(acknowledges=slot in ACKNOWLEDGING)
         self.model.open_session(slot)
 
     def _bind(self, slot: int, ws: bytes, *, owns: bool, persistent: bool = False) -> None:
@@ -259,11 +265,16 @@ class SpaceMachine(RuleBasedStateMachine):
         self._told(lambda: self.model.get(slot, ws, var, answer, removes=True, **options))
 
     @precondition(lambda self: self.model.deliveries)
-    @rule(which=places)
-    def put_back(self, which: int) -> None:
+    @rule(which=places, confirm=st.booleans())
+    def put_back_or_confirm(self, which: int, confirm: bool) -> None:
         delivery = pick(self.model.deliveries[::-1], which)
-        self.clients[0].put_back(delivery[0])
-        self._told(lambda: self.model.put_back(delivery))
+        client = self.company.client_of(delivery.answer)
+        if confirm:
+            client.confirm(delivery.answer)
+            delivery.confirmed = True
+        else:
+            client.put_back(delivery.answer)
+            self._told(lambda: self.model.put_back(delivery))
 
     # Leases
 
@@ -337,7 +348,7 @@ class SpaceMachine(RuleBasedStateMachine):
     @invariant()
     def every_value_is_in_one_place(self) -> None:
         where: dict[object, Place] = {}
-        for workspace in self.space.workspaces.values():
+        for workspace in self.space.books.workspaces.values():
             for variable in workspace.variables.values():
                 queue = [value.payload for value in variable.queue or ()]
                 leased = [lease.value.payload for lease in variable.leases.values()]
@@ -350,7 +361,7 @@ class SpaceMachine(RuleBasedStateMachine):
             item.payload: item.place for item in self.model.items.values() if item.place in inside
         }
         assert where == expected
-        delivered = [item.payload for _, _, items in self.model.deliveries for item in items]
+        delivered = [item.payload for each in self.model.deliveries for item in each.items]
         assert len(set(delivered)) == len(delivered)
         assert {
             item.payload for item in self.model.items.values() if item.place is Place.DELIVERED
@@ -358,9 +369,9 @@ class SpaceMachine(RuleBasedStateMachine):
 
     @invariant()
     def variables_agree(self) -> None:
-        assert self.space.workspaces.keys() == self.model.workspaces.keys()
+        assert self.space.books.workspaces.keys() == self.model.workspaces.keys()
         for name, expected in self.model.workspaces.items():
-            actual = self.space.workspaces[name]
+            actual = self.space.books.workspaces[name]
             assert actual.persistent == expected.persistent
             assert actual.owned == expected.owned
             owner = None if expected.owner is None else self.clients[expected.owner].session
@@ -380,7 +391,7 @@ class SpaceMachine(RuleBasedStateMachine):
     def leases_agree(self) -> None:
         actual = {
             lease.id: (lease.value.payload, lease.attempt, lease.deadline, lease.session)
-            for lease in self.space.books.leases
+            for lease in self.space.books.leases.values()
         }
         assert actual == {
             lease.id: (
@@ -393,6 +404,19 @@ class SpaceMachine(RuleBasedStateMachine):
         }
 
     @invariant()
+    def hands_agree(self) -> None:
+        for slot, client in self.clients.items():
+            hands = [list(values) for _, values in client.session.hands.values()]
+            expected = [delivery.answer.values_got for delivery in self.model.in_hands(slot)]
+            assert hands == expected
+
+    @invariant()
+    def space_can_be_made_again(self) -> None:
+        again = self.recorder.rebuild()
+        check_invariants(again)
+        assert describe(again) == describe(self.space)
+
+    @invariant()
     def alarm_is_not_late(self) -> None:
         assert self.space.next_deadline() == self.model.next_deadline()
         self.alarm.check()
@@ -400,7 +424,7 @@ class SpaceMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.space.close()
         check_invariants(self.space)
-        totals = self.space.look.totals()
+        totals = self.space.views.totals()
         assert not any(totals.values()), totals
 
 

@@ -254,7 +254,7 @@ def test_many_values_that_come_back(kind: type[Fifo | Lifo], way: str) -> None:
     client.declare_var(b"x", kind.mode)
     client.store(b"x", *[b"1"] * 2000)
     assert isinstance(company.space, MemorySpace)
-    queue = company.space.workspaces[WS].variables[b"x"].queue
+    queue = company.space.books.workspaces[WS].variables[b"x"].queue
     assert isinstance(queue, kind)
     queue._returned = returned = MovingList()
     if way == "put back":

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from nws_server.core.sessions import Session
-from nws_server.core.variables import Variable
-from nws_server.core.waiters import Waiter, WaitingLine
-from nws_server.core.workspaces import Workspace
+from nws_server.core.records import Session, Variable, Waiter, Workspace
+from nws_server.core.waiting_line import WaitingLine
 from tests.support.answers import Answer
 
 
 def waiters(count: int, *, removes: bool = True) -> list[Waiter]:
     """Make waiters for one variable."""
-    session = Session(1, b"host:1")
-    variable = Variable(b"x", 1, Workspace(b"w"))
+    session = Session(1, b"host:1", acknowledges=False)
+    variable = Variable(1, b"x", Workspace(1, b"w"))
     return [Waiter(session, Answer([]), variable, removes=removes) for _ in range(count)]
 
 
-def lined_up(people: list[Waiter]) -> WaitingLine:
+def lined_up(people: list[Waiter]) -> WaitingLine[Waiter]:
     """Let them stand in line."""
-    line = WaitingLine()
+    line: WaitingLine[Waiter] = WaitingLine()
     for waiter in people:
         line.join(waiter)
     return line
 
 
 def test_nobody_stands_in_a_new_line() -> None:
-    line = WaitingLine()
+    line: WaitingLine[Waiter] = WaitingLine()
     assert not line
     assert len(line) == 0
 
@@ -69,8 +67,8 @@ def test_who_is_not_there_cannot_leave() -> None:
 
 
 def test_variables_do_not_share_their_lines() -> None:
-    workspace = Workspace(b"w")
-    one, other = Variable(b"x", 1, workspace), Variable(b"y", 2, workspace)
+    workspace = Workspace(1, b"w")
+    one, other = Variable(1, b"x", workspace), Variable(2, b"y", workspace)
     for removes in (True, False):
         (waiter,) = waiters(1, removes=removes)
         one.line_for(waiter).join(waiter)

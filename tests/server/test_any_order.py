@@ -143,6 +143,6 @@ def test_each_request_is_answered_once(server: MemoryServer, seed: int) -> None:
         if all(actor.finished for actor in actors):
             break
     assert all(actor.finished for actor in actors)
-    assert server.space.look.totals()["waiting"] == 0
+    assert server.space.views.totals()["waiting"] == 0
     for actor in actors:
         actor.read_all()

@@ -149,7 +149,7 @@ def test_the_ways_to_write_ids(server: MemoryServer, kind: str, ids: str) -> Non
     assert link.ask("renew", ids, "1000").status == 0
     assert link.ask("settle", ids, "ws", "y", TEXT, "b").status == 0
     assert values(link, "y") == [b"b"]
-    assert server.space.look.totals()["leases"] == (0 if ids.strip() else 1)
+    assert server.space.views.totals()["leases"] == (0 if ids.strip() else 1)
 
 
 def test_all_or_nothing(server: MemoryServer, kind: str) -> None:

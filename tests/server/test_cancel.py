@@ -48,7 +48,7 @@ def test_a_cancelled_wait_is_answered_in_its_own_form(
     answer = answer_to(link, wait)
     assert answer == Answer(Status.CANCELLED)
     assert answer.reason == "the operation was cancelled"
-    assert server.space.look.totals()["waiting"] == 0
+    assert server.space.views.totals()["waiting"] == 0
     other.store("x", "v")
     assert link.silent
     assert link.get("fetch", "ws", "x").payload == b"v"
@@ -124,7 +124,7 @@ def test_a_cancel_with_arguments_is_none(server: MemoryServer, kind: str) -> Non
     assert link.silent
     other.store("x", "v")
     assert link.long().payload == b"v"
-    assert link.get("findTry", "ws", "x").status == Status.FAILED
+    assert link.get("findTry", "ws", "x").status == link.no_value
 
 
 @extended_kind
@@ -279,7 +279,7 @@ def test_the_connection_goes(server: MemoryServer, kind: str, wait: Wait) -> Non
     link, other = server.connect(kind), server.connect()
     start(link, wait, "1000")
     link.lose()
-    assert server.space.look.totals()["waiting"] == 0
+    assert server.space.views.totals()["waiting"] == 0
     other.store("x", "v")
     assert other.get("fetch", "ws", "x").payload == b"v"
     server.advance(2)

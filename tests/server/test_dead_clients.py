@@ -85,7 +85,7 @@ def test_what_was_sent_to_a_killed_client_comes_back(process: Server) -> None:
             offers = framed_dict(sample.shake_hands(kind))
         answers = len(b"P000" + offers + b"A000" + b"00000000") + 4 + 84 + 1
         with victim(process, stream, answers) as killed:
-            assert witness.get("findTry", "ws", "x").status == 1
+            assert witness.get("findTry", "ws", "x").status == witness.no_value
             heir.send("fetch", "ws", "x")
             witness.until_waiting("ws", 1)
             killed.send_signal(signal.SIGKILL)

@@ -236,7 +236,7 @@ def test_a_conversation(edge: Edge) -> None:
     talker.transport.write(b"garbage!")
     pump.flush()
     assert talker.lost
-    assert edge.server.hub.connection_count() == 0
+    assert edge.server.hub.sessions.connection_count() == 0
 
 
 # A client that does not read

@@ -12,6 +12,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 
+from nws.errors import Status
 from nws_server.config import Config, ConfigError
 from nws_server.net import NwsProtocol
 from nws_server.service import NwsService, address_text, make_service
@@ -143,7 +144,7 @@ def test_stopping_hangs_up(service: NwsService, reactor: MemoryReactorClock) -> 
     client.send("fetch", "ws", "x", "", "", "5000")
     service.stopService()
     assert client.transport.disconnecting
-    assert client.long().status == 1
+    assert client.long().status == Status.NO_WORKSPACE
 
 
 def test_settings_reach_the_server(reactor: MemoryReactorClock, tmp_path: Path) -> None:

@@ -69,8 +69,8 @@ def test_a_session_ends_with_its_last_connection(server: MemoryServer, kind: str
     assert witness.get("list wss", "mine").payload == b"\n"
     late = server.connect(kind)
     assert late.ask("attach", token).status == Status.REFUSED
-    assert not server.hub._tokens
-    assert not server.hub._sessions
+    assert not server.hub.sessions._tokens
+    assert not server.hub.sessions._by_token
 
 
 def test_attaching_ends_the_session_that_the_connection_had(
@@ -84,7 +84,7 @@ def test_attaching_ends_the_session_that_the_connection_had(
     assert second.ask("attach", first.get("session").payload).status == 0
     assert witness.long().status == Status.FAILED
     assert witness.get("list wss", "left behind").payload == b"\n"
-    assert witness.connection.hub.connection_count() == 3
+    assert witness.connection.hub.sessions.connection_count() == 3
     third = server.connect(kind)
     assert third.ask("attach", old_token).status == Status.REFUSED
 

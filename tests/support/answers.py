@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from nws_server.core.space import Cookie, Taken, Value, Waiter
-from nws_server.core.variables import Variable
+from nws_server.core.space import Cookie, Place, Taken, Value, Waiter
 
 
 class Kind(Enum):
@@ -25,7 +24,7 @@ class Answer:
         who: for messages of failed tests.
         kind: the method that was called; None as long as the operation waits.
         waiter: what the operation returned, as long as it waits.
-        variable: where the values came from.
+        place: where the values came from.
         values_got: the values themselves, in order.
         lease_ids: their leases; zeros for a plain take, empty for a single value.
     """
@@ -36,7 +35,7 @@ class Answer:
         self.who = who
         self.kind: Kind | None = None
         self.waiter: Waiter | None = None
-        self.variable: Variable | None = None
+        self.place: Place | None = None
         self.values_got: list[Value] = []
         self.lease_ids: list[int] = []
         self._status = 0
@@ -58,22 +57,25 @@ class Answer:
         self._status = status
         self._reason = reason
 
-    def value(self, value: Value, variable: Variable) -> None:
+    def value(self, value: Value, index: int, place: Place) -> None:
         self._answered(Kind.VALUE)
-        self.variable = variable
+        self.place = place
         self.values_got = [value]
-        self._index = variable.index_of(value)
+        self._index = index
 
-    def values(self, taken: list[Taken], variable: Variable) -> None:
+    def values(self, taken: list[Taken], place: Place) -> None:
         self._answered(Kind.VALUES)
         assert taken, "a take was answered with nothing"
-        self.variable = variable
+        self.place = place
         self.values_got = [value for value, _ in taken]
         self.lease_ids = [lease for _, lease in taken]
 
     def text(self, text: bytes) -> None:
         self._answered(Kind.TEXT)
         self._text = text
+
+    def raised(self, error: Exception) -> None:
+        raise AssertionError(f"{self!r} raised an error") from error
 
     def _answered(self, kind: Kind) -> None:
         assert self.kind is None, f"{self!r} is answered again, with {kind.value}"
@@ -132,8 +134,8 @@ class Answer:
     @property
     def cookie(self) -> Cookie:
         """Where an iterator stands that was told this."""
-        assert self.variable is not None
-        return Cookie(self.variable.id, self.index)
+        assert self.place is not None
+        return Cookie(self.place.id, self.index)
 
     @property
     def lease_id(self) -> int:

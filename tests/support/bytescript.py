@@ -128,7 +128,7 @@ class MemoryStage(Stage):
         speaker.lose()
 
     def until_waiting(self, count: int) -> None:
-        assert self._server.space.look.totals()["waiting"] == count
+        assert self._server.space.views.totals()["waiting"] == count
 
     def advance(self, seconds: float) -> None:
         self._server.advance(seconds)

@@ -28,11 +28,13 @@ class Client:
         answers: of the gets; they may still wait.
     """
 
-    def __init__(self, space: Space, journal: list[Answer], peer: bytes) -> None:
+    def __init__(
+        self, space: Space, journal: list[Answer], peer: bytes, *, acknowledges: bool = False
+    ) -> None:
         self.space = space
         self._journal = journal
         self.name = peer.decode()
-        self.session = space.open_session(peer)
+        self.session = space.open_session(peer, acknowledges=acknowledges)
         self.answers: list[Answer] = []
 
     def _ask(self, what: str, operation: Callable[[Answer], Waiter | None]) -> Answer:
@@ -188,9 +190,12 @@ class Client:
 
     # What becomes of them
 
+    def confirm(self, answer: Answer) -> None:
+        self.space.confirm(self.session, answer.values_got)
+
     def put_back(self, answer: Answer) -> None:
-        assert answer.variable is not None
-        self.space.put_back(answer.variable, answer.values_got)
+        assert answer.place is not None
+        self.space.put_back(self.session, answer.place, answer.values_got)
 
     def cancel(self, answer: Answer) -> None:
         assert answer.waiter is not None
@@ -239,21 +244,26 @@ class Company:
         self.journal: list[Answer] = []
         self._clients: list[Client] = []
 
-    def stranger(self) -> Client:
+    def stranger(self, *, acknowledges: bool = False) -> Client:
         """Return a new client that has no workspace open."""
-        client = Client(self.space, self.journal, b"host:%d" % (len(self._clients) + 1))
+        peer = b"host:%d" % (len(self._clients) + 1)
+        client = Client(self.space, self.journal, peer, acknowledges=acknowledges)
         self._clients.append(client)
         return client
 
-    def client(self) -> Client:
+    def client(self, *, acknowledges: bool = False) -> Client:
         """Return a new client that uses `WS`."""
-        client = self.stranger()
+        client = self.stranger(acknowledges=acknowledges)
         assert client.use_ws().succeeded
         return client
 
-    def clients(self, count: int) -> list[Client]:
+    def clients(self, count: int, *, acknowledge: bool = False) -> list[Client]:
         """Return several."""
-        return [self.client() for _ in range(count)]
+        return [self.client(acknowledges=acknowledge) for _ in range(count)]
+
+    def client_of(self, answer: Answer) -> Client:
+        """Return the client whose get was given this answer; it may have left."""
+        return next(client for client in self._clients if answer in client.answers)
 
     def pass_time(self, seconds: float) -> None:
         """Let time go by, and end what is over."""
@@ -267,4 +277,4 @@ class Company:
     def check(self) -> None:
         """Make sure that every unanswered operation is one that the space knows to wait."""
         waiting = [answer for client in self._clients for answer in client.answers if answer.waits]
-        assert len(waiting) == self.space.look.totals()["waiting"]
+        assert len(waiting) == self.space.views.totals()["waiting"]

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from nws.errors import Status
+
 BLANK: Final = b" " * 20
 PYTHON_TEXT: Final = 16777217
 
@@ -108,6 +110,11 @@ class Speaker(ABC):
     """A client in the rawest form: it sends requests and reads the replies to the byte."""
 
     kind: Kind = KINDS["cookie"]
+
+    @property
+    def no_value(self) -> int:
+        """The status of a get that finds nothing."""
+        return Status.NO_VALUE if self.kind.extended else Status.FAILED
 
     @abstractmethod
     def write(self, data: bytes) -> None:

@@ -125,8 +125,8 @@ class MemoryServer:
             open_spool=spool.open if spool is not None else open_spool,
             spooled=lambda: 0 if spool is None else spool.used,
             clock=self.clock,
-            refuse=lambda peer, reason: self.refused.append((peer, reason)),
-            crash=lambda peer, what: self.crashed.append((peer, what)),
+            log_refusal=lambda peer, reason: self.refused.append((peer, reason)),
+            log_crash=lambda peer, what: self.crashed.append((peer, what)),
         )
 
     def link(self, peer: bytes = b"10.0.0.1") -> Link:

@@ -47,7 +47,7 @@ class Watched:
         self.history.sample()
 
     def depth(self, var: bytes) -> list[tuple[float, float]]:
-        view = self.space.look.variable(WS, var)
+        view = self.space.views.variable(WS, var)
         assert view is not None
         return list(self.history.depth(view.id))
 
@@ -118,7 +118,7 @@ def test_of_many_variables_those_are_kept_that_changed_last(watched: Watched) ->
 
 def test_rates_of_connections(watched: Watched) -> None:
     connection = Connection()
-    session = watched.hub.join(connection, b"host:1")
+    session = watched.hub.sessions.join(connection, b"host:1", acknowledges=False)
     watched.sample()
     connection.performed, connection.received, connection.sent = 20, 400, 600
     watched.sample()
@@ -127,7 +127,7 @@ def test_rates_of_connections(watched: Watched) -> None:
     assert list(watched.history.bytes[-1]) == [4, 500]
     watched.sample()
     assert not any(watched.history.rates(connection))
-    watched.hub.leave(connection, session)
+    watched.hub.sessions.leave(connection, session)
     watched.sample()
     assert not any(watched.history.rates(connection))
 

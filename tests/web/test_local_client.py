@@ -30,7 +30,7 @@ class Place:
         self.client.declare_var(b"empty", b"fifo")
 
     def payloads(self, var: bytes) -> list[object]:
-        return [value.payload for value in self.space.look.values(WS, var, 0, 100)]
+        return [value.payload for value in self.space.views.values(WS, var, 0, 100)]
 
 
 @pytest.fixture
@@ -51,19 +51,19 @@ def test_operations_are_done_at_once(place: Place) -> None:
     local = place.local
     place.now = 7.0
     assert outcome(local.make(b"new")) is None
-    view = place.space.look.workspace(b"new")
+    view = place.space.views.workspace(b"new")
     assert view is not None
     assert (view.created, view.owner) == (7.0, b"")
     assert outcome(local.store(WS, b"x", text_value(b"1"))) is None
     assert outcome(local.fetch(WS, b"x")).value.payload == b"1"
     outcome(local.declare(WS, b"y", b"lifo"))
-    found = place.space.look.variable(WS, b"y")
+    found = place.space.views.variable(WS, b"y")
     assert found is not None
     assert found.mode == b"lifo"
     outcome(local.delete_variable(WS, b"y"))
-    assert place.space.look.variable(WS, b"y") is None
+    assert place.space.views.variable(WS, b"y") is None
     outcome(local.delete_workspace(b"new"))
-    assert place.space.look.workspace(b"new") is None
+    assert place.space.views.workspace(b"new") is None
 
 
 @pytest.mark.parametrize("name", ["store", "fetch", "await_value", "delete_workspace", "declare"])
@@ -78,17 +78,17 @@ def test_a_workspace_that_is_not_there_is_not_made(place: Place, name: str) -> N
     failed = outcome(getattr(place.local, name)(b"none", *arguments[name]))
     assert isinstance(failed, OperationFailed)
     assert "there is no workspace 'none'" in str(failed)
-    assert place.space.look.workspace(b"none") is None
+    assert place.space.views.workspace(b"none") is None
 
 
 def test_waiting_ends_with_a_value_or_the_end_of_the_variable(place: Place) -> None:
     waits = place.local.await_value(WS, b"empty")
     place.client.store(b"empty", b"v")
-    place.hub.drain()
+    place.hub.run_queue.drain()
     assert outcome(waits).value.payload == b"v"
     waits = place.local.await_value(WS, b"empty")
     place.client.delete_var(b"empty")
-    place.hub.drain()
+    place.hub.run_queue.drain()
     assert isinstance(outcome(waits), OperationFailed)
 
 
@@ -112,14 +112,14 @@ class Canceller:
         self._place = place
         self._turns = turns
         self.deferred: Deferred[Any] | None = None
-        place.hub.ready.append(self)
+        place.hub.run_queue.ready.append(self)
 
     def go_on(self) -> None:
         self._turns -= 1
         if self._turns < 0 and self.deferred is not None:
             self.deferred.cancel()
         elif self._turns > -20:
-            self._place.hub.ready.append(self)
+            self._place.hub.run_queue.ready.append(self)
 
 
 class Beginner:
@@ -144,8 +144,8 @@ class Beginner:
 def test_cancelling_at_any_point_loses_nothing(place: Place, name: str, turns: int) -> None:
     place.company.stranger().use_ws(b"other")
     beginner = Beginner(place, OPERATIONS[name], turns)
-    place.hub.ready.append(beginner)
-    place.hub.drain()
+    place.hub.run_queue.ready.append(beginner)
+    place.hub.run_queue.drain()
     check_invariants(place.space)
     (result,) = beginner.results
     if isinstance(result, Fetched):
@@ -166,7 +166,7 @@ def test_a_value_that_comes_as_its_waiter_is_cancelled_comes_back(place: Place) 
         canceller.deferred = waits
         waits.addErrback(lambda failure: failure.trap(CancelledError))
         place.client.store(b"other", b"v")
-        place.hub.drain()
+        place.hub.run_queue.drain()
         check_invariants(place.space)
         held = place.payloads(b"other")
         assert held in ([b"v"], [])
@@ -186,4 +186,4 @@ def test_a_value_can_be_put_back_unless_its_variable_is_gone(place: Place) -> No
     fetched = outcome(place.local.fetch(WS, b"full"))
     place.client.delete_var(b"full")
     place.local.put_back(fetched)
-    assert place.space.look.variable(WS, b"full") is None
+    assert place.space.views.variable(WS, b"full") is None

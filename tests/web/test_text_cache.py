@@ -28,18 +28,18 @@ class Reader:
     def fetch(self) -> Value:
         """Fetch the value that it is asked for."""
         (value,) = self._client.fetch(b"food", ws=R_WORKSPACE).values_got
-        self._memory.hub.drain()
+        self._memory.hub.run_queue.drain()
         return value
 
     def answer(self, text: bytes) -> None:
         """Store a text."""
         assert self._client.store(b"doof", text, ws=R_WORKSPACE).succeeded
-        self._memory.hub.drain()
+        self._memory.hub.run_queue.drain()
 
     def end(self) -> None:
         """Disconnect."""
         self._client.leave()
-        self._memory.hub.drain()
+        self._memory.hub.run_queue.drain()
 
 
 @pytest.fixture

@@ -1,186 +1,339 @@
-"""Where stores meet gets: values move between queues, waiting lines and leases, and are counted.
+"""The books of a space in memory: the only place that changes what it holds.
 
-Everything that changes what a variable holds goes through here: `give` (new values), `collect`
-(values out of the queue), `put_back` (values return), `undo` (leases end unsettled) and `forget` (a
-variable goes). Names, sessions' bindings and refusals are the business of ``memory.py``.
+Each method of `Books` is one effect. It is complete when it returns, keeps the totals right, tells
+the recorder, and calls no reply. Which effects an operation has is decided in ``memory.py`` and
+``matching.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from nws.errors import Status
 from nws_server.core.deadlines import Deadlines
-from nws_server.core.leases import Lease, LeaseBook
-from nws_server.core.space import Taken, Value, Waiter
-from nws_server.core.variables import Variable
+from nws_server.core.queues import QUEUES
+from nws_server.core.recorder import Recorder
+from nws_server.core.records import (
+    Lease,
+    Session,
+    Variable,
+    Waiter,
+    Workspace,
+    workspace_weight,
+)
+from nws_server.core.values import Value
+
+MAX_PROBED: Final = 1000
+"""Variables per workspace that exist only because somebody asked for them."""
 
 MAX_TAKE_BYTES: Final = 1024 * 1024
 """A take of several values stops once it has this much."""
 
 
 class Books:
-    """The books of a space in memory.
+    """What a space holds.
 
     Attributes:
+        recorder: is told of every effect; None if nobody is.
         now: the time, in seconds; set by the caller.
-        memory: bytes that the values in queues and under lease cost, roughly.
+        memory: bytes that workspaces, variables and the values in queues and under lease cost,
+            roughly. What is in hands does not count: it is about to go.
         waiting: how many operations wait.
-        leases: all leases.
+        sessions: by number.
+        workspaces: by name.
+        leases: by id.
         deadlines: of waiters and leases.
+        last_workspace, last_session, last_variable, last_lease: the number given last.
     """
 
-    def __init__(self, on_unwatched: Callable[[Variable], None]) -> None:
-        """Start empty. ``on_unwatched`` is told when the last waiter leaves a variable whose mode
-        is still unknown."""
+    def __init__(self, recorder: Recorder | None = None, max_probed: int = MAX_PROBED) -> None:
+        """Start empty. ``max_probed`` bounds the variables of unknown mode that nobody waits for,
+        per workspace; the oldest are deleted."""
+        self.recorder = recorder
         self.now = 0.0
         self.memory = 0
         self.waiting = 0
-        self.leases = LeaseBook()
+        self.sessions: dict[int, Session] = {}
+        self.workspaces: dict[bytes, Workspace] = {}
+        self.leases: dict[int, Lease] = {}
         self.deadlines = Deadlines()
-        self._on_unwatched = on_unwatched
+        self.last_session = 0
+        self.last_workspace = -1
+        self.last_variable = 0
+        self.last_lease = 0
+        self._max_probed = max_probed
 
-    def give(self, variable: Variable, values: Sequence[Value]) -> None:
-        """New values: number them, serve who waits, keep the rest."""
+    # Sessions
+
+    def open_session(self, peer: bytes, acknowledges: bool) -> Session:
+        """Begin a session."""
+        self.last_session += 1
+        session = Session(self.last_session, peer, acknowledges)
+        self.sessions[session.number] = session
+        if self.recorder is not None:
+            self.recorder.session_opened(session.number, peer, acknowledges)
+        return session
+
+    def bind(self, session: Session, workspace: Workspace) -> None:
+        """Let a session use a workspace."""
+        session.bindings[workspace.name] = workspace
+        if self.recorder is not None:
+            self.recorder.session_bound(session.number, workspace.number)
+
+    def close_session(self, session: Session) -> None:
+        """End a session that owns nothing and holds nothing any more."""
+        del self.sessions[session.number]
+        session.bindings.clear()
+        if self.recorder is not None:
+            self.recorder.session_closed(session.number)
+
+    # Workspaces
+
+    def make_workspace(self, name: bytes, number: int) -> Workspace:
+        """Add a workspace. ``number`` is larger than any before."""
+        self.last_workspace = number
+        self.memory += workspace_weight(name)
+        workspace = self.workspaces[name] = Workspace(number, name, self.now)
+        if self.recorder is not None:
+            self.recorder.workspace_made(number, name)
+        return workspace
+
+    def own_workspace(
+        self, workspace: Workspace, owner: Session | None, owner_text: bytes, persistent: bool
+    ) -> None:
+        """Set the owner of a workspace, or leave it to itself."""
+        if workspace.owner is not None:
+            del workspace.owner.owned[workspace]
+        workspace.owned = True
+        workspace.owner = owner
+        workspace.owner_text = owner_text
+        workspace.persistent = persistent
+        if owner is not None:
+            owner.owned[workspace] = None
+        if self.recorder is not None:
+            number = None if owner is None else owner.number
+            self.recorder.workspace_owned(workspace.number, number, owner_text, persistent)
+
+    def delete_workspace(self, workspace: Workspace) -> None:
+        """Remove a workspace that has no variables any more."""
+        del self.workspaces[workspace.name]
+        self.memory -= workspace_weight(workspace.name)
+        workspace.alive = False
+        if workspace.owner is not None:
+            del workspace.owner.owned[workspace]
+        if self.recorder is not None:
+            self.recorder.workspace_deleted(workspace.number)
+
+    # Variables
+
+    def make_variable(self, workspace: Workspace, name: bytes) -> Variable:
+        """Add a variable of unknown mode."""
+        self.last_variable += 1
+        variable = Variable(self.last_variable, name, workspace)
+        workspace.variables[name] = variable
+        self.memory += variable.weight
+        self._add_probed(workspace, name)
+        return variable
+
+    def set_mode(self, variable: Variable, mode: bytes) -> None:
+        """Give a variable of unknown mode its mode, for good. Waiters are not touched."""
+        variable.queue = QUEUES[mode]()
+        workspace = variable.workspace
+        assert workspace is not None
+        workspace.probed.pop(variable.name, None)
+        if self.recorder is not None:
+            self.recorder.variable_made(variable.id, workspace.number, variable.name, mode)
+
+    def delete_variable(self, variable: Variable) -> None:
+        """Remove a variable with its values and leases. Its waiters remain, to leave by `leave`."""
+        workspace = variable.workspace
+        assert workspace is not None
+        del workspace.variables[variable.name]
+        workspace.probed.pop(variable.name, None)
+        variable.workspace = None
+        known = variable.queue is not None
+        self.memory -= variable.weight + sum(value.weight for value in variable.queue or ())
+        variable.queue = None  # others may still hold the variable, but not what was in it
+        variable.bytes = 0
+        for lease in list(variable.leases.values()):
+            self._close_lease(lease)
+        if known and self.recorder is not None:
+            self.recorder.variable_deleted(variable.id)
+
+    def _add_probed(self, workspace: Workspace, name: bytes) -> None:
+        """Note a variable of unknown mode that nobody waits for; delete the oldest of many."""
+        workspace.probed[name] = None
+        if len(workspace.probed) > self._max_probed:
+            self.delete_variable(workspace.variables[next(iter(workspace.probed))])
+
+    # Values in
+
+    def store(self, variable: Variable, value: Value) -> None:
+        """Put a new value into the queue."""
+        queue = variable.queue
+        assert queue is not None
+        value.index = variable.stored
+        variable.stored += 1
+        replaced = queue.append(value)
+        variable.bytes += value.size
+        self.memory += value.weight
+        if replaced is not None:
+            variable.bytes -= replaced.size
+            self.memory -= replaced.weight
+        if self.recorder is not None:
+            self.recorder.stored(variable.id, value)
+
+    def pass_on(self, variable: Variable, value: Value, session: Session) -> None:
+        """Deliver a new value straight to a session."""
+        value.index = variable.stored
+        variable.stored += 1
+        if self.recorder is not None:
+            self.recorder.stored(variable.id, value)
+        if session.acknowledges or self.recorder is not None:
+            self.hand(session, variable, (value,))
+
+    def accept(self, variable: Variable, values: Sequence[Value]) -> None:
+        """Number new values that `hand` or `lease` gives to somebody instead of the queue."""
         for value in values:
-            variable.number(value)
-        if variable.finders and values:
-            for waiter in list(variable.finders):
-                self.cancel(waiter)
-                waiter.reply.value(values[0], variable)
-        given = 0
-        while variable.fetchers and given < len(values):
-            waiter = variable.fetchers.first()
-            share = _share(variable, waiter.limit, values, given)
-            self.cancel(waiter)
-            self.hand_over(waiter, values[given : given + share])
-            given += share
-        for value in values[given:]:
-            replaced = variable.keep(value)
-            self.memory += value.weight
-            if replaced is not None:
-                self.memory -= replaced.weight
+            value.index = variable.stored
+            variable.stored += 1
+            if self.recorder is not None:
+                self.recorder.stored(variable.id, value)
+
+    # Values out
+
+    def take(self, variable: Variable, session: Session) -> Value:
+        """Move the value that a get sees from the queue to a session. There must be one."""
+        queue = variable.queue
+        assert queue is not None
+        value = queue.take()
+        variable.bytes -= value.size
+        self.memory -= value.weight
+        if session.acknowledges:
+            session.hands[value] = (variable, (value,))
+            if self.recorder is not None:
+                self.recorder.taken(variable.id, (value,), session.number)
+        elif self.recorder is not None:
+            self.recorder.removed(variable.id, (value,))
+        return value
 
     def collect(self, variable: Variable, limit: int) -> list[Value]:
-        """Take values out of the queue: at least one, up to a number and a total size."""
+        """Take values out of the queue, which may not be empty, for `hand` or `lease`."""
+        queue = variable.queue
+        assert queue is not None
         values: list[Value] = []
         size = 0
-        while variable.queue and len(values) < limit and size < MAX_TAKE_BYTES:
-            value = variable.take()
+        while queue and len(values) < limit and size < MAX_TAKE_BYTES:
+            value = queue.take()
             self.memory -= value.weight
             size += value.size
             values.append(value)
+        variable.bytes -= size
         return values
 
-    def hand_over(self, waiter: Waiter, values: Sequence[Value]) -> None:
-        """Answer a fetcher that stands in no line any more, or never did."""
-        variable = waiter.variable
-        if waiter.limit is None:
-            waiter.reply.value(values[0], variable)
-        elif waiter.lease is None:
-            waiter.reply.values([Taken(value, 0) for value in values], variable)
-        else:
-            taken = []
-            for value in values:
-                lease = self.leases.open(waiter.session, variable, value, self.now)
-                self.memory += value.weight
-                self.deadlines.enter(lease, self.now + waiter.lease)
-                taken.append(Taken(value, lease.id))
-            waiter.reply.values(taken, variable)
+    def hand(self, session: Session, variable: Variable, values: Sequence[Value]) -> None:
+        """Deliver values that were collected or accepted.
 
-    def put_back(self, variable: Variable, values: Sequence[Value]) -> None:
-        """Values that were taken return to their places, and to those who wait for them."""
-        if variable.workspace is None:
-            return
-        # The last one taken returns first, so that each goes to the end of the queue's list.
-        for value in reversed(values):
-            if variable.put_back(value):
-                self.memory += value.weight
-        if variable.finders or variable.fetchers:
-            self._serve(variable)
-
-    def _serve(self, variable: Variable) -> None:
-        """Give values that came back to those who wait, but not to finders that saw them."""
-        queue = variable.queue
-        if not queue:
-            return
-        for waiter in list(variable.finders):
-            found = queue.after(waiter.after) if queue.iterable else queue.peek()
-            if found is not None:
-                self.cancel(waiter)
-                waiter.reply.value(found, variable)
-        while queue and variable.fetchers:
-            waiter = variable.fetchers.first()
-            self.cancel(waiter)
-            self.hand_over(waiter, self.collect(variable, waiter.limit or 1))
-
-    def undo(self, leases: Iterable[Lease], *, blame: bool) -> None:
-        """End leases unsettled.
-
-        The values of one variable return together, so that those who wait are served in order.
+        They are in the session's hands if it acknowledges, else gone.
         """
-        returning: dict[Variable, list[Value]] = {}
-        for lease in list(leases):
-            self.close_lease(lease)
-            lease.value.attempt += blame
-            returning.setdefault(lease.variable, []).append(lease.value)
-        for variable, values in returning.items():
-            self.put_back(variable, values)
+        if session.acknowledges:
+            session.hands[values[0]] = (variable, values)
+            if self.recorder is not None:
+                self.recorder.taken(variable.id, values, session.number)
+        elif self.recorder is not None:
+            self.recorder.removed(variable.id, values)
 
-    def close_lease(self, lease: Lease) -> None:
-        """Strike a lease and its value out of the books."""
-        self.leases.close(lease)
+    def confirm(self, session: Session, values: Sequence[Value]) -> None:
+        """A delivery has arrived: its values are gone."""
+        delivered = session.hands.pop(values[0], None)
+        if delivered is not None and self.recorder is not None:
+            variable = delivered[0]
+            if variable.workspace is not None:
+                self.recorder.removed(variable.id, values)
+
+    def put_back(self, session: Session, variable: Variable, values: Sequence[Value]) -> None:
+        """Return delivered values to their places."""
+        session.hands.pop(values[0], None)
+        if variable.workspace is not None:
+            # The last one taken returns first, so that each goes to the end of the queue's list.
+            for value in reversed(values):
+                self._return(variable, value)
+
+    def _return(self, variable: Variable, value: Value) -> None:
+        """Put a value back into the queue. A single variable keeps the last value stored: one that
+        was stored before is gone."""
+        queue = variable.queue
+        assert queue is not None
+        if queue.mode == b"single" and value.index != variable.stored - 1:
+            if self.recorder is not None:
+                self.recorder.removed(variable.id, (value,))
+            return
+        queue.put_back(value)
+        variable.bytes += value.size
+        self.memory += value.weight
+        if self.recorder is not None:
+            self.recorder.returned(variable.id, value)
+
+    # Leases
+
+    def lease(self, session: Session, variable: Variable, value: Value, seconds: float) -> int:
+        """Lease a value that was collected or accepted; return the lease's id."""
+        number = self.last_lease = self.last_lease + 1
+        lease = Lease(number, session, variable, value, self.now)
+        self.leases[number] = session.leases[number] = variable.leases[number] = lease
+        self.memory += value.weight
+        self.deadlines.enter(lease, self.now + seconds)
+        if self.recorder is not None:
+            self.recorder.leased(variable.id, value, number, session.number, seconds)
+        return number
+
+    def renew(self, lease: Lease, seconds: float) -> None:
+        """Let a lease last for this time from now."""
+        self.deadlines.enter(lease, self.now + seconds)
+
+    def settle(self, lease: Lease) -> None:
+        """A leased value is gone for good."""
+        self._close_lease(lease)
+        if self.recorder is not None:
+            self.recorder.removed(lease.variable.id, (lease.value,))
+
+    def undo(self, lease: Lease, *, blame: bool) -> None:
+        """End a lease unsettled: its value returns to its place, counted as an attempt or not."""
+        self._close_lease(lease)
+        lease.value.attempt += blame
+        self._return(lease.variable, lease.value)
+
+    def _close_lease(self, lease: Lease) -> None:
+        number = lease.id
+        del self.leases[number]
+        del lease.session.leases[number]
+        del lease.variable.leases[number]
+        lease.deadline = None
         self.memory -= lease.value.weight
 
+    # Waiting
+
     def wait(self, waiter: Waiter, timeout: float | None) -> None:
-        """Stand in line."""
-        waiter.variable.line_for(waiter).join(waiter)
+        """Add a waiter to its line."""
+        variable = waiter.variable
+        if variable.queue is None and variable.workspace is not None:
+            variable.workspace.probed.pop(variable.name, None)
+        variable.line_for(waiter).join(waiter)
         self.waiting += 1
         waiter.since = self.now
         if timeout is not None:
             self.deadlines.enter(waiter, self.now + timeout)
 
-    def cancel(self, waiter: Waiter) -> None:
-        """Leave the line, in O(1)."""
+    def leave(self, waiter: Waiter) -> None:
+        """Remove a waiter from its line, in O(1)."""
         variable = waiter.variable
         variable.line_for(waiter).leave(waiter)
         waiter.deadline = None
         self.waiting -= 1
-        if variable.queue is None and not (variable.fetchers or variable.finders):
-            self._on_unwatched(variable)
-
-    def expire(self) -> None:
-        """End the waits and the leases whose time is over."""
-        overdue: list[Lease] = []
-        for item in self.deadlines.pop_due(self.now):
-            if isinstance(item, Lease):
-                overdue.append(item)
-            elif isinstance(item, Waiter):
-                self.cancel(item)
-                item.reply.failed(Status.TIMED_OUT, "no value came in time")
-        self.undo(overdue, blame=True)
-
-    def forget(self, variable: Variable, reason: str) -> None:
-        """A variable goes: fetchers and then finders fail, values and leases are dropped."""
-        variable.workspace = None
-        self.memory -= sum(value.weight for value in variable.queue or ())
-        variable.clear()  # others may still hold the variable, but not what was in it
-        for waiter in [*variable.fetchers, *variable.finders]:
-            self.cancel(waiter)
-            waiter.reply.failed(Status.FAILED, reason)
-        for lease in list(variable.leases.values()):
-            self.close_lease(lease)
-
-
-def _share(variable: Variable, limit: int | None, values: Sequence[Value], given: int) -> int:
-    """Count how many new values one fetcher may take, when so many are given away already."""
-    if limit is None or variable.mode == b"single":
-        return 1
-    end = min(given + limit, len(values))
-    size = 0
-    for place in range(given, end):
-        if size >= MAX_TAKE_BYTES:
-            return place - given
-        size += values[place].size
-    return end - given
+        workspace = variable.workspace
+        if (
+            variable.queue is None
+            and workspace is not None
+            and not (variable.fetchers or variable.finders)
+        ):
+            self._add_probed(workspace, variable.name)

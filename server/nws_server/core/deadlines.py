@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Final, Protocol
 
-_SLACK: Final = 64
+_MIN_SWEEP_ENTRIES: Final = 64
 
 
-class Mortal(Protocol):
-    """Something with a deadline. None, or a later one than was entered, voids the older entry."""
+class Timed(Protocol):
+    """Something with a deadline. An entry of the heap whose time is not this one is void."""
 
     deadline: float | None
 
@@ -20,41 +20,42 @@ class Mortal(Protocol):
 class Deadlines:
     """A heap of deadlines, in seconds of the caller's monotonic clock.
 
-    Withdrawing is free: set ``deadline`` to None. Dead entries are swept when they outnumber the
-    living, so that a lease renewed a million times does not fill the memory. The heap does not keep
-    items alive: a settled lease would hold its value, and a spooled one's file, until its time.
+    Withdrawing is free: set ``deadline`` to None. Void entries are swept when they are more than
+    the others, so that a lease renewed a million times does not fill the memory. The heap does not
+    keep items alive: a settled lease would hold its value, and a spooled one's file, until its
+    time.
     """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, weakref.ref[Mortal]]] = []
+        self._heap: list[tuple[float, int, weakref.ref[Timed]]] = []
         self._order = count()
-        self._sweep_at = _SLACK
+        self._sweep_at = _MIN_SWEEP_ENTRIES
         self.on_earlier: Callable[[float], None] | None = None
         """Called with the time whenever a deadline is entered that comes before all others."""
 
-    def enter(self, item: Mortal, deadline: float) -> None:
+    def enter(self, item: Timed, deadline: float) -> None:
         """Set the deadline of an item, in place of any that it has."""
         if item.deadline == deadline:
-            return  # a second entry would be as alive as the first, and never be swept
+            return  # a second entry would be as valid as the first, and never be swept
         item.deadline = deadline
         earlier = not self._heap or deadline < self._heap[0][0]
         heapq.heappush(self._heap, (deadline, next(self._order), weakref.ref(item)))
         if len(self._heap) > self._sweep_at:
             self._heap = [(when, n, ref) for when, n, ref in self._heap if _is_due(ref(), when)]
             heapq.heapify(self._heap)
-            self._sweep_at = 2 * len(self._heap) + _SLACK
+            self._sweep_at = 2 * len(self._heap) + _MIN_SWEEP_ENTRIES
         if earlier and self.on_earlier is not None:
             self.on_earlier(deadline)
 
     def next(self) -> float | None:
         """Return when the next item is due."""
-        self._drop_dead()
+        self._drop_void()
         return self._heap[0][0] if self._heap else None
 
-    def pop_due(self, now: float) -> Iterator[Mortal]:
+    def pop_due(self, now: float) -> Iterator[Timed]:
         """Take out, one by one, the items whose time has come."""
         while True:
-            self._drop_dead()
+            self._drop_void()
             if not self._heap or self._heap[0][0] > now:
                 return
             item = heapq.heappop(self._heap)[2]()
@@ -62,10 +63,10 @@ class Deadlines:
                 item.deadline = None
                 yield item
 
-    def _drop_dead(self) -> None:
+    def _drop_void(self) -> None:
         while self._heap and not _is_due(self._heap[0][2](), self._heap[0][0]):
             heapq.heappop(self._heap)
 
 
-def _is_due(item: Mortal | None, when: float) -> bool:
+def _is_due(item: Timed | None, when: float) -> bool:
     return item is not None and item.deadline == when

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from nws_server.core import workspaces
-from nws_server.core.deadlines import Deadlines, Mortal
+from nws_server.core.deadlines import Deadlines, Timed
 from nws_server.core.memory import MemorySpace
-from nws_server.core.variables import Variable
-from nws_server.core.workspaces import Workspace
+from nws_server.core.records import Session, Variable, Workspace, workspace_weight
 
 
 def check_invariants(space: MemorySpace) -> None:
     """Raise AssertionError if the books do not agree with what the variables hold."""
+    books = space.books
+    assert not space._matching.replies, "a reply was not sent"
     memory = leases = 0
-    waiters: list[Mortal] = []
-    for name, workspace in space.workspaces.items():
+    waiters: list[Timed] = []
+    for name, workspace in books.workspaces.items():
         assert workspace.alive
         assert workspace.name == name
         _check_ownership(workspace)
-        memory += workspaces.weight_of(name)
+        memory += workspace_weight(name)
         for var, variable in workspace.variables.items():
             assert variable.name == var
             assert variable.workspace is workspace
@@ -26,24 +26,39 @@ def check_invariants(space: MemorySpace) -> None:
             memory += variable.weight + sum(value.weight for value in held)
             waiters += [*variable.fetchers, *variable.finders]
             leases += len(variable.leases)
-    books = space.books
     assert (memory, len(waiters)) == (books.memory, books.waiting)
     assert leases == len(books.leases)
-    _check_deadlines(books.deadlines, [*waiters, *books.leases])
-    for lease in books.leases:
-        assert lease.session.leases[lease.id] is lease
-        assert lease.variable.leases[lease.id] is lease
+    _check_deadlines(books.deadlines, [*waiters, *books.leases.values()])
+    for number, lease in books.leases.items():
+        assert lease.id == number
+        assert books.sessions[lease.session.number].leases[number] is lease
+        assert lease.variable.leases[number] is lease
         assert lease.variable.workspace is not None
         assert lease.deadline is not None
+    for number, session in books.sessions.items():
+        assert session.number == number
+        _check_session(session)
 
 
-def _check_deadlines(deadlines: Deadlines, known: list[Mortal]) -> None:
-    """Who has a deadline is in the heap, and nobody else is alive there."""
+def _check_session(session: Session) -> None:
+    for workspace in session.owned:
+        assert workspace.owner is session
+    assert session.acknowledges or not session.hands
+    for first, (variable, values) in session.hands.items():
+        assert values[0] is first
+        held = {value.index for value in variable.queue or ()}
+        held.update(lease.value.index for lease in variable.leases.values())
+        assert not held & {value.index for value in values}
+        assert all(value.index < variable.stored for value in values)
+
+
+def _check_deadlines(deadlines: Deadlines, known: list[Timed]) -> None:
+    """Who has a deadline is in the heap, and no other entry is valid."""
     entries = [(when, ref()) for when, _, ref in deadlines._heap]
-    alive = {
+    valid = {
         (when, id(item)) for when, item in entries if item is not None and item.deadline == when
     }
-    assert alive == {(item.deadline, id(item)) for item in known if item.deadline is not None}
+    assert valid == {(item.deadline, id(item)) for item in known if item.deadline is not None}
 
 
 def _check_ownership(workspace: Workspace) -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nws_server.core.leases import Lease
-from nws_server.core.sessions import Session
-from nws_server.core.variables import Variable
-from nws_server.core.workspaces import Workspace
+from nws_server.core.records import Lease, Session, Variable, Workspace
 
 
 def list_workspaces(chosen: Sequence[Workspace], session: Session) -> bytes:

@@ -1,7 +1,7 @@
-"""A space whose workspaces live in memory. What its operations promise is said in ``space.py``.
+"""The space in memory. What its operations promise is said in ``space.py``.
 
 Here names become workspaces and variables, and what cannot be done is refused before anything has
-changed. What then happens to values is in ``exchange.py``.
+changed. What is done is an effect in ``books.py``; who is served is decided in ``matching.py``.
 """
 
 from __future__ import annotations
@@ -10,19 +10,35 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from nws.errors import Status
-from nws_server.core import listings, templates, variables, workspaces
-from nws_server.core.books import Books
-from nws_server.core.leases import Lease
-from nws_server.core.look import Look
+from nws_server.core import listings, templates
+from nws_server.core.books import MAX_PROBED, Books
+from nws_server.core.matching import Matching
+from nws_server.core.memory_views import MemoryViews
 from nws_server.core.names import is_clean, shown
 from nws_server.core.queues import QUEUES
-from nws_server.core.space import Cookie, Reply, Session, Value, Waiter
-from nws_server.core.variables import Variable
-from nws_server.core.workspaces import Workspace
+from nws_server.core.recorder import Recorder
+from nws_server.core.records import (
+    Lease,
+    Session,
+    Variable,
+    Waiter,
+    Workspace,
+    variable_weight,
+    workspace_weight,
+)
+from nws_server.core.replies import (
+    Cookie,
+    Place,
+    Reply,
+    Taken,
+    reply_done,
+    reply_failed,
+    reply_text,
+)
+from nws_server.core.values import Value
+from nws_server.core.views import Views
 
 DEFAULT_WORKSPACE: Final = b"__default"
-MAX_PROBED: Final = 1000
-"""Variables per workspace that exist only because somebody asked for them."""
 
 _MKTEMP_TRIES: Final = 1000
 
@@ -31,9 +47,8 @@ class MemorySpace:
     """The space of a server without a disk.
 
     Attributes:
-        workspaces: by name.
-        exchange: the books.
-        look: for those who only look.
+        books: what it holds.
+        views: what of it people can look at.
     """
 
     def __init__(
@@ -42,6 +57,7 @@ class MemorySpace:
         token: bytes = b"000000",
         memory_limit: int | None = None,
         max_probed: int = MAX_PROBED,
+        recorder: Recorder | None = None,
     ) -> None:
         """Make a space that holds only ``__default``.
 
@@ -51,39 +67,37 @@ class MemorySpace:
                 which no more are taken in; None for no limit.
             max_probed: bound on the variables that only failed gets created, per workspace; at
                 least 1.
+            recorder: is told of every change; None if nobody is.
 
         Raises:
             ValueError: the bound is less than 1.
         """
         if max_probed < 1:
             raise ValueError(f"max_probed is {max_probed}, not at least 1")
-        self.workspaces: dict[bytes, Workspace] = {}
-        self.books = Books(self._watch_probed)
-        self.look = Look(self.workspaces, self.books)
+        self.books = Books(recorder, max_probed)
+        self.views: Views = MemoryViews(self.books)
+        self._matching = Matching(self.books)
         self._token = b"__nwss" + token
         self._memory_limit = memory_limit
-        self._max_probed = max_probed
-        self._serial = -1  # counts workspaces but the first; temporary names are made from it
-        self._variable_number = 0
-        self._session_number = 0
-        default = self._new_workspace(DEFAULT_WORKSPACE)
-        default.owned, default.owner_text = True, b"[system]"
+        default = self.books.make_workspace(DEFAULT_WORKSPACE, self.books.last_workspace + 1)
+        self.books.own_workspace(default, None, b"[system]", persistent=False)
 
     # Sessions
 
-    def open_session(self, peer: bytes) -> Session:
-        self._session_number += 1
-        return Session(self._session_number, peer)
+    def open_session(self, peer: bytes, *, acknowledges: bool) -> Session:
+        return self.books.open_session(peer, acknowledges)
 
     def close_session(self, session: Session) -> None:
         for workspace in list(session.owned):
             if workspace.persistent:
-                workspace.owner = None
+                self.books.own_workspace(workspace, None, workspace.owner_text, persistent=True)
             else:
                 self._purge(workspace)
-        session.owned.clear()
-        self.books.undo(session.leases.values(), blame=True)
-        session.bindings.clear()
+        for variable, values in list(session.hands.values()):
+            self._matching.put_back(session, variable, values)
+        self._matching.undo(session.leases.values(), blame=True)
+        self.books.close_session(session)
+        self._matching.send_replies()
 
     # Workspaces
 
@@ -97,79 +111,75 @@ class MemorySpace:
         reply: Reply,
     ) -> None:
         if not is_clean(label):
-            return reply.failed(Status.REFUSED, "the owner label holds control characters")
+            reason = "the owner label holds control characters"
+            return reply_failed(reply, Status.REFUSED, reason)
         workspace = self._bind(session, name, create, reply)
         if workspace is None:
             return None
         if not workspace.owned:
-            workspace.owned, workspace.owner = True, session
-            workspace.owner_text = b"%b (%b)" % (session.peer, label)
-            workspace.persistent = persistent
-            session.owned[workspace] = None
-        return reply.done()
+            owner_text = b"%b (%b)" % (session.peer, label)
+            self.books.own_workspace(workspace, session, owner_text, persistent)
+        return reply_done(reply)
 
     def use_ws(self, session: Session, name: bytes, create: bool, reply: Reply) -> None:
         if self._bind(session, name, create, reply) is not None:
-            reply.done()
+            reply_done(reply)
 
     def mktemp_ws(self, session: Session, template: bytes, reply: Reply) -> None:
         if not templates.is_template(template) or not is_clean(template):
-            return reply.failed(
+            return reply_failed(
+                reply,
                 Status.REFUSED,
                 f"{shown(template)} is not a name with exactly one %d in it (width up to 20)",
             )
-        if self._is_full(workspaces.weight_of(template), reply):
+        if self._is_full(workspace_weight(template), reply):
             return None
-        for serial in range(self._serial, self._serial + _MKTEMP_TRIES):
-            name = templates.fill(template, serial) + self._token
-            if name not in self.workspaces:
-                self._serial = serial
-                session.bindings[name] = self._new_workspace(name)
-                return reply.text(name)
-        return reply.failed(Status.FAILED, f"no free name for the template {shown(template)}")
+        last = self.books.last_workspace
+        for number in range(last, last + _MKTEMP_TRIES):
+            name = templates.fill(template, number) + self._token
+            if name not in self.books.workspaces:
+                self.books.bind(session, self.books.make_workspace(name, number + 1))
+                return reply_text(reply, name)
+        reason = f"no free name for the template {shown(template)}"
+        return reply_failed(reply, Status.FAILED, reason)
 
     def delete_ws(self, session: Session, name: bytes, reply: Reply) -> None:
-        workspace = self.workspaces.get(name)
+        workspace = self.books.workspaces.get(name)
         if workspace is None:
-            return reply.failed(Status.NO_WORKSPACE, f"there is no workspace {shown(name)}")
+            reason = f"there is no workspace {shown(name)}"
+            return reply_failed(reply, Status.NO_WORKSPACE, reason)
         self._purge(workspace)
-        return reply.done()
+        self._matching.send_replies()
+        return reply_done(reply)
 
     def list_wss(self, session: Session, name: bytes | None, reply: Reply) -> None:
-        names = sorted(self.workspaces) if name is None else [name]
-        chosen = [self.workspaces[each] for each in names if each in self.workspaces]
-        reply.text(listings.list_workspaces(chosen, session))
+        workspaces = self.books.workspaces
+        names = sorted(workspaces) if name is None else [name]
+        chosen = [workspaces[each] for each in names if each in workspaces]
+        reply_text(reply, listings.list_workspaces(chosen, session))
 
     def _bind(self, session: Session, name: bytes, create: bool, reply: Reply) -> Workspace | None:
-        workspace = self.workspaces.get(name)
+        workspace = self.books.workspaces.get(name)
         if workspace is None:
             if not create:
-                reply.failed(Status.NO_WORKSPACE, f"there is no workspace {shown(name)}")
+                reason = f"there is no workspace {shown(name)}"
+                reply_failed(reply, Status.NO_WORKSPACE, reason)
                 return None
             if not is_clean(name):
-                reply.failed(Status.REFUSED, f"the name {shown(name)} holds control characters")
+                reason = f"the name {shown(name)} holds control characters"
+                reply_failed(reply, Status.REFUSED, reason)
                 return None
-            if self._is_full(workspaces.weight_of(name), reply):
+            if self._is_full(workspace_weight(name), reply):
                 return None
-            workspace = self._new_workspace(name)
-        session.bindings[name] = workspace
-        return workspace
-
-    def _new_workspace(self, name: bytes) -> Workspace:
-        self._serial += 1
-        self.books.memory += workspaces.weight_of(name)
-        workspace = self.workspaces[name] = Workspace(name, self.books.now)
+            workspace = self.books.make_workspace(name, self.books.last_workspace + 1)
+        self.books.bind(session, workspace)
         return workspace
 
     def _purge(self, workspace: Workspace) -> None:
-        del self.workspaces[workspace.name]
-        self.books.memory -= workspaces.weight_of(workspace.name)
-        workspace.alive = False
-        if workspace.owner is not None:
-            workspace.owner.owned.pop(workspace, None)
         reason = f"the workspace {shown(workspace.name)} was deleted"
         for variable in list(workspace.variables.values()):
-            self._drop(variable, reason)
+            self._matching.delete(variable, Status.NO_WORKSPACE, reason)
+        self.books.delete_workspace(workspace)
 
     # Variables
 
@@ -178,16 +188,20 @@ class MemorySpace:
     ) -> None:
         if mode not in QUEUES:
             modes = ", ".join(name.decode() for name in QUEUES)
-            return reply.failed(Status.REFUSED, f"{shown(mode)} is not a mode; these are: {modes}")
+            return reply_failed(
+                reply, Status.REFUSED, f"{shown(mode)} is not a mode; these are: {modes}"
+            )
         variable = self._variable(session, ws, var, reply)
         if variable is None:
             return None
         if variable.queue is None:
-            self._set_mode(variable, mode)
+            self.books.set_mode(variable, mode)
         elif variable.mode != mode:
             actual = variable.mode.decode()
-            return reply.failed(Status.FAILED, f"the variable {shown(var)} is {actual} already")
-        return reply.done()
+            return reply_failed(
+                reply, Status.FAILED, f"the variable {shown(var)} is {actual} already"
+            )
+        return reply_done(reply)
 
     def delete_var(self, session: Session, ws: bytes, var: bytes, reply: Reply) -> None:
         workspace = self._workspace(session, ws, reply)
@@ -195,29 +209,31 @@ class MemorySpace:
             return None
         variable = workspace.variables.get(var)
         if variable is None:
-            return reply.failed(Status.FAILED, f"there is no variable {shown(var)}")
-        self._drop(variable, f"the variable {shown(var)} was deleted")
-        return reply.done()
+            return reply_failed(reply, Status.FAILED, f"there is no variable {shown(var)}")
+        self._matching.delete(variable, Status.FAILED, f"the variable {shown(var)} was deleted")
+        self._matching.send_replies()
+        return reply_done(reply)
 
     def list_vars(self, session: Session, ws: bytes, leased: bool, reply: Reply) -> None:
         workspace = self._workspace(session, ws, reply)
         if workspace is not None:
-            reply.text(listings.list_variables(workspace, leased=leased))
+            reply_text(reply, listings.list_variables(workspace, leased=leased))
 
     def list_leases(self, session: Session, ws: bytes, reply: Reply) -> None:
         workspace = self._workspace(session, ws, reply)
         if workspace is not None:
-            chosen = [lease for lease in self.books.leases if lease.variable.workspace is workspace]
-            reply.text(listings.list_leases(chosen, self.books.now))
+            leases = self.books.leases.values()
+            chosen = [lease for lease in leases if lease.variable.workspace is workspace]
+            reply_text(reply, listings.list_leases(chosen, self.books.now))
 
     def _workspace(self, session: Session, ws: bytes, reply: Reply) -> Workspace | None:
         workspace = session.bindings.get(ws)
         if workspace is None:
-            reply.failed(Status.NOT_OPEN, f"the workspace {shown(ws)} is not open here")
+            reply_failed(reply, Status.NOT_OPEN, f"the workspace {shown(ws)} is not open here")
             return None
         if not workspace.alive:
             reason = f"the workspace {shown(ws)} was deleted since it was opened here"
-            reply.failed(Status.NO_WORKSPACE, reason)
+            reply_failed(reply, Status.NO_WORKSPACE, reason)
             return None
         return workspace
 
@@ -229,15 +245,15 @@ class MemorySpace:
             if variable is not None:
                 return variable
         workspace = self._can_name(session, ws, var, reply)
-        if workspace is None or self._is_full(variables.weight_of(var), reply):
+        if workspace is None or self._is_full(variable_weight(var), reply):
             return None
-        return self._new_variable(workspace, var)
+        return self.books.make_variable(workspace, var)
 
     def _can_name(self, session: Session, ws: bytes, var: bytes, reply: Reply) -> Workspace | None:
         """Return the workspace if it may have a variable of this name; else call the reply."""
         workspace = self._workspace(session, ws, reply)
         if workspace is not None and not is_clean(var):
-            reply.failed(Status.REFUSED, f"the name {shown(var)} holds control characters")
+            reply_failed(reply, Status.REFUSED, f"the name {shown(var)} holds control characters")
             return None
         return workspace
 
@@ -250,40 +266,9 @@ class MemorySpace:
             return None
         variable = workspace.variables.get(var)
         if variable is None or variable.id != variable_id:
-            reply.failed(Status.FAILED, f"the variable {shown(var)} has another id")
+            reply_failed(reply, Status.FAILED, f"the variable {shown(var)} has another id")
             return None
         return variable
-
-    def _new_variable(self, workspace: Workspace, var: bytes) -> Variable:
-        self._variable_number += 1
-        variable = Variable(var, self._variable_number, workspace)
-        workspace.variables[var] = variable
-        self.books.memory += variable.weight
-        self._watch_probed(variable)
-        return variable
-
-    def _set_mode(self, variable: Variable, mode: bytes) -> None:
-        variable.set_mode(mode)
-        if variable.workspace is not None:
-            variable.workspace.probed.pop(variable.name, None)
-
-    def _watch_probed(self, variable: Variable) -> None:
-        """Remember a variable of unknown mode that nobody waits for; drop the oldest of many."""
-        workspace = variable.workspace
-        if workspace is None:
-            return
-        workspace.probed[variable.name] = None
-        if len(workspace.probed) > self._max_probed:
-            oldest = next(iter(workspace.probed))
-            self._drop(workspace.variables[oldest], "")
-
-    def _drop(self, variable: Variable, reason: str) -> None:
-        workspace = variable.workspace
-        assert workspace is not None
-        del workspace.variables[variable.name]
-        workspace.probed.pop(variable.name, None)
-        self.books.memory -= variable.weight
-        self.books.forget(variable, reason)
 
     # Values in
 
@@ -305,12 +290,17 @@ class MemorySpace:
         if variable is None:
             return
         self._give(variable, values)
-        reply.done()
+        if self._matching.replies:
+            self._matching.send_replies()
+        try:
+            reply.done()
+        except Exception as error:
+            reply.raised(error)
 
     def _give(self, variable: Variable, values: Sequence[Value]) -> None:
         if variable.queue is None:
-            self._set_mode(variable, b"fifo")
-        self.books.give(variable, values)
+            self.books.set_mode(variable, b"fifo")
+        self._matching.give(variable, values)
 
     def _is_full(self, weight: int, reply: Reply) -> bool:
         limit = self._memory_limit
@@ -318,7 +308,7 @@ class MemorySpace:
             return False
         used = self.books.memory
         reason = f"the server's memory limit of {limit} bytes is reached ({used} are in use)"
-        reply.failed(Status.REFUSED, reason)
+        reply_failed(reply, Status.REFUSED, reason)
         return True
 
     # Values out
@@ -347,7 +337,10 @@ class MemorySpace:
         else:
             return None
         if found is not None:
-            reply.value(found, variable)
+            try:
+                reply.value(found, variable.index_of(found), variable)
+            except Exception as error:
+                reply.raised(error)
             return None
         waiter = Waiter(session, reply, variable, removes=False, after=after)
         return self._miss(waiter, wait, timeout)
@@ -371,12 +364,18 @@ class MemorySpace:
             if not self._can_iterate(variable, cookie, reply):
                 return None
             if queue and queue.peek().index <= cookie.seen:
-                reply.failed(Status.FAILED, "values before the iterator's place are still there")
+                reply_failed(
+                    reply, Status.FAILED, "values before the iterator's place are still there"
+                )
                 return None
         if queue:
-            value = variable.take()
-            self.books.memory -= value.weight
-            reply.value(value, variable)
+            value = self.books.take(variable, session)
+            try:
+                reply.value(value, variable.index_of(value), variable)
+            except Exception as error:
+                taken = (Taken(value, 0),)
+                self._matching.not_delivered(reply, error, session, variable, taken)
+                self._matching.send_replies()
             return None
         waiter = Waiter(session, reply, variable, removes=True)
         return self._miss(waiter, wait, timeout)
@@ -396,53 +395,64 @@ class MemorySpace:
         variable = self._variable(session, ws, var, reply)
         if variable is None:
             return None
-        waiter = Waiter(session, reply, variable, removes=True, limit=limit, lease=lease)
         if variable.queue:
-            self.books.hand_over(waiter, self.books.collect(variable, limit))
+            values = self.books.collect(variable, limit)
+            taken = self._matching.hand_over(session, variable, values, lease)
+            try:
+                reply.values(taken, variable)
+            except Exception as error:
+                self._matching.not_delivered(reply, error, session, variable, taken)
+                self._matching.send_replies()
             return None
+        waiter = Waiter(session, reply, variable, removes=True, limit=limit, lease=lease)
         return self._miss(waiter, wait, timeout)
 
     def _can_iterate(self, variable: Variable, cookie: Cookie, reply: Reply) -> bool:
         if variable.queue is not None and not variable.queue.iterable:
             reason = f"a {variable.mode.decode()} variable cannot be iterated"
         elif cookie.variable_id and cookie.variable_id != variable.id:
-            reason = f"the variable {shown(variable.name)} was deleted and made anew"
+            reason = f"the variable {shown(variable.name)} was deleted and made again"
         else:
             return True
-        reply.failed(Status.FAILED, reason)
+        reply_failed(reply, Status.FAILED, reason)
         return False
 
     def _miss(self, waiter: Waiter, wait: bool, timeout: float | None) -> Waiter | None:
-        """Nothing there: fail, or stand in line."""
+        """No value: enqueue the waiter, or fail if ``wait`` is false."""
         if not wait:
-            waiter.reply.failed(Status.FAILED, "no value")
+            reply_failed(waiter.reply, Status.NO_VALUE, "no value")
             return None
         if timeout is not None and timeout <= 0:
-            waiter.reply.failed(Status.TIMED_OUT, "no value came in time")
+            reply_failed(waiter.reply, Status.TIMED_OUT, "no value came in time")
             return None
-        workspace = waiter.variable.workspace
-        if workspace is not None and waiter.variable.queue is None:
-            workspace.probed.pop(waiter.variable.name, None)
         self.books.wait(waiter, timeout)
         return waiter
 
-    # Values back
+    # Values delivered
 
-    def put_back(self, variable: Variable, values: Sequence[Value]) -> None:
-        self.books.put_back(variable, values)
+    def confirm(self, session: Session, values: Sequence[Value]) -> None:
+        self.books.confirm(session, values)
+
+    def put_back(self, session: Session, place: Place, values: Sequence[Value]) -> None:
+        assert isinstance(place, Variable)
+        self._matching.put_back(session, place, values)
+        self._matching.send_replies()
+
+    # Leases
 
     def renew(self, session: Session, ids: Sequence[int], lease: float, reply: Reply) -> None:
         held = self._held(session, ids, reply)
         if held is not None:
             for each in held:
-                self.books.deadlines.enter(each, self.books.now + lease)
-            reply.done()
+                self.books.renew(each, lease)
+            reply_done(reply)
 
     def release(self, session: Session, ids: Sequence[int], blame: bool, reply: Reply) -> None:
         held = self._held(session, ids, reply)
         if held is not None:
-            self.books.undo(held, blame=blame)
-            reply.done()
+            self._matching.undo(held, blame=blame)
+            self._matching.send_replies()
+            reply_done(reply)
 
     def settle(
         self,
@@ -452,36 +462,66 @@ class MemorySpace:
         reply: Reply,
     ) -> None:
         held = self._held(session, ids, reply)
-        if held is None:
-            return
-        if any(self._can_name(session, ws, var, reply) is None for ws, var, _ in stores):
-            return
-        new = {(ws, var) for ws, var, _ in stores if var not in session.bindings[ws].variables}
-        grows = sum(variables.weight_of(var) for _, var in new)
-        grows += sum(value.weight for _, _, value in stores)
-        grows -= sum(lease.value.weight for lease in held)
-        if grows > 0 and self._is_full(grows, reply):
+        if held is None or not self._can_settle(session, held, stores, reply):
             return
         for lease in held:
-            self.books.close_lease(lease)
+            self.books.settle(lease)
         for ws, var, value in stores:
             workspace = session.bindings[ws]
-            variable = workspace.variables.get(var) or self._new_variable(workspace, var)
+            variable = workspace.variables.get(var)
+            if variable is None:
+                variable = self.books.make_variable(workspace, var)
             self._give(variable, (value,))
-        reply.done()
+        if self._matching.replies:
+            self._matching.send_replies()
+        try:
+            reply.done()
+        except Exception as error:
+            reply.raised(error)
 
     def _held(self, session: Session, ids: Sequence[int], reply: Reply) -> list[Lease] | None:
-        leases, lost = self.books.leases.held(session, ids)
+        held = session.leases
+        wanted = dict.fromkeys(ids)
+        lost = [number for number in wanted if number not in held]
         if lost:
             reason = "not held, or not any more: lease " + ", ".join(map(str, lost[:10]))
-            reply.failed(Status.LEASE_LOST, reason)
+            reply_failed(reply, Status.LEASE_LOST, reason)
             return None
-        return leases
+        return [held[number] for number in wanted]
+
+    def _can_settle(
+        self,
+        session: Session,
+        held: Sequence[Lease],
+        stores: Sequence[tuple[bytes, bytes, Value]],
+        reply: Reply,
+    ) -> bool:
+        """Tell whether all stores are possible and everything is in one workspace."""
+        concerned: dict[Workspace | None, None] = {}
+        for ws, var, _ in stores:
+            workspace = self._can_name(session, ws, var, reply)
+            if workspace is None:
+                return False
+            concerned[workspace] = None
+        for lease in held:
+            concerned[lease.variable.workspace] = None
+        if len(concerned) > 1:
+            names = [shown(workspace.name) for workspace in concerned if workspace is not None]
+            reason = f"the workspaces {names[0]} and {names[1]} cannot be settled in one step"
+            reply_failed(reply, Status.REFUSED, reason)
+            return False
+        if self._memory_limit is None:
+            return True
+        new = {(ws, var) for ws, var, _ in stores if var not in session.bindings[ws].variables}
+        grows = sum(variable_weight(var) for _, var in new)
+        grows += sum(value.weight for _, _, value in stores)
+        grows -= sum(lease.value.weight for lease in held)
+        return grows <= 0 or not self._is_full(grows, reply)
 
     # Waiting and time
 
     def cancel(self, waiter: Waiter) -> None:
-        self.books.cancel(waiter)
+        self.books.leave(waiter)
 
     @property
     def now(self) -> float:
@@ -503,8 +543,10 @@ class MemorySpace:
         return self.books.deadlines.next()
 
     def expire(self) -> None:
-        self.books.expire()
+        self._matching.expire()
+        self._matching.send_replies()
 
     def close(self) -> None:
-        for workspace in list(self.workspaces.values()):
+        for workspace in list(self.books.workspaces.values()):
             self._purge(workspace)
+        self._matching.send_replies()

@@ -19,7 +19,7 @@ from typing import ClassVar, Final
 from nws_server.core.values import Value
 
 _by_index = attrgetter("index")
-_COMPACT_FROM: Final = 64
+_MIN_COMPACT_VALUES: Final = 64
 
 
 def _newest_first(value: Value) -> int:
@@ -58,8 +58,8 @@ class Queue(ABC):
         """Walk the values in the order in which they would be taken."""
 
     def window(self, start: int, count: int) -> Sequence[Value]:
-        """Return so many values from a place on, in the order of `__iter__`. It costs no more than
-        they do, and those that came back."""
+        """Return up to ``count`` values from position ``start`` on, in the order of `__iter__`. The
+        cost is that of these values and of those that came back."""
         return list(islice(self, start, start + count))
 
     def with_index(self, index: int) -> Value | None:
@@ -95,7 +95,7 @@ class Fifo(Queue):
         head = self._head
         value = self._fresh[head]
         self._head = head = head + 1
-        if head >= _COMPACT_FROM and 2 * head >= len(self._fresh):
+        if head >= _MIN_COMPACT_VALUES and 2 * head >= len(self._fresh):
             del self._fresh[:head]
             self._head = 0
         else:

@@ -1,13 +1,20 @@
-"""The contract of a space: what its operations do, in words. Kinds of spaces fulfil it elsewhere.
+"""The contract of a space: what its operations do, in words. `memory.MemorySpace` fulfils it.
 
-`memory.MemorySpace` is the first kind; the contract's tests run against any. A space is used by one
-thread. It knows no clock and does no I/O of its own.
+A space is used by one thread. It knows no clock and does no I/O of its own.
 
-**Answers.** Each operation is given a `Reply` and calls exactly one of its methods exactly once: in
-most cases before it returns, for an operation that waits some time later. A space that must make a
-change durable first may answer any operation late, but answers the operations of one reply target
-in the order in which they were called. A caller has at most one unanswered operation per reply
-target. A reply method may not call the space; it notes what is to be done and returns.
+**Answers.** Each operation is given a `Reply` and calls exactly one of its methods, exactly once,
+before it returns; but an operation that waits returns a `Waiter` instead and is answered by a later
+operation, `expire` or `close_session`. A caller has at most one unanswered operation per reply.
+
+**Effects first.** An operation is refused before it has changed anything, or it makes all its
+changes, tells the recorder of each, and only then calls replies: those of operations that waited,
+in order, and then its own. A reply that raises an error undoes nothing but its own delivery: what
+it was to get returns to its place, with no attempt counted, and may serve others. Its
+`Reply.raised` is told. All other replies are still called, and the operation does not raise.
+
+**Delivery.** A value that a get removed is out of the queue. If the session acknowledges it is in
+the session's hands until `confirm` or `put_back`, or returns to its place when the session ends.
+Otherwise it is gone at once.
 
 **Time.** Callers set ``now`` (seconds, monotonic) before each batch of operations. Deadlines are
 relative to it. When the time of ``next_deadline()`` has come somebody must call ``expire()``;
@@ -20,11 +27,12 @@ relative to it. When the time of ``next_deadline()`` has come somebody must call
 **Refusals.** What would make a workspace or variable fails with ``REFUSED`` if the new name has
 control characters, or if the space has no room left. This holds for gets too.
 
-**Waiting.** An operation with ``wait`` true that finds nothing returns a `Waiter` and stays in the
-variable's line of fetchers or finders until one of: a value comes; ``timeout`` seconds pass (answer
-``TIMED_OUT``); the variable is deleted (``FAILED``); `cancel` (no answer at all). One store serves
-every finder, then the fetcher that has waited longest. So does a value that comes back, but for
-finders with a cookie that is not before it. Whoever leaves a line changes nothing for the others.
+**Waiting.** A get without ``wait`` that finds nothing fails with ``NO_VALUE``. With ``wait`` it
+stays in the variable's line of fetchers or finders until one of: a value comes; ``timeout`` seconds
+pass (``TIMED_OUT``); the variable is deleted (``FAILED``), or its workspace (``NO_WORKSPACE``);
+`cancel` (no answer at all). One store serves every finder, then the fetcher that has waited
+longest. So does a value that comes back, but for finders with a cookie that is not before it.
+Whoever leaves a line changes nothing for the others.
 
 **Leases.** A leased value is out of the queue but in the books. It leaves the books when its lease
 is settled or its variable deleted. It returns to its place, as if it had not been taken, when the
@@ -35,74 +43,31 @@ was given a newer value.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import Protocol
 
-from nws_server.core.sessions import Session
+from nws_server.core.records import Session, Waiter
+from nws_server.core.replies import Cookie, Place, Reply, Taken
 from nws_server.core.values import Value
-from nws_server.core.waiters import Waiter
+from nws_server.core.views import Views
 
-if TYPE_CHECKING:
-    from nws_server.core.look import Look
-    from nws_server.core.variables import Variable
-
-__all__ = ["Cookie", "Reply", "Session", "Space", "Taken", "Value", "Waiter"]
-
-
-class Taken(NamedTuple):
-    """One of several values that an operation took."""
-
-    value: Value
-    lease: int
-    """The lease's id, or 0 for a plain take."""
-
-
-class Cookie(NamedTuple):
-    """Where an iterator stands: what it was told with the value that it saw last."""
-
-    variable_id: bytes
-    """Empty for an iterator that has seen nothing."""
-    last: int
-    """The index of that value."""
-
-    @property
-    def seen(self) -> int:
-        """The index that the iterator saw last; -1 before its first value."""
-        return self.last if self.variable_id else -1
-
-
-class Reply(Protocol):
-    """Where an operation's answer goes. Each answer is a call of one of these."""
-
-    def done(self) -> None:
-        """It was done, and there is nothing to tell."""
-
-    def failed(self, status: int, reason: str) -> None:
-        """It was not done, for a reason that a person can read. Nothing was changed."""
-
-    def value(self, value: Value, variable: Variable) -> None:
-        """A get found this value. If the operation removes, it is out of the books now."""
-
-    def values(self, taken: list[Taken], variable: Variable) -> None:
-        """A take or lease got these values, at least one."""
-
-    def text(self, text: bytes) -> None:
-        """A listing, or a name."""
+__all__ = ["Cookie", "Place", "Reply", "Session", "Space", "Taken", "Value", "Waiter"]
 
 
 class Space(Protocol):
     """Named workspaces of variables that any client can put values into and wait on."""
 
     now: float
-    look: Look
-    """What people want to see of it. Looking changes nothing."""
+    views: Views
     on_earlier_deadline: Callable[[float], None] | None
 
-    def open_session(self, peer: bytes) -> Session:
-        """Begin a session. ``peer`` is shown in listings."""
+    def open_session(self, peer: bytes, *, acknowledges: bool) -> Session:
+        """Begin a session. ``peer`` is shown in listings; ``acknowledges`` says that each delivery
+        will be followed by `confirm` or `put_back`."""
 
     def close_session(self, session: Session) -> None:
-        """End a session: purge the workspaces it owns that are not persistent, then give back its
-        leases, each counted as an attempt. Its waiters must have been cancelled."""
+        """End a session: delete the workspaces it owns that are not persistent, then return what
+        is in its hands, then its leases, each counted as an attempt. Its waiters must have been
+        cancelled."""
 
     def open_ws(
         self,
@@ -221,19 +186,24 @@ class Space(Protocol):
     ) -> Waiter | None:
         """Take what is there, at least one and at most ``limit`` values; wait for the first only.
 
-        It stops short when the values are large together. With ``lease``, for so many seconds.
+        It stops short when the values are large together. With ``lease`` they are leased for this
+        number of seconds; else they are delivered.
         """
 
-    def put_back(self, variable: Variable, values: Sequence[Value]) -> None:
-        """Undo a fetch or take that never reached its client: the values return to their places.
+    def confirm(self, session: Session, values: Sequence[Value]) -> None:
+        """A delivery has reached its client: all its values are gone for good. Nothing happens if
+        they are not in the session's hands."""
+
+    def put_back(self, session: Session, place: Place, values: Sequence[Value]) -> None:
+        """Undo a delivery: all its values return to their places, also those that were confirmed.
         Nothing happens if the variable is gone."""
 
     def renew(self, session: Session, ids: Sequence[int], lease: float, reply: Reply) -> None:
-        """Let these leases last for so many seconds from now. All or none: fails with
+        """Let these leases last for ``lease`` seconds from now. All or none: fails with
         ``LEASE_LOST`` if the session does not hold one of them; the reason names it."""
 
     def release(self, session: Session, ids: Sequence[int], blame: bool, reply: Reply) -> None:
-        """Give leased values back, counted as an attempt if ``blame``. All or none, like
+        """Return leased values, counted as an attempt if ``blame``. All or none, like
         `renew`."""
 
     def settle(
@@ -245,8 +215,8 @@ class Space(Protocol):
     ) -> None:
         """Remove leased values for good and store others (workspace, variable, value), in one step.
 
-        All or nothing: fails with ``LEASE_LOST`` if one lease is not held, and as `store` does if
-        one value cannot be stored.
+        All or nothing: fails with ``LEASE_LOST`` if one lease is not held, as `store` does if one
+        value cannot be stored, and with ``REFUSED`` if two workspaces are concerned.
         """
 
     def cancel(self, waiter: Waiter) -> None:
@@ -256,7 +226,7 @@ class Space(Protocol):
         """Return when `expire` has something to do, or None."""
 
     def expire(self) -> None:
-        """Fail the waits whose time is over, and give back the leases whose time is over, each
+        """Fail the waits whose time is over, and return the leases whose time is over, each
         counted as an attempt."""
 
     def close(self) -> None:

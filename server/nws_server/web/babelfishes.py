@@ -111,7 +111,9 @@ class Babelfishes:
 
     def started_at(self, language: str | None) -> float:
         """Return when a user's babelfish for a language was started; 0 if there is none."""
-        view = None if language is None else self._hub.space.look.workspace(_workspace_of(language))
+        view = (
+            None if language is None else self._hub.space.views.workspace(_workspace_of(language))
+        )
         return 0.0 if view is None else view.created
 
     async def translate(self, question: Question) -> Text:
@@ -139,7 +141,7 @@ class Babelfishes:
         """Return the workspace of a babelfish for a value; or a text, if there is none."""
         language = question.language or ""
         workspace = _workspace_of(language)
-        view = self._hub.space.look.workspace(workspace)
+        view = self._hub.space.views.workspace(workspace)
         if view is None:
             if language != "Python" or self._process is None:
                 return Text(f"no {language} babelfish is running", False)
@@ -178,7 +180,7 @@ class Babelfishes:
         """Store a value for a babelfish, and wait for its text."""
         food = Value(value.descriptor, value.payload, value.metadata)
         process = self._process if workspace == own.WORKSPACE else None
-        stale = self._hub.space.look.variable(workspace, _DOOF)
+        stale = self._hub.space.views.variable(workspace, _DOOF)
         if stale is not None and stale.values:  # stored by others
             await self._client.delete_variable(workspace, _DOOF)
         await self._client.store(workspace, _FOOD, food)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nws_server.core.look import VariableView, WorkspaceView
+from nws_server.core.views import VariableView, WorkspaceView
 from nws_server.web import charts
 from nws_server.web.inspector import Inspector
 from nws_server.web.names import DisplayName, printable

@@ -11,7 +11,8 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from nws_server.hub import Hub, Member
+from nws_server.hub import Hub
+from nws_server.session_registry import Member
 from nws_server.web.duty_cycle import DutyCycle
 
 __all__ = ["HISTORY_MINUTES", "History", "Point", "Rates"]
@@ -67,7 +68,7 @@ class History:
         clock = self._hub.clock
         now = clock()
         self._sample_connections(now)
-        depths = dict(self._hub.space.look.depths())
+        depths = dict(self._hub.space.views.depths())
         for variable_id, depth in depths.items():
             if depth != self._before.get(variable_id, 0):
                 self._note(variable_id, now, depth)
@@ -78,7 +79,7 @@ class History:
         seconds = max(now - self.sampled, 0.001)
         self.sampled = now
         counts, rates = {}, {}
-        for _, member in self._hub.members():
+        for _, member in self._hub.sessions.members():
             counts[member] = count = (member.performed, member.received, member.sent)
             before = self._counts.get(member, (0, 0, 0))
             rates[member] = Rates(

@@ -10,7 +10,7 @@ from typing import Any, Final
 from twisted.internet.interfaces import IDelayedCall
 
 from nws_server.config import Config
-from nws_server.core.look import Look
+from nws_server.core.views import Views
 from nws_server.hub import Hub
 from nws_server.web.babelfish_process import BabelfishProcess
 from nws_server.web.cost_cache import CostCache
@@ -51,7 +51,7 @@ class Inspector:
         self.hub = hub
         self.config = config
         self.addresses = addresses
-        self.look: Look = hub.space.look
+        self.look: Views = hub.space.views
         self.local = LocalClient(hub)
         self.history = History(hub)
         self.cost_cache = CostCache(hub.clock)

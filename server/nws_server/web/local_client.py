@@ -1,7 +1,7 @@
 """A client of the space inside the server's process: operations in, Deferreds out.
 
-A space answers while it is in the middle of its work. So an answer is only noted, and the Deferred
-fires when the hub lets connections go on.
+A reply may not call the space. So an answer is only noted, and the Deferred fires when the run
+queue lets connections go on.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from twisted.internet.defer import Deferred
 
-from nws_server.core.space import Session, Space, Taken, Value, Waiter
-from nws_server.core.variables import Variable
+from nws.errors import Status
+from nws_server.core.space import Place, Session, Space, Taken, Value, Waiter
 from nws_server.hub import Hub
 
 __all__ = ["Fetched", "LocalClient", "OperationFailed"]
@@ -32,28 +32,30 @@ class Fetched(NamedTuple):
     """A value that was taken away, and where it was."""
 
     value: Value
-    variable: Variable
+    place: Place
+    session: Session
 
 
 class _Answer:
     """Where one operation's answer goes; a `Reply`, and `Ready` to go on for a moment."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, session: Session) -> None:
         self.deferred: Deferred[Any] = Deferred(self._cancelled)
         self.waiter: Waiter | None = None
         self._hub = hub
+        self._session = session
         self._result: Any = None
 
     def _note(self, result: Any) -> None:
         self._result = result
         self.waiter = None
-        self._hub.ready.append(self)
+        self._hub.run_queue.ready.append(self)
 
     def go_on(self) -> None:
-        """Say the answer; the hub calls this."""
+        """Fire the Deferred; the run queue calls this."""
         if self.deferred.called:  # it was cancelled when the answer was there already
             if isinstance(self._result, Fetched):
-                self._hub.space.put_back(self._result.variable, [self._result.value])
+                _put_back(self._hub.space, self._result)
         elif isinstance(self._result, OperationFailed):
             self.deferred.errback(self._result)
         else:
@@ -70,14 +72,17 @@ class _Answer:
     def failed(self, status: int, reason: str) -> None:
         self._note(OperationFailed(status, reason))
 
-    def value(self, value: Value, variable: Variable) -> None:
-        self._note(Fetched(value, variable))
+    def value(self, value: Value, index: int, place: Place) -> None:
+        self._note(Fetched(value, place, self._session))
 
-    def values(self, taken: list[Taken], variable: Variable) -> None:
+    def values(self, taken: list[Taken], place: Place) -> None:
         self._note([value for value, _ in taken])
 
     def text(self, text: bytes) -> None:
         self._note(text)
+
+    def raised(self, error: Exception) -> None:
+        self._note(OperationFailed(Status.INTERNAL, f"the answer failed: {error!r}"))
 
 
 Operation = Callable[[Space, Session, _Answer], Waiter | None]
@@ -96,11 +101,11 @@ class LocalClient:
     def make(self, ws: bytes) -> Deferred[None]:
         """Make a workspace that nobody owns, unless it is there."""
         self._hub.space.now = self._hub.clock()
-        answer = _Answer(self._hub)
-        session = self._hub.space.open_session(_PEER)
+        session = self._hub.space.open_session(_PEER, acknowledges=False)
+        answer = _Answer(self._hub, session)
         self._hub.space.use_ws(session, ws, True, answer)
         done = answer.deferred.addBoth(self._leave, session)
-        self._hub.drain()
+        self._hub.run_queue.drain()
         return done
 
     def store(self, ws: bytes, var: bytes, value: Value) -> Deferred[None]:
@@ -118,8 +123,8 @@ class LocalClient:
     def put_back(self, fetched: Fetched) -> None:
         """Return a value to its place, unless the variable is gone."""
         self._hub.space.now = self._hub.clock()
-        self._hub.space.put_back(fetched.variable, [fetched.value])
-        self._hub.drain()
+        _put_back(self._hub.space, fetched)
+        self._hub.run_queue.drain()
 
     def declare(self, ws: bytes, var: bytes, mode: bytes) -> Deferred[None]:
         """Declare a variable in a workspace that exists."""
@@ -136,19 +141,23 @@ class LocalClient:
     def _do(self, ws: bytes, operation: Operation) -> Deferred[Any]:
         hub = self._hub
         hub.space.now = hub.clock()
-        session = hub.space.open_session(_PEER)
-        binding = _Answer(hub)
+        session = hub.space.open_session(_PEER, acknowledges=False)
+        binding = _Answer(hub, session)
         hub.space.use_ws(session, ws, False, binding)
         done = binding.deferred.addCallback(lambda _: self._perform(operation, session))
         done.addBoth(self._leave, session)
-        hub.drain()
+        hub.run_queue.drain()
         return done
 
     def _perform(self, operation: Operation, session: Session) -> Deferred[Any]:
-        answer = _Answer(self._hub)
+        answer = _Answer(self._hub, session)
         answer.waiter = operation(self._hub.space, session, answer)
         return answer.deferred
 
     def _leave(self, result: Any, session: Session) -> Any:
         self._hub.space.close_session(session)
         return result
+
+
+def _put_back(space: Space, fetched: Fetched) -> None:
+    space.put_back(fetched.session, fetched.place, [fetched.value])

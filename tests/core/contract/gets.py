@@ -18,9 +18,9 @@ class GetContract:
     def test_nothing_there(self, company: Company, mode: bytes) -> None:
         client = company.client()
         client.declare_var(b"x", mode)
-        assert client.find(b"x").status == Status.FAILED
-        assert client.fetch(b"x").status == Status.FAILED
-        assert client.take(b"x", 3).status == Status.FAILED
+        assert client.find(b"x").status == Status.NO_VALUE
+        assert client.fetch(b"x").status == Status.NO_VALUE
+        assert client.take(b"x", 3).status == Status.NO_VALUE
         assert client.list_vars().listing == b"x\t0\t0\t0\t" + mode
 
     @pytest.mark.parametrize("mode", MODES)
@@ -30,8 +30,8 @@ class GetContract:
         client.store(b"x", b"1")
         assert [client.find(b"x").payload for _ in range(3)] == [b"1"] * 3
         assert client.fetch(b"x").payload == b"1"
-        assert client.fetch(b"x").status == Status.FAILED
-        assert client.find(b"x").status == Status.FAILED
+        assert client.fetch(b"x").status == Status.NO_VALUE
+        assert client.find(b"x").status == Status.NO_VALUE
 
     def test_a_get_that_may_wait_need_not_if_there_is_a_value(self, company: Company) -> None:
         client = company.client()
@@ -109,7 +109,7 @@ class GetContract:
         assert client.list_vars().listing == b"x\t1\t0\t0\tsingle"
         assert client.find(b"x").payload == b"3"
         assert client.fetch(b"x").payload == b"3"
-        assert client.fetch(b"x").status == Status.FAILED
+        assert client.fetch(b"x").status == Status.NO_VALUE
 
     # The index
 
@@ -158,7 +158,7 @@ class GetContract:
         client.store(b"x", b"12345", b"67")
         client.lease(b"x")
         client.find(b"y", wait=True)
-        totals = space.look.totals()
+        totals = space.views.totals()
         totals.pop("memory")
         assert totals == {
             "workspaces": 2,

@@ -63,7 +63,7 @@ class IteratorContract:
         client = company.client()
         client.store(b"x", b"0")
         cookie = client.find(b"x", cookie=START).cookie
-        assert client.find(b"x", cookie=cookie).status == Status.FAILED
+        assert client.find(b"x", cookie=cookie).status == Status.NO_VALUE
         waiting = client.find(b"x", cookie=cookie, wait=True)
         assert waiting.waits
         client.store(b"x", b"1")
@@ -145,7 +145,7 @@ class IteratorContract:
         client.declare_var(b"x", b"single")
         client.store(b"x", b"100")
         first = client.find(b"x", cookie=START)
-        assert client.find(b"x", cookie=first.cookie).status == Status.FAILED
+        assert client.find(b"x", cookie=first.cookie).status == Status.NO_VALUE
         client.store(b"x", b"101")
         second = client.find(b"x", cookie=first.cookie)
         assert (second.payload, second.index) == (b"101", 1)
@@ -162,7 +162,7 @@ class IteratorContract:
         waiting = client.find(b"x", cookie=first.cookie, wait=True)
         client.store(b"x", b"101")
         assert waiting.index == client.find(b"x").index == 1
-        assert client.find(b"x", cookie=waiting.cookie).status == Status.FAILED
+        assert client.find(b"x", cookie=waiting.cookie).status == Status.NO_VALUE
 
     def test_single_fetching_iterator(self, company: Company) -> None:
         client = company.client()
@@ -173,7 +173,7 @@ class IteratorContract:
             answer = client.fetch(b"x", cookie=cookie)
             assert (answer.payload, answer.index) == (b"%d" % number, number)
             cookie = answer.cookie
-            assert client.fetch(b"x", cookie=cookie).status == Status.FAILED
+            assert client.fetch(b"x", cookie=cookie).status == Status.NO_VALUE
 
     # Fetching beyond the front
 

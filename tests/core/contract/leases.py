@@ -52,7 +52,7 @@ class LeaseContract:
         assert client.find(b"x").payload == b"2"
         assert client.list_vars(leased=True).listing == b"x\t1\t0\t0\tfifo\t1"
         assert client.list_leases().listing == b"x\t%d\t1\thost:1\t2500" % leased.lease_id
-        assert company.space.look.totals()["leases"] == 1
+        assert company.space.views.totals()["leases"] == 1
 
     def test_listing_is_in_the_order_of_the_ids(self, company: Company) -> None:
         client, other = company.clients(2)
@@ -144,7 +144,7 @@ class LeaseContract:
             other.fetch(b"x")
         end(company, client, leased)
         assert drain(other) == ([] if fetched else [b"1"])
-        assert company.space.look.totals()["leases"] == 0
+        assert company.space.views.totals()["leases"] == 0
 
     def test_two_leases_of_one_single_variable(self, company: Company) -> None:
         client, other = company.clients(2)
@@ -271,7 +271,7 @@ class LeaseContract:
         client.store(b"x", b"1")
         client.lease(b"x", seconds=10)
         company.pass_time(9.75)
-        assert client.fetch(b"x").status == Status.FAILED
+        assert client.fetch(b"x").status == Status.NO_VALUE
         company.pass_time(0.25)
         assert client.fetch(b"x").payload == b"1"
 
@@ -381,5 +381,5 @@ class LeaseContract:
         assert answer.payload == b"1"
         assert client.fetch(b"x", cookie=Cookie(b"", 0)).payload == b"1"
         other.release(leased.lease_ids)
-        assert client.find(b"x", cookie=answer.cookie).status == Status.FAILED
+        assert client.find(b"x", cookie=answer.cookie).status == Status.NO_VALUE
         assert client.find(b"x").payload == b"0"

@@ -9,7 +9,7 @@ class LookContract:
     """What `Look` shows of a space."""
 
     def test_what_is_not_there_is_nothing(self, company: Company) -> None:
-        look = company.space.look
+        look = company.space.views
         assert look.workspace(b"nowhere") is None
         assert look.variable(WS, b"x") is None
         assert look.variables(b"nowhere") == []
@@ -28,9 +28,9 @@ class LookContract:
         other.fetch(b"y", ws=b"mine", wait=True)
         other.find(b"y", ws=b"mine", wait=True)
         client.lease(b"x", ws=b"mine")
-        seen = company.space.look.workspace(b"mine")
+        seen = company.space.views.workspace(b"mine")
         assert seen is not None
-        assert seen in company.space.look.workspaces()
+        assert seen in company.space.views.workspaces()
         assert (seen.name, seen.owner, seen.persistent) == (b"mine", b"host:1 (label)", True)
         assert seen.created == company.space.now
         assert (seen.variables, seen.values, seen.bytes) == (3, 1, 3)
@@ -41,10 +41,10 @@ class LookContract:
         client.store(b"x", b"12", b"345", b"6")
         client.lease(b"x")
         other.find(b"z", wait=True)
-        look = company.space.look
+        look = company.space.views
         seen = {variable.name: look.view(variable) for variable in look.variables(WS)}
         assert list(seen) == [b"x", b"z"]
-        assert seen[b"x"] == company.space.look.variable(WS, b"x")
+        assert seen[b"x"] == company.space.views.variable(WS, b"x")
         assert seen[b"x"][2:] == (b"fifo", 2, 1, 0, 0, 4, 3)
         assert seen[b"z"][2:] == (b"unknown", 0, 0, 0, 1, 0, 0)
         assert seen[b"x"].id != seen[b"z"].id
@@ -52,7 +52,7 @@ class LookContract:
     def test_values_are_seen_and_stay(self, company: Company) -> None:
         client = company.client()
         client.store(b"x", *(b"%d" % number for number in range(20)))
-        look = company.space.look
+        look = company.space.views
         assert [value.payload for value in look.values(WS, b"x", 5, 2)] == [b"5", b"6"]
         found = look.value(WS, b"x", 7)
         assert found is not None
@@ -68,11 +68,11 @@ class LookContract:
         since = company.space.now
         other.find(b"x", wait=True)
         client.fetch(b"x", wait=True, timeout=9)
-        first, second = company.space.look.leases(WS, b"x", 10)
+        first, second = company.space.views.leases(WS, b"x", 10)
         assert (first.peer, first.attempt, first.size) == (b"host:1", 1, 1)
         assert (second.since, second.deadline, second.size) == (since, since + 5, 2)
-        assert company.space.look.leases(WS, b"x", 1) == [first]
-        fetcher, finder = company.space.look.waiters(WS, b"x", 10)
+        assert company.space.views.leases(WS, b"x", 1) == [first]
+        fetcher, finder = company.space.views.waiters(WS, b"x", 10)
         assert (fetcher.peer, fetcher.removes, fetcher.deadline) == (b"host:1", True, since + 9)
         assert (finder.peer, finder.removes, finder.since) == (b"host:2", False, since)
         assert finder.deadline is None

@@ -56,7 +56,7 @@ class PutBackContract:
         new = client.fetch(b"x")
         assert new.payload == b"1"
         client.put_back(old)
-        assert client.fetch(b"x").status == Status.FAILED
+        assert client.fetch(b"x").status == Status.NO_VALUE
         client.put_back(new)
         assert client.fetch(b"x").payload == b"1"
 
@@ -125,8 +125,8 @@ class PutBackContract:
         if remade:
             client.declare_var(b"x", mode)
         client.put_back(answer)
-        assert client.fetch(b"x").status == Status.FAILED
-        assert company.space.look.totals()["values"] == 0
+        assert client.fetch(b"x").status == Status.NO_VALUE
+        assert company.space.views.totals()["values"] == 0
 
     def test_value_returns_although_its_fetcher_left(self, company: Company) -> None:
         client, other = company.clients(2)

@@ -40,15 +40,6 @@ class SettlingContract:
         assert client.take(b"r", 9).payloads == [b"a", b"c", b"d"]
         assert client.take(b"s", 9).payloads == [b"b"]
 
-    def test_stores_into_several_workspaces(self, company: Company) -> None:
-        client = company.client()
-        client.use_ws(b"other")
-        stores = [(WS, b"x", b"1"), (b"other", b"x", b"2"), (WS, b"x", b"3")]
-        values = [(ws, var, text_value(payload)) for ws, var, payload in stores]
-        assert client.settle_values([], values).succeeded
-        assert client.take(b"x", 9).payloads == [b"1", b"3"]
-        assert client.take(b"x", 9, ws=b"other").payloads == [b"2"]
-
     def test_stores_by_mode(self, company: Company) -> None:
         client = company.client()
         client.declare_var(b"single", b"single")
@@ -83,6 +74,31 @@ class SettlingContract:
         assert client.fetch(b"x").payload == b"1"
 
     # All or nothing
+
+    @pytest.mark.parametrize("leases", [[], [WS], [b"other"], [WS, b"other"]])
+    @pytest.mark.parametrize("stores", [[], [WS], [b"other"], [WS, b"other", WS]])
+    def test_two_workspaces_are_refused(
+        self, company: Company, leases: list[bytes], stores: list[bytes]
+    ) -> None:
+        client, other = company.clients(2)
+        client.use_ws(b"other")
+        held = []
+        for ws in (WS, b"other"):
+            client.store(b"x", b"1", ws=ws)
+            lease = client.lease(b"x", ws=ws)
+            held += lease.lease_ids if ws in leases else []
+        finder = other.find(b"r", wait=True)
+        values = [(ws, b"r", text_value(b"%d" % number)) for number, ws in enumerate(stores)]
+        answer = client.settle_values(held, values)
+        if len({*leases, *stores}) < 2:
+            assert answer.succeeded
+            return
+        assert answer.status == Status.REFUSED
+        assert "'work'" in answer.reason
+        assert "'other'" in answer.reason
+        assert finder.waits
+        assert client.list_vars(ws=b"other", leased=True).listing == b"x\t0\t0\t0\tfifo\t1"
+        assert client.release(held).succeeded  # still held
 
     @pytest.mark.parametrize("late", [True, False])
     def test_lost_lease_refuses_it_all(self, company: Company, late: bool) -> None:

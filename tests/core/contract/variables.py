@@ -90,7 +90,7 @@ class VariableContract:
         client = company.client()
         client.use_ws(b"other")
         client.store(b"x", b"1")
-        assert client.find(b"x", ws=b"other").status == Status.FAILED
+        assert client.find(b"x", ws=b"other").status == Status.NO_VALUE
         client.delete_ws(b"other")
         assert client.find(b"x").payload == b"1"
 

@@ -63,7 +63,7 @@ class WaitingContract:
         client.declare_var(b"x", b"single")
         client.fetch(b"x", wait=True)
         client.store(b"x", b"1")
-        assert client.find(b"x").status == Status.FAILED
+        assert client.find(b"x").status == Status.NO_VALUE
 
     def test_each_variable_has_its_own_lines(self, company: Company) -> None:
         client = company.client()

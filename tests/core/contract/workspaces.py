@@ -155,7 +155,7 @@ class WorkspaceContract:
         user.store(b"x", b"1")
         waiting = user.find(b"y", wait=True)
         owner.leave()
-        assert waiting.status == Status.FAILED
+        assert waiting.status == Status.NO_WORKSPACE
         assert user.list_wss() == DEFAULT_LINE
         assert user.find(b"x").status == Status.NO_WORKSPACE
 
@@ -306,7 +306,7 @@ class WorkspaceContract:
         client.lease(b"x")
         waiting = client.find(b"y", wait=True)
         space.close()
-        assert waiting.status == Status.FAILED
+        assert waiting.status == Status.NO_WORKSPACE
         assert client.list_wss() == b"\n"
-        totals = space.look.totals()
+        totals = space.views.totals()
         assert not any(totals.values()), totals

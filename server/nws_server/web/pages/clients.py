@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from nws_server.core.space import Session
-from nws_server.hub import Member
+from nws_server.session_registry import Member
 from nws_server.web.history import Rates
 from nws_server.web.inspector import Inspector
 from nws_server.web.names import DisplayName, printable
@@ -42,7 +42,10 @@ def show_clients(inspector: Inspector, query: Query) -> dict[str, Any]:
 
 def _clients(inspector: Inspector) -> list[_Client]:
     rates = inspector.history.rates
-    return [_Client(session, member, rates(member)) for session, member in inspector.hub.members()]
+    return [
+        _Client(session, member, rates(member))
+        for session, member in inspector.hub.sessions.members()
+    ]
 
 
 def _row(inspector: Inspector, client: _Client) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from nws_server.core.variables import Variable
+from nws_server.core.views import VariableEntry
 from nws_server.web.descriptions import describe_variable, describe_workspace
 from nws_server.web.inspector import Inspector
 from nws_server.web.names import DisplayName
@@ -14,7 +14,7 @@ from nws_server.web.tables import Column, Table, make_table
 
 __all__ = ["show_workspace"]
 
-_COLUMNS: Final[dict[str, Column[Variable]]] = {
+_COLUMNS: Final[dict[str, Column[VariableEntry]]] = {
     "name": Column(lambda variable: variable.name),
     "mode": Column(lambda variable: variable.mode),
     "values": Column(lambda variable: len(variable.queue or ()), largest_first=True),
@@ -45,6 +45,6 @@ def show_workspace(inspector: Inspector, query: Query) -> dict[str, Any]:
     }
 
 
-def _table(inspector: Inspector, ws: bytes, query: Query) -> Table[Variable]:
+def _table(inspector: Inspector, ws: bytes, query: Query) -> Table[VariableEntry]:
     variables = inspector.look.variables(ws)
     return make_table(variables, query, _COLUMNS, lambda variable: variable.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from nws_server.core.look import WorkspaceView
+from nws_server.core.views import WorkspaceView
 from nws_server.web.descriptions import describe_workspace
 from nws_server.web.inspector import Inspector
 from nws_server.web.query import Query
