@@ -7,6 +7,10 @@ from enum import Enum
 from nws_server.core.space import Cookie, Place, Taken, Value, Waiter
 
 
+class ReplyError(Exception):
+    """Raised by a reply on purpose."""
+
+
 class Kind(Enum):
     """Which method of the reply was called."""
 
@@ -27,6 +31,7 @@ class Answer:
         place: where the values came from.
         values_got: the values themselves, in order.
         lease_ids: their leases; zeros for a plain take, empty for a single value.
+        error: what it raised itself; then it got no values.
     """
 
     def __init__(self, journal: list[Answer], who: str = "") -> None:
@@ -38,6 +43,7 @@ class Answer:
         self.place: Place | None = None
         self.values_got: list[Value] = []
         self.lease_ids: list[int] = []
+        self.error: ReplyError | None = None
         self._status = 0
         self._reason = ""
         self._text = b""
@@ -75,7 +81,10 @@ class Answer:
         self._text = text
 
     def raised(self, error: Exception) -> None:
-        raise AssertionError(f"{self!r} raised an error") from error
+        assert isinstance(error, ReplyError), f"{self!r} raised an error"
+        self.values_got = []
+        self.lease_ids = []
+        self.error = error
 
     def _answered(self, kind: Kind) -> None:
         assert self.kind is None, f"{self!r} is answered again, with {kind.value}"

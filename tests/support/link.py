@@ -1,4 +1,4 @@
-"""A whole server in memory: a hub, and connections whose bytes go to a recorder."""
+"""A whole server in memory: a hub, and connections whose bytes are kept."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ from nws_server.spool import Spool
 from tests.support.frames import KINDS, Speaker
 
 
-class Recorder:
-    """Keeps what a connection sends; an `Outlet`."""
+class MemoryOutlet:
+    """Keeps what a connection sends; an `Outlet`.
+
+    Attributes:
+        writes_left: how many more writes succeed; None for all.
+    """
 
     def __init__(self) -> None:
+        self.writes_left: int | None = None
         self.sent = bytearray()
         self.bodies = 0
         self.closed = False
@@ -26,6 +31,10 @@ class Recorder:
 
     def write(self, data: bytes) -> None:
         assert not self.closed
+        if self.writes_left is not None:
+            self.writes_left -= 1
+            if self.writes_left < 0:
+                raise OSError("nothing can be sent")
         self.sent += data
 
     def expect(self, much: bool) -> None:
@@ -51,7 +60,7 @@ class Link(Speaker):
     """A client of a server in memory."""
 
     def __init__(self, hub: Hub, peer: bytes) -> None:
-        self.outlet = Recorder()
+        self.outlet = MemoryOutlet()
         self.connection = Connection(hub, self.outlet, peer)
         self.gone = False
 
