@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Ready(Protocol):
-    """Somebody who can go on."""
+    """A connection, or whatever else can go on."""
 
     def go_on(self) -> None:
         """Do what can be done now."""

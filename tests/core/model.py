@@ -10,106 +10,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from typing import Any
 
 from nws.errors import Status
 from nws_server.core.space import Cookie
+from tests.core.model_records import Delivery, Item, Lease, Timed, Variable, Wait, Workspace
 from tests.support.answers import Answer, Kind
+
+Overview = dict[bytes, tuple[Any, ...]]
+"""What a space holds, by workspace."""
 
 WANDERING = (b"lifo", b"multi")
 """Modes that cannot be iterated."""
-
-
-class Place(Enum):
-    """Where a stored value can be; always in one of these."""
-
-    QUEUE = "in the queue"
-    LEASE = "under lease"
-    DELIVERED = "fetched or taken"
-    SETTLED = "settled"
-    OVERWRITTEN = "overwritten by a newer value of a single variable"
-    DELETED = "deleted with its variable"
-
-
-@dataclass(eq=False)
-class Item:
-    """One stored value; no two have the same payload."""
-
-    payload: bytes
-    index: int = 0
-    attempt: int = 0
-    place: Place = Place.QUEUE
-
-
-@dataclass(eq=False)
-class Workspace:
-    alive: bool = True
-    owned: bool = False
-    owner: int | None = None
-    persistent: bool = False
-    variables: dict[bytes, Variable] = field(default_factory=dict)
-    probed: list[bytes] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class Variable:
-    name: bytes
-    workspace: Workspace
-    mode: bytes | None = None
-    alive: bool = True
-    stored: int = 0
-    items: list[Item] = field(default_factory=list)
-    fetchers: list[Wait] = field(default_factory=list)
-    finders: list[Wait] = field(default_factory=list)
-    id: bytes = b"?"  # until an answer tells
-
-
-@dataclass(eq=False)
-class Timed:
-    """What has a deadline, and when that was set, for those with the same one."""
-
-    deadline: float | None = None
-    entered: int = 0
-
-
-@dataclass(eq=False)
-class Wait(Timed):
-    """A get, whether it has to wait or not."""
-
-    answer: Answer = field(kw_only=True)
-    session: int = field(kw_only=True)
-    variable: Variable = field(kw_only=True)
-    removes: bool = True
-    limit: int | None = None
-    lease: float | None = None
-    after: int = -1
-
-
-@dataclass(eq=False)
-class Lease(Timed):
-    id: int = field(kw_only=True)
-    item: Item = field(kw_only=True)
-    variable: Variable = field(kw_only=True)
-    session: int = field(kw_only=True)
-
-
-@dataclass(eq=False)
-class Delivery:
-    """What a fetch or take was answered with. Unconfirmed it is in the session's hands."""
-
-    answer: Answer
-    session: int
-    variable: Variable
-    items: list[Item]
-    confirmed: bool
 
 
 class Model:
     """What must be true of the space.
 
     Attributes:
-        items: every value that was ever stored, by payload.
         deliveries: what was fetched or taken, and not put back.
         acknowledging: the sessions that confirm what they are given.
     """
@@ -120,7 +38,6 @@ class Model:
         self.bindings: dict[int, dict[bytes, Workspace]] = {}
         self.waits: list[Wait] = []
         self.leases: dict[int, Lease] = {}
-        self.items: dict[bytes, Item] = {}
         self.deliveries: list[Delivery] = []
         self.acknowledging = acknowledging
         self.events: deque[Answer] = deque()
@@ -242,11 +159,8 @@ class Model:
         for wait in [*variable.fetchers, *variable.finders]:
             self.waits.remove(wait)
             self._fails(wait.answer, status)
-        for item in variable.items:
-            item.place = Place.DELETED
         for lease in [each for each in self.leases.values() if each.variable is variable]:
             del self.leases[lease.id]
-            lease.item.place = Place.DELETED
 
     # Values in
 
@@ -262,8 +176,7 @@ class Model:
         self._set_mode(variable, b"fifo")
         rest = []
         for payload in payloads:
-            self.items[payload] = Item(payload, variable.stored)
-            rest.append(self.items[payload])
+            rest.append(Item(payload, variable.stored))
             variable.stored += 1
         for wait in list(variable.finders):
             self._leave(wait)
@@ -278,10 +191,7 @@ class Model:
             self._keep(variable, item)
 
     def _keep(self, variable: Variable, item: Item) -> None:
-        item.place = Place.QUEUE
         if variable.mode == b"single":
-            for older in variable.items:
-                older.place = Place.OVERWRITTEN
             variable.items.clear()
         variable.items.append(item)
         variable.items.sort(key=lambda each: each.index)
@@ -371,8 +281,6 @@ class Model:
             assert answer.payloads == [item.payload for item in items]
         if get.lease is None:
             assert not any(answer.lease_ids)
-            for item in items:
-                item.place = Place.DELIVERED
             confirmed = get.session not in self.acknowledging
             delivery = Delivery(answer, get.session, get.variable, items, confirmed)
             self.deliveries.append(delivery)
@@ -380,7 +288,6 @@ class Model:
         for item, number in zip(items, answer.lease_ids, strict=True):
             assert number > self._last_lease
             self._last_lease = number
-            item.place = Place.LEASE
             lease = Lease(id=number, item=item, variable=get.variable, session=get.session)
             self.leases[number] = lease
             self._enter(lease, self.now + get.lease)
@@ -418,11 +325,8 @@ class Model:
 
     def _come_back(self, variable: Variable, items: Iterable[Item]) -> None:
         for item in items:
-            if not variable.alive:
-                item.place = Place.DELETED
-            elif variable.mode == b"single" and item.index < variable.stored - 1:
-                item.place = Place.OVERWRITTEN
-            else:
+            replaced = variable.mode == b"single" and item.index < variable.stored - 1
+            if variable.alive and not replaced:
                 self._keep(variable, item)
         for get in list(variable.finders):
             if self._sights(get):
@@ -484,12 +388,42 @@ class Model:
             return
         for lease in held:
             del self.leases[lease.id]
-            lease.item.place = Place.SETTLED
         for ws, var, payload in stores:
             variable = self._variable(slot, ws, var, answer)
             assert variable is not None
             self._give(variable, [payload])
         self._expect(answer, Kind.DONE)
+
+    # What it holds
+
+    def overview(self) -> Overview:
+        return {
+            name: (
+                *(workspace.owned, workspace.owner, workspace.persistent, workspace.probed),
+                [self._view(variable) for variable in workspace.variables.values()],
+            )
+            for name, workspace in self.workspaces.items()
+        }
+
+    def _view(self, variable: Variable) -> tuple[Any, ...]:
+        return (
+            variable.name,
+            variable.mode or b"unknown",
+            variable.stored,
+            [item.payload for item in variable.items],
+            [get.answer for get in variable.fetchers],
+            [get.answer for get in variable.finders],
+            {
+                lease.id: (
+                    lease.item.payload,
+                    lease.item.attempt + 1,
+                    lease.deadline,
+                    lease.session,
+                )
+                for lease in self.leases.values()
+                if lease.variable is variable
+            },
+        )
 
     # Time
 

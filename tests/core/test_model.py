@@ -5,7 +5,7 @@ After each step the space is also made again from what its recorder was told.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from unittest import TestCase
 
@@ -21,9 +21,10 @@ from hypothesis.stateful import (
 
 from nws_server.core.invariants import check_invariants
 from nws_server.core.memory import MemorySpace
+from nws_server.core.records import Session, Variable
 from nws_server.core.space import Cookie
 from tests.core.contract.timeouts import Alarm
-from tests.core.model import Model, Place
+from tests.core.model import Model, Overview
 from tests.support.answers import Answer, Kind
 from tests.support.clients import Client, Company
 from tests.support.recorder import MemoryRecorder, describe
@@ -52,6 +53,35 @@ places = st.integers(0, 99)
 def pick(choices: list[_T], place: int) -> _T:
     """Choose one, by a number that Hypothesis can make smaller."""
     return choices[place % len(choices)]
+
+
+def overview(space: MemorySpace, slots: Mapping[Session, int]) -> Overview:
+    """Return what a space holds as `Model.overview` has it, given the slot of each session."""
+    return {
+        name: (
+            workspace.owned,
+            None if workspace.owner is None else slots[workspace.owner],
+            workspace.persistent,
+            list(workspace.probed),
+            [_view(variable, slots) for variable in workspace.variables.values()],
+        )
+        for name, workspace in space.books.workspaces.items()
+    }
+
+
+def _view(variable: Variable, slots: Mapping[Session, int]) -> tuple[Any, ...]:
+    return (
+        variable.name,
+        variable.mode,
+        variable.stored,
+        [value.payload for value in sorted(variable.queue or (), key=lambda value: value.index)],
+        [waiter.reply for waiter in variable.fetchers],
+        [waiter.reply for waiter in variable.finders],
+        {
+            lease.id: (lease.value.payload, lease.attempt, lease.deadline, slots[lease.session])
+            for lease in variable.leases.values()
+        },
+    )
 
 
 class SpaceMachine(RuleBasedStateMachine):
@@ -346,62 +376,9 @@ class SpaceMachine(RuleBasedStateMachine):
         self.company.check()
 
     @invariant()
-    def every_value_is_in_one_place(self) -> None:
-        where: dict[object, Place] = {}
-        for workspace in self.space.books.workspaces.values():
-            for variable in workspace.variables.values():
-                queue = [value.payload for value in variable.queue or ()]
-                leased = [lease.value.payload for lease in variable.leases.values()]
-                assert not where.keys() & {*queue, *leased}
-                assert len({*queue, *leased}) == len(queue) + len(leased)
-                where.update((payload, Place.QUEUE) for payload in queue)
-                where.update((payload, Place.LEASE) for payload in leased)
-        inside = (Place.QUEUE, Place.LEASE)
-        expected = {
-            item.payload: item.place for item in self.model.items.values() if item.place in inside
-        }
-        assert where == expected
-        delivered = [item.payload for each in self.model.deliveries for item in each.items]
-        assert len(set(delivered)) == len(delivered)
-        assert {
-            item.payload for item in self.model.items.values() if item.place is Place.DELIVERED
-        } == set(delivered)
-
-    @invariant()
-    def variables_agree(self) -> None:
-        assert self.space.books.workspaces.keys() == self.model.workspaces.keys()
-        for name, expected in self.model.workspaces.items():
-            actual = self.space.books.workspaces[name]
-            assert actual.persistent == expected.persistent
-            assert actual.owned == expected.owned
-            owner = None if expected.owner is None else self.clients[expected.owner].session
-            assert actual.owner is owner
-            assert list(actual.variables) == list(expected.variables)
-            assert list(actual.probed) == expected.probed
-            for var, plain in expected.variables.items():
-                variable = actual.variables[var]
-                assert variable.mode == (plain.mode or b"unknown")
-                for line, plain_line in (
-                    (variable.fetchers, plain.fetchers),
-                    (variable.finders, plain.finders),
-                ):
-                    assert [waiter.reply for waiter in line] == [get.answer for get in plain_line]
-
-    @invariant()
-    def leases_agree(self) -> None:
-        actual = {
-            lease.id: (lease.value.payload, lease.attempt, lease.deadline, lease.session)
-            for lease in self.space.books.leases.values()
-        }
-        assert actual == {
-            lease.id: (
-                lease.item.payload,
-                lease.item.attempt + 1,
-                lease.deadline,
-                self.clients[lease.session].session,
-            )
-            for lease in self.model.leases.values()
-        }
+    def space_and_model_agree(self) -> None:
+        slots = {client.session: slot for slot, client in self.clients.items()}
+        assert overview(self.space, slots) == self.model.overview()
 
     @invariant()
     def hands_agree(self) -> None:

@@ -187,10 +187,11 @@ class Books:
         """Deliver a new value straight to a session."""
         value.index = variable.stored
         variable.stored += 1
+        if session.acknowledges:
+            session.hands[value] = (variable, (value,))
         if self.recorder is not None:
             self.recorder.stored(variable.id, value)
-        if session.acknowledges or self.recorder is not None:
-            self.hand(session, variable, (value,))
+            _record_delivery(self.recorder, session, variable, (value,))
 
     def accept(self, variable: Variable, values: Sequence[Value]) -> None:
         """Number new values that `hand` or `lease` gives to somebody instead of the queue."""
@@ -211,10 +212,8 @@ class Books:
         self.memory -= value.weight
         if session.acknowledges:
             session.hands[value] = (variable, (value,))
-            if self.recorder is not None:
-                self.recorder.taken(variable.id, (value,), session.number)
-        elif self.recorder is not None:
-            self.recorder.removed(variable.id, (value,))
+        if self.recorder is not None:
+            _record_delivery(self.recorder, session, variable, (value,))
         return value
 
     def collect(self, variable: Variable, limit: int) -> list[Value]:
@@ -238,10 +237,8 @@ class Books:
         """
         if session.acknowledges:
             session.hands[values[0]] = (variable, values)
-            if self.recorder is not None:
-                self.recorder.taken(variable.id, values, session.number)
-        elif self.recorder is not None:
-            self.recorder.removed(variable.id, values)
+        if self.recorder is not None:
+            _record_delivery(self.recorder, session, variable, values)
 
     def confirm(self, session: Session, values: Sequence[Value]) -> None:
         """A delivery has arrived: its values are gone."""
@@ -327,7 +324,8 @@ class Books:
     def leave(self, waiter: Waiter) -> None:
         """Remove a waiter from its line, in O(1)."""
         variable = waiter.variable
-        variable.line_for(waiter).leave(waiter)
+        line = variable.fetchers if waiter.removes else variable.finders
+        line.leave(waiter)
         waiter.deadline = None
         self.waiting -= 1
         workspace = variable.workspace
@@ -337,3 +335,12 @@ class Books:
             and not (variable.fetchers or variable.finders)
         ):
             self._add_probed(workspace, variable.name)
+
+
+def _record_delivery(
+    recorder: Recorder, session: Session, variable: Variable, values: Sequence[Value]
+) -> None:
+    if session.acknowledges:
+        recorder.taken(variable.id, values, session.number)
+    else:
+        recorder.removed(variable.id, values)

@@ -1,7 +1,7 @@
 """The space in memory. What its operations promise is said in ``space.py``.
 
-Here names become workspaces and variables, and what cannot be done is refused before anything has
-changed. What is done is an effect in ``books.py``; who is served is decided in ``matching.py``.
+Here is what each operation consists of. What cannot be done is refused in ``lookup.py``; what is
+done is an effect in ``books.py``; who is served is decided in ``matching.py``.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from typing import Final
 from nws.errors import Status
 from nws_server.core import listings, templates
 from nws_server.core.books import MAX_PROBED, Books
+from nws_server.core.lookup import Lookup
 from nws_server.core.matching import Matching
 from nws_server.core.memory_views import MemoryViews
 from nws_server.core.names import is_clean, shown
 from nws_server.core.queues import QUEUES
 from nws_server.core.recorder import Recorder
 from nws_server.core.records import (
-    Lease,
     Session,
     Variable,
     Waiter,
     Workspace,
-    variable_weight,
     workspace_weight,
 )
 from nws_server.core.replies import (
@@ -77,6 +76,7 @@ class MemorySpace:
         self.books = Books(recorder, max_probed)
         self.views: Views = MemoryViews(self.books)
         self._matching = Matching(self.books)
+        self._lookup = Lookup(self.books, memory_limit)
         self._token = b"__nwss" + token
         self._memory_limit = memory_limit
         default = self.books.make_workspace(DEFAULT_WORKSPACE, self.books.last_workspace + 1)
@@ -132,7 +132,7 @@ class MemorySpace:
                 Status.REFUSED,
                 f"{shown(template)} is not a name with exactly one %d in it (width up to 20)",
             )
-        if self._is_full(workspace_weight(template), reply):
+        if self._lookup.is_full(workspace_weight(template), reply):
             return None
         last = self.books.last_workspace
         for number in range(last, last + _MKTEMP_TRIES):
@@ -169,7 +169,7 @@ class MemorySpace:
                 reason = f"the name {shown(name)} holds control characters"
                 reply_failed(reply, Status.REFUSED, reason)
                 return None
-            if self._is_full(workspace_weight(name), reply):
+            if self._lookup.is_full(workspace_weight(name), reply):
                 return None
             workspace = self.books.make_workspace(name, self.books.last_workspace + 1)
         self.books.bind(session, workspace)
@@ -191,7 +191,7 @@ class MemorySpace:
             return reply_failed(
                 reply, Status.REFUSED, f"{shown(mode)} is not a mode; these are: {modes}"
             )
-        variable = self._variable(session, ws, var, reply)
+        variable = self._lookup.variable(session, ws, var, reply)
         if variable is None:
             return None
         if variable.queue is None:
@@ -204,7 +204,7 @@ class MemorySpace:
         return reply_done(reply)
 
     def delete_var(self, session: Session, ws: bytes, var: bytes, reply: Reply) -> None:
-        workspace = self._workspace(session, ws, reply)
+        workspace = self._lookup.workspace(session, ws, reply)
         if workspace is None:
             return None
         variable = workspace.variables.get(var)
@@ -215,60 +215,16 @@ class MemorySpace:
         return reply_done(reply)
 
     def list_vars(self, session: Session, ws: bytes, leased: bool, reply: Reply) -> None:
-        workspace = self._workspace(session, ws, reply)
+        workspace = self._lookup.workspace(session, ws, reply)
         if workspace is not None:
             reply_text(reply, listings.list_variables(workspace, leased=leased))
 
     def list_leases(self, session: Session, ws: bytes, reply: Reply) -> None:
-        workspace = self._workspace(session, ws, reply)
+        workspace = self._lookup.workspace(session, ws, reply)
         if workspace is not None:
             leases = self.books.leases.values()
             chosen = [lease for lease in leases if lease.variable.workspace is workspace]
             reply_text(reply, listings.list_leases(chosen, self.books.now))
-
-    def _workspace(self, session: Session, ws: bytes, reply: Reply) -> Workspace | None:
-        workspace = session.bindings.get(ws)
-        if workspace is None:
-            reply_failed(reply, Status.NOT_OPEN, f"the workspace {shown(ws)} is not open here")
-            return None
-        if not workspace.alive:
-            reason = f"the workspace {shown(ws)} was deleted since it was opened here"
-            reply_failed(reply, Status.NO_WORKSPACE, reason)
-            return None
-        return workspace
-
-    def _variable(self, session: Session, ws: bytes, var: bytes, reply: Reply) -> Variable | None:
-        """Return a variable, made with unknown mode if need be; None if the reply was called."""
-        workspace = session.bindings.get(ws)
-        if workspace is not None and workspace.alive:
-            variable = workspace.variables.get(var)
-            if variable is not None:
-                return variable
-        workspace = self._can_name(session, ws, var, reply)
-        if workspace is None or self._is_full(variable_weight(var), reply):
-            return None
-        return self.books.make_variable(workspace, var)
-
-    def _can_name(self, session: Session, ws: bytes, var: bytes, reply: Reply) -> Workspace | None:
-        """Return the workspace if it may have a variable of this name; else call the reply."""
-        workspace = self._workspace(session, ws, reply)
-        if workspace is not None and not is_clean(var):
-            reply_failed(reply, Status.REFUSED, f"the name {shown(var)} holds control characters")
-            return None
-        return workspace
-
-    def _variable_with_id(
-        self, session: Session, ws: bytes, var: bytes, variable_id: bytes, reply: Reply
-    ) -> Variable | None:
-        """Return a variable that is there and has this id; None if the reply was called."""
-        workspace = self._workspace(session, ws, reply)
-        if workspace is None:
-            return None
-        variable = workspace.variables.get(var)
-        if variable is None or variable.id != variable_id:
-            reply_failed(reply, Status.FAILED, f"the variable {shown(var)} has another id")
-            return None
-        return variable
 
     # Values in
 
@@ -281,12 +237,14 @@ class MemorySpace:
         reply: Reply,
         variable_id: bytes = b"",
     ) -> None:
-        if self._memory_limit is not None and self._is_full(sum(v.weight for v in values), reply):
+        if self._memory_limit is not None and self._lookup.is_full(
+            sum(v.weight for v in values), reply
+        ):
             return
         if variable_id:
-            variable = self._variable_with_id(session, ws, var, variable_id, reply)
+            variable = self._lookup.variable_with_id(session, ws, var, variable_id, reply)
         else:
-            variable = self._variable(session, ws, var, reply)
+            variable = self._lookup.variable(session, ws, var, reply)
         if variable is None:
             return
         self._give(variable, values)
@@ -302,15 +260,6 @@ class MemorySpace:
             self.books.set_mode(variable, b"fifo")
         self._matching.give(variable, values)
 
-    def _is_full(self, weight: int, reply: Reply) -> bool:
-        limit = self._memory_limit
-        if limit is None or self.books.memory + weight <= limit:
-            return False
-        used = self.books.memory
-        reason = f"the server's memory limit of {limit} bytes is reached ({used} are in use)"
-        reply_failed(reply, Status.REFUSED, reason)
-        return True
-
     # Values out
 
     def find(
@@ -324,14 +273,14 @@ class MemorySpace:
         cookie: Cookie | None = None,
         timeout: float | None = None,
     ) -> Waiter | None:
-        variable = self._variable(session, ws, var, reply)
+        variable = self._lookup.variable(session, ws, var, reply)
         if variable is None:
             return None
         queue = variable.queue
         after = -1
         if cookie is None:
             found = queue.peek() if queue else None
-        elif self._can_iterate(variable, cookie, reply):
+        elif self._lookup.can_iterate(variable, cookie, reply):
             after = cookie.seen
             found = queue.after(after) if queue else None
         else:
@@ -356,12 +305,12 @@ class MemorySpace:
         cookie: Cookie | None = None,
         timeout: float | None = None,
     ) -> Waiter | None:
-        variable = self._variable(session, ws, var, reply)
+        variable = self._lookup.variable(session, ws, var, reply)
         if variable is None:
             return None
         queue = variable.queue
         if cookie is not None:
-            if not self._can_iterate(variable, cookie, reply):
+            if not self._lookup.can_iterate(variable, cookie, reply):
                 return None
             if queue and queue.peek().index <= cookie.seen:
                 reply_failed(
@@ -392,7 +341,7 @@ class MemorySpace:
         timeout: float | None = None,
         lease: float | None = None,
     ) -> Waiter | None:
-        variable = self._variable(session, ws, var, reply)
+        variable = self._lookup.variable(session, ws, var, reply)
         if variable is None:
             return None
         if variable.queue:
@@ -406,16 +355,6 @@ class MemorySpace:
             return None
         waiter = Waiter(session, reply, variable, removes=True, limit=limit, lease=lease)
         return self._miss(waiter, wait, timeout)
-
-    def _can_iterate(self, variable: Variable, cookie: Cookie, reply: Reply) -> bool:
-        if variable.queue is not None and not variable.queue.iterable:
-            reason = f"a {variable.mode.decode()} variable cannot be iterated"
-        elif cookie.variable_id and cookie.variable_id != variable.id:
-            reason = f"the variable {shown(variable.name)} was deleted and made again"
-        else:
-            return True
-        reply_failed(reply, Status.FAILED, reason)
-        return False
 
     def _miss(self, waiter: Waiter, wait: bool, timeout: float | None) -> Waiter | None:
         """No value: enqueue the waiter, or fail if ``wait`` is false."""
@@ -441,14 +380,14 @@ class MemorySpace:
     # Leases
 
     def renew(self, session: Session, ids: Sequence[int], lease: float, reply: Reply) -> None:
-        held = self._held(session, ids, reply)
+        held = self._lookup.held(session, ids, reply)
         if held is not None:
             for each in held:
                 self.books.renew(each, lease)
             reply_done(reply)
 
     def release(self, session: Session, ids: Sequence[int], blame: bool, reply: Reply) -> None:
-        held = self._held(session, ids, reply)
+        held = self._lookup.held(session, ids, reply)
         if held is not None:
             self._matching.undo(held, blame=blame)
             self._matching.send_replies()
@@ -461,8 +400,8 @@ class MemorySpace:
         stores: Sequence[tuple[bytes, bytes, Value]],
         reply: Reply,
     ) -> None:
-        held = self._held(session, ids, reply)
-        if held is None or not self._can_settle(session, held, stores, reply):
+        held = self._lookup.held(session, ids, reply)
+        if held is None or not self._lookup.can_settle(session, held, stores, reply):
             return
         for lease in held:
             self.books.settle(lease)
@@ -478,45 +417,6 @@ class MemorySpace:
             reply.done()
         except Exception as error:
             reply.raised(error)
-
-    def _held(self, session: Session, ids: Sequence[int], reply: Reply) -> list[Lease] | None:
-        held = session.leases
-        wanted = dict.fromkeys(ids)
-        lost = [number for number in wanted if number not in held]
-        if lost:
-            reason = "not held, or not any more: lease " + ", ".join(map(str, lost[:10]))
-            reply_failed(reply, Status.LEASE_LOST, reason)
-            return None
-        return [held[number] for number in wanted]
-
-    def _can_settle(
-        self,
-        session: Session,
-        held: Sequence[Lease],
-        stores: Sequence[tuple[bytes, bytes, Value]],
-        reply: Reply,
-    ) -> bool:
-        """Tell whether all stores are possible and everything is in one workspace."""
-        concerned: dict[Workspace | None, None] = {}
-        for ws, var, _ in stores:
-            workspace = self._can_name(session, ws, var, reply)
-            if workspace is None:
-                return False
-            concerned[workspace] = None
-        for lease in held:
-            concerned[lease.variable.workspace] = None
-        if len(concerned) > 1:
-            names = [shown(workspace.name) for workspace in concerned if workspace is not None]
-            reason = f"the workspaces {names[0]} and {names[1]} cannot be settled in one step"
-            reply_failed(reply, Status.REFUSED, reason)
-            return False
-        if self._memory_limit is None:
-            return True
-        new = {(ws, var) for ws, var, _ in stores if var not in session.bindings[ws].variables}
-        grows = sum(variable_weight(var) for _, var in new)
-        grows += sum(value.weight for _, _, value in stores)
-        grows -= sum(lease.value.weight for lease in held)
-        return grows <= 0 or not self._is_full(grows, reply)
 
     # Waiting and time
 
