@@ -7,6 +7,7 @@ import pytest
 from nws_server.core.invariants import check_invariants
 from nws_server.core.memory import MemorySpace
 from nws_server.core.records import Variable
+from nws_server.core.values import Value
 from tests.support.clients import WS, Company
 
 
@@ -14,10 +15,11 @@ def busy_space() -> MemorySpace:
     """Make a space with something of everything."""
     space = MemorySpace()
     company = Company(space)
-    client = company.client()
+    client = company.client(acknowledges=True)
     client.open_ws()
     client.store(b"x", b"1", b"22", b"333", b"4444")
     client.put_back(client.fetch(b"x"))
+    client.fetch(b"x")
     client.lease(b"x")
     client.fetch(b"y", wait=True, timeout=5)
     client.find(b"probed")
@@ -92,9 +94,29 @@ def _strange_variable(space: MemorySpace) -> None:
     _variable(space).workspace = None
 
 
+def _hold_what_is_queued(space: MemorySpace) -> None:
+    (session,) = space.books.sessions.values()
+    queue = _variable(space).queue
+    assert queue is not None
+    session.hands[queue.peek()] = (_variable(space), (queue.peek(),))
+
+
+def _hold_under_another_value(space: MemorySpace) -> None:
+    (session,) = space.books.sessions.values()
+    ((variable, values),) = session.hands.values()
+    session.hands = {Value(b"", b""): (variable, values)}
+
+
+def _lose_session(space: MemorySpace) -> None:
+    space.books.sessions.clear()
+
+
 @pytest.mark.parametrize(
     "damage",
     [
+        _hold_what_is_queued,
+        _hold_under_another_value,
+        _lose_session,
         _forget_memory,
         _forget_bytes,
         _lose_value,

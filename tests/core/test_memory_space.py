@@ -11,11 +11,11 @@ from tests.core.contract.deletion import DeletionContract
 from tests.core.contract.gets import GetContract
 from tests.core.contract.iterators import IteratorContract
 from tests.core.contract.leases import LeaseContract
-from tests.core.contract.looking import LookContract
 from tests.core.contract.put_back import PutBackContract
 from tests.core.contract.settling import SettlingContract
 from tests.core.contract.timeouts import TimeoutContract
 from tests.core.contract.variables import VariableContract
+from tests.core.contract.views import ViewsContract
 from tests.core.contract.waiting import WaitingContract
 from tests.core.contract.workspaces import WorkspaceContract
 
@@ -31,7 +31,7 @@ class TestWorkspaces(WorkspaceContract):
     pass
 
 
-class TestLook(LookContract):
+class TestViews(ViewsContract):
     pass
 
 

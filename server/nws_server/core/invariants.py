@@ -31,7 +31,8 @@ def check_invariants(space: MemorySpace) -> None:
     _check_deadlines(books.deadlines, [*waiters, *books.leases.values()])
     for number, lease in books.leases.items():
         assert lease.id == number
-        assert books.sessions[lease.session.number].leases[number] is lease
+        assert books.sessions.get(lease.session.number) is lease.session
+        assert lease.session.leases[number] is lease
         assert lease.variable.leases[number] is lease
         assert lease.variable.workspace is not None
         assert lease.deadline is not None

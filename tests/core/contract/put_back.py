@@ -1,4 +1,4 @@
-"""Undoing a fetch or take that never reached its client."""
+"""Deliveries: confirmed, or undone because they never reached their client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.clients import Company
 
 
 class PutBackContract:
-    """What `Space` promises of `put_back`."""
+    """What `Space` promises of `confirm` and `put_back`."""
 
     @pytest.mark.parametrize("mode", MODES)
     def test_value_returns(self, company: Company, mode: bytes) -> None:
@@ -135,3 +135,77 @@ class PutBackContract:
         client.leave()
         client.put_back(answer)
         assert drain(other) == [b"0"]
+
+    # Sessions that acknowledge
+
+    @pytest.mark.parametrize("mode", MODES)
+    @pytest.mark.parametrize("waits", [False, True])
+    def test_what_was_not_confirmed_returns_at_the_end_of_the_session(
+        self, company: Company, mode: bytes, waits: bool
+    ) -> None:
+        client, other = company.client(acknowledges=True), company.client()
+        other.declare_var(b"x", mode)
+        if not waits:
+            other.store(b"x", b"0")
+        fetched = client.fetch(b"x", wait=True)
+        if waits:
+            other.store(b"x", b"0")
+        assert fetched.payload == b"0"
+        assert other.fetch(b"x").status == Status.NO_VALUE
+        client.leave()
+        assert drain(other) == [b"0"]
+
+    def test_it_returns_to_its_place_and_to_who_waits(self, company: Company) -> None:
+        client, other = company.client(acknowledges=True), company.client()
+        other.store(b"x", b"0", b"1", b"2", b"3")
+        client.fetch(b"x")
+        client.confirm(client.take(b"x", 2))
+        client.lease(b"x")
+        fetchers = [other.fetch(b"x", wait=True) for _ in range(2)]
+        client.leave()
+        assert [fetcher.payload for fetcher in fetchers] == [b"0", b"3"]
+
+    def test_it_is_no_attempt_but_an_unsettled_lease_is_one(self, company: Company) -> None:
+        client, other = company.client(acknowledges=True), company.client()
+        other.store(b"x", b"0", b"1")
+        client.fetch(b"x")
+        client.lease(b"x")
+        client.leave()
+        other.lease(b"x", 2)
+        lines = other.list_leases().listing.split(b"\n")
+        assert [line.split(b"\t")[2] for line in lines] == [b"1", b"2"]
+
+    def test_confirmed_values_are_gone(self, company: Company) -> None:
+        client, other = company.client(acknowledges=True), company.client()
+        other.store(b"x", b"0", b"1", b"2")
+        for answer in (client.fetch(b"x"), client.take(b"x", 2)):
+            client.confirm(answer)
+            client.confirm(answer)  # does nothing
+        client.leave()
+        assert drain(other) == []
+
+    def test_confirmed_values_can_still_be_put_back(self, company: Company) -> None:
+        client = company.client(acknowledges=True)
+        client.store(b"x", b"0", b"1", b"2")
+        answer = client.take(b"x", 2)
+        client.confirm(answer)
+        client.put_back(answer)
+        assert drain(client) == [b"0", b"1", b"2"]
+
+    def test_sessions_that_do_not_acknowledge_hold_nothing(self, company: Company) -> None:
+        client, other = company.clients(2)
+        other.store(b"x", b"0")
+        client.fetch(b"x")
+        client.leave()
+        assert drain(other) == []
+
+    def test_deliveries_of_a_deleted_variable_are_forgotten(self, company: Company) -> None:
+        client, other = company.client(acknowledges=True), company.client()
+        other.store(b"x", b"0", b"1")
+        kept, confirmed = client.fetch(b"x"), client.fetch(b"x")
+        other.delete_var(b"x")
+        client.confirm(confirmed)
+        client.leave()
+        other.declare_var(b"x", b"fifo")
+        assert kept.payload == b"0"
+        assert drain(other) == []

@@ -1,22 +1,22 @@
-"""What can be seen of a space from outside, by those who only look."""
+"""What can be seen of a space from outside, by those who only views."""
 
 from __future__ import annotations
 
 from tests.support.clients import WS, Company
 
 
-class LookContract:
-    """What `Look` shows of a space."""
+class ViewsContract:
+    """What `Views` shows of a space."""
 
     def test_what_is_not_there_is_nothing(self, company: Company) -> None:
-        look = company.space.views
-        assert look.workspace(b"nowhere") is None
-        assert look.variable(WS, b"x") is None
-        assert look.variables(b"nowhere") == []
-        assert list(look.values(WS, b"x", 0, 10)) == []
-        assert look.value(WS, b"x", 0) is None
-        assert look.waiters(WS, b"x", 10) == []
-        assert look.leases(WS, b"x", 10) == []
+        views = company.space.views
+        assert views.workspace(b"nowhere") is None
+        assert views.variable(WS, b"x") is None
+        assert views.variables(b"nowhere") == []
+        assert list(views.values(WS, b"x", 0, 10)) == []
+        assert views.value(WS, b"x", 0) is None
+        assert views.waiters(WS, b"x", 10) == []
+        assert views.leases(WS, b"x", 10) == []
 
     def test_numbers_of_a_workspace(self, company: Company) -> None:
         client, other = company.clients(2)
@@ -41,8 +41,8 @@ class LookContract:
         client.store(b"x", b"12", b"345", b"6")
         client.lease(b"x")
         other.find(b"z", wait=True)
-        look = company.space.views
-        seen = {variable.name: look.view(variable) for variable in look.variables(WS)}
+        views = company.space.views
+        seen = {variable.name: views.view(variable) for variable in views.variables(WS)}
         assert list(seen) == [b"x", b"z"]
         assert seen[b"x"] == company.space.views.variable(WS, b"x")
         assert seen[b"x"][2:] == (b"fifo", 2, 1, 0, 0, 4, 3)
@@ -52,12 +52,12 @@ class LookContract:
     def test_values_are_seen_and_stay(self, company: Company) -> None:
         client = company.client()
         client.store(b"x", *(b"%d" % number for number in range(20)))
-        look = company.space.views
-        assert [value.payload for value in look.values(WS, b"x", 5, 2)] == [b"5", b"6"]
-        found = look.value(WS, b"x", 7)
+        views = company.space.views
+        assert [value.payload for value in views.values(WS, b"x", 5, 2)] == [b"5", b"6"]
+        found = views.value(WS, b"x", 7)
         assert found is not None
         assert found.payload == b"7"
-        assert look.totals()["values"] == 20
+        assert views.totals()["values"] == 20
 
     def test_who_waits_and_who_holds(self, company: Company) -> None:
         client, other = company.clients(2)
