@@ -1,4 +1,4 @@
-"""Every exception of this distribution, and the status codes of the wire they stand for.
+"""Every exception of this distribution, and the status codes of the wire behind them.
 
 ::
 
@@ -15,7 +15,7 @@
     │       ├── NwsTimeoutException                also a TimeoutError: nothing came in time
     │       ├── NwsNoValueException                only inside the client: there is no value
     │       ├── NwsLeaseLostException              the lease ended before it was settled
-    │       ├── NwsPicklingException               the value cannot be serialised
+    │       ├── NwsPicklingException               the value cannot be serialized
     │       └── NwsUnpicklingException             the payload cannot be read here
     └── SleighException
         ├── SleighGatheredException                results were gathered already
@@ -81,7 +81,7 @@ class NwsConnectionDroppedException(NwsServerException):
 
 
 class NwsProtocolException(NwsServerException):
-    """The peer sent bytes that are not the protocol. The connection cannot go on."""
+    """The peer sent bytes that are not the protocol. The connection is closed."""
 
 
 class NwsUnsupportedOperationException(NwsServerException):
@@ -119,10 +119,10 @@ class NwsLeaseLostException(NwsOperationException):
 
 
 class NwsPicklingException(NwsOperationException):
-    """A value could not be serialised.
+    """A value could not be serialized.
 
     Attributes:
-        exception: what the serialiser raised.
+        exception: what the serializer raised.
     """
 
     def __init__(self, message: str, exception: BaseException | None = None) -> None:
@@ -221,5 +221,5 @@ _EXCEPTIONS: Final[dict[int, type[NwsException]]] = {
 
 
 def exception_for(status: int) -> type[NwsException]:
-    """Return the exception class that stands for a status; unknown ones are plain refusals."""
+    """Return the exception class of a status; an unknown status is an ordinary failure."""
     return _EXCEPTIONS.get(status, NwsOperationException)

@@ -1,4 +1,4 @@
-"""Python values and what stands for them on the wire: a descriptor and a payload.
+"""Python values and their form on the wire: a descriptor and a payload.
 
 ``str`` travels as UTF-8 text and ``bytes`` as binary, so that every language can read them;
 anything else is pickled. Large buffers inside a value (an array's data) lie behind the pickle
@@ -130,7 +130,7 @@ def decode(
     missing: Any = None,
     loads: Callable[..., Any] = pickle.loads,
 ) -> Any:
-    """Return the value that a descriptor and a payload stand for.
+    """Return the value of a descriptor and a payload.
 
     Direct text is ``str`` if it is UTF-8, else ``bytes``: Python 2 and Java mark any bytes as text.
 
@@ -138,7 +138,7 @@ def decode(
         descriptor: what came with the value.
         payload: a bytearray is given away: arrays in the value live in it, writable. Bytes with
             buffers are copied for that.
-        missing: stands for an empty payload that is not direct.
+        missing: returned for an empty payload that is not direct.
         loads: the unpickler.
 
     Raises:

@@ -31,8 +31,8 @@ from nws.wire.requests import Field, frame_request
 __all__ = ["Exchange"]
 
 _MAX_DISCARDED_BYTES: Final = 16 * 1024 * 1024
-"""Of a payload that nobody wants. So much is read to stay in step; for more the connection is
-given up."""
+"""Of a payload that nobody wants. It is read to stay in step; if it is longer, the connection is
+dropped instead."""
 
 _MIN_RECEIVE_BYTES: Final = 64 * 1024
 _MAX_RECEIVE_BYTES: Final = 1024 * 1024
@@ -44,7 +44,7 @@ class Exchange:
 
     Attributes:
         fields: of the request.
-        operation: that it asks for.
+        operation: what it asks for.
         removes: success takes values from the server that can be given back.
         answer: the reply, once it is complete.
         undo: an exchange that undoes this one, if that takes one.

@@ -123,7 +123,7 @@ class Session:
                 value that cannot be read is returned as the NwsUnpicklingException.
             timeout: seconds to wait; None for any time.
             into: a file that is given the payload.
-            missing: stands for an empty payload that is not direct.
+            missing: returned for an empty payload that is not direct.
 
         Raises:
             NwsNoValueException: there is none, and the operation does not wait.

@@ -121,7 +121,7 @@ def lease_many(
 
 
 def lease_ids(leases: Iterable[Lease] | None) -> bytes:
-    """Return what stands for leases on the wire; None for all that the session holds."""
+    """Return the ids of leases as they go over the wire; None for all that the session holds."""
     if leases is None:
         return b"all"
     return b" ".join(b"%d" % lease.id for lease in leases)

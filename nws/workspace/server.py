@@ -95,7 +95,7 @@ class NwsServer:
 
         Workspaces that it owns are deleted unless they are persistent, and its leases end. Threads
         that wait for the server get an NwsConnectionDroppedException. A session that other
-        processes have joined goes on with them.
+        processes have joined lasts as long as they do.
         """
         self._session.close()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import gc
+import io
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -230,3 +233,26 @@ def test_a_reader_sees_what_a_writer_stores(opened_either: Opener) -> None:
         writing.write("2\n")
         assert reading.readline() == "2\n"
         assert reading.readline() == ""
+
+
+def test_it_is_a_text_file_to_others(opened_either: Opener) -> None:
+    ws = opened_either()
+    with ws.makefile("x", "w") as file:
+        assert isinstance(file, io.TextIOBase)
+        assert (file.readable(), file.writable(), file.seekable()) == (False, True, False)
+        assert file.write("a,b\n") == 4
+        csv.writer(file, lineterminator="\n").writerow([1, 2])
+    reading = ws.makefile("x")
+    assert (reading.readable(), reading.writable()) == (True, False)
+    assert list(csv.reader(reading)) == [["a", "b"], ["1", "2"]]
+    with pytest.raises(TypeError, match="reading bytes"):
+        ws.storeFile("y", cast("Any", reading))
+
+
+def test_a_file_that_is_not_closed_stores_nothing_more(opened_either: Opener) -> None:
+    """The collector finds it at any time, in a forked child, too."""
+    file = opened_either().makefile("x", "w")
+    file.write("a line\nand a part")
+    del file
+    gc.collect()
+    assert values(opened_either) == ["a line\n"]
