@@ -165,10 +165,11 @@ class Exchange:
             answer = decoder.decode()
         self._reading = True
         while answer is None:
-            if decoder.buffer is None:
-                self._receive(decoder)
+            if decoder.in_place:
+                with decoder.buffer() as buffer:
+                    self._receive_in_place(decoder, buffer)
             else:
-                self._receive_in_place(decoder, decoder.buffer)
+                self._receive(decoder)
             answer = decoder.decode()
         if decoder.rest:
             raise NwsProtocolException(f"{len(decoder.rest)} bytes came that nobody asked for")

@@ -91,12 +91,16 @@ class _InPlace:
         memory = self._memory
         return memoryview(memory) if isinstance(memory, bytearray) else memory.getbuffer()
 
-    def next_buffer(self) -> memoryview | None:
-        """Return the memory for what is missing; None if nothing is."""
+    def advance(self) -> bool:
+        """Take note of what came; tell whether something is missing."""
         filled = self.filled
         if len(filled) > 1:
             filled[:] = [sum(filled)]
-        return self._view()[filled[0] :] if filled[0] < self.size else None
+        return filled[0] < self.size
+
+    def buffer(self) -> memoryview:
+        """Return the memory for what is missing."""
+        return self._view()[sum(self.filled) :]
 
     def drop(self) -> None:
         """Go on as before: the memory is there already."""
@@ -119,14 +123,16 @@ class _Streamed:
         if sink is not None and begun:
             sink.write(memoryview(begun))
 
-    def next_buffer(self) -> memoryview | None:
-        """Write what came, and return the memory for what comes next; None at the end."""
+    def advance(self) -> bool:
         filled = sum(self.filled)
         if self._sink is not None and filled > self._written:
             self._sink.write(self._block[: filled - self._written])
         self._written = filled
         self.filled[:] = [filled]
-        return self._block[: self.size - filled] if filled < self.size else None
+        return filled < self.size
+
+    def buffer(self) -> memoryview:
+        return self._block[: self.size - sum(self.filled)]
 
     def drop(self) -> None:
         """Pass nothing more to the sink."""
@@ -159,20 +165,20 @@ class ReplyDecoder:
     `feed` takes bytes from wherever they are. To receive from a socket without a copy, call
     `decode` and, as long as it returns None:
 
-    - receive into ``buffer`` and append the number of bytes to ``filled``; or, if it is None,
-    - receive at least ``lacking`` bytes and append them to ``pieces``.
+    - if ``in_place``, receive into `buffer` and append the number of bytes to ``filled``;
+    - else receive at least ``lacking`` bytes and append them to ``pieces``.
 
     After an exception at any moment, `decode` comes first.
 
     Attributes:
         pieces: what came, but for what was received into a buffer.
         lacking: how many bytes are needed at least before `decode` can get any further.
-        buffer: memory for the next bytes of a large payload, or None.
-        filled: how much of it was filled.
+        in_place: whether the next bytes are those of a large payload, which has memory of its own.
+        filled: how much of that came at a time.
         rest: what came behind the reply.
     """
 
-    buffer: memoryview | None = None
+    in_place = False
     filled: list[int]
     lacking = 1
     rest = b""
@@ -211,6 +217,13 @@ class ReplyDecoder:
         if self._progress is not None and self._progress.payload is not None:
             self._progress.payload.drop()
 
+    def buffer(self) -> memoryview:
+        """Return the memory for the next bytes of a large payload. Release it after use: memory
+        that is garbage cannot be freed as long as it has views."""
+        payload = self._progress.payload if self._progress is not None else None
+        assert payload is not None
+        return payload.buffer()
+
     def feed(self, data: bytes) -> Answer | None:
         """Take bytes that came; return the reply if they complete it.
 
@@ -219,18 +232,18 @@ class ReplyDecoder:
         """
         left = memoryview(data)
         while True:
-            buffer = self.buffer
-            if buffer is None:
+            if self.in_place:
+                with self.buffer() as buffer:
+                    piece = left[: len(buffer)]
+                    buffer[: len(piece)] = piece
+                self.filled.append(len(piece))
+                left = left[len(piece) :]
+            else:
                 self.pieces.append(bytes(left))
                 self.lacking -= len(left)
                 if self.lacking > 0:
                     return None
                 left = left[:0]
-            else:
-                piece = left[: len(buffer)]
-                buffer[: len(piece)] = piece
-                self.filled.append(len(piece))
-                left = left[len(piece) :]
             answer = self.decode()
             if answer is not None:
                 self.rest += bytes(left)
@@ -369,11 +382,10 @@ class ReplyDecoder:
 
     def _needs_bytes(self, payload: _InPlace | _Streamed) -> bool:
         """Say where the next bytes of a payload belong; false if it is complete."""
-        self.buffer = None
-        buffer = payload.next_buffer()
+        self.in_place = False
         self.filled = payload.filled
-        self.buffer = buffer
-        return buffer is not None
+        self.in_place = payload.advance()
+        return self.in_place
 
     def _head(self, data: bytes, width: int) -> tuple[str, int]:
         """Read the dict in front of ``width`` bytes; return the reason in it and where it ends, or

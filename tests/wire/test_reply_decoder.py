@@ -146,9 +146,10 @@ def received(decoder: ReplyDecoder, data: bytes, sizes: Iterator[int]) -> Answer
     at = 0
     while (answer := decoder.decode()) is None:
         assert at < len(data), "it asks for more than there is"
-        if decoder.buffer is not None:
-            piece = data[at : at + min(len(decoder.buffer), next(sizes))]
-            decoder.buffer[: len(piece)] = piece
+        if decoder.in_place:
+            with decoder.buffer() as buffer:
+                piece = data[at : at + min(len(buffer), next(sizes))]
+                buffer[: len(piece)] = piece
             decoder.filled.append(len(piece))
         else:
             lacking = decoder.lacking
@@ -366,9 +367,10 @@ def interrupted(form: int, data: bytes, call: int, moment: int) -> tuple[Answer,
 
 def put(decoder: ReplyDecoder, data: bytes, at: int) -> int:
     """Receive what a decoder needs next; return the new position."""
-    if decoder.buffer is not None:
-        piece = data[at : at + 70][: len(decoder.buffer)]
-        decoder.buffer[: len(piece)] = piece
+    if decoder.in_place:
+        with decoder.buffer() as buffer:
+            piece = data[at : at + 70][: len(buffer)]
+            buffer[: len(piece)] = piece
         decoder.filled.append(len(piece))
     else:
         piece = data[at : at + decoder.lacking]
