@@ -9,8 +9,8 @@
 
 What happens to a task: the master stores it in the sleigh's workspace (``run.py``, ``team.py``); a
 worker leases it, runs its elements, and settles the lease together with their results in one step
-(``worker.py``, ``functions.py``); the master fetches the results. If the worker dies in between,
-its supervisor notes of what, and gives the task back (``supervisor.py``).
+(``worker.py``, ``runner.py``); the master fetches the results. If the worker dies in between,
+its supervisor notes during which element, and gives the task back (``supervisor.py``).
 """
 
 from nws.errors import (

@@ -21,6 +21,7 @@ from nws.sleigh.shared.status_cells import (
 NUMBERS = st.integers(1, 50)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_they_are_shared_with_a_fork() -> None:
     cells = StatusCells()
     pid = os.fork()

@@ -27,7 +27,7 @@ _LEASE_SECONDS: Final = 30.0
 def webLaunch(
     nwsName: str, nwsHost: str = "localhost", nwsPort: int = 8765, userNwsName: str = ""
 ) -> None:
-    """Be a worker's supervisor in this Python session, until the sleigh is over.
+    """Run a worker and its supervisor in this Python session, until the sleigh is over.
 
     Args:
         nwsName: the sleigh's workspace.

@@ -37,7 +37,7 @@ class Function(NamedTuple):
 
 
 def check_function(fun: Any, kind: str | None) -> tuple[str, Any]:
-    """Return how ``fun`` is to be run, and what of it is to be sent.
+    """Return the kind of a function, and what of it is sent.
 
     Raises:
         SleighIllegalValueException: it cannot be run at all, or not in this way.

@@ -1,8 +1,8 @@
 """Spans: when a worker was busy, and with what, in a ring of the status cells.
 
-There is room for few, and they are to cover at least a minute of work. So tasks that follow each
-other at once share a span as long as that is short. Of calls that are over in a moment only the
-last one in a span is named.
+There is room for few, and they have to cover at least a minute of work. So tasks that follow each
+other without a pause share a span as long as that is short. Of very short calls only the last one
+in a span is named.
 """
 
 from __future__ import annotations

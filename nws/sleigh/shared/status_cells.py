@@ -10,7 +10,7 @@ Order of writes
 The supervisor may look, and the worker may die, between any two writes. So the order matters:
 
 1. `StatusCells.begin_task` writes what names the task, and `StatusCells.keep` which of its elements
-   are the worker's own. The state is `IDLE` meanwhile: no element is to blame.
+   are the worker's own. The state is `IDLE` meanwhile: no element gets the blame.
 2. `StatusCells.begin_element` writes the element, then when it began, then the state. So while the
    state is busy, the element is the one that runs, and the time is not that of an earlier task.
 3. When the state is `IDLE` again, the last element has ended. The task may still have to be sent.
@@ -133,7 +133,7 @@ class StatusCells:
     # The worker's side
 
     def begin_task(self, call: int, lease: int, first: int, size: int) -> None:
-        """Write which task is the one at hand, from now on."""
+        """Write which task the worker does from now on."""
         self.call, self.lease, self.first, self.size = call, lease, first, size
 
     def keep(self, begin: int, end: int) -> None:

@@ -6,9 +6,9 @@ several things at once: its life line (a pipe from the master, where there is on
 workspace (which goes when the master goes), what workers write, and their ends.
 
 When a worker dies, the supervisor reads in the status cells which element was running, notes the
-death for the call of that element, and only then gives back the worker's leases: so whoever gets
-the task next knows. Only the task at hand counts as attempted, whatever calls the worker's other
-tasks belong to. Twisted is never imported here.
+death for the call of that element, and only then gives back the worker's leases: so the next worker
+that gets the task knows. Only the task that the worker was doing counts as attempted, whatever
+calls its other tasks belong to. Twisted is never imported here.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ cores, and the workers would slow each other down."""
 
 
 def main(settings: Settings) -> int:
-    """Be a supervisor until the sleigh is over. Return the exit status."""
+    """Run a supervisor until the sleigh is over. Return the exit status."""
     try:
         _prepare_process(settings)
         supervisor = Supervisor(settings)
@@ -99,7 +99,7 @@ def main(settings: Settings) -> int:
 
 
 def _prepare_process(settings: Settings) -> None:
-    """Set what workers are to inherit, before anything that depends on it is imported."""
+    """Set what workers inherit, before anything that depends on it is imported."""
     sys.path[:0] = settings.module_path
     if os.path.isdir(settings.working_folder):  # on another machine it may not be there
         os.chdir(settings.working_folder)
@@ -382,15 +382,15 @@ class Supervisor:
         )
 
     def _give_back(self, worker: WorkerProcess) -> None:
-        """Give back leases: only the task at hand counts as attempted. If no death was noted for
-        it, it had been done but not sent: maybe its results are what is deadly."""
+        """Give back leases: only that of the current task counts as attempted. If no death was
+        noted for it, it had been done but not sent: perhaps sending its results is deadly."""
         cells = worker.cells
-        at_hand = Lease(worker.workspace, TASK, cells.lease, 0, None)
+        current = Lease(worker.workspace, TASK, cells.lease, 0, None)
         try:
             if cells.runs_dropped:
-                at_hand.settle()
+                current.settle()
             else:
-                at_hand.release(blame=True)
+                current.release(blame=True)
             cells.barrier = 0  # its part of an eachWorker, if it was that, is not done
         except NwsLeaseLostException:
             pass  # it was settled already

@@ -20,7 +20,7 @@ MAX_LOST: Final = 10
 
 
 def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0) -> Failure | None:
-    """Decide whether an element is to be given up, and say why.
+    """Decide whether to give an element up, and say why.
 
     Args:
         element: the element.

@@ -149,7 +149,7 @@ class CurrentTask:
         return stores
 
     def _once_more(self, task: Task, element: int, failed: Failure) -> Task | None:
-        """Note that an element has failed; return it as a task if it is to be tried again."""
+        """Note that an element has failed; return it as a task if it is tried again."""
         attempt = task.failures + 1 if task.failures < task.call.retries else 0
         self._failures.note(task.call.number, element, failed, attempt)
         if not attempt:

@@ -228,7 +228,7 @@ class Worker:
         cells, number = self._cells, self._cells.barrier
         if not number:
             return
-        cells.state = WAITING
+        cells.state, cells.limit = WAITING, 0
         for over in self._workspace.ifind(BARRIER):
             if type(over) is int and over >= number:  # others may store anything there
                 cells.barrier = 0
