@@ -1,6 +1,6 @@
-"""The babelfish: a program that turns stored values into text for people.
+"""The babelfish: a program that translates stored values to text for people.
 
-It is a client like any other. The server's web page gives it values and shows what comes back; see
-docs/operations.md. It is a process of its own because reading a pickle can run code, take all
-memory, or never end.
+It is a client like any other. The server's web pages send it values and show the texts; see
+docs/operations.md. It is a separate process because reading a pickle can run code, use all memory,
+or never end.
 """

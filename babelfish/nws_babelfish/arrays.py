@@ -1,8 +1,8 @@
-"""Arrays: what there is to say of one, and the numbers in it.
+"""Arrays: their shape, type, size and elements.
 
-Those of NumPy itself are asked. Those in a pickle that was read without running anything are
-stand-ins: then this module finds the numbers in the bytes, so that NumPy need not be here, and a
-pickle cannot lead it astray.
+NumPy's own arrays are asked. A pickle that was read without running anything has stand-ins for
+arrays: this module finds their elements in the bytes. So NumPy need not be installed, and a pickle
+cannot make it misread memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
-from nws_babelfish.standins import Name, StandIn
+from nws_babelfish.standins import GlobalName, StandIn
 
 __all__ = ["Array", "array_of", "scalar_of"]
 
@@ -40,8 +40,8 @@ _NUMBERS: Final = {
 """NumPy's codes of types: their names, and the formats of `struct`."""
 
 _MODULES: Final = ("numpy", "numpy.core", "numpy._core")
-_MOST_DIMENSIONS: Final = 64
-_LONGEST: Final = 1 << 63
+_MAX_DIMENSIONS: Final = 64
+_MAX_LENGTH: Final = 1 << 63
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class Array(NamedTuple):
         shape: its length in each dimension.
         dtype: the name of its elements' type.
         nbytes: the size of its data.
-        elements: in flat order. They are made one by one.
+        elements: in flat order, made one by one.
     """
 
     shape: tuple[int, ...]
@@ -68,7 +68,7 @@ class Array(NamedTuple):
 
 
 def array_of(value: object) -> Array | None:
-    """Return what there is to say of an array, or of a stand-in for one; None for all else."""
+    """Describe an array, or a stand-in for one; None for any other value."""
     if type(value) is StandIn:
         return _attempt(_rebuild, value)
     numpy: Any = sys.modules.get("numpy")
@@ -79,7 +79,7 @@ def array_of(value: object) -> Array | None:
 
 
 def scalar_of(value: object) -> Any:
-    """Return the Python number for a number of NumPy's, or for a stand-in for one; else None."""
+    """Return the Python number for a NumPy number, or a stand-in for one; else None."""
     if type(value) is StandIn:
         return _attempt(_rebuild_scalar, value)
     numpy: Any = sys.modules.get("numpy")
@@ -98,7 +98,7 @@ def _elements_of(array: Any) -> Iterator[Any]:
 
 
 def _attempt(rebuild: Callable[[StandIn], T], value: StandIn) -> T | None:
-    """Rebuild what a stand-in stands for, unless it is not what we know, or damaged."""
+    """Rebuild the object of a stand-in; None if it is unknown or damaged."""
     try:
         return rebuild(value)
     except MemoryError:
@@ -108,14 +108,14 @@ def _attempt(rebuild: Callable[[StandIn], T], value: StandIn) -> T | None:
 
 
 def _is_from_numpy(function: object, name: str) -> bool:
-    """Tell whether it is this function, under the module's name in any version of NumPy."""
-    if type(function) is not Name:
+    """Tell whether a name is that of a NumPy function, in any version of NumPy."""
+    if type(function) is not GlobalName:
         return False
     return any(f"{function.module}.{function.name}" == f"{module}.{name}" for module in _MODULES)
 
 
 class _Type(NamedTuple):
-    """The type of an array's elements: its name, their size, and how one is read."""
+    """The type of an array's elements: its name, their size, and the function that reads one."""
 
     name: str
     size: int
@@ -123,10 +123,10 @@ class _Type(NamedTuple):
 
     @classmethod
     def of(cls, dtype: Any) -> _Type:
-        """Understand the stand-in for a NumPy dtype.
+        """Interpret the stand-in for a NumPy dtype.
 
         Raises:
-            Exception: it is not one, or of a kind that we do not know.
+            Exception: it is not one, or of an unknown kind.
         """
         if type(dtype) is not StandIn or not _is_from_numpy(dtype.function, "dtype"):
             raise TypeError("not a dtype")
@@ -144,7 +144,7 @@ class _Type(NamedTuple):
         return _text(code[0], int(code[1:]), order)
 
     def elements(self, data: Any, offsets: Iterable[int]) -> Iterator[Any]:
-        """Read elements, one after the other."""
+        """Read elements one by one."""
         if self.read is None:
             return (data[offset // self.size] for offset in offsets)
         read = self.read
@@ -162,7 +162,7 @@ def _number(name: str, form: str, order: str) -> _Type:
 
 
 def _text(kind: str, length: int, order: str) -> _Type:
-    """The type of texts, and of bytes, of one length."""
+    """Return the type of texts, or of bytes, of one length."""
     if length < 0:
         raise ValueError("a negative length")
     if kind == "S":
@@ -183,7 +183,7 @@ def _read_text(length: int, encoding: str, data: Any, offset: int) -> str:
 
 
 def _record(names: Any, fields: Any, size: Any) -> _Type:
-    """The type of records. Their fields may not be records again: nobody could read that."""
+    """Return the type of records. Records inside records are not supported."""
     if type(size) is not int or size < 0:
         raise TypeError("a record without a size")
     places = []
@@ -220,9 +220,9 @@ def _rebuild(value: StandIn) -> Array | None:
 
 
 def _array(data: Any, dtype: Any, shape: Any, by_column: bool, axes: Any) -> Array | None:
-    """Return the array with these data, if all fits together."""
+    """Return the array with these data, if its parts are consistent."""
     kind = _Type.of(dtype)
-    if len(shape) > _MOST_DIMENSIONS or not all(0 <= length < _LONGEST for length in shape):
+    if len(shape) > _MAX_DIMENSIONS or not all(0 <= length < _MAX_LENGTH for length in shape):
         raise ValueError("an impossible shape")
     count = len(data) if kind.read is None else memoryview(data).nbytes
     if math.prod(shape) * (1 if kind.read is None else kind.size) != count:
@@ -237,7 +237,7 @@ def _array(data: Any, dtype: Any, shape: Any, by_column: bool, axes: Any) -> Arr
 
 
 def _strides(shape: Sequence[int], size: int, by_column: bool) -> list[int]:
-    """Return how many bytes lie between neighbours in each dimension."""
+    """Return the distance of neighbors in bytes, in each dimension."""
     lengths = shape if by_column else shape[::-1]
     strides = list(itertools.accumulate(lengths[:-1], lambda a, b: a * b, initial=size))
     strides = strides[: len(shape)]
@@ -245,7 +245,7 @@ def _strides(shape: Sequence[int], size: int, by_column: bool) -> list[int]:
 
 
 def _offsets(shape: Sequence[int], strides: Sequence[int]) -> Iterator[int]:
-    """Return where the elements lie, the last dimension running fastest."""
+    """Return the offsets of the elements; the last dimension varies fastest."""
     for number in range(math.prod(shape)):
         offset = 0
         rest = number

@@ -22,9 +22,9 @@ from nws_babelfish.translation import Translator
 
 __all__ = ["pybabelfish", "pybabelfishd"]
 
-_LOG: Final = "/var/log/babelfish.log"
-_USER: Final = "daemon"
-"""Who a daemon is that root started."""
+_DEFAULT_LOG: Final = "/var/log/babelfish.log"
+_DAEMON_USER: Final = "daemon"
+"""The user of a daemon that root started."""
 
 _log = logging.getLogger(__name__)
 
@@ -47,17 +47,17 @@ _OPTIONS: Final = (
         show_default=True,
         help="TCP port of the server.",
     ),
-    click.option("--workspace", default=WORKSPACE, show_default=True, help="Where to serve."),
+    click.option("--workspace", default=WORKSPACE, show_default=True, help="Workspace to serve."),
     click.option(
         "--safe",
         is_flag=True,
-        help="Run nothing that is in the values: objects of your classes show as their attributes.",
+        help="Run no code from values: objects of your classes show as their attributes.",
     ),
     click.option(
         "--memory-limit",
         type=click.IntRange(min=1),
         metavar="BYTES",
-        help="Take no more memory; what needs more is not shown.",
+        help="Use at most this much memory; values that need more are not shown.",
     ),
 )
 
@@ -73,27 +73,27 @@ def _with_options(command: F) -> F:
 @click.option(
     "--until-eof",
     is_flag=True,
-    help="End when stdin is closed, that is, with the process that holds it.",
+    help="End when stdin is closed, as when the parent process ends.",
 )
 def pybabelfish(
     host: str, port: int, workspace: str, safe: bool, memory_limit: int | None, until_eof: bool
 ) -> None:
     """Turn stored Python values into text for the server's web page, until the server ends.
 
-    Values are unpickled and print themselves, with modules from PYTHONPATH and this folder. That
-    runs code that whoever stored a value chose, as you. Unless you trust all who can reach the
-    server, say --safe.
+    Values are unpickled and converted by their own classes, with modules from PYTHONPATH and the
+    working folder. That runs code chosen by whoever stored a value, with your rights. Use --safe
+    unless you trust everybody who can reach the server.
     """
     _prepare(memory_limit)
     if until_eof:
         end_with_stdin()
     if not safe:
-        sys.path.append(os.getcwd())  # at the end: nothing here stands before an installed module
+        sys.path.append(os.getcwd())  # last, so that installed modules have priority
     try:
-        fish = BabelfishClient(host, port, workspace, Translator(safe=safe).translate)
+        client = BabelfishClient(host, port, workspace, Translator(safe=safe).translate)
     except (NwsException, OSError) as error:
         raise click.ClickException(str(error)) from error
-    _serve(fish)
+    _serve(client)
 
 
 @click.command()
@@ -103,14 +103,15 @@ def pybabelfishd(
 ) -> None:
     """Do what pybabelfish does, in the background.
 
-    The log is /var/log/babelfish.log or what BABELFISH_LOGFILE says; BABELFISH_PIDFILE is where the
-    process id is written. Started by root it becomes the user `daemon`.
+    The log file is /var/log/babelfish.log, or BABELFISH_LOGFILE. The process id is written to
+    BABELFISH_PIDFILE, if that is set. Started by root, it becomes the user `daemon`.
 
-    Values are unpickled and print themselves, with modules from PYTHONPATH. That runs code that
-    whoever stored a value chose. Unless you trust all who can reach the server, say --safe.
+    Values are unpickled and converted by their own classes, with modules from PYTHONPATH. That runs
+    code chosen by whoever stored a value. Use --safe unless you trust everybody who can reach the
+    server.
     """
     try:
-        log = Path(os.environ.get("BABELFISH_LOGFILE") or _LOG)
+        log = Path(os.environ.get("BABELFISH_LOGFILE") or _DEFAULT_LOG)
         pidfile = os.environ.get("BABELFISH_PIDFILE")
         daemon = Daemon(log, Path(pidfile) if pidfile else None)
     except OSError as error:
@@ -122,14 +123,14 @@ def pybabelfishd(
         return
     try:
         _prepare(memory_limit)
-        fish = BabelfishClient(host, port, workspace, Translator(safe=safe).translate)
+        client = BabelfishClient(host, port, workspace, Translator(safe=safe).translate)
         if os.geteuid() == 0:
-            daemon.become(_USER)  # before the first value is read
+            daemon.become(_DAEMON_USER)  # before the first value is read
     except (NwsException, OSError, LookupError, click.ClickException) as error:
         daemon.fail(str(error))
         return
     try:
-        _serve(fish, daemon.ready)
+        _serve(client, daemon.ready)
     finally:
         daemon.tidy()
 
@@ -144,14 +145,14 @@ def _prepare(memory_limit: int | None) -> None:
             raise click.ClickException(f"no limit of {memory_limit} bytes: {error}") from error
 
 
-def _serve(fish: BabelfishClient, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until the end, and log both; whoever is told `ready` may stop us from then on."""
+def _serve(client: BabelfishClient, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until the end, and log start and end; `ready` is called once it can be stopped."""
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     try:
         ready()
-        _log.info("the babelfish serves %s", fish)
-        reason = fish.run()
+        _log.info("the babelfish serves %s", client)
+        reason = client.run()
     except KeyboardInterrupt:
         reason = "it was told to stop"
     _log.info("the babelfish ends: %s", reason)
-    fish.close()
+    client.close()

@@ -1,8 +1,8 @@
-"""The babelfish's life: it fetches values from a workspace and stores texts into it.
+"""The client that serves a workspace: it fetches values from it, and stores texts into it.
 
-The protocol is that of the original. Whoever wants a value translated stores it into the variable
-`food` with the descriptor that it had, and fetches a text from `doof`. Texts come in the order of
-the values; nothing else says which belongs to which.
+The protocol is that of the original. To have a value translated, a client stores it in the variable
+`food` with its original descriptor, and fetches a text from `doof`. Texts come in the order of the
+values; nothing else connects them.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from nws_babelfish.translation import TOO_LARGE
 __all__ = ["WORKSPACE", "BabelfishClient", "OccupiedError"]
 
 WORKSPACE: Final = "Python babelfish"
-"""Where the server's web page looks for one that reads Python's values."""
+"""Where the server's web pages look for a babelfish for Python values."""
 
 
 class OccupiedError(NwsException):
-    """Another babelfish is in the workspace. Two would give each other's answers."""
+    """Another babelfish serves the workspace. Two would receive each other's texts."""
 
 
 class BabelfishClient:
-    """A babelfish in its workspace, which it owns, so that the workspace vanishes with it."""
+    """A babelfish and its workspace, which it owns: the workspace ends with it."""
 
     def __init__(
         self,
@@ -43,11 +43,11 @@ class BabelfishClient:
         Args:
             host, port: where the server is; see `nws.client.NwsServer`.
             workspace: its name.
-            translate: makes a text of a descriptor and a payload.
+            translate: returns the text for a descriptor and a payload.
 
         Raises:
             NwsConnectException: no server answers.
-            OccupiedError: the workspace is somebody else's.
+            OccupiedError: the workspace belongs to another client.
         """
         self._translate = translate
         self._name = encode_name(workspace, "workspace")
@@ -62,59 +62,61 @@ class BabelfishClient:
             raise
 
     def run(self) -> str:
-        """Translate until there is nothing to translate for; return why.
+        """Translate until the server or the workspace is gone; return the reason.
 
         Raises:
-            KeyboardInterrupt: somebody stops this program.
+            KeyboardInterrupt: this program is stopped.
         """
         try:
             while True:
                 try:
                     self._serve()
                 except NwsOperationException:
-                    # Deleting a variable, or a server without memory for the text, ends nothing.
+                    # A deleted variable, or a server without memory for the text, does not end it.
                     if not self._is_ours():
                         return f"{self} was deleted"
         except NwsServerException as error:
             return f"the server is gone: {error}"
 
     def close(self) -> None:
-        """Leave the server; the workspace ends."""
+        """Disconnect; the workspace ends."""
         self._session.close()
 
     def __str__(self) -> str:
         return f"the workspace {self._name.decode()!r} at {self._session.endpoint}"
 
     def _serve(self) -> None:
-        basket = _Basket()
-        into = cast("BinaryIO", basket)
+        buffer = _PayloadBuffer()
+        into = cast("BinaryIO", buffer)
         answer, _ = self._session.get(b"fetch", self._name, "food", into=into)
-        text = TOO_LARGE if basket.torn else self._translate(answer.descriptor, basket.payload)
+        text = (
+            TOO_LARGE if buffer.overflowed else self._translate(answer.descriptor, buffer.payload)
+        )
         self._session.run([b"store", self._name, b"doof", TEXT, text.encode()])
 
     def _is_ours(self) -> bool:
-        """Ask the server whether the workspace is there and we own it."""
+        """Ask the server whether this client owns the workspace."""
         return self._session.text([b"list wss", self._name]).startswith(">")
 
 
-class _Basket:
-    """Takes a payload that comes in pieces.
+class _PayloadBuffer:
+    """Receives a payload in pieces.
 
     Attributes:
-        payload: what has come.
-        torn: it was too much for this process.
+        payload: the pieces received.
+        overflowed: whether it needed too much memory.
     """
 
     def __init__(self) -> None:
         self.payload = bytearray()
-        self.torn = False
+        self.overflowed = False
 
     def write(self, piece: bytes | memoryview) -> int:
-        """Take a piece. It never fails: the value would go back, and come again for ever."""
+        """Append a piece. It never fails, since the value would be put back and fetched again."""
         try:
-            if not self.torn:
+            if not self.overflowed:
                 self.payload += piece
         except MemoryError:
             self.payload = bytearray()
-            self.torn = True
+            self.overflowed = True
         return len(piece)

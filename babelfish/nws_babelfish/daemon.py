@@ -1,4 +1,4 @@
-"""What a program does to become a daemon, and to tell how that went to the one who started it."""
+"""Turns a program into a daemon, and reports success or failure to the process that started it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _READY = b"ready"
 
 
 class Daemon:
-    """A daemon's log and pid file, and the way of a program into the background.
+    """The log and the pid file of a daemon, and its way into the background.
 
     The order is `__init__`, `go`, `become`, then `ready` or `fail`, and at the end `tidy`.
     """
 
     def __init__(self, log: Path, pidfile: Path | None) -> None:
-        """Open the files, while this process may.
+        """Open the files, while this process still has the rights to do so.
 
         Raises:
-            OSError: it may not.
+            OSError: a file cannot be opened.
         """
         self._log = _open(log)
         self._pid_path = None if pidfile is None else pidfile.absolute()
@@ -30,7 +30,7 @@ class Daemon:
         self._starter = -1
 
     def become(self, user: str) -> None:
-        """Give up being root: be this user and its group.
+        """Change from root to this user and its group.
 
         Raises:
             LookupError: there is no such user.
@@ -41,11 +41,11 @@ class Daemon:
         os.setuid(entry.pw_uid)
 
     def go(self) -> str | None:
-        """Go on in a process of its own, without a terminal.
+        """Continue in a new process without a terminal.
 
         Returns:
-            None in the daemon. In the process that was started, once it is known, what the daemon
-            gave to `fail`; an empty text if it is ready.
+            None in the daemon. In the starting process, once it is known, the reason that the
+            daemon gave to `fail`; an empty text if it is ready.
         """
         hears, self._starter = os.pipe()
         child = os.fork()
@@ -56,13 +56,13 @@ class Daemon:
         os.close(hears)
         os.setsid()
         if os.fork():
-            os._exit(0)  # the daemon leads no session, so that it never gets a terminal
+            os._exit(0)  # not a session leader, so that it never gets a terminal
         os.chdir("/")
         os.umask(0o022)
         return None
 
     def ready(self) -> None:
-        """Write the pid file, turn to the log, and let the starter end well."""
+        """Write the pid file, redirect output to the log, and report success to the starter."""
         if self._pid_file is not None:
             os.truncate(self._pid_file, 0)
             os.write(self._pid_file, b"%d\n" % os.getpid())
@@ -73,11 +73,11 @@ class Daemon:
         self._tell(_READY)
 
     def fail(self, reason: str) -> None:
-        """Let the starter say why there is no daemon."""
+        """Report to the starter why there is no daemon."""
         self._tell(reason.encode())
 
     def tidy(self) -> None:
-        """Remove the pid file, or empty it if its folder does not let this user do so."""
+        """Remove the pid file; empty it if this user may not remove it."""
         if self._pid_path is None or self._pid_file is None:
             return
         try:
@@ -91,7 +91,7 @@ class Daemon:
 
 
 def _open(path: Path) -> int:
-    """Open a file to write at its end, for as long as this process lives."""
+    """Open a file for appending, for the lifetime of this process."""
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 

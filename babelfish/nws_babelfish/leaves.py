@@ -1,7 +1,7 @@
-"""The text of a value by itself: of all that is not a group of other values.
+"""The texts of leaves: values that are not containers of other values.
 
-Of a long string only the beginning is looked at. The ``__repr__`` of an unknown class is called, so
-it must be of a class that the reader trusts; what it raises becomes a part of the text.
+Only the beginning of a long string is read. The ``__repr__`` of an unknown class is called, so the
+reader must trust the class; an exception in it becomes part of the text.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from typing import Any, Final
 
 from nws_babelfish.arrays import scalar_of
-from nws_babelfish.standins import Name
+from nws_babelfish.standins import GlobalName
 
 __all__ = ["leaf_text", "type_name"]
 
-_LONGEST_NUMBER: Final = 10_000
-"""Bits. Python itself refuses to print numbers that are somewhat longer."""
+_MAX_NUMBER_BITS: Final = 10_000
+"""Python itself refuses to print numbers that are somewhat longer."""
 
-_LONGEST_MESSAGE: Final = 200
+_MAX_MESSAGE_CHARS: Final = 200
 
 
 def leaf_text(value: Any, room: int) -> str:
-    """Return the text of a value; if it is longer than the room, then perhaps only its beginning.
+    """Return the text of a value; one longer than `room` characters may be cut.
 
     Raises:
         MemoryError: its ``__repr__`` does.
@@ -30,9 +30,9 @@ def leaf_text(value: Any, room: int) -> str:
         return repr(value[: room + 1])
     if kind is bytearray or kind is memoryview:
         return f"{kind.__name__}({bytes(value[: room + 1])!r})"
-    if kind is int and value.bit_length() > _LONGEST_NUMBER:
+    if kind is int and value.bit_length() > _MAX_NUMBER_BITS:
         return f"<a number of {value.bit_length()} bits>"
-    if kind is Name:
+    if kind is GlobalName:
         text: str = value.text
         return text
     number = scalar_of(value)
@@ -48,18 +48,18 @@ def _own_text(value: object) -> str:
     try:
         if any(kind.__module__.split(".")[0] == "pandas" for kind in type.mro(type(value))):
             return str.__str__(str(value))
-        return str.__str__(repr(value))  # it may be of a subclass with ideas of its own
+        return str.__str__(repr(value))  # the result may be of a subclass of str
     except MemoryError:
         raise
     except Exception as error:
-        return f"<{type_name(value)}, whose text cannot be had: {_told(error)}>"
+        return f"<{type_name(value)}, whose repr failed: {_describe(error)}>"
 
 
-def _told(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     try:
         message = str.__str__(str(error))
     except MemoryError:
         raise
     except Exception:
-        message = "and what it says cannot be had either"
-    return f"{type_name(error)}: {message[:_LONGEST_MESSAGE]}"
+        message = "its message is not available"
+    return f"{type_name(error)}: {message[:_MAX_MESSAGE_CHARS]}"

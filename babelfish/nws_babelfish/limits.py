@@ -1,4 +1,4 @@
-"""Limits that a babelfish sets itself, as it does not know what it will be given to read."""
+"""Limits that a babelfish sets for itself, because values may be malicious."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Final, TypeVar
 
-__all__ = ["OutOfTime", "end_with_stdin", "leave_no_core", "limit_memory", "within"]
+__all__ = ["TimeLimitExceeded", "end_with_stdin", "leave_no_core", "limit_memory", "within"]
 
-_AGAIN: Final = 1.0
-"""Seconds from one strike to the next, should a value have swallowed the first."""
+_ALARM_INTERVAL_SECONDS: Final = 1.0
+"""Time until the next alarm, in case a value has caught the exception of the first."""
 
 T = TypeVar("T")
 
 
-class OutOfTime(BaseException):
-    """The time is over. It is no Exception, so that the code that it strikes lets it through."""
+class TimeLimitExceeded(BaseException):
+    """The time limit is over. Not an Exception, so that interrupted code does not catch it."""
 
 
 def limit_memory(size: int) -> None:
-    """Let this process have so many bytes of address space; beyond them is MemoryError.
+    """Limit the address space of this process to `size` bytes; beyond it is MemoryError.
 
     Raises:
-        ValueError: it may not have so many.
+        ValueError: the system refuses the limit.
     """
     try:
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
@@ -37,13 +37,16 @@ def limit_memory(size: int) -> None:
 
 
 def leave_no_core() -> None:
-    """Leave nothing behind, should this process crash: other people's values are in it."""
+    """Write no core file if this process crashes: it would contain other people's values."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def end_with_stdin() -> None:
-    """End this process as soon as its stdin is closed, whatever it is doing: the system sends a
-    signal then, and that needs no Python to run. Nothing may be written to stdin."""
+    """End this process as soon as its stdin is closed, whatever it is doing.
+
+    The system then sends a signal, which ends the process without running Python code. Nothing may
+    be written to stdin.
+    """
     signal.signal(signal.SIGIO, signal.SIG_DFL)
     fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
@@ -52,22 +55,22 @@ def end_with_stdin() -> None:
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
-    """Do something, for so long at most. Only the main thread can.
+    """Call `work` with a time limit, in the main thread.
 
     Raises:
-        OutOfTime: it took longer. A single step of C code is not interrupted.
+        TimeLimitExceeded: it took longer. A single call of C code is not interrupted.
     """
-    previous = signal.signal(signal.SIGALRM, _strike)
+    previous = signal.signal(signal.SIGALRM, _on_alarm)
     try:
         try:
-            signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+            signal.setitimer(signal.ITIMER_REAL, seconds, _ALARM_INTERVAL_SECONDS)
             return work()
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-    finally:  # once more: the first may just have been struck
+    finally:  # again: the alarm may have interrupted the first one
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
 
 
-def _strike(number: int, frame: FrameType | None) -> None:
-    raise OutOfTime
+def _on_alarm(number: int, frame: FrameType | None) -> None:
+    raise TimeLimitExceeded

@@ -1,12 +1,13 @@
 """Read a pickle without running what is in it.
 
-Nothing that a pickle names is imported or called. Objects of a few harmless types are made
-(``harmless.py``); for all else there are stand-ins (``standins.py``). No type and no function of
-this process is ever handed to the pickle, so there is nothing that it could call or change.
+Nothing that a pickle names is imported or called. Objects of a few safe types are made
+(``safe_types.py``); for everything else there are stand-ins (``standins.py``). No type and no
+function of this process is ever passed to the pickle, so there is nothing that it could call or
+change.
 
-The reader is built on Python's own, the one that is written in Python. Each of its steps can be
-replaced; the one in C calls what it pleases, and cannot read an object whose class was made by a
-call. And between its steps an alarm can end it.
+The reader is built on Python's own unpickler, the one written in Python, of which each step can be
+replaced. The one in C cannot be changed like that, and cannot read an object whose class was made
+by a call. Between the steps an alarm can interrupt it.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Final, TypeAlias
 from uuid import UUID
 
-from nws_babelfish.harmless import fill_uuid, make
 from nws_babelfish.keys import check_key
-from nws_babelfish.standins import Name, StandIn
+from nws_babelfish.safe_types import fill_uuid, make
+from nws_babelfish.standins import GlobalName, StandIn
 
 __all__ = ["read_pickle"]
 
 _Step: TypeAlias = "Callable[[Any], None]"
 
 _OLD_MODULES: Final = {"__builtin__": "builtins", "copy_reg": "copyreg", "exceptions": "builtins"}
-"""As Python 2, and our protocols 0 to 2, name them."""
+"""Names in Python 2, and in protocols 0 to 2."""
 
 _MADE_BY_CLASS: Final = {"__newobj__", "__newobj_ex__", "_reconstructor"}
-"""What `copyreg` has for making an object of a class."""
+"""Functions of `copyreg` that make an object of a class."""
 
 
 def read_pickle(
@@ -42,17 +43,17 @@ def read_pickle(
     """Read a pickle; the arguments are those of `pickle.loads`.
 
     Returns:
-        The value, with a `StandIn` for every object of a type that is not known to be harmless and
-        a `Name` for every class and function. A buffer that is missing is a stand-in too.
+        The value, with a `StandIn` for every object whose type is not known to be safe, and a
+        `GlobalName` for every class and function. A missing buffer is a stand-in too.
 
     Raises:
-        Exception: the data are not a pickle, whole and sound. It can be of nearly any kind.
+        Exception: the data are not a valid pickle. It can be of nearly any type.
     """
     return _Reader(io.BytesIO(data), buffers=buffers or (), encoding=encoding).load()
 
 
 class _Reader(pickle._Unpickler):
-    """Python's reader, with all steps replaced that call, look up or change anything."""
+    """Python's unpickler, with all steps replaced that call, look up or change anything."""
 
     # Of the base class; it has no annotations.
     stack: list[Any]
@@ -62,13 +63,13 @@ class _Reader(pickle._Unpickler):
     _buffers: Any
 
     def find_class(self, module: str, name: str) -> Any:
-        return Name(_OLD_MODULES.get(module, module), name)
+        return GlobalName(_OLD_MODULES.get(module, module), name)
 
     def persistent_load(self, pid: Any) -> Any:
-        return StandIn(Name("pickle", "persistent_load"), (pid,))
+        return StandIn(GlobalName("pickle", "persistent_load"), (pid,))
 
     def get_extension(self, code: int) -> None:
-        self.append(StandIn(Name("copyreg", "extension"), (code,)))
+        self.append(StandIn(GlobalName("copyreg", "extension"), (code,)))
 
     # Calls
 
@@ -97,7 +98,7 @@ class _Reader(pickle._Unpickler):
             target.state = state
         elif type(target) is UUID:
             fill_uuid(target, state)
-        elif type(target) is not OrderedDict:  # its attributes would not be shown anyway
+        elif type(target) is not OrderedDict:  # its attributes would not be shown
             raise _misfit("attributes", target)
 
     def _append(self) -> None:
@@ -129,7 +130,7 @@ class _Reader(pickle._Unpickler):
         items = self.pop_mark()
         _set_items(self.stack[-1], items)
 
-    # What the base class makes with more than the pickle's own length, or without looking at keys
+    # Steps in which the base class makes objects larger than the pickle, or with unchecked keys
 
     def _dict(self) -> None:
         items = self.pop_mark()
@@ -147,14 +148,14 @@ class _Reader(pickle._Unpickler):
         size = int.from_bytes(self.read(8), "little")
         self.append(bytearray(self.read(size)))
 
-    # Buffers that lie behind the pickle
+    # Buffers outside of the pickle
 
     def _next_buffer(self) -> None:
-        missing = StandIn(Name("pickle", "missing_buffer"))
+        missing = StandIn(GlobalName("pickle", "missing_buffer"))
         self.append(next(self._buffers, missing))
 
     def _readonly_buffer(self) -> None:
-        pass  # nobody writes into a value that is only shown
+        pass  # a value that is only shown is not written to
 
     dispatch: ClassVar[dict[int, _Step]] = {
         **pickle._Unpickler.dispatch,
@@ -176,13 +177,13 @@ class _Reader(pickle._Unpickler):
 
 
 def _call(function: Any, arguments: Any, keywords: Any = None) -> Any:
-    """Return what stands for a call, or a real object if it makes a harmless one."""
+    """Return a stand-in for a call, or a real object of a safe type."""
     keywords = {} if keywords is None else keywords
     if type(arguments) is not tuple or type(keywords) is not dict:
         raise pickle.UnpicklingError("the arguments of a call are damaged")
     if not all(type(name) is str for name in keywords):
         raise pickle.UnpicklingError("the names of arguments are damaged")
-    if type(function) is not Name:
+    if type(function) is not GlobalName:
         return StandIn(function, arguments, keywords)
     if function.module == "copyreg" and function.name in _MADE_BY_CLASS and arguments:
         return _make_by_class(function, arguments)
@@ -192,12 +193,12 @@ def _call(function: Any, arguments: Any, keywords: Any = None) -> Any:
         except MemoryError:
             raise
         except Exception:
-            pass  # it shows as what it is, a call
+            pass  # it is shown as a call
     return StandIn(function, arguments, keywords)
 
 
-def _make_by_class(function: Name, arguments: tuple[Any, ...]) -> Any:
-    """Call a class as the helpers in `copyreg` would do."""
+def _make_by_class(function: GlobalName, arguments: tuple[Any, ...]) -> Any:
+    """Call a class as the functions in `copyreg` would do."""
     kind, *rest = arguments
     if function.name == "__newobj__":
         return _call(kind, tuple(rest))
@@ -205,7 +206,7 @@ def _make_by_class(function: Name, arguments: tuple[Any, ...]) -> Any:
         return _call(kind, *rest)
     if function.name == "_reconstructor" and len(rest) == 2:
         base, state = rest
-        plain = type(base) is Name and base.text == "object"
+        plain = type(base) is GlobalName and base.text == "object"
         return _call(kind, ()) if plain else StandIn(kind, (state,))
     return StandIn(function, arguments)
 

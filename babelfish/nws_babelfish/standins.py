@@ -1,7 +1,6 @@
-"""What stands in a value for things that are not to be made: plain records, without behaviour.
+"""Stand-ins for the objects in a pickle that are not made: plain records without behavior.
 
-Nothing here may do anything: no module is imported, nothing is called. How a stand-in looks to
-people is the business of ``text.py``.
+Nothing here imports a module or calls a function. ``text.py`` decides how a stand-in is shown.
 """
 
 from __future__ import annotations
@@ -11,18 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-__all__ = ["Name", "StandIn"]
+__all__ = ["GlobalName", "StandIn"]
 
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 @dataclass(eq=False, slots=True)
-class Name:
+class GlobalName:
     """A class or function that a pickle names.
 
     Attributes:
-        module: where it is from.
-        name: what it is called there; with dots if it is inside a class.
+        module: its module.
+        name: its name there, with dots if it is inside a class.
     """
 
     module: str
@@ -30,22 +29,22 @@ class Name:
 
     @property
     def text(self) -> str:
-        """The name as in a program; quoted if a program could not use it."""
+        """The name as in a program; quoted if it is not a valid one."""
         text = self.name if self.module == "builtins" else f"{self.module}.{self.name}"
         return text if _DOTTED.fullmatch(text) else repr(text)
 
 
 @dataclass(eq=False, slots=True)
 class StandIn:
-    """What a call in a pickle would have returned, and what was then done to it.
+    """The result that a call in a pickle would have had, and the later changes to it.
 
     Attributes:
-        function: what would have been called; most often a `Name`.
-        arguments: by position.
-        keywords: and by name.
-        state: its attributes, as its class packed them; None if there are none.
-        items: what was appended or added to it.
-        pairs: keys and values that were set in it.
+        function: that would have been called; usually a `GlobalName`.
+        arguments: positional ones.
+        keywords: keyword arguments.
+        state: its attributes, as its class pickled them; None if there are none.
+        items: appended or added to it.
+        pairs: keys and values set in it.
     """
 
     function: Any

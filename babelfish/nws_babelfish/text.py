@@ -1,7 +1,7 @@
-"""Turn a value into a text of bounded length, for people.
+"""Converts a value to a text of bounded length.
 
-A small value is its ``repr``; a longer one is laid out over lines. Texts stay texts. Never is much
-more built than is shown, whatever the size of the value.
+A small value is shown as its ``repr``; a longer one is laid out over several lines. A string is
+shown as it is. Little more is built than is shown, whatever the size of the value.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from itertools import islice
 from typing import Any, Final
 
 from nws_babelfish.arrays import array_of
-from nws_babelfish.groups import NO_KEY, NUMBERS, Entry, Group, group_of
+from nws_babelfish.containers import MAX_NUMBERS, NO_KEY, Container, Entry, container_of
 from nws_babelfish.leaves import leaf_text, type_name
 from nws_babelfish.standins import StandIn
 
-__all__ = ["LIMIT", "text_of"]
+__all__ = ["MAX_TEXT_CHARS", "text_of"]
 
-LIMIT: Final = 20_000
-"""Characters of a text. A line that says that it was cut comes on top."""
+MAX_TEXT_CHARS: Final = 20_000
+"""Length of a text, without the line that says that it was cut."""
 
-_WIDTH: Final = 80
-_INDENT: Final = 2
-_DEEPEST: Final = 50
-"""Levels of groups; also keeps the printer within Python's own limit."""
+_LINE_CHARS: Final = 80
+_INDENT_CHARS: Final = 2
+_MAX_DEPTH: Final = 50
+"""Levels of containers; keeps the printer below Python's recursion limit."""
 
 
 def text_of(value: Any) -> str:
-    """Return the text for a value. It is never empty, and can be encoded.
+    """Return the text for a value. It is never empty, and can be encoded as UTF-8.
 
     Raises:
         MemoryError: there is not enough memory.
-        BaseException: what is not an Exception, when the value's own ``__repr__`` raises it.
+        BaseException: raised by the value's own ``__repr__``, unless it is an Exception.
     """
     text = _text_of(value).encode("utf-8", "backslashreplace").decode()
     return text or repr(text)
@@ -44,36 +44,36 @@ def _text_of(value: Any) -> str:
     if array is not None:
         head = f"array of shape {array.shape}, {array.dtype}, {array.nbytes} bytes"
         return f"{head}\n{_listed(array.elements, array.size, '[', ']')}"
-    group = group_of(value)
-    if group is None:
-        text = leaf_text(value, LIMIT)
+    container = container_of(value)
+    if container is None:
+        text = leaf_text(value, MAX_TEXT_CHARS)
         sized = isinstance(value, bytes | bytearray | memoryview)
         return _cut(text, f"{len(value)} bytes" if sized else f"a text of {len(text)} characters")
-    if group.numbers:
-        values = (entry.value for entry in group.entries())
-        return _listed(values, group.size, group.opening, group.closing)
-    printer = _Printer(LIMIT)
+    if container.numbers:
+        values = (entry.value for entry in container.entries())
+        return _listed(values, container.size, container.opening, container.closing)
+    printer = _Printer(MAX_TEXT_CHARS)
     try:
         printer.show(value)
     except _FullError:
         whole = "a call" if type(value) is StandIn else type_name(value)
-        return f"{printer.text}\n{_remark(f'{whole} of {group.size} items')}"
+        return f"{printer.text}\n{_remark(f'{whole} of {container.size} items')}"
     return printer.text
 
 
 def _cut(text: str, whole: str) -> str:
-    return text if len(text) <= LIMIT else f"{text[:LIMIT]}\n{_remark(whole)}"
+    return text if len(text) <= MAX_TEXT_CHARS else f"{text[:MAX_TEXT_CHARS]}\n{_remark(whole)}"
 
 
 def _remark(whole: str) -> str:
-    return f"[cut after {LIMIT} characters; the whole is {whole}]"
+    return f"[cut after {MAX_TEXT_CHARS} characters; the whole is {whole}]"
 
 
 def _listed(values: Iterable[Any], size: int, opening: str, closing: str) -> str:
-    """List the first values on one line, so that a program can read it if they are numbers."""
+    """List the first values on one line, so that a program can parse numbers."""
     texts: list[str] = []
-    room = LIMIT
-    for value in islice(values, NUMBERS):
+    room = MAX_TEXT_CHARS
+    for value in islice(values, MAX_NUMBERS):
         printer = _Printer(room, flat=True)
         try:
             printer.show(value)
@@ -90,16 +90,16 @@ class _FullError(Exception):
 
 
 class _Printer:
-    """Writes values until there is no room left."""
+    """Writes values until its room is used up."""
 
     def __init__(self, room: int, *, flat: bool = False, above: list[int] | None = None) -> None:
-        """Make an empty one.
+        """Start with an empty text.
 
         Args:
-            room: how many characters it takes.
-            flat: put everything on one line. Else a group that does not fit on a line is laid out
-                with a line for each entry.
-            above: ids of the groups inside of which it begins.
+            room: how many characters it may write.
+            flat: put everything on one line. Otherwise a container that does not fit on a line
+                has a line for each entry.
+            above: ids of the containers around the value.
         """
         self._room = room
         self._flat = flat
@@ -109,14 +109,14 @@ class _Printer:
 
     @property
     def text(self) -> str:
-        """What has been written."""
+        """The text written so far."""
         return "".join(self._pieces)
 
     def put(self, text: str) -> None:
         """Write a text, or as much of it as there is room for.
 
         Raises:
-            _FullError: it is not all of it.
+            _FullError: the text was cut.
         """
         fitting = text[: self._room]
         self._pieces.append(fitting)
@@ -133,55 +133,55 @@ class _Printer:
         Raises:
             _FullError: there was not enough room.
         """
-        group = group_of(value)
-        if group is None:
+        container = container_of(value)
+        if container is None:
             self.put(leaf_text(value, self._room))
-        elif id(value) in self._above or len(self._above) >= _DEEPEST:
-            self.put(f"{group.opening}...{group.closing}")
+        elif id(value) in self._above or len(self._above) >= _MAX_DEPTH:
+            self.put(f"{container.opening}...{container.closing}")
         else:
             self._above.append(id(value))
             try:
-                self._show_group(group, indent)
+                self._show_container(container, indent)
             finally:
                 self._above.pop()
 
-    def _show_group(self, group: Group, indent: int) -> None:
-        if self._flat or group.numbers:
-            self._on_one_line(group)
+    def _show_container(self, container: Container, indent: int) -> None:
+        if self._flat or container.numbers:
+            self._on_one_line(container)
             return
-        room = min(self._room, max(0, _WIDTH - self._column))
+        room = min(self._room, max(0, _LINE_CHARS - self._column))
         attempt = _Printer(room, flat=True, above=self._above)
         try:
-            attempt._on_one_line(group)
+            attempt._on_one_line(container)
         except _FullError:
-            self._on_lines(group, indent)
+            self._on_lines(container, indent)
         else:
             self.put(attempt.text)
 
-    def _on_one_line(self, group: Group) -> None:
-        self._open(group, 0)
-        for number, entry in enumerate(group.entries()):
+    def _on_one_line(self, container: Container) -> None:
+        self._open(container, 0)
+        for number, entry in enumerate(container.entries()):
             if number:
                 self.put(", ")
-            if group.numbers and number == NUMBERS:
-                self.put(f"... {group.size - NUMBERS} more")
+            if container.numbers and number == MAX_NUMBERS:
+                self.put(f"... {container.size - MAX_NUMBERS} more")
                 break
             self._show_entry(entry, 0)
-        self.put(group.closing)
+        self.put(container.closing)
 
-    def _on_lines(self, group: Group, indent: int) -> None:
-        self._open(group, indent)
-        inner = indent + _INDENT
-        for entry in group.entries():
+    def _on_lines(self, container: Container, indent: int) -> None:
+        self._open(container, indent)
+        inner = indent + _INDENT_CHARS
+        for entry in container.entries():
             self.put("\n" + " " * inner)
             self._show_entry(entry, inner)
             self.put(",")
-        self.put("\n" + " " * indent + group.closing.lstrip(","))
+        self.put("\n" + " " * indent + container.closing.lstrip(","))
 
-    def _open(self, group: Group, indent: int) -> None:
-        if group.head is not NO_KEY:
-            self.show(group.head, indent)
-        self.put(group.opening)
+    def _open(self, container: Container, indent: int) -> None:
+        if container.head is not NO_KEY:
+            self.show(container.head, indent)
+        self.put(container.opening)
 
     def _show_entry(self, entry: Entry, indent: int) -> None:
         if entry.name:

@@ -1,4 +1,4 @@
-"""From the bytes of a stored value to a text for people, whatever the bytes are."""
+"""Translates the bytes of a stored value to a text for people, whatever the bytes are."""
 
 from __future__ import annotations
 
@@ -10,44 +10,45 @@ from typing import Any, Final
 from nws.errors import NwsUnpicklingException
 from nws.values import decode
 from nws_babelfish.leaves import type_name
-from nws_babelfish.limits import OutOfTime, within
+from nws_babelfish.limits import TimeLimitExceeded, within
 from nws_babelfish.reading import read_pickle
 from nws_babelfish.text import text_of
 
 __all__ = ["TOO_LARGE", "Translator"]
 
-TOO_LARGE: Final = "this value cannot be read: it takes more memory than the babelfish may use"
+TOO_LARGE: Final = "this value cannot be read: it needs more memory than the babelfish may use"
 
-_SECONDS: Final = 10.0
-"""For one value. Somebody looks at a page that waits."""
+_TIME_LIMIT_SECONDS: Final = 10.0
+"""For one value."""
 
-_LONGEST_REASON: Final = 1000
+_MAX_REASON_CHARS: Final = 1000
 
 _log = logging.getLogger(__name__)
 
 
 class Translator:
-    """Turns stored values into text."""
+    """Translates stored values to text."""
 
-    def __init__(self, *, safe: bool, seconds: float = _SECONDS) -> None:
+    def __init__(self, *, safe: bool, seconds: float = _TIME_LIMIT_SECONDS) -> None:
         """Choose how values are read.
 
         Args:
-            safe: run nothing that is in them. Else they are unpickled, and print themselves.
+            safe: run no code from values. Otherwise they are unpickled, and their classes
+                convert them.
             seconds: how long one value may take.
         """
         self._loads: Callable[..., Any] = read_pickle if safe else pickle.loads
         self._seconds = seconds
 
     def translate(self, descriptor: int, payload: bytearray) -> str:
-        """Return the text for a value; if it cannot be read, a text that says why.
+        """Return the text for a value; if it cannot be read, a text with the reason.
 
         Args:
-            descriptor: what came with the value.
-            payload: is given away.
+            descriptor: of the value.
+            payload: of the value; it may be changed.
 
         Raises:
-            KeyboardInterrupt: somebody stops this program.
+            KeyboardInterrupt: this program is stopped.
         """
 
         def work() -> str:
@@ -58,20 +59,20 @@ class Translator:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a value may also raise SystemExit
-            return self._excuse(error)
+            return self._reason(error)
 
-    def _excuse(self, error: BaseException) -> str:
+    def _reason(self, error: BaseException) -> str:
         cause = error.exception if isinstance(error, NwsUnpicklingException) else error
         if cause is None:
-            _log.warning("a value cannot be read: it is in another language's format")
+            _log.warning("a value cannot be read: it is in the format of another language")
         else:
             _log.warning("a value cannot be read: %s", type_name(cause))
         if isinstance(cause, MemoryError):
             return TOO_LARGE
-        if isinstance(error, OutOfTime):
+        if isinstance(error, TimeLimitExceeded):
             return f"this value cannot be read: it takes longer than {self._seconds:g} seconds"
         try:
             reason = str(error) if isinstance(error, NwsUnpicklingException) else repr(error)
         except Exception:
             reason = type_name(error)
-        return f"this value cannot be read: {reason[:_LONGEST_REASON]}"
+        return f"this value cannot be read: {reason[:_MAX_REASON_CHARS]}"

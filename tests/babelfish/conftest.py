@@ -25,7 +25,7 @@ class Customer:
 """
 
 
-class BabelfishClient:
+class RunningBabelfish:
     """A babelfish in a process of its own, and a client that asks it.
 
     Attributes:
@@ -91,12 +91,12 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-Start = Callable[..., BabelfishClient]
+Start = Callable[..., RunningBabelfish]
 
 
 @pytest.fixture
 def start(server: Server, shop: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
-    """Starts fishes, in the user's folder; they are ended with the test."""
+    """Starts babelfishes, in the user's folder; they are ended with the test."""
     with ExitStack() as stack:
 
         def start(
@@ -104,7 +104,7 @@ def start(server: Server, shop: Path, request: pytest.FixtureRequest) -> Iterato
             workspace: str = request.node.name,
             on: Server = server,
             env: Mapping[str, str] | None = None,
-        ) -> BabelfishClient:
+        ) -> RunningBabelfish:
             place = ["-h", HOST, "-p", str(on.port), "--workspace", workspace]
             command = ["-m", "nws_babelfish", *place, *options]
             process = stack.enter_context(python(*command, cwd=shop, env=env))
@@ -112,18 +112,18 @@ def start(server: Server, shop: Path, request: pytest.FixtureRequest) -> Iterato
             stack.callback(process.stderr.close)
             raw = stack.enter_context(on.client())
             opener = stack.enter_context(opening(on.port, workspace))
-            return BabelfishClient(process, opener(useUse=True), raw)
+            return RunningBabelfish(process, opener(useUse=True), raw)
 
         yield start
 
 
 @pytest.fixture
-def safe(start: Start) -> BabelfishClient:
-    """A fish that trusts nobody."""
+def safe(start: Start) -> RunningBabelfish:
+    """A babelfish that trusts nobody."""
     return start("--safe")
 
 
 @pytest.fixture
-def trusting(start: Start) -> BabelfishClient:
-    """A fish that trusts everybody."""
+def trusting(start: Start) -> RunningBabelfish:
+    """A babelfish that trusts everybody."""
     return start()

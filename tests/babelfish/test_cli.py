@@ -26,7 +26,7 @@ def test_help_says_the_risk(command: Command) -> None:
     done = CliRunner().invoke(command, ["--help"])
     assert done.exit_code == 0
     said = " ".join(done.stdout.split())
-    assert "runs code that whoever stored a value chose" in said
+    assert "runs code chosen by whoever stored a value" in said
     assert "--safe" in said
 
 
@@ -81,12 +81,12 @@ def test_a_server_on_a_socket(tmp_path: Path) -> None:
             "from nws.client import NetWorkSpace\n"
             "from nws_babelfish.cli import pybabelfish\n"
             "def ask():\n"
-            f"    ws = NetWorkSpace('fish', 'unix:{place}', useUse=True)\n"
+            f"    ws = NetWorkSpace('babelfish', 'unix:{place}', useUse=True)\n"
             "    ws.store('food', [1])\n"
             "    print(ws.fetch('doof'), flush=True)\n"
-            "    ws.server.deleteWs('fish')\n"
+            "    ws.server.deleteWs('babelfish')\n"
             "threading.Thread(target=ask).start()\n"
-            f"pybabelfish(['-h', 'unix:{place}', '--workspace', 'fish'])\n"
+            f"pybabelfish(['-h', 'unix:{place}', '--workspace', 'babelfish'])\n"
         )
         done = run_python("-c", code, cwd=tmp_path)
         assert done.stdout == "[1]\n"

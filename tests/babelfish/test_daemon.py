@@ -65,7 +65,7 @@ class Daemon:
 @pytest.fixture
 def daemon(server: Server) -> Iterator[Daemon]:
     """A place for a daemon that also a daemon of root can use; whatever is left of it is killed."""
-    folder = Path(tempfile.mkdtemp(prefix="fish"))
+    folder = Path(tempfile.mkdtemp(prefix="babelfish"))
     if os.geteuid() == 0:
         entry = pwd.getpwnam("daemon")
         os.chown(folder, entry.pw_uid, entry.pw_gid)

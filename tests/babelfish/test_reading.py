@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nws_babelfish.reading import read_pickle
-from nws_babelfish.standins import Name, StandIn
+from nws_babelfish.standins import GlobalName, StandIn
 from nws_babelfish.text import text_of
 from tests.babelfish.opcodes import PROTO, STOP, call, customer, name, number, row, table, text
 
@@ -320,7 +320,7 @@ def test_a_pickle_changes_no_type(kind: str) -> None:
     module = {"Fraction": "fractions", "UUID": "uuid", "OrderedDict": "collections"}
     slots = table(__repr__=name("os", "system"), __eq__=name("os", "system"))
     data = name(module.get(kind, "pathlib"), kind) + row(pickle.NONE, slots) + pickle.BUILD
-    with pytest.raises(pickle.UnpicklingError, match="attributes for an object of type Name"):
+    with pytest.raises(pickle.UnpicklingError, match="attributes for an object of type GlobalName"):
         read_pickle(PROTO + data + STOP)
     assert repr(fractions.Fraction(1, 2)) == "Fraction(1, 2)"
 
@@ -454,6 +454,6 @@ def test_an_array_of_the_standard_library_is_a_call() -> None:
 def test_names_and_stand_ins_are_plain_records() -> None:
     read = read_pickle(customer())
     assert type(read) is StandIn
-    assert type(read.function) is Name
+    assert type(read.function) is GlobalName
     assert (read.function.module, read.function.name) == ("shop", "Customer")
     assert read.state == {"name": "Ann", "age": 3}

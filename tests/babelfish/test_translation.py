@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from nws_babelfish.limits import OutOfTime, within
+from nws_babelfish.limits import TimeLimitExceeded, within
 from nws_babelfish.translation import Translator
 from tests.babelfish.opcodes import PROTO, STOP, call, name, text
 
@@ -33,7 +33,7 @@ def test_an_endless_value_is_given_up(source: str, caplog: pytest.LogCaptureFixt
     translator = Translator(safe=False, seconds=SHORT)
     shown = translator.translate(PICKLED, endless(source))
     assert shown == "this value cannot be read: it takes longer than 0.05 seconds"
-    assert caplog.messages == ["a value cannot be read: OutOfTime"]
+    assert caplog.messages == ["a value cannot be read: TimeLimitExceeded"]
 
 
 def test_the_safe_reader_is_given_up_too() -> None:
@@ -58,7 +58,7 @@ def test_the_time_of_one_value_is_not_that_of_the_next() -> None:
 
 
 def test_the_end_of_time_is_no_exception() -> None:
-    assert not issubclass(OutOfTime, Exception)
+    assert not issubclass(TimeLimitExceeded, Exception)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_end_of_time_is_no_exception() -> None:
             "raise ValueError('x' * 10**6)",
             f"the pickle cannot be read here: ValueError: {'x' * 956}",
         ),
-        ("raise MemoryError", "it takes more memory than the babelfish may use"),
+        ("raise MemoryError", "it needs more memory than the babelfish may use"),
         (
             "class E(BaseException):\n __repr__ = None\nraise E",
             "E",

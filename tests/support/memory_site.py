@@ -106,7 +106,9 @@ class MemorySite:
         client: somebody who uses the workspace of a `Company`.
     """
 
-    def __init__(self, folder: Path, fish: BabelfishProcess | None = None, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, babelfish: BabelfishProcess | None = None, **settings: Any
+    ) -> None:
         self.clock = Clock()
         self.space = MemorySpace(memory_limit=settings.get("memory_limit"))
         self.hub = Hub(self.space, clock=self.clock.seconds)
@@ -114,7 +116,7 @@ class MemorySite:
         self.client: Client = self.company.client()
         config = Config(tmp_dir=folder, **settings)
         self.inspector = Inspector(
-            *(self.hub, config, ["127.0.0.1:8765"], self.clock, fish),
+            *(self.hub, config, ["127.0.0.1:8765"], self.clock, babelfish),
             wall=lambda: 1e9 + self.clock.seconds(),
         )
         self.site = InspectorSite(self.inspector, self.clock)

@@ -208,7 +208,7 @@ def test_a_value_that_was_taken_meanwhile_is_not_there(client: Client, browser: 
     for page in (address, address.replace("/value", "/raw"), "/api" + address):
         reply = browser.ask("GET", page)
         assert reply.status == 404
-        assert "is not in the variable" in reply.text
+        assert "is no longer in the variable" in reply.text
     assert browser.data("value", ws="ws", name="x", index=1)["value"]["text"] == "stays"
 
 
@@ -314,7 +314,7 @@ def test_sorting_and_searching_go_together_with_paging(crowded: Client, browser:
         ("variable", {"ws": "none", "name": "x"}, 404, "there is no variable 'x' in 'none'"),
         ("variable", {"ws": "ws", "name": "none"}, 404, "there is no variable 'none' in 'ws'"),
         ("variable", {"ws": "ws", "name": "x", "page": "0"}, 400, "'page' is not a whole number"),
-        ("value", {"ws": "ws", "name": "x", "index": "7"}, 404, "value 7 is not in"),
+        ("value", {"ws": "ws", "name": "x", "index": "7"}, 404, "value 7 is no longer in"),
         ("value", {"ws": "ws", "name": "x", "index": "-1"}, 400, "'index' is not"),
         ("value", {"ws": "ws", "name": "x", "index": "1e9"}, 400, "'index' is not"),
         ("sleigh", {"name": "ws"}, 404, "there is no sleigh"),

@@ -1,4 +1,4 @@
-"""Small pictures: numbers in, what an SVG needs out. No markup here."""
+"""Charts: the paths of an SVG for a series of numbers. Templates hold the markup."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Chart(NamedTuple):
     """A curve in a box.
 
     Attributes:
-        path: of the curve, for ``d``.
-        area: of what lies below it.
+        path: of the curve, for the attribute ``d``.
+        area: the path of the area below the curve.
         width, height: of the box.
-        low, high: the numbers at its lower and its upper edge.
+        low, high: the numbers at the lower and the upper edge.
         last: the last number.
     """
 
@@ -40,12 +40,12 @@ def steps(
     width: int = WIDTH,
     height: int = HEIGHT,
 ) -> Chart | None:
-    """Draw numbers that each hold until the next one; None if there are none.
+    """Draw a step chart, where each number holds until the next one; None without numbers.
 
     Args:
-        points: times, growing, and numbers that are not negative.
-        begin, end: times at the left and right edge.
-        width, height: of the picture.
+        points: times in ascending order, and numbers that are not negative.
+        begin, end: times at the left and the right edge.
+        width, height: of the box.
     """
     if not points or end <= begin:
         return None
@@ -62,15 +62,15 @@ def steps(
 
 
 def line(numbers: Sequence[float], *, width: int = 640, height: int = 240) -> Chart | None:
-    """Draw numbers one beside the other; None if fewer than two of them are finite.
+    """Draw a line chart of numbers; None if fewer than two of them are finite.
 
-    Where there are more numbers than places, each place shows the least and the greatest.
+    If there are more numbers than pixels, each pixel shows the least and the greatest.
     """
     finite = [number for number in numbers if math.isfinite(number)]
     if len(finite) < 2:
         return None
     low, high = min(finite), max(finite)
-    half = high / 2 - low / 2 or 1.0  # the whole may be more than a number can be
+    half = high / 2 - low / 2 or 1.0  # the full range may overflow
     across = width / (len(finite) - 1)
     moves = []
     for place, number in _extremes(finite, width):

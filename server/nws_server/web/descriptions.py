@@ -49,7 +49,7 @@ def describe_variable(inspector: Inspector, ws: bytes, view: VariableView) -> di
 def depth_chart(
     inspector: Inspector, variable_id: bytes, width: int = charts.WIDTH, height: int = charts.HEIGHT
 ) -> charts.Chart | None:
-    """Draw how many values a variable held in the last minutes."""
+    """Draw the number of values in a variable during the last minutes."""
     history = inspector.history
     return charts.steps(
         history.depth(variable_id), history.begin, history.sampled, width=width, height=height

@@ -1,4 +1,4 @@
-"""What all pages share: the server, its history, and what was found out lately."""
+"""What all pages share: the server, its history, and caches."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from nws_server.web.text_cache import TextCache
 
 __all__ = ["Inspector"]
 
-_JUMP: Final = 1.0
-"""Seconds. If the clock of the wall differs by more from what it should be, it was set anew."""
+_CLOCK_JUMP_SECONDS: Final = 1.0
+"""If the wall clock differs by more from what it should be, somebody has set it."""
 
 
 class Inspector:
-    """Looks at one server.
+    """The inspector of one server.
 
     Attributes:
         hub: the server.
         config: its settings.
         addresses: where it listens.
-        look: into its space.
-        local: changes the space.
-        history: what it was like.
-        reused: what was found out lately.
-        translator: makes text of values.
+        look: the read-only views of its space.
+        local: a client that changes the space.
+        history: its activity in the last minutes.
+        cost_cache: slow figures.
+        text_cache: texts of values.
     """
 
     def __init__(
@@ -44,10 +44,19 @@ class Inspector:
         config: Config,
         addresses: Sequence[str],
         reactor: Any,
-        fish: BabelfishProcess | None,
+        babelfish: BabelfishProcess | None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Begin to look; `start` begins to take samples."""
+        """Prepare; `start` starts taking samples.
+
+        Args:
+            hub: the server.
+            config: its settings.
+            addresses: where it listens.
+            reactor: for timers.
+            babelfish: the server's own; None if it has none.
+            wall: the wall clock, in seconds of the epoch.
+        """
         self.hub = hub
         self.config = config
         self.addresses = addresses
@@ -55,18 +64,18 @@ class Inspector:
         self.local = LocalClient(hub)
         self.history = History(hub)
         self.cost_cache = CostCache(hub.clock)
-        self.text_cache = TextCache(hub, reactor, fish)
+        self.text_cache = TextCache(hub, reactor, babelfish)
         self._reactor = reactor
         self._sampling: IDelayedCall | None = None
         self._wall = wall
         self._offset = wall() - hub.clock()
 
     def start(self) -> None:
-        """Take samples from now on."""
+        """Take samples at regular times from now on."""
         self._sampling = self._reactor.callLater(self.history.sample(), self.start)
 
     def stop(self) -> None:
-        """Take no more samples, and translate nothing."""
+        """Stop taking samples, and stop translating values."""
         if self._sampling is not None:
             self._sampling.cancel()
             self._sampling = None
@@ -77,11 +86,11 @@ class Inspector:
         return self._wall()
 
     def epoch(self, when: float) -> float:
-        """Return a time of the hub's clock in seconds of the epoch, to the tenth below.
+        """Convert a time of the hub's clock to seconds of the epoch, rounded down to a tenth.
 
-        The same time always gives the same number, unless the clock of the wall was set anew.
+        The same time always gives the same number, unless the wall clock has been set.
         """
         offset = self._wall() - self.hub.clock()
-        if abs(offset - self._offset) > _JUMP:
+        if abs(offset - self._offset) > _CLOCK_JUMP_SECONDS:
             self._offset = offset
         return math.floor(10 * (when + self._offset)) / 10

@@ -1,4 +1,4 @@
-"""What a stored value is, as far as one can tell without running or unpickling anything."""
+"""The kind of a stored value, as far as it is known without unpickling anything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nws_server.core.values import Value
 __all__ = ["PREVIEW_BYTES", "Kind", "beginning", "hexdump", "kind_of", "language_of", "numbers_in"]
 
 PREVIEW_BYTES: Final = 20_000
-"""Bytes of a value that are looked at."""
+"""How much of a value is read to find its kind, and is shown of it."""
 
 _DIRECT: Final = 1
 _BINARY: Final = 2
@@ -29,7 +29,7 @@ _LANGUAGES: Final = {
     9: "ObjC",
     10: "Elisp",
 }
-"""As the workspaces of babelfishes are called, by the number in a descriptor."""
+"""Names of languages, by the number in a descriptor; workspaces of babelfishes are named so."""
 
 _PICTURES: Final = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 _HEXDUMP_ROW_BYTES: Final = 16
@@ -38,11 +38,11 @@ _MAX_NUMBERS: Final = 10_000
 
 
 class Kind(NamedTuple):
-    """What a value is.
+    """The kind of a value.
 
     Attributes:
         form: ``text``, ``bytes``, ``picture`` or ``object``.
-        language: who can read an object; None if nobody knows.
+        language: that can read an object; None if it is unknown.
         media_type: of a picture.
     """
 
@@ -56,7 +56,7 @@ class _Openable(Protocol):
 
 
 def kind_of(value: Value) -> Kind:
-    """Tell what a value is, by its descriptor and its first bytes."""
+    """Return the kind of a value, from its descriptor and its first bytes."""
     descriptor = int(value.descriptor)
     if not descriptor & _DIRECT:
         return Kind("object", _LANGUAGES.get(descriptor >> 24))
@@ -73,13 +73,13 @@ def kind_of(value: Value) -> Kind:
 
 
 def language_of(value: Value) -> str:
-    """Return who has written a value, for people."""
+    """Return the name of the language that wrote a value."""
     number = int(value.descriptor) >> 24
     return _LANGUAGES.get(number, f"language number {number}")
 
 
 def beginning(value: Value, most: int) -> bytes:
-    """Return the first bytes of a value, wherever it lives.
+    """Return the first bytes of a value, from memory or its file.
 
     Raises:
         OSError: its file is gone.
@@ -92,7 +92,7 @@ def beginning(value: Value, most: int) -> bytes:
 
 
 def _is_text(data: bytes, *, whole: bool) -> bool:
-    """Tell whether bytes are text; unless they are whole, they may be cut inside a character."""
+    """Tell whether bytes are UTF-8. If they are not whole, the last character may be cut."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(data, final=whole)
     except UnicodeDecodeError:
@@ -101,7 +101,7 @@ def _is_text(data: bytes, *, whole: bool) -> bool:
 
 
 def hexdump(data: bytes) -> str:
-    """Return bytes as people read them: place, sixteen of them, and their characters."""
+    """Return rows of sixteen bytes: their offset, their values and their characters."""
     rows = []
     for start in range(0, len(data), _HEXDUMP_ROW_BYTES):
         row = data[start : start + _HEXDUMP_ROW_BYTES]
@@ -111,9 +111,9 @@ def hexdump(data: bytes) -> str:
 
 
 def numbers_in(text: str) -> Sequence[float]:
-    """Return the numbers of a text that is little else: a list, or rows of CSV with their head.
+    """Return the numbers in a list, or in rows of CSV with an optional heading.
 
-    Of rows with several numbers each, the last column is taken. Empty if it is another text.
+    Of rows with several numbers each, the last column is taken. Empty for any other text.
     """
     head, *others = text.splitlines() or [""]
     lines = [line for line in others if _is_numeric(line)]

@@ -21,7 +21,7 @@ _PEER: Final = b"[inspector]"
 
 
 class OperationFailed(Exception):
-    """The space did not do what it was asked for; the message says why."""
+    """An operation failed; the message says why."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -29,7 +29,7 @@ class OperationFailed(Exception):
 
 
 class Fetched(NamedTuple):
-    """A value that was taken away, and where it was."""
+    """A value that was fetched, and its variable."""
 
     value: Value
     place: Place
@@ -37,7 +37,7 @@ class Fetched(NamedTuple):
 
 
 class _Answer:
-    """Where one operation's answer goes; a `Reply`, and `Ready` to go on for a moment."""
+    """The reply of one operation: a `Reply` for the space, and `Ready` to continue for the hub."""
 
     def __init__(self, hub: Hub, session: Session) -> None:
         self.deferred: Deferred[Any] = Deferred(self._cancelled)
@@ -53,7 +53,7 @@ class _Answer:
 
     def go_on(self) -> None:
         """Fire the Deferred; the run queue calls this."""
-        if self.deferred.called:  # it was cancelled when the answer was there already
+        if self.deferred.called:  # it was cancelled after the reply had come
             if isinstance(self._result, Fetched):
                 _put_back(self._hub.space, self._result)
         elif isinstance(self._result, OperationFailed):
@@ -89,17 +89,17 @@ Operation = Callable[[Space, Session, _Answer], Waiter | None]
 
 
 class LocalClient:
-    """Does operations, each in a session of its own: nothing is left of it afterwards.
+    """Performs operations, each in a session of its own, which is closed afterwards.
 
     All Deferreds fail with `OperationFailed`. One that is cancelled while it waits changes nothing.
     """
 
     def __init__(self, hub: Hub) -> None:
-        """Be a client of a server's space."""
+        """Make a client of a server's space."""
         self._hub = hub
 
     def make(self, ws: bytes) -> Deferred[None]:
-        """Make a workspace that nobody owns, unless it is there."""
+        """Create a workspace without an owner, unless it exists."""
         self._hub.space.now = self._hub.clock()
         session = self._hub.space.open_session(_PEER, acknowledges=False)
         answer = _Answer(self._hub, session)
@@ -109,25 +109,25 @@ class LocalClient:
         return done
 
     def store(self, ws: bytes, var: bytes, value: Value) -> Deferred[None]:
-        """Store a value into a workspace that exists."""
+        """Store a value in an existing workspace."""
         return self._do(ws, lambda space, me, to: space.store(me, ws, var, (value,), to))
 
     def fetch(self, ws: bytes, var: bytes) -> Deferred[Fetched]:
-        """Take a value away that is there."""
+        """Fetch a value; fail if there is none."""
         return self._do(ws, lambda space, me, to: space.fetch(me, ws, var, to, wait=False))
 
     def await_value(self, ws: bytes, var: bytes) -> Deferred[Fetched]:
-        """Take a value away, as soon as there is one."""
+        """Fetch a value, as soon as there is one."""
         return self._do(ws, lambda space, me, to: space.fetch(me, ws, var, to, wait=True))
 
     def put_back(self, fetched: Fetched) -> None:
-        """Return a value to its place, unless the variable is gone."""
+        """Put a fetched value back in its place, unless the variable has been deleted."""
         self._hub.space.now = self._hub.clock()
         _put_back(self._hub.space, fetched)
         self._hub.run_queue.drain()
 
     def declare(self, ws: bytes, var: bytes, mode: bytes) -> Deferred[None]:
-        """Declare a variable in a workspace that exists."""
+        """Declare a variable in an existing workspace."""
         return self._do(ws, lambda space, me, to: space.declare_var(me, ws, var, mode, to))
 
     def delete_variable(self, ws: bytes, var: bytes) -> Deferred[None]:

@@ -1,4 +1,4 @@
-"""Names and other bytes of strangers, as people are to see them."""
+"""Names and other bytes from clients, in a form that is safe to display."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from urllib.parse import quote_from_bytes
 __all__ = ["DisplayName", "printable", "shorten"]
 
 _SHORT_NAME_CHARS: Final = 60
-"""Characters of a name in a table."""
+"""Length of a name in a table."""
 
 
 class DisplayName:
     """The name of a workspace or variable.
 
     Attributes:
-        raw: as the space has it.
-        text: all of it, as text that can be shown.
-        short: what of it fits into a table.
-        query: how it stands in an address.
+        raw: as it is in the space.
+        text: the whole name as printable text.
+        short: the text, cut to fit into a table.
+        query: quoted for an address.
     """
 
     __slots__ = ("raw", "text")
@@ -40,8 +40,10 @@ class DisplayName:
 
 
 def printable(raw: bytes) -> str:
-    """Return bytes as text on one line: what cannot be seen, or would turn the line around, is
-    written out."""
+    """Return bytes as text on one line.
+
+    Invisible characters, and those that change the direction of text, are escaped.
+    """
     text = raw.decode("utf-8", "backslashreplace")
     if text.isprintable():
         return text
@@ -53,5 +55,5 @@ def _escape(char: str) -> str:
 
 
 def shorten(text: str, most: int) -> str:
-    """Cut a text, with a sign that it was cut."""
+    """Cut a text to a length, with an ellipsis at the end."""
     return text if len(text) <= most else text[: most - 1] + "…"

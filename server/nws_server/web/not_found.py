@@ -1,4 +1,4 @@
-"""Something that is not there, or not any more."""
+"""The error for something that does not exist."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ __all__ = ["NotFound"]
 
 
 class NotFound(Exception):
-    """A page is about something that does not exist; the message says what."""
+    """The subject of a page does not exist, or no longer; the message says what."""

@@ -1,7 +1,7 @@
-"""The addresses of the original's web interface, and where they current_address now.
+"""The addresses of the original's web interface, and the pages that replace them.
 
-There every path was one page, and ``op`` said which. What changed something leads to the question
-whether it is meant (`actions`).
+In the original the field ``op`` selected the page. Operations that changed something lead to the
+page that asks for confirmation (`actions`).
 """
 
 from __future__ import annotations

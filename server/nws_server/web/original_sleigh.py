@@ -1,7 +1,7 @@
-"""What an original sleigh, in Python or R, says of itself: the nodes, and how many tasks each did.
+"""The state that a sleigh of the original, in Python or R, publishes in its workspace.
 
-It says so in direct texts: ``nodeList`` holds the names of the nodes between blanks, ``totalTasks``
-a number, and a variable named after each node the number of its tasks.
+The variables hold direct texts: ``nodeList`` the names of the nodes, separated by spaces,
+``totalTasks`` a number, and a variable named after each node the number of its finished tasks.
 """
 
 from __future__ import annotations

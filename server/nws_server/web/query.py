@@ -1,4 +1,4 @@
-"""What an address or a form asks for, checked."""
+"""The fields of an address or a form, validated."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ __all__ = ["BadQuery", "Query"]
 
 
 class BadQuery(Exception):
-    """A field is missing or cannot be used; the message names it."""
+    """A field is missing or invalid; the message names it."""
 
 
 class Query:
     """The fields of a request."""
 
     def __init__(self, fields: Mapping[bytes, Sequence[bytes]]) -> None:
-        """Take what the request has; of several values the last counts."""
+        """Take the fields of a request; of several values the last one counts."""
         self._fields = fields
 
     def get(self, key: str, default: bytes = b"") -> bytes:
-        """Return a field as it came. A form that has to pass on any bytes has quoted them."""
+        """Return a field as bytes.
+
+        A form that has to send arbitrary bytes sends them quoted, as ``KEY.quoted``.
+        """
         values = self._fields.get(key.encode())
         if values:
             return values[-1]
@@ -28,10 +31,10 @@ class Query:
         return unquote_to_bytes(quoted[-1]) if quoted else default
 
     def need(self, key: str) -> bytes:
-        """Return a field that must be there.
+        """Return a required field.
 
         Raises:
-            BadQuery: it is not, or it is empty.
+            BadQuery: it is missing or empty.
         """
         value = self.get(key)
         if not value:
@@ -43,10 +46,10 @@ class Query:
         return self.get(key).decode("utf-8", "replace")
 
     def number(self, key: str, default: int, least: int = 0, most: int = 2**53) -> int:
-        """Return a field that is a whole number.
+        """Return a field that is a whole number from `least` to `most`.
 
         Raises:
-            BadQuery: it is something else.
+            BadQuery: it is not.
         """
         given = self.get(key)
         if not given:
@@ -56,10 +59,10 @@ class Query:
         return int(given)
 
     def choice(self, key: str, choices: Collection[str], default: str) -> str:
-        """Return a field that is one of some words.
+        """Return a field that is one of several words.
 
         Raises:
-            BadQuery: it is another one.
+            BadQuery: it is not.
         """
         given = self.text(key) or default
         if given not in choices:

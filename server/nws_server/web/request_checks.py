@@ -1,12 +1,12 @@
-"""Who may ask: the rules that keep other web sites out of the inspector.
+"""Checks of each request, which keep other people and other web sites out of the inspector.
 
-- Where there is a key, a browser must bring it, once in the address and then in a cookie.
-- A page of another site must not reach us under a name of its own (DNS rebinding): the Host header
-  must be a number, or a name that this machine is known by.
-- It must not make the browser send a form here (request forgery): a form carries a token that goes
-  with a cookie which browsers send only from our own pages.
-- It must not show our pages in a frame, load what they hold, or run a script in them: the headers
-  say so.
+- If a key is set, a browser must send it, once in the address and then in a cookie.
+- A page of another site must not reach the inspector under a name of its own (DNS rebinding): the
+  Host header must be an IP address, or a name by which this machine is known.
+- It must not make the browser send a form (cross-site request forgery): a form has a token that
+  matches a cookie which browsers send only from the inspector's own pages.
+- It must not show the pages in a frame, load them, or run a script in them: the security headers
+  forbid it.
 """
 
 from __future__ import annotations
@@ -29,37 +29,41 @@ HEADERS: Final = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Nobody else is told our addresses. With "no-referrer", browsers would send the forms of our
-    # own pages with the Origin "null".
+    # Other sites are not told the addresses of pages. With "no-referrer", browsers would send forms
+    # of these pages with the Origin "null".
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Of every answer."""
+"""Security headers of every response."""
 
 VALUE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
-"""Of a value that is sent as it is: it may be anything."""
+"""Headers of a value that is sent as it is, because it may be anything."""
 
 _HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]]*))(?::\d*)?")
 _COOKIE: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class RequestChecks:
-    """Checks hosts and tokens for one server."""
+    """The checks of one server."""
 
     def __init__(self, names: Iterable[str], key: str = "") -> None:
-        """Let browsers call this machine by its own name, ``localhost``, and these names. With a
-        key, let in only those that have it."""
+        """Set the names and the key.
+
+        Args:
+            names: of this machine, besides its host name and ``localhost``.
+            key: that browsers must send; empty if none is needed.
+        """
         own = socket.gethostname().lower()
         self._names = {"localhost", own, own.partition(".")[0], *map(str.lower, names)}
         self._key = key.encode()
         self._secret = secrets.token_bytes(32)
 
     def accepts_host(self, host: str) -> bool:
-        """Tell whether a Host header is one by which we can be meant."""
+        """Tell whether a Host header names this machine."""
         match = _HOST.fullmatch(host)
         if match is None:
             return False
@@ -67,22 +71,22 @@ class RequestChecks:
         return name in self._names or _is_number(name)
 
     def accepts_key(self, key: bytes) -> bool:
-        """Tell whether a browser that brings this key may see anything."""
+        """Tell whether a key is right, or none is needed."""
         return not self._key or hmac.compare_digest(key, self._key)
 
     def cookie(self, given: str) -> str:
-        """Return the cookie that a browser has, or a new one if that is none of ours."""
+        """Return the cookie of a browser, or a new one if it is invalid."""
         return given if _COOKIE.fullmatch(given) else secrets.token_hex(16)
 
     def token(self, cookie: str) -> str:
-        """Return the token of the forms of a browser with this cookie."""
+        """Return the token for forms that goes with a cookie."""
         return hmac.new(self._secret, cookie.encode(), hashlib.sha256).hexdigest()
 
     def accepts_form(self, cookie: str, token: str, origin: str, host: str) -> bool:
-        """Tell whether a form comes from a page of ours.
+        """Tell whether a form comes from a page of this inspector.
 
         Args:
-            cookie, token: what came with it.
+            cookie, token: sent with it.
             origin: the Origin header, empty if there is none.
             host: the Host header.
         """

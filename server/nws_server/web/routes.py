@@ -1,4 +1,4 @@
-"""Which address shows what."""
+"""Routes: the page for each address."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Data: TypeAlias = dict[str, Any]
 
 
 class Page(NamedTuple):
-    """A page: its name is that of its template, of its address, and of its data at ``/api/``."""
+    """A page. Its template, its address and its data at ``/api/`` have the same name."""
 
     name: str
     look: Callable[[Inspector, Query], Data | Coroutine[Any, Any, Data]]
@@ -45,8 +45,8 @@ async def look_at(page: Page, inspector: Inspector, query: Query) -> Data:
     """Return the data of a page.
 
     Raises:
-        NotFound: what it is about is not there.
-        BadQuery: it asks for what cannot be.
+        NotFound: the subject of the page does not exist.
+        BadQuery: a field is missing or invalid.
     """
     data = page.look(inspector, query)
     return data if isinstance(data, dict) else await data

@@ -1,4 +1,4 @@
-"""Rows of a table: those that were searched for, sorted, one page of them."""
+"""Tables: rows that are searched, sorted, and shown page by page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ROWS_PER_PAGE", "Column", "Table", "make_table"]
 R = TypeVar("R")
 
 ROWS_PER_PAGE: Final = 50
-"""Rows of a page."""
+"""Length of a page."""
 
 
 class Column(NamedTuple, Generic[R]):
@@ -20,18 +20,18 @@ class Column(NamedTuple, Generic[R]):
 
     key: Callable[[R], Any]
     largest_first: bool = False
-    """Whether that is what one wants to see at first."""
+    """Whether the first click sorts in descending order."""
 
 
 class Table(NamedTuple, Generic[R]):
-    """One page of rows, and what is to be known to show it.
+    """One page of rows, and what is needed to show it.
 
     Attributes:
         rows: of this page.
-        total, found: how many rows there are, and how many fit the search.
+        total, found: the number of all rows, and of those that match the search.
         page, pages: counted from 1.
         sort, largest_first: the order.
-        search: what was searched for.
+        search: the text searched for.
     """
 
     rows: Sequence[R]
@@ -44,7 +44,7 @@ class Table(NamedTuple, Generic[R]):
     search: str
 
     def described(self, describe: Callable[[R], dict[str, Any]]) -> dict[str, Any]:
-        """Return all of it as plain data, with each row described."""
+        """Return the table as plain data; `describe` turns each row into plain data."""
         return {**self._asdict(), "rows": [describe(row) for row in self.rows]}
 
 
@@ -55,17 +55,17 @@ def make_table(
     name_of: Callable[[R], bytes],
     rows_per_page: int = ROWS_PER_PAGE,
 ) -> Table[R]:
-    """Make the page of a table that a query asks for by ``sort``, ``order``, ``search``, ``page``.
+    """Return the page of a table for the fields ``sort``, ``order``, ``search`` and ``page``.
 
     Args:
-        rows: all of them.
-        query: of the request.
+        rows: all rows.
+        query: the fields of the request.
         columns: by the word for ``sort``; the first is the default.
-        name_of: what of a row is searched, without regard to case.
-        rows_per_page: how many rows make a page.
+        name_of: returns the name of a row, which is searched regardless of case.
+        rows_per_page: length of a page.
 
     Raises:
-        BadQuery: the query asks for what cannot be.
+        BadQuery: a field is invalid.
     """
     sort = query.choice("sort", columns, next(iter(columns)))
     column = columns[sort]

@@ -1,4 +1,4 @@
-"""Data of pages as JSON: what is only for the eye is left out."""
+"""Data of pages as JSON, without charts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ __all__ = ["to_json"]
 
 
 def to_json(data: dict[str, Any]) -> bytes:
-    """Return the data of a page as a JSON object. Names are texts, times seconds of the epoch."""
-    return json.dumps(_plain(data), allow_nan=False).encode()
+    """Return the data of a page as JSON. Names become texts; times are seconds of the epoch."""
+    return json.dumps(_to_plain(data), allow_nan=False).encode()
 
 
-def _plain(data: Any) -> Any:
+def _to_plain(data: Any) -> Any:
     if isinstance(data, DisplayName):
         return data.text
     if isinstance(data, dict):
-        return {key: _plain(value) for key, value in data.items() if not isinstance(value, Chart)}
+        return {
+            key: _to_plain(value) for key, value in data.items() if not isinstance(value, Chart)
+        }
     if isinstance(data, list):
-        return [_plain(value) for value in data]
+        return [_to_plain(value) for value in data]
     return data

@@ -20,13 +20,13 @@ def find_value(inspector: Inspector, query: Query) -> tuple[Value, bytes]:
     """Return the value that a query names, and the id of its variable.
 
     Raises:
-        NotFound: it is not there.
+        NotFound: it does not exist.
     """
     ws, var, index = query.need("ws"), query.need("name"), query.number("index", 0)
     view = inspector.look.variable(ws, var)
     value = inspector.look.value(ws, var, index)
     if view is None or value is None:
-        raise NotFound(f"value {index} is not in the variable {DisplayName(var).short!r} any more")
+        raise NotFound(f"value {index} is no longer in the variable {DisplayName(var).short!r}")
     return value, view.id
 
 
@@ -37,7 +37,15 @@ async def describe_values(
     characters: int,
     bytes_of_hex: int,
 ) -> list[dict[str, Any]]:
-    """Describe values of a variable, each with a text of so many characters at most."""
+    """Describe values of a variable.
+
+    Args:
+        inspector: of the server.
+        variable_id: of the variable.
+        values: the values.
+        characters: longest text of a value.
+        bytes_of_hex: how many bytes of a value are shown as a hexdump.
+    """
     kinds = [kind_of(value) for value in values]
     questions = [
         Question(variable_id, value, kind.language)
@@ -74,7 +82,7 @@ def _describe(
 def _own_text(value: Value, kind: Kind, characters: int, bytes_of_hex: int) -> Text:
     try:
         if kind.form == "text":
-            # A character has four bytes at most; one more tells whether there are more.
+            # A character has at most four bytes; one more shows whether the text goes on.
             data = beginning(value, 4 * characters + 4)
             return Text(data.decode("utf-8", "replace"), True)
         return Text(hexdump(beginning(value, bytes_of_hex)), True)

@@ -47,7 +47,7 @@ def _chart(inspector: Inspector, points: list[Point]) -> charts.Chart | None:
 
 
 def _resident() -> int | None:
-    """Return the bytes of memory that this process has, where the system tells."""
+    """Return the resident memory of this process in bytes; None if the system does not say."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, ValueError):

@@ -33,7 +33,7 @@ def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
     """Show the sleigh of a workspace. Field: ``name``.
 
     Raises:
-        NotFound: there is none.
+        NotFound: the workspace is not that of a sleigh.
     """
     ws = query.need("name")
     if is_original_sleigh(inspector, ws):

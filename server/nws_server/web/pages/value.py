@@ -1,4 +1,4 @@
-"""The page of one value, and the value itself."""
+"""The page of one value."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from nws_server.web.value_descriptions import describe_values, find_value
 __all__ = ["show_value"]
 
 _HEXDUMP_BYTES: Final = 4096
-"""Bytes that are shown as such."""
+"""How much of a value is shown as a hexdump."""
 
 
 async def show_value(inspector: Inspector, query: Query) -> dict[str, Any]:
     """Show one value. Fields: ``ws``, ``name``, ``index``; ``plot=yes`` draws its numbers.
 
     Raises:
-        NotFound: it is not there.
+        NotFound: it does not exist.
     """
     value, variable_id = find_value(inspector, query)
     (described,) = await describe_values(

@@ -1,4 +1,4 @@
-"""The page of one variable: its values page by page, who waits for them, and who holds some."""
+"""The page of one variable: its values page by page, waiting clients, and leases."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from nws_server.web.value_descriptions import describe_values
 __all__ = ["show_variable"]
 
 VALUES_PER_PAGE: Final = 20
-"""Values of a page."""
+"""Length of a page."""
 
 _MAX_ROWS: Final = 50
-"""Of those who wait, and of leases, so many are shown."""
+"""How many waiting clients, and how many leases, are shown."""
 
 _TEXT_CHARS: Final = 1000
-"""Characters of a value in the list."""
+"""How much text of a value the list shows."""
 
 _HEXDUMP_BYTES: Final = 64
-"""Bytes of a value in the list."""
+"""How many bytes of a value the list shows."""
 
 
 async def show_variable(inspector: Inspector, query: Query) -> dict[str, Any]:

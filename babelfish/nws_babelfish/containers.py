@@ -1,7 +1,7 @@
-"""Values that hold other values, as groups: what stands before, between and behind the others.
+"""Containers: values that hold other values, and the texts before and after their entries.
 
-Only what prints itself as Python's own containers do is a group. A class with a ``__repr__`` of its
-own is not.
+Only a value that prints itself as Python's own containers do is a container here, not one whose
+class has its own ``__repr__``.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, Final, NamedTuple
 
 from nws_babelfish.arrays import Array, array_of, scalar_of
 from nws_babelfish.leaves import leaf_text
-from nws_babelfish.standins import Name, StandIn
+from nws_babelfish.standins import GlobalName, StandIn
 
-__all__ = ["NO_KEY", "NUMBERS", "Entry", "Group", "group_of"]
+__all__ = ["MAX_NUMBERS", "NO_KEY", "Container", "Entry", "container_of"]
 
-NUMBERS: Final = 1000
+MAX_NUMBERS: Final = 1000
 """How many numbers of a list or array are shown."""
 
 NO_KEY: Final = object()
@@ -27,23 +27,23 @@ _KINDS_OF_NUMBERS: Final = (int, float, bool, complex)
 
 
 class Entry(NamedTuple):
-    """A value in a group, with its key or its name if it has one."""
+    """A value in a container, with its key or name if it has one."""
 
     value: Any
     key: Any = NO_KEY
     name: str = ""
 
 
-class Group(NamedTuple):
+class Container(NamedTuple):
     """A value that holds others.
 
     Attributes:
-        opening: what stands before the others.
-        closing: what stands behind them.
-        size: how many they are.
-        entries: begins to go through them.
-        numbers: they are numbers, so they are not to take a line each.
-        head: a value to be shown before the opening.
+        opening: the text before the entries.
+        closing: the text after them.
+        size: the number of entries.
+        entries: returns an iterator over them.
+        numbers: whether they are numbers, which do not take a line each.
+        head: a value shown before the opening.
     """
 
     opening: str
@@ -54,9 +54,9 @@ class Group(NamedTuple):
     head: Any = NO_KEY
 
 
-def group_of(value: Any) -> Group | None:
-    """Return the group that a value is, or None."""
-    if type(value) is Group:
+def container_of(value: Any) -> Container | None:
+    """Return the container for a value; None if the value is not one."""
+    if type(value) is Container:
         return value
     found = array_of(value)
     if found is not None:
@@ -69,15 +69,15 @@ def group_of(value: Any) -> Group | None:
 
 def _of_items(
     opening: str, closing: str, kind: type[Any], empty: str | None = None
-) -> Callable[[Any], Group]:
-    """Return what makes groups of containers of a kind."""
+) -> Callable[[Any], Container]:
+    """Return a function that describes containers of one kind."""
 
-    def make(value: Any) -> Group:
+    def make(value: Any) -> Container:
         size = kind.__len__(value)
         if not size and empty is not None:
-            return Group(empty, "", 0, lambda: iter(()))
-        first = list(islice(kind.__iter__(value), NUMBERS))
-        return Group(
+            return Container(empty, "", 0, lambda: iter(()))
+        first = list(islice(kind.__iter__(value), MAX_NUMBERS))
+        return Container(
             opening,
             ",)" if kind is tuple and size == 1 else closing,
             size,
@@ -92,30 +92,30 @@ def _is_number(value: Any) -> bool:
     return type(value) in _KINDS_OF_NUMBERS or scalar_of(value) is not None
 
 
-def _of_mapping(opening: str, closing: str) -> Callable[[Any], Group]:
-    def make(value: Any) -> Group:
-        return Group(opening, closing, dict.__len__(value), lambda: _pairs(dict.items(value)))
+def _of_mapping(opening: str, closing: str) -> Callable[[Any], Container]:
+    def make(value: Any) -> Container:
+        return Container(opening, closing, dict.__len__(value), lambda: _pairs(dict.items(value)))
 
     return make
 
 
-def _of_defaultdict(value: Any) -> Group:
-    factory = leaf_text(value.default_factory, NUMBERS)
+def _of_defaultdict(value: Any) -> Container:
+    factory = leaf_text(value.default_factory, MAX_NUMBERS)
     return _of_mapping(f"defaultdict({factory}, {{", "})")(value)
 
 
-def _of_deque(value: Any) -> Group:
+def _of_deque(value: Any) -> Container:
     closing = "])" if value.maxlen is None else f"], maxlen={value.maxlen})"
     return _of_items("deque([", closing, deque)(value)
 
 
-def _of_machine_array(value: Any) -> Group:
+def _of_machine_array(value: Any) -> Container:
     return _of_items(f"array({value.typecode!r}, [", "])", array.array)(value)
 
 
-def _of_array(value: Any, found: Array) -> Group:
+def _of_array(value: Any, found: Array) -> Container:
     shape = "" if len(found.shape) == 1 else f", shape={found.shape}"
-    return Group(
+    return Container(
         "array([",
         f"]{shape}, {found.dtype})",
         found.size,
@@ -129,10 +129,10 @@ def _elements(value: Any) -> Iterator[Entry]:
     return map(Entry, () if found is None else found.elements)
 
 
-def _of_stand_in(value: StandIn) -> Group:
-    """Show a stand-in as the call that would make it: attributes and contents are arguments too."""
-    known = type(value.function) is Name
-    return Group(
+def _of_stand_in(value: StandIn) -> Container:
+    """Show a stand-in as the call that would make it, with attributes and contents as arguments."""
+    known = type(value.function) is GlobalName
+    return Container(
         f"{value.function.text}(" if known else "(",
         ")",
         len(value.arguments) + len(value.items) + len(value.pairs),
@@ -146,7 +146,7 @@ def _arguments_of(value: StandIn) -> Iterator[Entry]:
     if value.items:
         yield Entry(value.items)
     if value.pairs:
-        yield Entry(Group("{", "}", len(value.pairs), lambda: _pairs(value.pairs)))
+        yield Entry(Container("{", "}", len(value.pairs), lambda: _pairs(value.pairs)))
     for name, argument in value.keywords.items():
         yield Entry(argument, name=name)
     state = value.state
@@ -168,7 +168,7 @@ def _pairs(pairs: Iterable[tuple[Any, Any]]) -> Iterator[Entry]:
         yield Entry(value, key)
 
 
-_KINDS: Final[Mapping[Any, Callable[[Any], Group]]] = {
+_KINDS: Final[Mapping[Any, Callable[[Any], Container]]] = {
     list.__repr__: _of_items("[", "]", list),
     tuple.__repr__: _of_items("(", ")", tuple),
     set.__repr__: _of_items("{", "}", set, "set()"),

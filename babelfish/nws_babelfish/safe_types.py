@@ -1,16 +1,16 @@
-"""The few types of which a reader that trusts nobody makes real objects.
+"""The few types of which the safe reader makes real objects.
 
-What is on this list may be called with whatever a stranger chose. So each type has a function that
-accepts only what Python's own pickler writes for it, and nothing that
+A pickle chooses the arguments that they are called with. So each type has a function that accepts
+only what Python's own pickler writes for it, and nothing that
 
-- runs something: no ``getattr``, ``map``, ``type``, ``operator``, no class written by anybody, no
-  ``defaultdict``, which calls what it is given.
-- takes more memory or time than its own length: ``bytearray(10**12)``, ``set(range(10**12))``,
-  ``Fraction("1e999999999")`` and arithmetic with huge numbers are refused.
-- keeps state: the types themselves are not handed out, so that nothing can be set on them.
+- runs code: no ``getattr``, ``map``, ``type``, ``operator``, no user-defined class, no
+  ``defaultdict``, which calls its argument.
+- takes memory or time out of proportion to its length: ``bytearray(10**12)``,
+  ``set(range(10**12))``, ``Fraction("1e999999999")`` and arithmetic with huge numbers are refused.
+- keeps state: the types themselves are not handed out, so that their attributes cannot be set.
 
-NumPy is not on the list. It lets a pickle say how the bytes of an array are to be understood, also
-as addresses of objects. ``arrays.py`` reads arrays without it.
+NumPy is not on the list. It lets a pickle say how the bytes of an array are interpreted, even as
+addresses of objects. ``arrays.py`` reads arrays without it.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from typing import Any, Final
 from uuid import UUID
 
 from nws_babelfish.keys import check_key
-from nws_babelfish.standins import Name, StandIn
+from nws_babelfish.standins import GlobalName, StandIn
 
 __all__ = ["fill_uuid", "make"]
 
-_LONGEST: Final = 4000
-"""Bits of numbers, or characters of texts, that are computed with."""
+_MAX_OPERAND_SIZE: Final = 4000
+"""Bits of a number, or characters of a text, that is used in a computation."""
 
 _FRACTION: Final = re.compile(r"-?\d+(/\d+)?")
 
 
-def make(name: Name, arguments: tuple[Any, ...]) -> Any:
-    """Make an object of a harmless type.
+def make(name: GlobalName, arguments: tuple[Any, ...]) -> Any:
+    """Make an object of a safe type.
 
     Raises:
         LookupError: the type is not on the list.
@@ -47,7 +47,7 @@ def make(name: Name, arguments: tuple[Any, ...]) -> Any:
 
 
 def fill_uuid(uuid: UUID, state: Any) -> None:
-    """Give a UUID, which pickles make empty at first, its number.
+    """Set the number of a UUID, which pickles create without one.
 
     Raises:
         ValueError: the state has none.
@@ -68,7 +68,7 @@ def _need_all(values: Iterable[Any], *kinds: type) -> None:
 
 
 def _small(value: Any) -> bool:
-    return type(value) is int and value.bit_length() <= _LONGEST
+    return type(value) is int and value.bit_length() <= _MAX_OPERAND_SIZE
 
 
 def _bytes(*nothing: Any) -> bytes:
@@ -77,7 +77,7 @@ def _bytes(*nothing: Any) -> bytes:
 
 
 def _encode(text: Any, encoding: Any) -> bytes:
-    """Make bytes as protocols 0 to 2 write them."""
+    """Make bytes from the form that protocols 0 to 2 write."""
     _need(type(text) is str and encoding in ("latin1", "latin-1"))
     encoded: bytes = text.encode("latin-1")
     return encoded
@@ -144,7 +144,7 @@ def _deque(items: Any = (), length: Any = None) -> deque[Any]:
 
 
 class _Zone(datetime.tzinfo):
-    """Stands for a time zone whose rules are not at hand."""
+    """A time zone whose rules are unknown."""
 
     def __init__(self, zone: StandIn) -> None:
         names = [argument for argument in zone.arguments if type(argument) is str]
@@ -163,7 +163,7 @@ class _Zone(datetime.tzinfo):
 
 
 def _moment(kind: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a date or time; a zone in it may be a stand-in."""
+    """Return a function that makes a date or time, whose zone may be a stand-in."""
 
     def made(*arguments: Any) -> Any:
         real = [_Zone(value) if type(value) is StandIn else value for value in arguments]
@@ -174,13 +174,13 @@ def _moment(kind: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _decimal(text: Any) -> Decimal:
-    _need(type(text) is str and len(text) <= _LONGEST)
+    _need(type(text) is str and len(text) <= _MAX_OPERAND_SIZE)
     return Decimal(text)
 
 
 def _fraction(*parts: Any) -> Fraction:
     if len(parts) == 1 and type(parts[0]) is str:
-        _need(len(parts[0]) <= _LONGEST and _FRACTION.fullmatch(parts[0]) is not None)
+        _need(len(parts[0]) <= _MAX_OPERAND_SIZE and _FRACTION.fullmatch(parts[0]) is not None)
     else:
         _need(len(parts) == 2 and all(map(_small, parts)))
     return Fraction(*parts)
