@@ -14,7 +14,7 @@ from nws.wire.replies import Item
 __all__ = ["Lease", "lease_ids", "lease_many"]
 
 
-class Workspace(Protocol):
+class LeasingWorkspace(Protocol):
     """What a lease needs of its workspace."""
 
     def settle(
@@ -37,7 +37,9 @@ class Lease:
         attempt: 1 for the first time that this value is leased, one more each time it came back.
     """
 
-    def __init__(self, ws: Workspace, variable: str, number: int, attempt: int, value: Any) -> None:
+    def __init__(
+        self, ws: LeasingWorkspace, variable: str, number: int, attempt: int, value: Any
+    ) -> None:
         """Made by `NetWorkSpace.lease`."""
         self._workspace = ws
         self.variable = variable
@@ -99,7 +101,7 @@ class Lease:
 
 
 def lease_many(
-    ws: Workspace,
+    ws: LeasingWorkspace,
     session: Session,
     workspace: bytes,
     varName: str,

@@ -11,7 +11,7 @@ from nws.errors import NwsOperationException
 __all__ = ["NwsTextFile"]
 
 
-class Workspace(Protocol):
+class LineWorkspace(Protocol):
     """What a text file needs of its workspace."""
 
     def declare(self, varName: str, mode: str) -> None: ...
@@ -33,7 +33,7 @@ class NwsTextFile(io.TextIOBase):
         closed: whether `close` was called.
     """
 
-    def __init__(self, ws: Workspace, varName: str, mode: str = "r") -> None:
+    def __init__(self, ws: LineWorkspace, varName: str, mode: str = "r") -> None:
         """Made by `NetWorkSpace.makefile`."""
         if mode not in ("r", "w", "a"):
             raise ValueError(f"mode {mode!r} is not one of 'r', 'w' and 'a'")

@@ -269,7 +269,7 @@ def _ids(client: Caller, text: bytes) -> list[int]:
 _Perform: TypeAlias = Callable[[Caller, list[Any], bytes], None]
 
 
-class Operation(NamedTuple):
+class Handler(NamedTuple):
     """How a request is performed. The counts of fields include the operation's name."""
 
     perform: _Perform
@@ -313,13 +313,13 @@ _PERFORM: Final[dict[bytes, _Perform]] = {
 }
 
 
-def _bound(table: Mapping[bytes, wire.Operation]) -> dict[bytes, Operation]:
+def _bound(table: Mapping[bytes, wire.Operation]) -> dict[bytes, Handler]:
     return {
-        name: Operation(_PERFORM[name], each.form, each.min_fields, each.max_fields)
+        name: Handler(_PERFORM[name], each.form, each.min_fields, each.max_fields)
         for name, each in table.items()
     }
 
 
-UNKNOWN: Final = Operation(_unknown, Form.SHORT, 1, MAX_BATCH_FIELDS)
+UNKNOWN: Final = Handler(_unknown, Form.SHORT, 1, MAX_BATCH_FIELDS)
 OPERATIONS: Final = _bound(wire.OPERATIONS)
 EXTENDED_OPERATIONS: Final = _bound(wire.EXTENDED_OPERATIONS)

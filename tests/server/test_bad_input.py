@@ -8,7 +8,7 @@ from nws.errors import Status
 from nws.wire.operations import MAX_BATCH_FIELDS, Form
 from nws.wire.requests import MAX_NAME_BYTES
 from nws_server.hub import Limits
-from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, Operation
+from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, Handler
 from tests.support.frames import BLANK, EXTENDED_KINDS, KINDS, ORIGINAL_KINDS, Answer, framed_dict
 from tests.support.link import Link, MemoryServer
 
@@ -66,13 +66,13 @@ def test_the_extensions_are_unknown_without_negotiation(
     assert_goes_on(link)
 
 
-def wrong_counts(operation: Operation) -> list[int]:
+def wrong_counts(operation: Handler) -> list[int]:
     """Name counts of fields, with the name, that an operation does not take."""
     counts = [*range(1, operation.min_fields), operation.max_fields + 1]
     return [count for count in counts if count <= min(MAX_BATCH_FIELDS, 16)]
 
 
-def every_wrong_count(operations: dict[bytes, Operation]) -> list[tuple[bytes, int]]:
+def every_wrong_count(operations: dict[bytes, Handler]) -> list[tuple[bytes, int]]:
     return [(name, count) for name, op in operations.items() for count in wrong_counts(op)]
 
 

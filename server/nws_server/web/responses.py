@@ -10,7 +10,7 @@ from nws_server.web.local_client import OperationFailed
 from nws_server.web.not_found import NotFound
 from nws_server.web.query import BadQuery
 
-__all__ = ["HTML", "JSON", "Refusal", "Response", "redirect", "refusal_for"]
+__all__ = ["HTML", "JSON", "HttpRefusal", "Response", "redirect", "refusal_for"]
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
@@ -25,7 +25,7 @@ class Response(NamedTuple):
     headers: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
 
 
-class Refusal(Exception):
+class HttpRefusal(Exception):
     """A request that fails, with a status and a reason.
 
     Attributes:
@@ -44,20 +44,20 @@ class Refusal(Exception):
         return HTTPStatus(self.status).phrase
 
 
-def refusal_for(error: Exception) -> Refusal:
+def refusal_for(error: Exception) -> HttpRefusal:
     """Return the refusal that tells a browser about an error."""
     match error:
-        case Refusal():
+        case HttpRefusal():
             return error
         case NotFound():
-            return Refusal(404, str(error))
+            return HttpRefusal(404, str(error))
         case BadQuery():
-            return Refusal(400, str(error))
+            return HttpRefusal(400, str(error))
         case OperationFailed(status=Status.NO_WORKSPACE):
-            return Refusal(404, str(error))
+            return HttpRefusal(404, str(error))
         case OperationFailed():
-            return Refusal(409, str(error))
-    return Refusal(500, f"{type(error).__name__}: {error}")
+            return HttpRefusal(409, str(error))
+    return HttpRefusal(500, f"{type(error).__name__}: {error}")
 
 
 def redirect(address: str) -> Response:

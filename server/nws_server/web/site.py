@@ -31,7 +31,7 @@ from nws_server.web.live import LivePages
 from nws_server.web.query import Query
 from nws_server.web.rendering import Renderer, link
 from nws_server.web.request_checks import RequestChecks
-from nws_server.web.responses import JSON, Refusal, Response, redirect, refusal_for
+from nws_server.web.responses import JSON, HttpRefusal, Response, redirect, refusal_for
 from nws_server.web.routes import PAGES, Page, look_at
 from nws_server.web.to_json import to_json
 
@@ -135,13 +135,13 @@ class _Root(Resource):
     async def _respond(self, request: Request) -> Response | None:
         host = _header(request, b"host").strip()
         if not self._checks.accepts_host(host):
-            raise Refusal(
+            raise HttpRefusal(
                 421,
                 f"this server is not known as {host[:100]!r}; "
                 "add names by which browsers may reach it with --web-name",
             )
         if cast(BoundedRequest, request).is_too_long:
-            raise Refusal(413, f"a form may have at most {MAX_FORM_BYTES:,} bytes")
+            raise HttpRefusal(413, f"a form may have at most {MAX_FORM_BYTES:,} bytes")
         query = Query(request.args)
         path = request.path.decode("ascii", "replace").lstrip("/")
         key = query.get("key") if path.startswith("api/") else b""  # programs send no cookies
@@ -152,7 +152,7 @@ class _Root(Resource):
         if request.method == b"POST":
             return await self._post(request, path, query)
         if request.method not in (b"GET", b"HEAD"):
-            raise Refusal(405, "only GET, HEAD and POST are supported", Allow="GET, HEAD, POST")
+            raise HttpRefusal(405, "only GET, HEAD and POST are supported", Allow="GET, HEAD, POST")
         return await self._get(request, path, query)
 
     async def _get(self, request: Request, path: str, query: Query) -> Response | None:
@@ -176,23 +176,25 @@ class _Root(Resource):
             return redirect(original_addresses.current_address(query))
         if not path:
             return await self._page(request, PAGES["workspaces"], query)
-        raise Refusal(404, f"there is no page {path[:100]!r}")
+        raise HttpRefusal(404, f"there is no page {path[:100]!r}")
 
     async def _post(self, request: Request, path: str, query: Query) -> Response:
         first, _, name = path.partition("/")
         if first != "do" and query.get("op"):
             return redirect(original_addresses.current_address(query))
         if first != "do" or name not in ACTIONS:
-            raise Refusal(405, "this address does not accept POST", Allow="GET, HEAD")
+            raise HttpRefusal(405, "this address does not accept POST", Allow="GET, HEAD")
         if not self._inspector.config.web_actions:
-            raise Refusal(403, "this inspector is read-only (--web-read-only)")
+            raise HttpRefusal(403, "this inspector is read-only (--web-read-only)")
         if not self._checks.accepts_form(
             self._cookie(request),
             query.text("token"),
             _header(request, b"origin"),
             _header(request, b"host").strip(),
         ):
-            raise Refusal(403, "the form has expired, or is not from this server: reload its page")
+            raise HttpRefusal(
+                403, "the form has expired, or is not from this server: reload its page"
+            )
         outcome = await ACTIONS[name].perform(self._inspector, query)
         self._inspector.cost_cache.clear()
         if outcome.address:
@@ -208,7 +210,7 @@ class _Root(Resource):
         """Move the key from the address to a cookie, or refuse a request without a valid key."""
         key = query.get("key")
         if not key or not self._checks.accepts_key(key):
-            raise Refusal(403, "a key is needed: open the address that contains it (?key=...)")
+            raise HttpRefusal(403, "a key is needed: open the address that contains it (?key=...)")
         pairs = request.uri.partition(b"?")[2].decode("ascii", "replace").split("&")
         rest = "&".join(pair for pair in pairs if not pair.startswith("key="))
         path = "/" + request.path.decode("ascii", "replace").lstrip("/")
@@ -259,13 +261,13 @@ class _Root(Resource):
 
     def _confirm(self, request: Request, query: Query) -> Response:
         if not self._inspector.config.web_actions:
-            raise Refusal(403, "this inspector is read-only (--web-read-only)")
+            raise HttpRefusal(403, "this inspector is read-only (--web-read-only)")
         return self._render(request, "confirm", ask(query))
 
     def _follow(self, request: Request, query: Query) -> Response | None:
         page = PAGES[query.choice("of", PAGES, "")]
         if self.live.full:
-            raise Refusal(503, "too many browsers follow pages")
+            raise HttpRefusal(503, "too many browsers follow pages")
         request.setHeader("Content-Type", "text/event-stream")
         request.setHeader("X-Accel-Buffering", "no")  # else a proxy may buffer it
         if request.method == b"HEAD":
