@@ -164,7 +164,7 @@ def test_settings_reach_the_server(reactor: MemoryReactorClock, tmp_path: Path) 
     answers = [client.ask("store", "ws", "x", "0", size * "v") for size in (1001, 1000, 900, 500)]
     assert [answer.status for answer in answers] == [1, 0, 1, 0]
     assert "over the limit of 1000" in answers[0].reason
-    assert "beyond the spool limit of 1500" in answers[2].reason
+    assert "exceeds the spool limit of 1500" in answers[2].reason
     while (answer := client.ask("store", "ws", "x", "0", 99 * "v")).status == 0:
         pass
     assert "memory limit of 20000" in answer.reason
