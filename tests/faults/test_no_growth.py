@@ -59,6 +59,8 @@ def test_a_thousand_calls(sleigh: Sleigh) -> None:
     for number in range(CALLS):
         call(sleigh, number)
     after = server_figures(sleigh), master_objects(), psutil.Process(supervisor).memory_info().rss
+    connections = after[0].pop("connections") - before[0].pop("connections")
     assert after[0] == before[0]
+    assert connections <= 2, "no more than there are threads that wait at once"
     assert after[1] - before[1] < CALLS / 4, "fewer objects than there were calls"
     assert after[2] - before[2] < 1024 * 1024
