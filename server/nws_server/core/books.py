@@ -1,8 +1,8 @@
 """The books of a space in memory: the only place that changes what it holds.
 
-Each method of `Books` is one effect. It is complete when it returns, keeps the totals right, tells
-the recorder, and calls no reply. Which effects an operation has is decided in ``memory.py`` and
-``matching.py``.
+Each method of `Books` is one effect: it keeps the totals right, tells the recorder, and calls no
+reply. Two are only the first half of one: what was collected or accepted must be handed over or
+leased. Which effects an operation has is decided in ``memory.py`` and ``matching.py``.
 """
 
 from __future__ import annotations
