@@ -11,26 +11,22 @@ between any two byte codes, as by the handler of a signal, just calls `ReplyDeco
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
-from nws.descriptors import is_direct
 from nws.errors import NwsProtocolException, Status
 from nws.wire.dialect import BLANK_ID, REASON, Dialect, encode_dict, parse_dict
 from nws.wire.operations import Form
+from nws.wire.payloads import PayloadInPlace, PayloadSink, PayloadStream
 
-__all__ = ["Answer", "Item", "PayloadSink", "ReplyDecoder", "ReplyEncoder"]
+__all__ = ["Answer", "Item", "ReplyDecoder", "ReplyEncoder"]
 
 _IN_PLACE_BYTES: Final = 256 * 1024
 """Longer payloads are received where they stay, unless they are there already."""
 
 _WRITABLE_BYTES: Final = 64 * 1024
 """Longer payloads are copied into a bytearray, so that arrays in them can live there, writable."""
-
-_BLOCK_BYTES: Final = 1024 * 1024
-"""Of a payload that goes to a sink, at a time."""
 
 _MAX_PAYLOAD_BYTES: Final = 2**47
 """No machine can hold more, so a longer one is not a length."""
@@ -59,88 +55,9 @@ class Answer(NamedTuple):
     items: Sequence[Item] = ()
 
 
-class PayloadSink(Protocol):
-    """Where a payload goes that is not kept in memory."""
-
-    def write(self, data: memoryview, /) -> object:
-        """Take the next bytes."""
-
-
 _SHORT_OK: Final = b"00000000"
 """With an empty dict before the status."""
 _DONE: Final = Answer(Status.OK, "")
-
-
-class _InPlace:
-    """A payload that is received where it will stay: bytes in bytes, a pickle in a bytearray.
-
-    Attributes:
-        size: in bytes.
-        filled: how many bytes came, in pieces.
-    """
-
-    def __init__(self, size: int, descriptor: int, begun: bytes) -> None:
-        self.size = size
-        # A BytesIO takes over the bytes that it is given, and gives them back.
-        direct = is_direct(descriptor)
-        self._memory = io.BytesIO(bytes(size)) if direct else bytearray(size)
-        self.filled = [len(begun)]
-        self._view()[: len(begun)] = begun
-
-    def _view(self) -> memoryview:
-        memory = self._memory
-        return memoryview(memory) if isinstance(memory, bytearray) else memory.getbuffer()
-
-    def advance(self) -> bool:
-        """Take note of what came; tell whether something is missing."""
-        filled = self.filled
-        if len(filled) > 1:
-            filled[:] = [sum(filled)]
-        return filled[0] < self.size
-
-    def buffer(self) -> memoryview:
-        """Return the memory for what is missing."""
-        return self._view()[sum(self.filled) :]
-
-    def drop(self) -> None:
-        """Go on as before: the memory is there already."""
-
-    def finish(self) -> bytes | bytearray:
-        """Return the payload."""
-        memory = self._memory
-        return memory if isinstance(memory, bytearray) else memory.getvalue()
-
-
-class _Streamed:
-    """A payload that goes to a sink block by block, or nowhere; see `_InPlace`."""
-
-    def __init__(self, size: int, sink: PayloadSink | None, begun: bytes) -> None:
-        self.size = size
-        self._sink = sink
-        self.filled = [len(begun)]
-        self._written = len(begun)
-        self._block = memoryview(bytearray(min(size - len(begun), _BLOCK_BYTES)))
-        if sink is not None and begun:
-            sink.write(memoryview(begun))
-
-    def advance(self) -> bool:
-        filled = sum(self.filled)
-        if self._sink is not None and filled > self._written:
-            self._sink.write(self._block[: filled - self._written])
-        self._written = filled
-        self.filled[:] = [filled]
-        return filled < self.size
-
-    def buffer(self) -> memoryview:
-        return self._block[: self.size - sum(self.filled)]
-
-    def drop(self) -> None:
-        """Pass nothing more to the sink."""
-        self._sink = None
-
-    def finish(self) -> bytes:
-        """Return nothing: the payload is elsewhere."""
-        return b""
 
 
 class _Progress(NamedTuple):
@@ -156,7 +73,7 @@ class _Progress(NamedTuple):
     """What came behind those."""
     head: Answer | Item | None = None
     """The one whose payload is under way, without it."""
-    payload: _InPlace | _Streamed | None = None
+    payload: PayloadInPlace | PayloadStream | None = None
 
 
 class ReplyDecoder:
@@ -375,12 +292,14 @@ class ReplyDecoder:
         self.lacking = needed - len(data)
         return None
 
-    def _begin_payload(self, size: int, descriptor: int, begun: bytes) -> _InPlace | _Streamed:
+    def _begin_payload(
+        self, size: int, descriptor: int, begun: bytes
+    ) -> PayloadInPlace | PayloadStream:
         if self._dropping or self._sink is not None:
-            return _Streamed(size, self._sink, begun)
-        return _InPlace(size, descriptor, begun)
+            return PayloadStream(size, self._sink, begun)
+        return PayloadInPlace(size, descriptor, begun)
 
-    def _needs_bytes(self, payload: _InPlace | _Streamed) -> bool:
+    def _needs_bytes(self, payload: PayloadInPlace | PayloadStream) -> bool:
         """Say where the next bytes of a payload belong; false if it is complete."""
         self.in_place = False
         self.filled = payload.filled

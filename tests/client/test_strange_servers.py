@@ -27,7 +27,7 @@ from nws.client import (
 from nws.session.endpoint import Endpoint
 from nws.session.sockets import Timeouts
 from nws.session.transport import Transport
-from nws.wire import replies
+from nws.wire import payloads
 from tests.support.frames import framed_dict
 from tests.support.impostors import impostor
 from tests.support.server import running
@@ -260,7 +260,7 @@ def test_an_answer_that_does_not_fit_into_the_memory(
     form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not read for nothing: the connection is given up, the value stays with the server."""
-    monkeypatch.setattr(replies, "bytearray", Scarce, raising=False)
+    monkeypatch.setattr(payloads, "bytearray", Scarce, raising=False)
     ask, whole = FORMS[form]
     begin = whole[: whole.index(b"%020d" % 5)].replace(b"%020d" % 16777217, b"%020d" % 16777216)
     with answered(begin + b"%020d" % 2**40) as transport:

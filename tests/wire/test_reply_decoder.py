@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nws.descriptors import is_direct
 from nws.errors import NwsProtocolException
-from nws.wire import replies
+from nws.wire import payloads, replies
 from nws.wire.dialect import Dialect
 from nws.wire.operations import Form
 from nws.wire.replies import Answer, Item, ReplyDecoder, ReplyEncoder
@@ -35,7 +35,7 @@ def _small_limits() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(replies, "_IN_PLACE_BYTES", IN_PLACE)
         patch.setattr(replies, "_WRITABLE_BYTES", WRITABLE)
-        patch.setattr(replies, "_BLOCK_BYTES", 64)
+        patch.setattr(payloads, "_BLOCK_BYTES", 64)
         patch.setattr(replies, "_MAX_PAYLOAD_BYTES", 10_000)
         yield
 
@@ -56,10 +56,10 @@ def filling(size: int) -> bytes:
 
 dialects = st.builds(Dialect, cookie=st.booleans(), metadata_out=st.booleans())
 forms = st.sampled_from([Form.SHORT, Form.LONG, Form.MANY])
-payloads = st.integers(0, 3 * IN_PLACE).map(filling)
+contents = st.integers(0, 3 * IN_PLACE).map(filling)
 descriptors = st.sampled_from([0, PICKLE, PYTHON_BYTES])
 metadata = st.dictionaries(st.binary(max_size=40), st.binary(max_size=80), max_size=3)
-items = st.builds(Item, descriptors, st.integers(0, 10**19), st.integers(0, 9999), payloads)
+items = st.builds(Item, descriptors, st.integers(0, 10**19), st.integers(0, 9999), contents)
 
 
 @st.composite
@@ -82,7 +82,7 @@ def sent_replies(draw: st.DrawFn) -> Sent:
             parts.append(b"%020d%020d%04d" % (item.descriptor, item.lease, item.attempt))
             parts.append(b"%020d" % len(item.payload) + item.payload)
         return Sent(form, dialect, b"".join(parts), Answer(status, reason, items=several))
-    payload = b"" if status else draw(payloads)
+    payload = b"" if status else draw(contents)
     descriptor = draw(descriptors)
     variable_id, index = b"", 0
     head += b"%020d" % descriptor
