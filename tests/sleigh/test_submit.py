@@ -52,6 +52,18 @@ def test_a_lambda_as_it_is_when_it_is_submitted(sleigh: Sleigh) -> None:
     assert [future.result(SOON) for future in futures] == list(range(0, 200, 10))
 
 
+def test_what_a_function_carries_is_as_it_was_sent(lonely: Sleigh) -> None:
+    """Also for the next call of the same function on the same worker."""
+    seen: list[int] = []
+
+    def remember(number: int) -> int:
+        seen.append(number)
+        return len(seen)
+
+    assert [lonely.submit(remember, 1).result(SOON) for _ in range(3)] == [1, 1, 1]
+    assert [lonely.eachElem(remember, [1]) for _ in range(3)] == [[1], [1], [1]]
+
+
 def test_a_failure_is_the_exception(sleigh: Sleigh) -> None:
     future = sleigh.submit(functions.fail, ValueError, "no such station")
     error = future.exception(SOON)

@@ -13,7 +13,7 @@ from nws.sleigh.master.run import Run
 
 __all__ = ["SleighPending"]
 
-_NEXT_RESULTS_SECONDS: Final = 0.01
+_NEXT_RESULTS_SECONDS: Final = 0.05
 """In which the server sends further results, if it has any."""
 
 _MAX_CHECK_SECONDS: Final = 0.1

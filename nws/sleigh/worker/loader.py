@@ -9,7 +9,7 @@ from nws.client import NetWorkSpace
 from nws.errors import NwsException, NwsTimeoutException
 from nws.sleigh.shared.functions import Function
 from nws.sleigh.shared.messages import NO_ELEMENT, Call, Failure
-from nws.sleigh.shared.pickling import Packed, unpack
+from nws.sleigh.shared.pickling import Packed, travels_by_name, unpack
 from nws.sleigh.shared.status_cells import IDLE, LOADING, StatusCells
 from nws.sleigh.worker.deaths import Deaths
 from nws.sleigh.worker.runner import Runner, failure
@@ -33,7 +33,7 @@ class Loader:
         self._deaths = deaths
         self._cache: dict[str, Packed] = {}
         self._ready_for: tuple[object, ...] | None = None  # what the runner was prepared for
-        self._only_call = 0  # the call that alone may use it, as it has fixed arguments; else 0
+        self._only_call = 0  # the call that alone may use it, as it may change it; else 0
 
     def prepare(self, call: Call) -> Failure | None:
         """Get the function of a call ready, unless it is. Return why that is not possible."""
@@ -60,8 +60,10 @@ class Loader:
         finally:
             cells.state = IDLE
         self._ready_for = wanted
-        # A call may change its fixed arguments; the next one starts from those that were sent.
-        self._only_call = call.number if function.fixed or function.keywords else 0
+        # A call may change its fixed arguments, or what a function carries that does not travel by
+        # name. The next call starts from what was sent.
+        is_constant = travels_by_name(function.thing) and not (function.fixed or function.keywords)
+        self._only_call = 0 if is_constant else call.number
         return None
 
     def _fetch(self, call: Call) -> Packed:
