@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.packaging.conftest import ROOT, Installation
 
 # These are on the path of every start of a program or a worker, and slow to import.
@@ -21,18 +19,29 @@ def _modules_of_nws() -> list[str]:
     return sorted(found)
 
 
-@pytest.mark.parametrize("module", _modules_of_nws())
-def test_importing_nws_is_light(module: str, installation: Installation, tmp_path: Path) -> None:
-    program = (
-        "import importlib, json, sys;"
-        f"file = importlib.import_module({module!r}).__file__;"
-        "print(json.dumps([file, sorted({name.partition('.')[0] for name in sys.modules})]))"
-    )
-    file, loaded = json.loads(installation.python("-c", program, cwd=tmp_path).stdout)
+_IMPORT_EACH = """
+import importlib, json, os, sys
 
-    assert Path(file).is_relative_to(installation.target)
-    allowed = {"click", "platformdirs", "psutil"} if module == "nws.cli" else set()
-    assert (HEAVY - allowed) & set(loaded) == set()
+for module in sys.argv[1:]:
+    if os.fork() == 0:
+        file = importlib.import_module(module).__file__
+        loaded = sorted({name.partition(".")[0] for name in sys.modules})
+        print(json.dumps([module, file, loaded]), flush=True)
+        os._exit(0)
+    assert os.wait()[1] == 0, module
+"""
+"""A fork for each module: a Python of its own for each would take half a second each."""
+
+
+def test_importing_nws_is_light(installation: Installation, tmp_path: Path) -> None:
+    modules = _modules_of_nws()
+    printed = installation.python("-c", _IMPORT_EACH, *modules, cwd=tmp_path).stdout
+    reports = [json.loads(line) for line in printed.splitlines()]
+    assert [module for module, _, _ in reports] == modules
+    for module, file, loaded in reports:
+        assert Path(file).is_relative_to(installation.target)
+        allowed = {"click", "platformdirs", "psutil"} if module == "nws.cli" else set()
+        assert (HEAVY - allowed) & set(loaded) == set(), module
 
 
 def test_twistd_lists_the_plugin_of_the_wheel(installation: Installation, tmp_path: Path) -> None:
