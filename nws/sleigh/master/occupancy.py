@@ -9,7 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from nws.errors import (
@@ -79,9 +79,16 @@ class Occupancy:
             with self.scope():
                 self._check_free()
                 self._liveness.restart()
-                yield
+                before = self._state
+                try:
+                    yield
+                except BaseException:
+                    if self._state is not before:
+                        self._drop()  # the traceback may keep what would free the sleigh
+                    raise
         finally:
-            if any(acquired):
+            # Not by a function: when that returns, Ctrl-C may strike and leave it locked.
+            if acquired and acquired[0]:
                 self._calling.release()
 
     def _check_free(self) -> None:
@@ -91,9 +98,14 @@ class Occupancy:
             raise SleighOccupiedException(
                 "another call is under way: wait for it, take all its results, or stop it"
             )
-        # Nobody can ask for its results any more.
-        self._engine.report.end(self._state, cancelled=True)
-        self._engine.cancel([self._state.number])
+        self._drop()  # nobody can ask for its results any more
+
+    def _drop(self) -> None:
+        state = self._state
+        if state is not None and not state.over:
+            self._engine.report.end(state, cancelled=True)
+            with suppress(NwsException):  # the server is gone, and all with it
+                self._engine.cancel([state.number])
 
     def begin(
         self,
@@ -109,16 +121,22 @@ class Occupancy:
     ) -> Run:
         """Give the sleigh to a call; see `Run` and `nws.sleigh.shared.messages.Call`."""
         mailbox = Mailbox(everyone=everyone)
-        call = self._engine.begin(
-            mailbox,
-            function,
-            timeout=checked_time(timeout),
-            retries=checked_retries(retries),
-            seed=seed,
-        )
-        run = Run(self._engine, mailbox, call, chunks, state, window)
-        self._active, self._state = weakref.ref(run), state
-        return run
+        try:
+            call = self._engine.begin(
+                mailbox,
+                function,
+                timeout=checked_time(timeout),
+                retries=checked_retries(retries),
+                seed=seed,
+            )
+            run = Run(self._engine, mailbox, call, chunks, state, window)
+            self._active, self._state = weakref.ref(run), state
+            return run
+        except BaseException:
+            # Nobody would end it, and workers would be told for good of calls that came later.
+            self._engine.report.end(state, cancelled=True)
+            self._engine.end(mailbox.number)
+            raise
 
     # Errors
 
