@@ -30,8 +30,10 @@ class Alarm:
         return self._wait([self._read_end], timeout) != []
 
     def wait_for(self, fd: int, timeout: float) -> bool:
-        """Wait until it rings or a descriptor can be read; tell whether the descriptor can."""
-        return fd in self._wait([self._read_end, fd], timeout)
+        """Wait until it rings or a descriptor can be read; tell whether the descriptor can, or
+        the time is over."""
+        ready = self._wait([self._read_end, fd], timeout)
+        return fd in ready or not ready
 
     def _wait(self, fds: list[int], timeout: float) -> list[int]:
         poll = select.poll()

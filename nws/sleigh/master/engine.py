@@ -17,11 +17,12 @@ over twice for that reason is recognized by its elements.
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
 from nws.errors import NwsException, SleighException
@@ -33,6 +34,8 @@ from nws.sleigh.shared.functions import Function
 from nws.sleigh.shared.messages import Call, Results
 
 __all__ = ["LOOK_SECONDS", "AnyTeam", "Engine", "Recipient"]
+
+_log = logging.getLogger("nws")
 
 AnyTeam = Team | SerialTeam
 
@@ -59,6 +62,13 @@ class Recipient(Protocol):
 
     def notify(self) -> None:
         """Wake the thread that waits, if any; likewise."""
+
+
+class Waiter(Protocol):
+    """Waits for messages that another thread receives."""
+
+    def notify(self) -> None:
+        """Wake it. Called by any thread; must be quick and may not raise."""
 
 
 class Health(Protocol):
@@ -89,6 +99,7 @@ class Engine:
         self._looking = threading.Lock()
         self._next_look = time.monotonic() + LOOK_SECONDS
         self._receiver = 0  # the thread that receives
+        self._standby = set[Waiter]()  # who is to receive when that thread leaves
         team.on_refused = _weakly(self._fail_some)  # or we and the team would keep each other
 
     # The life of a call
@@ -162,7 +173,8 @@ class Engine:
         deaths = self.team.deaths
         # While others are under way a worker may be reading what was noted.
         if deaths and (not self._calls or len(deaths) > _MAX_CALLS_WITH_DEATHS):
-            self.team.forget_deaths({call for call in deaths if call not in self._calls})
+            with suppress(NwsException):  # without a server nothing is noted any more
+                self.team.forget_deaths({call for call in deaths if call not in self._calls})
 
     # Receiving
 
@@ -190,7 +202,8 @@ class Engine:
             if is_receiver:
                 self.receive_for_all(timeout, eager=eager)
         if not is_receiver:
-            mailbox.wait(timeout)
+            with self.standing_by(mailbox):
+                mailbox.wait(timeout, self.has_receiver)
 
     @contextmanager
     def as_receiver(self) -> Iterator[bool]:
@@ -203,19 +216,42 @@ class Engine:
                 self._receiver = threading.get_ident()
             yield acquired[0]
         finally:
-            if any(acquired):
+            # Not by a function: when that returns, Ctrl-C may strike and leave the lock locked.
+            if acquired and acquired[0]:
                 self._receiver = 0
                 self._receiving.release()
                 self._wake_next_receiver()
 
-    def _wake_next_receiver(self) -> None:
-        if len(self._calls) > 1:
-            for recipient in list(self._calls.values()):
-                recipient.notify()
+    @contextmanager
+    def standing_by(self, waiter: Waiter) -> Iterator[None]:
+        """Have someone notified when the receiver leaves. Look whether there is one after that."""
+        self._standby.add(waiter)
+        try:
+            yield
+        finally:
+            self._standby.discard(waiter)
 
-    def receive_for_all(self, timeout: float, *, eager: bool = False) -> None:
-        """Receive messages and hand them on. Only the thread that holds the receiver's lock may."""
-        progress = False
+    def has_receiver(self) -> bool:
+        """Tell whether a thread receives."""
+        return self._receiving.locked()
+
+    def _wake_next_receiver(self) -> None:
+        if self._standby:
+            for waiter in list(self._standby):
+                waiter.notify()
+
+    def receive_for_all(
+        self, timeout: float, *, eager: bool = False, log_output_errors: bool = False
+    ) -> None:
+        """Receive messages and hand them on. Only the thread that holds the receiver's lock may.
+
+        Args:
+            timeout: seconds.
+            eager: see `receive`.
+            log_output_errors: log what the user's function for output raises. Otherwise it is
+                raised here: it ends the call that waits, and no other.
+        """
+        progress = listening = False
         try:
             for message in self.team.receive(timeout, eager=eager):
                 if isinstance(message, Results):
@@ -224,9 +260,18 @@ class Engine:
                     if recipient is not None:  # else it was cancelled
                         recipient.deliver(message)
                 else:
-                    self.team.listen(message)
+                    listening = True
+                    try:
+                        self.team.listen(message)
+                    except BaseException:
+                        if not log_output_errors:
+                            raise
+                        _log.exception("the function that is given the workers' output has failed")
+                    listening = False
                     self._wake_next_receiver()  # one of them may wait for such lines
         except NwsException as error:
+            if listening:
+                raise  # the server may be fine
             self.fail(error)
         if progress:
             self._health.note_progress()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from nws.sleigh.shared.messages import Results
 
@@ -54,12 +55,12 @@ class Mailbox:
         """Whether there is anything to read."""
         return bool(self.results) or self.error is not None
 
-    def wait(self, timeout: float) -> None:
+    def wait(self, timeout: float, has_receiver: Callable[[], bool]) -> None:
         """Wait up to ``timeout`` seconds until something arrives, or another thread calls
-        `notify`."""
+        `notify`; not at all if no thread receives."""
         self.news = threading.Event()
         try:
-            if not self.has_news:
+            if not self.has_news and has_receiver():  # it may have left before we could be told
                 self.news.wait(timeout)
         finally:
             self.news = None

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any, Final
@@ -60,6 +60,7 @@ class SleighFuture(Future[Any]):
 
     def settle(self, value: Any, *, is_failure: bool) -> None:
         """Set the result or the exception, unless the future was cancelled just now."""
+        self._withdraw = _too_late  # or a large result would be part of a cycle
         try:
             if is_failure:
                 self.set_exception(value)
@@ -67,6 +68,10 @@ class SleighFuture(Future[Any]):
                 self.set_result(value)
         except InvalidStateError:
             self.set_running_or_notify_cancel()
+
+
+def _too_late() -> bool:
+    return False
 
 
 class _Submission:
@@ -114,6 +119,8 @@ class Submissions:
         self._pause = _MIN_PAUSE_SECONDS
         self._next_message = 0.0  # not before this time
         self._last: tuple[Any, str, str] | None = None  # the last function, if it travels by name
+        self._sending = threading.RLock()
+        self._behind = True  # something may have come that does not show at the socket
         self._lock = threading.RLock()  # for what follows
         self._outstanding: dict[int, _Submission] = {}
         self._state: CallState | None = None
@@ -138,18 +145,27 @@ class Submissions:
                 f"the arguments cannot be pickled: {error}"
             ) from error
         submission = _Submission(self)
-        call = self._begin(submission, thing, APPLY if kwargs else INVOKE)
-        with self._lock:
-            self._count(submission, fun)
-            self._unsent.append((submission, Task(call, 0, [packed])))
+        try:
+            call = self._begin(submission, thing, APPLY if kwargs else INVOKE)
+            with self._lock:
+                self._count(submission, fun)
+                self._unsent.append((submission, Task(call, 0, [packed])))
+            self._see_to_it()
+        except BaseException:
+            if not self.withdraw(submission):  # nobody has its future
+                self._engine.end(submission.number)
+            raise
+        return submission.future
+
+    def _see_to_it(self) -> None:
+        """Have sent what was submitted."""
         if self._immediate:
             self._do_at_once()
-            return submission.future
+            return
         if len(self._unsent) >= _MAX_TASKS_IN_MESSAGE or time.monotonic() >= self._next_message:
             self._send()
         self._ensure_thread()
         self._alarm.ring()
-        return submission.future
 
     def _begin(self, submission: _Submission, thing: Any, kind: str) -> Call:
         """Begin a call. A function that travels by name need not be packed for each of many."""
@@ -181,6 +197,10 @@ class Submissions:
             self._engine.end(submission.number)
         return True
 
+    def notify(self) -> None:
+        """Wake the thread: it is to receive, since another one does so no more."""
+        self._alarm.ring()
+
     def post(self, submission: _Submission, outcome: Results | Exception) -> None:
         """Have the thread set a future."""
         self._arrived.append((submission, outcome))
@@ -192,28 +212,41 @@ class Submissions:
         self._set_futures()
 
     def _send(self) -> None:
-        """Send what was submitted."""
-        unsent = self._unsent
-        if unsent:
-            is_burst = len(unsent) > 1
-            self._pause = (
-                min(2 * self._pause, _MAX_PAUSE_SECONDS) if is_burst else _MIN_PAUSE_SECONDS
-            )
-            self._next_message = time.monotonic() + self._pause
-        while unsent:
-            tasks: list[Task] = []
-            weight = 0
-            while unsent and len(tasks) < _MAX_TASKS_IN_MESSAGE and weight < MAX_BATCH_BYTES:
-                try:
-                    submission, task = unsent.popleft()
-                except IndexError:
-                    break  # another thread has sent it
-                if submission.number in self._outstanding:  # else it was cancelled
-                    submission.sent = True
-                    tasks.append(task)
-                    weight += size_of(task.elements[0])
-            if tasks:
-                self._engine.team.submit(tasks)
+        """Send what was submitted, by any thread. Ctrl-C may strike here and must not cost the
+        tasks of others, so they are taken away after they were sent; it may send some twice."""
+        with self._sending:
+            unsent = self._unsent
+            if unsent:
+                is_burst = len(unsent) > 1
+                self._pause = (
+                    min(2 * self._pause, _MAX_PAUSE_SECONDS) if is_burst else _MIN_PAUSE_SECONDS
+                )
+                self._next_message = time.monotonic() + self._pause
+            while unsent:
+                batch, tasks = self._next_message_of(unsent)
+                if tasks:
+                    self._engine.team.submit(tasks)
+                for each in batch:
+                    if unsent and unsent[0] is each:  # else the handler of a signal has sent it
+                        unsent.popleft()
+
+    def _next_message_of(
+        self, unsent: Sequence[tuple[_Submission, Task]]
+    ) -> tuple[list[tuple[_Submission, Task]], list[Task]]:
+        """Return what is next, and the tasks of those of it that were not cancelled."""
+        batch: list[tuple[_Submission, Task]] = []
+        tasks: list[Task] = []
+        weight = 0
+        for index in range(min(len(unsent), _MAX_TASKS_IN_MESSAGE)):
+            submission, task = unsent[index]
+            batch.append(unsent[index])
+            if submission.number in self._outstanding:
+                submission.sent = True
+                tasks.append(task)
+                weight += size_of(task.elements[0])
+                if weight >= MAX_BATCH_BYTES:
+                    break
+        return batch, tasks
 
     def _remove(self, submission: _Submission, *, is_failure: bool | None = None) -> bool:
         """Note the end of a call, and whether it failed unless it was cancelled. Tell whether it
@@ -235,16 +268,30 @@ class Submissions:
 
     def _ensure_thread(self) -> None:
         with self._lock:
-            if self._thread is None:
+            if self._thread is not None:
+                return
+            try:
                 self._thread = threading.Thread(target=self._work, name="nws-sleigh", daemon=True)
                 self._thread.start()
+            except BaseException:
+                self._thread = None  # one that was started nevertheless ends when it sees this
+                raise
 
     def _work(self) -> None:
         """Send, receive and set futures, until there was nothing to do for a while."""
+        with self._lock:
+            if self._thread is not threading.current_thread():
+                return
         while True:
             with self._engine.as_receiver() as is_receiver:
-                while self._outstanding and self._step(is_receiver):
-                    pass
+                # Who received before may have been interrupted in the middle of it.
+                self._behind = True
+                while self._outstanding and is_receiver:
+                    self._step(is_receiver=True)
+            if self._outstanding and not is_receiver:
+                with self._engine.standing_by(self):
+                    if self._engine.has_receiver():  # else it has just left
+                        self._step(is_receiver=False)
             if self._outstanding or self._alarm.wait(_LINGER_SECONDS):
                 continue
             with self._lock:
@@ -252,8 +299,8 @@ class Submissions:
                     self._thread = None
                     return
 
-    def _step(self, is_receiver: bool) -> bool:
-        """Do what there is to do, or wait for it. Tell whether this thread is the receiver."""
+    def _step(self, *, is_receiver: bool) -> None:
+        """Do what there is to do, or wait for it."""
         try:
             timeout = LOOK_SECONDS
             if self._unsent:
@@ -262,20 +309,20 @@ class Submissions:
                 self._send()
                 timeout = LOOK_SECONDS
             self._engine.look_around()
-            if not is_receiver:
+            if is_receiver:
+                self._receive(timeout)
+            else:
                 self._alarm.wait(timeout)
-            elif self._alarm.wait_for(self._engine.team.fileno(), timeout):
-                self._engine.receive_for_all(0.0)
-        except (
-            NwsException,
-            OSError,
-            ValueError,
-        ) as error:  # the server is gone, or we were stopped
+        except Exception as error:  # the server is gone, or we were stopped
             self._engine.fail(error)
-        except Exception:
-            _log.exception("the function that is given the workers' output has failed")
         self._set_futures()
-        return is_receiver
+
+    def _receive(self, timeout: float) -> None:
+        fd = self._engine.team.fileno()
+        if self._behind or self._alarm.wait_for(fd, timeout):
+            self._behind = True  # until it has succeeded
+            self._engine.receive_for_all(0.0, log_output_errors=True)
+            self._behind = False
 
     def _set_futures(self) -> None:
         failed: list[int] = []
@@ -293,7 +340,13 @@ class Submissions:
                 value, is_failure = self._explain(outcome), True
                 failed.append(submission.number)
             if self._remove(submission, is_failure=is_failure):
-                submission.future.settle(value, is_failure=is_failure)
+                self._settle(submission.future, value, is_failure=is_failure)
         if failed:
             with suppress(NwsException, OSError):  # without a server there is nothing to cancel
                 self._engine.cancel(failed)
+
+    def _settle(self, future: SleighFuture, value: Any, *, is_failure: bool) -> None:
+        try:
+            future.settle(value, is_failure=is_failure)
+        except BaseException:  # such as sys.exit(), which ends no program here and no thread
+            _log.exception("a callback of a future has failed")
