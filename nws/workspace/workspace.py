@@ -402,11 +402,12 @@ class NetWorkSpace:
         """Remove leased values for good and store others, in one step: all of it or nothing.
 
         Args:
-            leases: of any variables; None for all that the session holds.
+            leases: of any variables of one workspace; None for all that the session holds.
             stores: pairs of a variable in this workspace and a value for it.
 
         Raises:
             NwsLeaseLostException: a lease has ended before; nothing was done.
+            NwsOperationException: the leases are of several workspaces; nothing was done.
             NwsException: as for `store`.
         """
         fields: list[Field] = [b"settle", lease_ids(leases)]
