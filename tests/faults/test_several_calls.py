@@ -103,7 +103,8 @@ def test_a_worker_dies(
     for other in others:
         other.check(cancelled=False)
     for number, state in states.items():
-        assert (tmp_path / f"at {number}").exists() == (state != WITHDRAWN)
+        if state != WITHDRAWN:  # such a one may run if the worker is not told in time
+            assert (tmp_path / f"at {number}").exists()
     assert Aside(partial(sleigh.eachElem, times_ten, range(4))).result(BOUND) == [0, 10, 20, 30]
 
 
