@@ -26,6 +26,9 @@ _BOOT: Final = (
 puts on the path for ``-c``, may hold a ``json.py`` of the user's. It imports what it needs
 before it waits for its arguments."""
 
+_REAP_SECONDS: Final = 1.0
+"""For the system to end a process that was killed."""
+
 
 class ChildProcess:
     """A Python process in a group of its own, so that Ctrl-C at a terminal reaches only us.
@@ -83,8 +86,20 @@ class ChildProcess:
         except subprocess.TimeoutExpired:
             pass
         kill_group(self.process)
-        self.process.wait()
+        self._reap()
         self.close_stdin()
+
+    def _reap(self) -> None:
+        """Wait for the end of a process that was killed."""
+        try:
+            self.process.wait(_REAP_SECONDS)
+        except subprocess.TimeoutExpired:
+            # Perhaps Ctrl-C has struck in Popen.poll() and left Popen's lock locked for good.
+            try:
+                _, status = os.waitpid(self.process.pid, 0)
+                self.process.returncode = os.waitstatus_to_exitcode(status)
+            except ChildProcessError:
+                pass  # another thread has seen its end
 
 
 def kill_group(process: subprocess.Popen[Any]) -> None:
