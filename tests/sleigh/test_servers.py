@@ -13,6 +13,7 @@ import pytest
 from nws.client import NetWorkSpace, NwsServer
 from nws.sleigh import Sleigh, SleighIllegalValueException, SleighNwsException
 from tests.support.deadly import times_ten
+from tests.support.processes import until
 from tests.support.server import Server, running
 from tests.support.sleighs import servers, supervisors
 from tests.support.spaces import HOST
@@ -164,3 +165,17 @@ def test_no_workers(short: Path, count: int) -> None:
     with pytest.raises(SleighIllegalValueException, match=f"workerCount={count}"):
         Sleigh(workerCount=count)
     assert (servers(os.getpid()), supervisors(os.getpid())) == ([], [])
+
+
+def test_a_sleigh_that_is_stopped_leaves_nothing_on_a_users_server(server: Server) -> None:
+    with NetWorkSpace("looking on", HOST, server.port) as ws:
+        sleigh = Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port)
+        assert sleigh.eachElem(times_ten, [1]) == [10]
+        assert sleigh.submit(times_ten, 2).result(20) == 20
+        names = sleigh.nws.currentWs(), sleigh.userNws.currentWs()
+        sleigh.stop()
+        until(lambda: ws.server.status()["sessions"] == 1, "the end of the sleigh's sessions")
+        assert ws.server.status()["connections"] == 1
+        listing = ws.server.listWss("dict")
+        assert isinstance(listing, dict)
+        assert not set(names) & set(listing)

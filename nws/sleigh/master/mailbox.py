@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from nws.sleigh.shared.messages import Results
 
@@ -21,7 +22,7 @@ class Mailbox:
         results: not read yet.
         error: why there will be no further results.
         lost_ranks: workers that will not do their part.
-        news: set when anything arrives; None while no thread waits for that.
+        news: released when anything arrives; None while no thread waits for that.
     """
 
     __slots__ = ("error", "everyone", "function", "lost_ranks", "news", "number", "results")
@@ -33,7 +34,7 @@ class Mailbox:
         self.results = deque[Results]()
         self.error: Exception | None = None
         self.lost_ranks: set[int] = set()
-        self.news: threading.Event | None = None
+        self.news: threading.Lock | None = None
 
     def deliver(self, results: Results) -> None:
         """Add results."""
@@ -47,8 +48,10 @@ class Mailbox:
 
     def notify(self) -> None:
         """Wake the thread that waits."""
-        if self.news is not None:
-            self.news.set()
+        news = self.news
+        if news is not None:
+            with suppress(RuntimeError):  # another thread has done it
+                news.release()
 
     @property
     def has_news(self) -> bool:
@@ -58,10 +61,13 @@ class Mailbox:
     def wait(self, timeout: float, has_receiver: Callable[[], bool]) -> None:
         """Wait up to ``timeout`` seconds until something arrives, or another thread calls
         `notify`; not at all if no thread receives."""
-        self.news = threading.Event()
+        # A bare lock, since Ctrl-C may leave an Event or a Condition in pieces.
+        news = threading.Lock()
+        news.acquire()
+        self.news = news
         try:
             if not self.has_news and has_receiver():  # it may have left before we could be told
-                self.news.wait(timeout)
+                news.acquire(timeout=timeout)
         finally:
             self.news = None
 
