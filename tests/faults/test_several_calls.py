@@ -20,7 +20,7 @@ import pytest
 from nws.sleigh import Sleigh, SleighTaskException
 from tests.support.deadly import count_runs, hold_each, times_ten
 from tests.support.processes import Aside, children, until, until_file
-from tests.support.sleighs import until_replaced, workers
+from tests.support.sleighs import until_replaced
 
 BOUND: Final = 15.0
 """Seconds within which each case has to end."""
@@ -156,17 +156,27 @@ def test_ten_thousand_futures_from_eight_threads_while_workers_are_killed(sleigh
             futures.append(future)
         return futures
 
+    def running() -> list[int]:
+        return [info["pid"] for info in sleigh.workerInfo() if info["pid"]]
+
+    def is_replaced(victim: int) -> bool:
+        return done.is_set() or victim not in running()
+
     def kill_some() -> int:
+        """Kill one after the other as long as there is work: idle ones that are killed as soon as
+        they run would make the supervisor give up."""
         chance = random.Random(5)
         kills = 0
-        while not done.is_set():
-            victim = chance.choice(workers(sleigh))
+        while pids := until(lambda: done.is_set() or running(), "a worker"):
+            if pids is True:
+                break
+            victim = chance.choice(pids)
             try:
                 os.kill(victim, signal.SIGKILL)
             except ProcessLookupError:
                 continue  # it was just replaced
             kills += 1
-            until_replaced(sleigh, victim)
+            until(partial(is_replaced, victim), "another worker")
         return kills
 
     killer = Aside(kill_some)
