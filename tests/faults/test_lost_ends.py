@@ -120,5 +120,6 @@ def test_the_supervisor_is_killed_while_it_starts(tmp_path: Path, moment: int) -
         os.kill(supervisors(os.getpid())[0], signal.SIGKILL)
         call = partial(sleigh.eachElem, times_ten, range(10))
         assert Aside(call).result() == list(range(0, 100, 10))
-        pids = Aside(partial(sleigh.eachWorker, os.getpid)).result()
-        assert sorted(pids) == all_workers(os.getpid())
+        # One that the killed supervisor had just forked may do its part before it notices.
+        assert len(set(Aside(partial(sleigh.eachWorker, os.getpid)).result())) == 2
+        assert len(all_workers(os.getpid())) == 2

@@ -16,7 +16,7 @@ __all__ = ["SleighPending"]
 _NEXT_RESULTS_SECONDS: Final = 0.05
 """In which the server sends further results, if it has any."""
 
-_MAX_CHECK_SECONDS: Final = 0.1
+_MAX_CHECK_SECONDS: Final = 0.5
 """A check does not last longer while more and more results arrive."""
 
 
