@@ -7,6 +7,9 @@ Each line compares two things that took turns: the median time of each for one o
 ratio of the two times, round by round, as median and range. The ratio is the speed-up of ours over
 the other; in the rows "scale" and "inspector" the relative cost; in "sleigh-million" and for pages
 the part of a limit. The bench starts and stops all processes that it needs.
+
+With --other, this checkout is compared with another one of the project, in which scripts/setup was
+run, for example of the parent commit; nothing else is then measured.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -31,6 +35,7 @@ from scripts.benchmarks import (
     scale,
     singles,
     sleigh,
+    versions,
 )
 from scripts.benchmarks.processes import CannotStartError
 from scripts.benchmarks.rounds import Result
@@ -75,7 +80,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
     try:
-        _run(options.rows, quick=options.quick, output=options.json)
+        rows = {name: ROWS[name] for name in options.rows}
+        if options.other:
+            run = partial(versions.run, options.other)
+            rows = {"versions": Row(versions.ABOUT, run, 5, 1)}
+        _run(rows, quick=options.quick, output=options.json)
     except KeyboardInterrupt:
         return 130
     except CannotStartError as error:
@@ -84,14 +93,13 @@ def main() -> int:
     return 0
 
 
-def _run(names: list[str], *, quick: bool, output: Path | None) -> None:
-    about = machine.describe(peers=not set(names).isdisjoint(SLEIGH_ROWS))
+def _run(rows: Mapping[str, Row], *, quick: bool, output: Path | None) -> None:
+    about = machine.describe(peers=not rows.keys().isdisjoint(SLEIGH_ROWS))
     for part, text in about.items():
         print(f"{part + ':':<10}{text}")
     print(f"\n{report.head()}")
     results: dict[str, list[Result]] = {}
-    for name in names:
-        row = ROWS[name]
+    for name, row in rows.items():
         print(f"\n{name}: {row.about}", flush=True)
         results[name] = []
         for result in row.run(row.quick_rounds if quick else row.rounds):
@@ -125,11 +133,19 @@ def _options() -> argparse.Namespace:
         metavar="NAME",
         help=", ".join(choices),
     )
+    parser.add_argument("--other", type=_checkout, metavar="FOLDER", help="of another checkout")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all times to a file")
     options = parser.parse_args()
     named = (SLEIGH_ROWS if name == SLEIGH else [name] for name in options.rows)
     options.rows = list(dict.fromkeys(chain.from_iterable(named)))
     return options
+
+
+def _checkout(name: str) -> Path:
+    folder = Path(name).resolve()
+    if not (folder / ".venv" / "bin" / "python").exists():
+        raise argparse.ArgumentTypeError(f"there is no .venv in {folder}: run scripts/setup there")
+    return folder
 
 
 def _stop(signal_number: int, _: object) -> None:

@@ -1,4 +1,9 @@
-"""The contenders of the sleigh's rows, each in a process of its own that runs `pieces`."""
+"""Contenders, each a program in a process of its own that does pieces of work on request.
+
+The program prints a line when it is ready. Then it is sent lines with the name of a piece and a
+count, and answers with the seconds that one operation took, or with what went wrong. It ends when
+its stdin does. Lines are JSON.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +14,13 @@ import select
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 from uuid import uuid4
 
-from scripts.benchmarks import environment
 from scripts.benchmarks.rounds import Round
 
 _ANSWER_TIMEOUT: Final = 120.0
@@ -33,27 +37,27 @@ class FailedError(Exception):
 
 
 class Contender:
-    """A parallel map in a process of its own, which starts when it is first needed.
+    """A program in a process of its own, which starts when it is first needed.
 
     Use it in a ``with`` statement: that ends the process and all that it has started.
     """
 
-    def __init__(self, name: str) -> None:
-        """Take the name that it has in `maps.MAPS`."""
-        self._name = name
+    def __init__(self, command: Sequence[str]) -> None:
+        """Take the command that starts it."""
+        self._command = command
         self._running: _Running | None = None
 
     def start(self) -> None:
-        """Start it, and wait for its first result.
+        """Start it, and wait until it is ready.
 
         Raises:
             FailedError: it did not come so far.
         """
-        self._running = _Running(self._name)
+        self._running = _Running(self._command)
         self._receive(self._running)
 
     def measure(self, piece: str, count: int) -> float:
-        """Let it run ``count`` tasks; return the seconds that one took.
+        """Let it do a piece of work with ``count`` operations; return the seconds that one took.
 
         Raises:
             FailedError: it could not. The next call finds it running, or starts it again.
@@ -91,13 +95,13 @@ class Contender:
 class _Running:
     """The process of a contender."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         with ExitStack() as stack:
             self._errors: IO[str] = stack.enter_context(tempfile.TemporaryFile("w+"))
             folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
             self._mark = f"BENCHMARK_CONTENDER={uuid4()}"
             self._process = subprocess.Popen(
-                [environment.PYTHON, "-m", "scripts.benchmarks.pieces", name],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

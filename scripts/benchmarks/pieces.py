@@ -1,9 +1,4 @@
-"""The program of a contender: it opens one parallel map and runs pieces of work on request.
-
-It prints a line when it has its first result. Then each line that it reads names a piece and a
-number of tasks; it answers with the seconds that one task took, or with what went wrong. It ends
-when its stdin does. Lines are JSON.
-"""
+"""The program of a contender (see `contenders`): it opens one parallel map and runs tasks."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _beside_itself(
     label: str, works: tuple[str, str], other: str, tasks: int, rounds: int, aim: Aim
 ) -> Iterator[Result]:
     """Compare two pieces of work of one sleigh."""
-    with Contender(OURS) as ours:
+    with _contender(OURS) as ours:
         turns = {piece: Turns(partial(ours.measure, piece, tasks)) for piece in works}
         samples = interleave(turns, rounds)
         failures = [turn.failure for turn in turns.values() if turn.failure]
@@ -157,7 +157,7 @@ def start(rounds: int) -> Iterator[Result]:
 
 def million(rounds: int) -> Iterator[Result]:
     """Run a great many tasks. There is no peer: the aim is a time."""
-    with Contender(OURS) as ours:
+    with _contender(OURS) as ours:
         for label, piece in _MILLION.items():
             turns = Turns(partial(ours.measure, piece, _MILLION_ELEMENTS))
             samples = interleave({OURS: turns}, rounds)[OURS]
@@ -174,8 +174,12 @@ def _present(peers: Iterable[str]) -> list[str]:
     return [OURS, *(name for name in peers if MAPS[name].package not in left_out)]
 
 
+def _contender(name: str) -> Contender:
+    return Contender([environment.PYTHON, "-m", "scripts.benchmarks.pieces", name])
+
+
 def _start(name: str) -> float:
-    with Contender(name) as contender:
+    with _contender(name) as contender:
         begin = perf_counter()
         contender.start()
         return perf_counter() - begin
@@ -184,7 +188,7 @@ def _start(name: str) -> float:
 def _compare(works: Iterable[_Work], peers: Iterable[str], rounds: int) -> Iterator[Result]:
     """Do one work after the other with the same contenders."""
     with ExitStack() as stack:
-        contenders = {name: stack.enter_context(Contender(name)) for name in _present(peers)}
+        contenders = {name: stack.enter_context(_contender(name)) for name in _present(peers)}
         for work in works:
             pieces_of_work = {
                 name: partial(contender.measure, work.piece, work.tasks_for(name))
