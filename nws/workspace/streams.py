@@ -58,9 +58,9 @@ class Outbox:
             fields += (self._workspace, encode_name(varName), *self._encoder.encode(value))
         self._stream.ask(fields, 0.0)
 
-    def confirm(self, timeout: float | None = None) -> None:
-        """Wait for the reply to what was stored last. Without an exception it is stored then,
-        unless the time was over first.
+    def confirm(self, timeout: float | None = None) -> bool:
+        """Wait for the reply to what was stored last. Tell whether it is stored; if not, the time
+        was over first.
 
         Args:
             timeout: seconds; None for any time.
@@ -72,12 +72,13 @@ class Outbox:
         if timeout is not None and not stream.answered:
             stream.has_reply()
             if not stream.poll(timeout):
-                return
+                return False
         try:
             stream.answer()
         except NwsOperationException:
             stream.forget_failure()  # it is reported once
             raise
+        return True
 
     def fileno(self) -> int:
         """Return the number of the socket; it can be read when the reply, or the end, has come."""

@@ -158,6 +158,27 @@ def test_a_submitted_call_that_the_server_refuses(tmp_path: Path) -> None:
         assert sleigh.submit(times_ten, 1).result(SOON) == 10
 
 
+def test_a_refused_call_that_travels_with_another(tmp_path: Path) -> None:
+    with (
+        running(tmp_path, "--memory-limit", "200000") as server,
+        Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as sleigh,
+    ):
+        sleigh.submit(times_ten, 0).result(SOON)
+        submissions = sleigh._submissions
+        assert submissions is not None
+        submissions._next_message = time.monotonic() + SOON / 2  # hold them back
+        calls = [
+            (functions.echo, bytes(300_000)),
+            (lambda number: 10 * number, 1),
+            (times_ten, 2),
+        ]
+        large, *small = [sleigh.submit(fun, argument) for fun, argument in calls]
+        submissions._next_message = 0.0
+        submissions.notify()
+        assert [each.result(SOON) for each in small] == [10, 20]
+        assert isinstance(large.exception(SOON), SleighNwsException)
+
+
 # Memory
 
 

@@ -109,6 +109,7 @@ def struck(
     try:
         with striker:
             returned.extend(map(act, [argument]))
-    except (Strike, TimeoutError):
+    except (Strike, TimeoutError) as strike:
         assert striker.struck
+        strike.__traceback__ = None  # or its frames keep what the act has left
     return returned, striker.struck

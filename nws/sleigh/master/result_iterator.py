@@ -63,12 +63,18 @@ class SleighResultIterator:
         return self
 
     def __next__(self) -> Any:
-        while not self._ready:
-            self._advance()
-        if self._returned >= self._submit_at or len(self._ready) == 1:
-            self._submit_more(self.buffered - 1)  # first, so that what it raises costs no result
-        self._returned += 1
-        value = self._ready.popleft()
+        try:
+            while not self._ready:
+                self._advance()
+            if self._returned >= self._submit_at or len(self._ready) == 1:
+                self._submit_more(self.buffered - 1)  # first: what it raises costs no result
+            self._returned += 1
+            value = self._ready.popleft()
+        except Exception:
+            raise
+        except BaseException:
+            self.stop()  # as a generator ends: Ctrl-C may have cost a value
+            raise
         if self._raising and isinstance(value, SleighTaskException):
             self.stop()
             raise value

@@ -62,6 +62,14 @@ class Group(NamedTuple):
     """No more can join."""
 
 
+class _Message(NamedTuple):
+    """What was sent in one go and not confirmed by the server yet."""
+
+    tasks: Sequence[Task]
+    functions: dict[str, Packed]
+    """By the names of their variables."""
+
+
 class Team:
     """Workers behind a workspace.
 
@@ -92,7 +100,7 @@ class Team:
         self._sending = threading.RLock()  # for the outbox and what is known of functions
         self._users: dict[str, int] = {}  # functions on the server: how many calls use each
         self._not_stored: dict[str, Packed] = {}
-        self._unconfirmed: tuple[Collection[int], dict[str, Packed]] = (), {}
+        self._unconfirmed = _Message((), {})
         self._arrived = deque[Any]()
         self._heard: dict[int, int] = {}  # lines that came, by process id
         self.deaths: set[int] = set()
@@ -225,23 +233,37 @@ class Team:
         """
         with self._sending:
             self._confirm()
-            functions = dict(self._not_stored)
+            functions = self._functions_to_send(tasks)
             stores: list[tuple[str, Any]] = list(functions.items())
             stores += [(TASK, task_to_wire(task)) for task in tasks]
-            self._unconfirmed = {task.call.number for task in tasks}, functions
-            self._not_stored.clear()
+            self._unconfirmed = _Message(tasks, functions)
             self._outbox.store(stores)
+            # After that, since Ctrl-C may strike in between. To store one twice does no harm.
+            for name in functions:
+                self._not_stored.pop(name, None)
+
+    def _functions_to_send(self, tasks: Sequence[Task]) -> dict[str, Packed]:
+        if not self._not_stored:
+            return {}
+        names = {task.call.function for task in tasks}
+        return {name: self._not_stored[name] for name in names if name in self._not_stored}
 
     def _confirm(self, timeout: float | None = None) -> None:
         """Wait for the server's reply to the last tasks."""
         try:
-            self._outbox.confirm(timeout)
+            if self._outbox.confirm(timeout):
+                self._unconfirmed = _Message((), {})  # or large elements would stay in memory
         except NwsNoWorkSpaceException:
             raise
         except NwsOperationException as error:
-            calls, functions = self._unconfirmed
+            tasks, functions = self._unconfirmed
             self._not_stored.update(functions)
-            self.on_refused(calls, error)
+            calls = {task.call.number for task in tasks}
+            if len(calls) == 1:
+                self.on_refused(calls, error)
+            else:  # perhaps because of one of them
+                for task in tasks:
+                    self.submit([task])
 
     def cancel(self, dropped: Dropped, everyone: Iterable[int]) -> None:
         """Withdraw the tasks of cancelled calls, and have those that run stopped.
