@@ -21,7 +21,7 @@ SleighSeed: int  # a global name in workers
 
 
 def means(count: int, data: list[float]) -> list[float]:
-    """Return so many means, each of as many numbers as there are, drawn with replacement."""
+    """Return ``count`` means, each of a sample as large as the data, drawn with replacement."""
     if not HAS_NUMPY:
         draw = random.Random(SleighSeed).choices
         return [fmean(draw(data, k=len(data))) for _ in range(count)]

@@ -15,7 +15,7 @@ BATCH = 50_000
 
 
 def points_inside(count: int) -> int:
-    """Count those of so many points in the unit square that lie in the quarter of a circle."""
+    """Count those of ``count`` points in the unit square that lie in the quarter of a circle."""
     return sum(random.random() ** 2 + random.random() ** 2 < 1 for _ in range(count))
 
 

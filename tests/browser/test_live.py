@@ -30,12 +30,12 @@ def ws(inspected: Inspected, request: pytest.FixtureRequest) -> Iterator[NetWork
     ws.server.close()
 
 
-def never_loaded_anew(page: Page) -> None:
-    """Fail later, by `assert_not_loaded_anew`, if the page is loaded again."""
+def watch_for_reload(page: Page) -> None:
+    """Fail later, by `assert_not_reloaded`, if the page is loaded again."""
     page.evaluate("window.stayed = true")
 
 
-def assert_not_loaded_anew(page: Page) -> None:
+def assert_not_reloaded(page: Page) -> None:
     assert page.evaluate("window.stayed === true")
 
 
@@ -50,20 +50,20 @@ def top_of(what: Locator) -> float:
 def test_a_stored_value_appears(page: Page, inspected: Inspected, ws: NetWorkSpace) -> None:
     ws.store("x", "one")
     inspected.see_variable(page, ws, "x")
-    never_loaded_anew(page)
+    watch_for_reload(page)
     ws.store("x", "two")
     expect(page.locator(".values pre")).to_have_text(["one", "two"])
     expect(tile(page, "Values")).to_have_text("2")
     assert ws.fetch("x") == "one"
     expect(page.locator(".values pre")).to_have_text(["two"])
     expect(tile(page, "Stored so far")).to_have_text("2")
-    assert_not_loaded_anew(page)
+    assert_not_reloaded(page)
 
 
 def test_who_waits_appears_and_goes(page: Page, inspected: Inspected, ws: NetWorkSpace) -> None:
     ws.declare("x", "fifo")
     inspected.see_variable(page, ws, "x")
-    never_loaded_anew(page)
+    watch_for_reload(page)
     other = inspected.open(ws.currentWs())
     waiting = Aside(lambda: other.fetch("x"))
     waits = page.get_by_role("region", name="Waiting clients").locator("tbody tr")
@@ -72,7 +72,7 @@ def test_who_waits_appears_and_goes(page: Page, inspected: Inspected, ws: NetWor
     ws.store("x", "here")
     assert waiting.result() == "here"
     expect(waits).to_have_count(0)
-    assert_not_loaded_anew(page)
+    assert_not_reloaded(page)
 
 
 def test_a_lease_appears_and_goes(page: Page, inspected: Inspected, ws: NetWorkSpace) -> None:
@@ -305,7 +305,7 @@ def test_a_page_says_that_the_server_is_away_and_goes_on_with_the_next_one(
         first.see(page, "workspace", name="here")
         page.locator("form").filter(has_text="Store").get_by_label("Variable").fill("y")
         page.get_by_label("Value").fill("typed before")
-        never_loaded_anew(page)
+        watch_for_reload(page)
         ports = [address.rstrip("/").rpartition(":")[2] for address in first.server.addresses]
     expect(page.locator(STATE)).to_have_text("disconnected")
     expect(page.get_by_role("link", name="x", exact=True)).to_be_visible()
@@ -320,7 +320,7 @@ def test_a_page_says_that_the_server_is_away_and_goes_on_with_the_next_one(
         ws.store("z", "two")
         until_live(page)
         expect(page.locator("tbody th")).to_have_text(["z"])
-        assert_not_loaded_anew(page)
+        assert_not_reloaded(page)
         page.get_by_role("button", name="Store").click()
         expect(page.get_by_role("status").last).to_have_text("The value has been stored.")
         assert ws.fetch("y") == "typed before"

@@ -15,7 +15,7 @@ KEEPING = [Fifo, Lifo, Multi]
 
 
 def filled(kind: type[Queue], count: int) -> Queue:
-    """Make a queue of so many values."""
+    """Make a queue of ``count`` values."""
     queue = kind()
     for value in numbered(count):
         queue.append(value)

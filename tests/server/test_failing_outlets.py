@@ -30,7 +30,7 @@ def server() -> Iterator[MemoryServer]:
 
 
 def breaking(server: MemoryServer, kind: str, writes: int = 0) -> Link:
-    """Connect a client to which only so many more writes succeed."""
+    """Connect a client to which only ``writes`` more writes succeed."""
     link = server.connect(kind)
     link.outlet.writes_left = writes
     return link

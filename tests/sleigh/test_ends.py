@@ -29,7 +29,7 @@ def processes(master: int | None = None) -> tuple[int, int, int]:
 
 
 def all_of(master: int, workers: int) -> list[int]:
-    """Return the processes of a master's only sleigh, when so many workers are there."""
+    """Return the processes of a master's only sleigh, when ``workers`` workers are there."""
     until(lambda: processes(master) == (1, 1, workers), f"{workers} workers")
     return [*servers(master), *supervisors(master), *all_workers(master)]
 

@@ -126,7 +126,7 @@ class Workers:
         os.kill(pid, signal.SIGCONT)
 
     def values(self, call: Call, number: int) -> list[Any]:
-        """Wait for the values of so many elements, or the failures in their place, and return
+        """Wait for the values of ``number`` elements, or the failures in their place, and return
         them in the order of elements."""
         outcomes = self._outcomes[call.number]
         while len(outcomes) < number:

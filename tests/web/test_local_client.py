@@ -106,7 +106,7 @@ OPERATIONS: dict[str, Callable[[LocalClient], Deferred[Any]]] = {
 
 
 class Canceller:
-    """Somebody in the hub's queue who cancels an operation after so many turns."""
+    """Cancels an operation after ``turns`` turns of the run queue."""
 
     def __init__(self, place: Place, turns: int) -> None:
         self._place = place

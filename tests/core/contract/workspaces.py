@@ -67,7 +67,7 @@ class WorkspaceContract:
         ]
         assert {answer.status for answer in answers} == {Status.NO_WORKSPACE}
 
-    def test_dead_binding_stays_dead_when_the_name_is_used_anew(self, company: Company) -> None:
+    def test_dead_binding_stays_dead_when_the_name_is_used_again(self, company: Company) -> None:
         client, other = company.clients(2)
         client.store(b"x", b"old")
         other.delete_ws()
