@@ -64,6 +64,8 @@ ROWS: Final = {
     "sleigh-large": Row(sleigh.LARGE_ABOUT, sleigh.large, 10, 2),
     "sleigh-start": Row(sleigh.START_ABOUT, sleigh.start, 5, 1),
     "sleigh-imap": Row(sleigh.IMAP_ABOUT, sleigh.imap, 3, 1),
+    "sleigh-output": Row(sleigh.OUTPUT_ABOUT, sleigh.output, 5, 1),
+    "sleigh-kept": Row(sleigh.KEPT_ABOUT, sleigh.kept, 5, 1),
     "sleigh-million": Row(sleigh.MILLION_ABOUT, sleigh.million, 3, 1),
 }
 

@@ -1,8 +1,8 @@
 """Contenders, each a program in a process of its own that does pieces of work on request.
 
 The program prints a line when it is ready. Then it is sent lines with the name of a piece and a
-count, and answers with the seconds that one operation took, or with what went wrong. It ends when
-its stdin does. Lines are JSON.
+count, and answers with what one operation took, mostly in seconds, or with what went wrong. It ends
+when its stdin does. Lines are JSON.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Contender:
         self._receive(self._running)
 
     def measure(self, piece: str, count: int) -> float:
-        """Let it do a piece of work with ``count`` operations; return the seconds that one took.
+        """Let it do a piece of work with ``count`` operations; return what it measured of one.
 
         Raises:
             FailedError: it could not. The next call finds it running, or starts it again.
@@ -69,8 +69,8 @@ class Contender:
         reply = self._receive(self._running)
         if "error" in reply:
             raise FailedError(reply["error"])
-        seconds: float = reply["seconds"]
-        return seconds
+        measured: float = reply["measured"]
+        return measured
 
     def _receive(self, running: _Running) -> Mapping[str, Any]:
         try:

@@ -37,6 +37,8 @@ class ParallelMap(NamedTuple):
         sparing: the same with few tasks under way for each worker; None as before.
         submitted: the same as single calls with futures, and then their results; None as before.
         iterated: the same by an iterator over the results; None as before.
+        in_chunks: the same with a thousand values in a message; None as before.
+        in_chunks_iterated: both; None as before.
     """
 
     one: Callable[[Function, Any], Any]
@@ -45,6 +47,8 @@ class ParallelMap(NamedTuple):
     sparing: MapCall | None = None
     submitted: MapCall | None = None
     iterated: MapCall | None = None
+    in_chunks: MapCall | None = None
+    in_chunks_iterated: MapCall | None = None
 
 
 class Contestant(NamedTuple):
@@ -77,6 +81,8 @@ def _ours() -> Iterator[ParallelMap]:
             sparing=partial(each, loadFactor=3),
             submitted=submit,
             iterated=lambda fun, values: list(sleigh.imap(fun, values)),
+            in_chunks=partial(each, chunkSize=1000),
+            in_chunks_iterated=lambda fun, values: list(sleigh.imap(fun, values, chunkSize=1000)),
         )
 
 

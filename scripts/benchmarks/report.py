@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, Final
 
+from humanize import naturalsize
+
 from scripts.benchmarks.rounds import Comparison, Failure, Result
 
 _HEAD: Final = ("work", "ours", "other", "", "ratio", "[min..max]", "aim", "")
@@ -22,10 +24,11 @@ def line(result: Result) -> str:
     if isinstance(result, Failure):
         return f"{result.work:<36} {result.who} FAILED: {result.reason}"
     ratios = result.ratios
+    figure = _duration if result.unit == "s" else naturalsize
     return _FORMAT.format(
         result.work,
-        _duration(median(result.seconds)),
-        _duration(median(result.other_seconds)),
+        figure(median(result.seconds)),
+        figure(median(result.other_seconds)),
         result.other,
         _ratio(median(ratios)),
         f"[{_ratio(min(ratios))}..{_ratio(max(ratios))}]",

@@ -79,6 +79,7 @@ class Comparison:
         seconds: per operation, in each round.
         other_seconds: the same of the other.
         aim: None if the figure is there for information only.
+        unit: "B" if bytes of memory were measured instead of seconds.
     """
 
     work: str
@@ -86,6 +87,7 @@ class Comparison:
     seconds: list[float]
     other_seconds: list[float]
     aim: Aim | None = None
+    unit: str = "s"
 
     @property
     def ratios(self) -> list[float]:

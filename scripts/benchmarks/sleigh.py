@@ -79,7 +79,11 @@ _LARGE: Final = (
 START_ABOUT: Final = "a new Python process, from its start to the first result of two workers"
 _START_AIMS: Final = {DASK: Aim(1.0), RAY: Aim(4)}
 
-IMAP_ABOUT: Final = "imap(abs, range(1000000)), beside eachElem of the same; how much dearer"
+IMAP_ABOUT: Final = "imap(abs, range(1000000)), beside eachElem of the same; dearer by"
+
+OUTPUT_ABOUT: Final = "tasks that print a megabyte in 320,000 pieces, beside one piece; dearer by"
+
+KEPT_ABOUT: Final = "one of 100 arrays of 80 KB is kept, beside a copy of it; larger by"
 
 MILLION_ABOUT: Final = "eachElem(abs, range(1000000)), beside a limit"
 _MILLION: Final = {"with the defaults": pieces.ABS, "with loadFactor=3": pieces.ABS_SPARING}
@@ -113,18 +117,35 @@ def submit(rounds: int) -> Iterator[Result]:
 
 def imap(rounds: int) -> Iterator[Result]:
     """Iterate over the results of a great many tasks, beside a list of them."""
-    return _beside_itself(
-        "imap",
-        (pieces.ABS_ITERATED, pieces.ABS),
-        "eachElem",
-        _MILLION_ELEMENTS,
-        rounds,
-        Aim(3, is_cost=True),
-    )
+    aim = Aim(3, is_cost=True)
+    for more, works in (
+        ("", (pieces.ABS_ITERATED, pieces.ABS)),
+        (", chunkSize=1000", (pieces.IN_CHUNKS_ITERATED, pieces.IN_CHUNKS)),
+    ):
+        label, other = f"imap{more}", f"eachElem{more}"
+        yield from _beside_itself(label, works, other, _MILLION_ELEMENTS, rounds, aim)
+
+
+def output(rounds: int) -> Iterator[Result]:
+    """Write much in small pieces."""
+    works = (pieces.WRITTEN_IN_PIECES, pieces.WRITTEN_AT_ONCE)
+    return _beside_itself("json.dump", works, "json.dumps", 4, rounds, Aim(5, is_cost=True))
+
+
+def kept(rounds: int) -> Iterator[Result]:
+    """Keep one result of many."""
+    works = (pieces.KEPT, pieces.KEPT_COPY)
+    return _beside_itself("memory", works, "a copy", 100, rounds, Aim(2, is_cost=True), unit="B")
 
 
 def _beside_itself(
-    label: str, works: tuple[str, str], other: str, tasks: int, rounds: int, aim: Aim
+    label: str,
+    works: tuple[str, str],
+    other: str,
+    tasks: int,
+    rounds: int,
+    aim: Aim,
+    unit: str = "s",
 ) -> Iterator[Result]:
     """Compare two pieces of work of one sleigh."""
     with _contender(OURS) as ours:
@@ -134,7 +155,7 @@ def _beside_itself(
         if failures:
             yield Failure(label, OURS, failures[0])
         else:
-            yield Comparison(label, other, samples[works[0]], samples[works[1]], aim)
+            yield Comparison(label, other, samples[works[0]], samples[works[1]], aim, unit)
 
 
 def one(rounds: int) -> Iterator[Result]:

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import json
+import sys
+from typing import Any, Final, TypeVar
 
 _T = TypeVar("_T")
+
+_PRINTED: Final = list(range(160_000))
+_ARRAY_BYTES: Final = 80_000
 
 
 def same(value: _T) -> _T:
     """Return the argument."""
     return value
+
+
+def write_in_pieces(value: _T) -> _T:
+    """Write a megabyte to stdout in 320,000 pieces, as `json.dump` does."""
+    json.dump(_PRINTED, sys.stdout)
+    return value
+
+
+def write_at_once(value: _T) -> _T:
+    """Write the same in one piece."""
+    sys.stdout.write(json.dumps(_PRINTED))
+    return value
+
+
+def array(number: int) -> Any:
+    """Return an array of 80 KB."""
+    import numpy
+
+    return numpy.full(_ARRAY_BYTES // 8, float(number))
