@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
 
 from nws_server.web.query import Query
 
@@ -15,7 +16,8 @@ ROWS_PER_PAGE: Final = 50
 """Length of a page."""
 
 
-class Column(NamedTuple, Generic[R]):
+@dataclass(frozen=True)
+class Column(Generic[R]):
     """A column by which a table can be sorted."""
 
     key: Callable[[R], Any]
@@ -23,7 +25,8 @@ class Column(NamedTuple, Generic[R]):
     """Whether the first click sorts in descending order."""
 
 
-class Table(NamedTuple, Generic[R]):
+@dataclass(frozen=True)
+class Table(Generic[R]):
     """One page of rows, and what is needed to show it.
 
     Attributes:
@@ -45,7 +48,7 @@ class Table(NamedTuple, Generic[R]):
 
     def described(self, describe: Callable[[R], dict[str, Any]]) -> dict[str, Any]:
         """Return the table as plain data; `describe` turns each row into plain data."""
-        return {**self._asdict(), "rows": [describe(row) for row in self.rows]}
+        return {**vars(self), "rows": [describe(row) for row in self.rows]}
 
 
 def make_table(
