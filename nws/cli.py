@@ -42,7 +42,22 @@ _SHOWN_LOG_LINES: Final = 10
 """How many lines of a failed server's log are shown."""
 
 
-@click.group()
+class _Main(click.Group):
+    """Says where a command is that is given without its group."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if args[0] not in server.commands:
+                raise
+            said = f"{error.message} There is `nws server {args[0]}`."
+            raise click.UsageError(said, ctx) from None
+
+
+@click.group(cls=_Main)
 @click.version_option(__version__, prog_name="nws")
 def main() -> None:
     """NetWorkSpaces: shared spaces of named variables, and a parallel map."""

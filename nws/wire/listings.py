@@ -6,7 +6,13 @@ from typing import Any, NamedTuple
 
 from nws.errors import NwsProtocolException
 
-__all__ = ["VariableInfo", "WorkspaceInfo", "parse_variables", "parse_workspaces"]
+__all__ = [
+    "VariableInfo",
+    "WorkspaceInfo",
+    "columns_of_the_guide",
+    "parse_variables",
+    "parse_workspaces",
+]
 
 
 class WorkspaceInfo(NamedTuple):
@@ -76,6 +82,12 @@ def parse_variables(text: str) -> dict[str, VariableInfo]:
                 leased=_count(leased[0]) if leased else 0,
             )
     return listing
+
+
+def columns_of_the_guide(text: str) -> str:
+    """Return a listing of variables without the columns that only our servers add."""
+    width = len(_Five._fields)
+    return "\n".join("\t".join(line.split("\t")[:width]) for line in text.split("\n"))
 
 
 def _fields(line: str) -> list[str]:

@@ -13,7 +13,7 @@ from nws.errors import (
 )
 from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT
 from nws.session.session import encode_name, milliseconds
-from nws.wire.listings import VariableInfo, parse_variables
+from nws.wire.listings import VariableInfo, columns_of_the_guide, parse_variables
 from nws.wire.requests import Field
 from nws.workspace import batches, leases
 from nws.workspace.constants import FIFO, LIFO, MULTI, SINGLE, STRING
@@ -125,8 +125,8 @@ class NetWorkSpace:
             format: ``string`` or ``dict``.
 
         Returns:
-            Text with a line per variable: name, values, fetchers, finders, mode and (but for an
-            original server) leased values; or a dict of `VariableInfo` by name.
+            Text with a line per variable: name, values, fetchers, finders and mode, with tabs
+            between them; or a dict of `VariableInfo` by name, which also tells what is leased.
 
         Raises:
             NwsOperationException: the workspace is not open.
@@ -135,7 +135,7 @@ class NetWorkSpace:
         check_format(format)
         name = self._name if wsName is None else encode_name(wsName, "workspace")
         text = self._session.text([b"list vars", name])
-        return text if format == STRING else parse_variables(text)
+        return columns_of_the_guide(text) if format == STRING else parse_variables(text)
 
     # Values
 

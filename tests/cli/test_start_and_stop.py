@@ -30,6 +30,13 @@ def test_help(nws: Nws) -> None:
         assert command in text
 
 
+@pytest.mark.parametrize("command", ["start", "stop", "status"])
+def test_a_command_without_its_group(nws: Nws, command: str) -> None:
+    said = nws(command, "--port", str(nws.port), status=2).stderr
+    assert f"No such command '{command}'. There is `nws server {command}`." in said
+    assert "There is" not in nws("begin", status=2).stderr
+
+
 def test_there_is_a_command_of_that_name(tmp_path: Path) -> None:
     text = (
         "from importlib.metadata import entry_points\n"

@@ -251,15 +251,17 @@ def test_names_with_control_characters(opened_either: Opener) -> None:
 # Listings
 
 
-def test_the_listing_as_text(opened: Opener, opened_original: Opener) -> None:
-    for opener, more in ((opened, "\t0"), (opened_original, "")):
-        ws = opener()
-        assert ws.listVars() == ""
-        ws.store("b", 1)
-        ws.store("b", 2)
-        ws.declare("a", LIFO)
-        assert ws.listVars() == ws.listVars(None, "string") == ws.listVars(format="string")
-        assert ws.listVars() == f"a\t0\t0\t0\tlifo{more}\nb\t2\t0\t0\tfifo{more}"
+def test_the_listing_as_text(opened_either: Opener) -> None:
+    """It has the columns of the guide, whatever the server adds to them."""
+    ws = opened_either()
+    assert ws.listVars() == ""
+    ws.store("b", 1)
+    ws.store("b", 2)
+    ws.declare("a", LIFO)
+    assert ws.listVars() == ws.listVars(None, "string") == ws.listVars(format="string")
+    assert ws.listVars() == "a\t0\t0\t0\tlifo\nb\t2\t0\t0\tfifo"
+    ws.deleteVar("a")
+    assert ws.listVars() == "b\t2\t0\t0\tfifo"
 
 
 def test_the_listing_as_a_dict(opened_either: Opener) -> None:
