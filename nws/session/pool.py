@@ -8,8 +8,13 @@ up the others.
 
 An exception that strikes between any two byte codes must not leave a connection without an owner.
 So a borrowed connection goes from one list into another without a byte code in between, and back by
-``+=``, which the handler of a signal cannot interrupt. (Python 3.10 runs handlers in more places: a
-value can be lost there if one raises just when a fetch returns.)
+``+=``, which the handler of a signal cannot interrupt.
+
+Python 3.10 runs handlers in more places. After a Python function has returned to another: so what
+hands on a removed value calls the function below it by `starmap`, and a C function stands between
+them. (In the program's own code nobody can do that. There, a value can be lost if a handler raises
+just when a fetch has returned.) And as an exception arrives at its handler: if another one strikes
+just then, a connection may stay unused until the session ends.
 """
 
 from __future__ import annotations

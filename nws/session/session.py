@@ -108,20 +108,21 @@ class Session:
         operation: bytes,
         workspace: bytes,
         variable: str,
-        *,
-        cookie: tuple[bytes, int] | None = None,
         timeout: float | None = None,
+        cookie: tuple[bytes, int] | None = None,
         into: BinaryIO | None = None,
         missing: Any = None,
     ) -> tuple[Answer, Any]:
         """Do one of the gets; return the answer and, unless it went to a file, the value.
 
+        What removes a value calls this by `starmap`; see `Pool`.
+
         Args:
             operation: its name.
             workspace, variable: where.
+            timeout: seconds to wait; None for any time.
             cookie: id of the variable and index of the value that an iterator saw last. With it, a
                 value that cannot be read is returned as the NwsUnpicklingException.
-            timeout: seconds to wait; None for any time.
             into: a file that is given the payload.
             missing: returned for an empty payload that is not direct.
 
@@ -130,7 +131,7 @@ class Session:
         """
         fields = _fields_of_get(operation, workspace, variable, cookie, timeout)
         if timeout is not None and not self.extended:
-            return self._poll(operation, workspace, variable, cookie, timeout, into)
+            return self._poll(operation, workspace, variable, timeout, cookie, into)
         wait = 0.0 if operation.endswith(b"Try") else timeout
         pool = self.pool
         mine: list[Transport] = []
@@ -163,8 +164,8 @@ class Session:
         operation: bytes,
         workspace: bytes,
         variable: str,
-        cookie: tuple[bytes, int] | None,
         timeout: float,
+        cookie: tuple[bytes, int] | None,
         into: BinaryIO | None,
     ) -> tuple[Answer, Any]:
         """Wait for a time on a server that cannot be told to."""
@@ -172,7 +173,7 @@ class Session:
         pause = _FIRST_POLL_SECONDS
         while True:
             try:
-                return self.get(operation + b"Try", workspace, variable, cookie=cookie, into=into)
+                return self.get(operation + b"Try", workspace, variable, None, cookie, into)
             except NwsNoValueException:
                 left = deadline - time.monotonic()
                 if left <= 0:
@@ -186,7 +187,10 @@ class Session:
     def take(
         self, fields: Sequence[bytes], timeout: float | None, make: Callable[[Item], Any]
     ) -> list[Any]:
-        """Take or lease several values; if one cannot be made into what is wanted, all go back."""
+        """Take or lease several values; if one cannot be made into what is wanted, all go back.
+
+        It is called by `starmap`; see `Pool`.
+        """
         pool = self.pool
         mine: list[Transport] = []
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import starmap
 from typing import Any, Final
 
 from nws.session.session import Session, encode_limit, encode_name, milliseconds
@@ -46,9 +47,10 @@ def fetch_many(
     """Fetch what is there; see `NetWorkSpace.fetch_many`."""
     number = encode_limit(limit)
     if not session.extended:
-        return [session.get(b"fetch", workspace, varName, timeout=timeout)[1]]
+        return [session.get(b"fetch", workspace, varName, timeout)[1]]
     fields = [b"take", workspace, encode_name(varName), number, milliseconds(timeout)]
-    return session.take(fields, timeout, _value_of)
+    (values,) = starmap(session.take, [(fields, timeout, _value_of)])
+    return values
 
 
 def _value_of(item: Item) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import Any, BinaryIO
 
 from nws.errors import NwsNoValueException, NwsUnpicklingException
@@ -47,10 +48,6 @@ class NwsValueIterator:
     def __iter__(self) -> NwsValueIterator:
         return self
 
-    def __next__(self) -> Any:
-        _, value = self._advance(None)
-        return value
-
     def next(self) -> Any:
         """Return the next value; the spelling of the original.
 
@@ -58,7 +55,12 @@ class NwsValueIterator:
             StopIteration: there is none.
             NwsException: as this class says, and as `NetWorkSpace.fetch`.
         """
-        return self.__next__()
+        (found,) = starmap(self._advance, [(None,)])
+        if found is not None:
+            return found[1]
+        raise StopIteration
+
+    __next__ = next
 
     def writeTo(self, fobj: BinaryIO) -> int:
         """Write the next value's bytes, serialized or not, to a binary file.
@@ -72,11 +74,10 @@ class NwsValueIterator:
             NwsException: as for `next`.
         """
         check_writable(fobj)
-        try:
-            answer, _ = self._advance(fobj)
-        except StopIteration:
-            return 0
-        return answer.size
+        (found,) = starmap(self._advance, [(fobj,)])
+        if found is not None:
+            return found[0].size
+        return 0
 
     def restart(self) -> None:
         """Go on behind the last value, after the iterator has ended."""
@@ -87,22 +88,22 @@ class NwsValueIterator:
         self._cookie = _BEGINNING
         self._ended = False
 
-    def _advance(self, into: BinaryIO | None) -> tuple[Answer, Any]:
+    def _advance(self, into: BinaryIO | None) -> tuple[Answer, Any] | None:
+        """Return what is next; None if there is nothing.
+
+        Behind the get there is no call, and no jump where it went well: Python could be interrupted
+        there, and the value would be lost.
+        """
         if self._ended:
-            raise StopIteration
+            return None
+        where = (self._workspace, self._variable)
+        request = (self._operation, *where, self._timeout, self._cookie, into)
         try:
-            answer, value = self._session.get(
-                self._operation,
-                self._workspace,
-                self._variable,
-                cookie=self._cookie,
-                timeout=self._timeout,
-                into=into,
-            )
+            ((answer, value),) = starmap(self._session.get, [request])
         except NwsNoValueException:
             self._ended = True
-            raise StopIteration from None
+            return None
         self._cookie = (answer.variable_id, answer.value_index)
-        if value.__class__ is NwsUnpicklingException:  # no call: it could be interrupted
-            raise value
-        return answer, value
+        if value.__class__ is not NwsUnpicklingException:
+            return answer, value
+        raise value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import starmap
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -119,7 +120,8 @@ def lease_many(
         value = decode(item.descriptor, item.payload)
         return Lease(ws, varName, item.lease, item.attempt, value)
 
-    return session.take(fields, timeout, make)
+    (leases,) = starmap(session.take, [(fields, timeout, make)])
+    return leases
 
 
 def lease_ids(leases: Iterable[Lease] | None) -> bytes:

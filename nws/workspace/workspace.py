@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import starmap
 from typing import Any, BinaryIO
 
 from nws.descriptors import BINARY
@@ -15,11 +16,11 @@ from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT
 from nws.session.session import encode_name, milliseconds
 from nws.wire.listings import VariableInfo, columns_of_the_guide, parse_variables
 from nws.wire.requests import Field
-from nws.workspace import batches, leases
+from nws.workspace import batches
 from nws.workspace.constants import FIFO, LIFO, MULTI, SINGLE, STRING
 from nws.workspace.files import check_writable, upload_of
 from nws.workspace.iterators import NwsValueIterator
-from nws.workspace.leases import Lease, lease_ids
+from nws.workspace.leases import Lease, lease_ids, lease_many
 from nws.workspace.server import NwsServer, check_format
 from nws.workspace.streams import Inbox, Outbox, Watch
 from nws.workspace.textfile import NwsTextFile
@@ -178,7 +179,8 @@ class NetWorkSpace:
             NwsUnpicklingException: the value cannot be read here; the exception carries its bytes,
                 and the value is gone from the variable.
         """
-        return self._session.get(b"fetch", self._name, varName, timeout=timeout)[1]
+        ((_, value),) = starmap(self._session.get, [(b"fetch", self._name, varName, timeout)])
+        return value
 
     def fetchTry(self, varName: str, missing: Any = None) -> Any:
         """Remove and return a value, or return ``missing`` if there is none; see `fetch`.
@@ -190,10 +192,12 @@ class NetWorkSpace:
             NwsNoWorkSpaceException: the workspace was deleted.
             NwsUnpicklingException: as for `fetch`.
         """
+        request = (b"fetchTry", self._name, varName, None, None, None, missing)
         try:
-            return self._session.get(b"fetchTry", self._name, varName, missing=missing)[1]
+            ((_, value),) = starmap(self._session.get, [request])
         except NwsNoValueException:
             return missing
+        return value
 
     def find(self, varName: str, *, timeout: float | None = None) -> Any:
         """Return a value without removing it; wait until there is one.
@@ -208,7 +212,7 @@ class NetWorkSpace:
             NwsNoWorkSpaceException: the workspace was deleted before.
             NwsUnpicklingException: the value cannot be read here; the exception carries its bytes.
         """
-        return self._session.get(b"find", self._name, varName, timeout=timeout)[1]
+        return self._session.get(b"find", self._name, varName, timeout)[1]
 
     def findTry(self, varName: str, missing: Any = None) -> Any:
         """Return a value without removing it, or ``missing`` if there is none; see `fetchTry`."""
@@ -288,11 +292,13 @@ class NetWorkSpace:
             OSError: the file cannot be written; the value stays in the variable.
             NwsException: as for `fetch`.
         """
-        return self._to_file(b"fetch", varName, fobj, timeout)
+        (size,) = starmap(self._to_file, [(b"fetch", varName, fobj, timeout)])
+        return size
 
     def fetchTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
         """Like `fetchFile`, but return False if there is no value; see `fetchTry`."""
-        return self._try_to_file(b"fetchTry", varName, fobj)
+        (size,) = starmap(self._to_file, [(b"fetchTry", varName, fobj)])
+        return size
 
     def findFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
         """Write a value's bytes to a binary file, without removing it; see `fetchFile`."""
@@ -300,19 +306,19 @@ class NetWorkSpace:
 
     def findTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
         """Like `findFile`, but return False if there is no value; see `fetchTry`."""
-        return self._try_to_file(b"findTry", varName, fobj)
+        return self._to_file(b"findTry", varName, fobj)
 
     def _to_file(
-        self, operation: bytes, varName: str, fobj: BinaryIO, timeout: float | None
-    ) -> int:
+        self, operation: bytes, varName: str, fobj: BinaryIO, timeout: float | None = None
+    ) -> int | bool:
+        """Return the length of the value; False if there is none, and it is not waited for."""
         check_writable(fobj)
-        return self._session.get(operation, self._name, varName, into=fobj, timeout=timeout)[0].size
-
-    def _try_to_file(self, operation: bytes, varName: str, fobj: BinaryIO) -> int | bool:
+        request = (operation, self._name, varName, timeout, None, fobj)
         try:
-            return self._to_file(operation, varName, fobj, None)
+            ((answer, _),) = starmap(self._session.get, [request])
         except NwsNoValueException:
             return False
+        return answer.size
 
     def makefile(self, varName: str, mode: str = "r") -> NwsTextFile:
         """Return a text file whose lines are the values of a fifo variable.
@@ -361,7 +367,9 @@ class NetWorkSpace:
             ValueError: the limit is less than one.
             NwsException: as for `fetch`.
         """
-        return batches.fetch_many(self._session, self._name, varName, limit, timeout)
+        request = (self._session, self._name, varName, limit, timeout)
+        (values,) = starmap(batches.fetch_many, [request])
+        return values
 
     # Leases
 
@@ -388,13 +396,17 @@ class NetWorkSpace:
             NwsUnsupportedOperationException: the server speaks only the original protocol.
             NwsException: as for `fetch`.
         """
-        return self.lease_many(varName, 1, timeout=timeout, duration=duration)[0]
+        where = (self, self._session, self._name, varName)
+        ((lease,),) = starmap(lease_many, [(*where, 1, timeout, duration)])
+        return lease
 
     def lease_many(
         self, varName: str, limit: int, *, timeout: float | None = None, duration: float = 60.0
     ) -> list[Lease]:
         """Take what is there, at least one and at most ``limit`` values; see `lease`."""
-        return leases.lease_many(self, self._session, self._name, varName, limit, timeout, duration)
+        where = (self, self._session, self._name, varName)
+        (leases,) = starmap(lease_many, [(*where, limit, timeout, duration)])
+        return leases
 
     def settle(
         self, leases: Iterable[Lease] | None, stores: Iterable[tuple[str, Any]] = ()

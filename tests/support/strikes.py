@@ -1,12 +1,14 @@
 """Exceptions that strike inside the client, as Ctrl-C does, at each moment where they can.
 
 CPython runs the handler of a signal when a Python function begins and when a call of a C function
-has returned (and inside a C function that waits). A profiler is called at the same moments, and
-what it raises is raised there.
+has returned (and inside a C function that waits). Python 3.10 does so also when a Python function
+has returned to another one. A profiler is called at the same moments, and what it raises is raised
+there.
 """
 
 from __future__ import annotations
 
+import dis
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -60,8 +62,15 @@ class Striker:
         """Begin, perhaps in the middle of an operation."""
         sys.setprofile(self._profile)
 
-    def _profile(self, frame: FrameType, event: str, _: Any) -> None:
-        if event not in ("call", "c_return") or not inside(frame):
+    def _profile(self, frame: FrameType, event: str, result: Any) -> None:
+        where: FrameType | None = frame
+        if event == "return" and result is not None:  # without one it may have raised an exception
+            where = frame.f_back
+            if not _goes_on_in(where):
+                return
+        elif event not in ("call", "c_return"):
+            return
+        if not inside(where):
             return
         self._left -= 1
         if self._left < 0:
@@ -93,6 +102,13 @@ def inside(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def _goes_on_in(caller: FrameType | None) -> bool:
+    """Tell whether Python runs handlers in the caller when a function returns to it."""
+    if caller is None or sys.version_info >= (3, 11):
+        return False
+    return dis.opname[caller.f_code.co_code[caller.f_lasti]].startswith("CALL")
 
 
 def struck(
