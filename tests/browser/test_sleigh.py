@@ -19,7 +19,8 @@ from playwright.sync_api import expect
 from nws.sleigh import Sleigh
 from tests.support.accessibility import assert_accessible
 from tests.support.browser import DESKTOP, PHONE, Browsing
-from tests.support.inspected import Inspected, row, tile
+from tests.support.deadly import die
+from tests.support.inspected import Inspected, row, tile, until_live
 from tests.support.processes import Aside
 from tests.support.sleighs import workers_that_answer
 
@@ -191,12 +192,41 @@ def test_a_worker_that_is_killed_counts_as_a_death(
 
 
 @pytest.mark.slow
-def test_the_page_of_a_sleigh_that_is_closed_says_so(
-    page: Page, browsing: Browsing, inspected: Inspected
+def test_the_page_of_a_sleigh_that_has_ended_stays(page: Page, inspected: Inspected) -> None:
+    with Sleigh(**inspected.sleigh, workerCount=1, output=None) as sleigh:
+        sleigh.eachElem(speak_and_fail, [3], [Path()])
+        inspected.see(page, "sleigh", name=sleigh.nws.currentWs())
+        failure = page.locator("details").filter(has_text="element 3:")
+        expect(failure).to_be_visible()
+    expect(page.get_by_text("The sleigh has ended. This is how it was")).to_be_visible()
+    expect(page.locator("#live-state")).to_have_text("ended")
+    expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+    failure.locator("summary").click()
+    expect(failure.locator("pre")).to_contain_text("the pressure is negative")
+    expect(worker_row(page, 0)).to_be_visible()
+    assert_accessible(page)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#live-state")).to_have_text("ended")
+
+
+@pytest.mark.slow
+def test_the_page_of_a_sleigh_stays_when_its_private_server_has_ended(
+    page: Page, browsing: Browsing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with browsing.expecting("bad answer: 404"):
-        with Sleigh(**inspected.sleigh, workerCount=1) as sleigh:
-            inspected.see(page, "sleigh", name=sleigh.nws.currentWs())
-            expect(page.get_by_text("No call has lasted long enough")).to_be_visible()
-            expect(row(page, "0").locator("td").nth(2)).to_have_text("idle")
-        expect(page.get_by_role("heading", level=1)).to_have_text("Not Found")
+    browsing.ignore("failed request: GET http://127.0.0.1")  # it looks whether the server is back
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
+    with Sleigh(workerCount=1, output=None) as sleigh:
+        page.goto(sleigh.view())
+        until_live(page)
+        expect(worker_row(page, 0)).to_be_visible()
+    expect(page.locator("#live-state")).to_have_text(re.compile("ended|disconnected"))
+    expect(worker_row(page, 0)).to_be_visible()
+
+
+@pytest.mark.slow
+def test_the_summary_of_a_killed_element_says_how_its_workers_ended(
+    seen: Page, sleigh: Sleigh
+) -> None:
+    sleigh.eachElem(die, ["exit status 7"])
+    said = "each of the 3 workers that ran it ended before it was done: exit status 7 (3 times)"
+    expect(seen.locator("details summary").first).to_contain_text(said)

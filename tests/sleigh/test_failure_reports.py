@@ -19,6 +19,13 @@ from tests.support.spaces import HOST, fill
 Report = dict[str, Any]
 
 
+class Unreadable:
+    """An object whose pickle cannot be read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return fail, (ValueError, "not a number")
+
+
 def failures(ws: NetWorkSpace, rank: int = 0) -> list[Report]:
     """Return what is there; it is there when the results are."""
     text = ws.findTry(f"failures {rank}", "[]")
@@ -40,12 +47,13 @@ def test_without_failures_there_is_no_report_of_them(lonely: Sleigh) -> None:
 def test_failures(lonely: Sleigh) -> None:
     lonely.eachElem(fail, [[KeyError, ValueError], ["one", "another"]])
     one, other = failures(lonely.nws)
-    assert one.keys() == {"time", "call", "element", "text"}
+    assert one.keys() == {"time", "call", "element", "summary", "text"}
     assert abs(one["time"] - time.time()) < 60
     assert seen([one, other]) == [(1, 0, None), (1, 1, None)]
     assert one["text"].startswith("Traceback")
     assert one["text"].endswith("KeyError: 'one'\n")
     assert other["text"].endswith("ValueError: another\n")
+    assert [one["summary"], other["summary"]] == ["KeyError: 'one'", "ValueError: another"]
 
 
 def test_failures_that_are_tried_again(lonely: Sleigh, tmp_path: Path) -> None:
@@ -74,13 +82,23 @@ def test_a_verdict_about_deaths(lonely: Sleigh) -> None:
     lonely.eachElem(die, ["exit status 7"])
     noted = failures(lonely.nws)
     assert seen(noted) == [(1, 0, None), (2, 0, None)], "those of the dead are still there"
-    assert "each of the 3 workers that ran it ended" in noted[1]["text"]
+    said = "each of the 3 workers that ran it ended before it was done: exit status 7 (3 times)"
+    assert noted[1]["text"].startswith(f"{said}\n")
+    assert noted[1]["summary"] == said
 
 
 def test_an_element_that_takes_too_long(lonely: Sleigh, tmp_path: Path) -> None:
     lonely.eachElem(note_and_wait, [0], [tmp_path], timeout=0.1)
     (entry,) = failures(lonely.nws)
-    assert entry["text"].startswith("it took longer than timeout=0.1 seconds")
+    assert entry["text"].startswith("it took longer than timeout=0.1 seconds\n")
+    assert entry["summary"] == "it took longer than timeout=0.1 seconds"
+
+
+def test_arguments_that_cannot_be_read(lonely: Sleigh) -> None:
+    lonely.eachElem(times_ten, [Unreadable()])
+    (entry,) = failures(lonely.nws)
+    assert entry["text"].startswith("the arguments cannot be read by the worker\nTraceback")
+    assert entry["summary"] == "ValueError: not a number"
 
 
 def test_a_result_that_is_refused(tmp_path: Path) -> None:

@@ -120,6 +120,14 @@ class Failure(NamedTuple):
     cause: Packed = b""
     """The packed exception, if it could be packed."""
 
+    @property
+    def summary(self) -> str:
+        """The line that says most: the last one of a traceback, else the first one."""
+        lines = self.text.strip().split("\n")
+        # It may be the second line: the first says then at which stage it was.
+        is_traceback = any("Traceback (most recent call last):" in line for line in lines[:2])
+        return lines[-1 if is_traceback else 0]
+
 
 class Results(NamedTuple):
     """What became of a run of elements."""

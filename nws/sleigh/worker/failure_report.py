@@ -13,6 +13,7 @@ from nws.sleigh.shared.messages import Failure, failures_variable
 __all__ = ["FailureReport"]
 
 _KEPT_FAILURES: Final = 10
+_MAX_SUMMARY_CHARS: Final = 500
 _MAX_TEXT_CHARS: Final = 4000
 """Kept of a text, from its end, where it says what went wrong."""
 
@@ -73,6 +74,7 @@ def _entry(call: int, element: int, failure: Failure, attempt: int) -> dict[str,
         "time": round(time.time(), 3),
         "call": call,
         "element": element,
+        "summary": failure.summary[:_MAX_SUMMARY_CHARS],
         "text": failure.text[-_MAX_TEXT_CHARS:],
     }
     return {**entry, "attempt": attempt} if attempt else entry

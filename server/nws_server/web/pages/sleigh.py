@@ -26,6 +26,7 @@ __all__ = ["show_sleigh"]
 _MAX_CALLS: Final = 50
 _MAX_FAILURES: Final = 20
 _MAX_LINES: Final = 50
+_MAX_SUMMARY_CHARS: Final = 500
 _MAX_TEXT_CHARS: Final = 4000
 
 
@@ -37,7 +38,13 @@ def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
     """
     ws = query.need("name")
     if is_original_sleigh(inspector, ws):
-        return {"workspace": DisplayName(ws), "original": describe_original_sleigh(inspector, ws)}
+        original = describe_original_sleigh(inspector, ws)
+        return {
+            "workspace": DisplayName(ws),
+            "original": original,
+            "workers": original["workers"],
+            "launch": _launch(inspector, ws),
+        }
     if not sleigh_reports.is_sleigh(inspector, ws):
         raise NotFound(f"there is no sleigh with the workspace {DisplayName(ws).short!r}")
     return inspector.cost_cache.get(("sleigh", ws), lambda: _show(inspector, ws))
@@ -149,6 +156,7 @@ def _failures(inspector: Inspector, ws: bytes) -> list[dict[str, Any]]:
                     "time": failure.number("time"),
                     "call": failure.whole("call"),
                     "element": failure.whole("element"),
+                    "summary": shorten(failure.text("summary"), _MAX_SUMMARY_CHARS),
                     "text": shorten(failure.text("text"), _MAX_TEXT_CHARS),
                 }
             )

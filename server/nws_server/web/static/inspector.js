@@ -114,6 +114,7 @@ function parse(html) {
 function keepUpToDate(live) {
   const state = document.getElementById("live-state");
   const button = document.getElementById("pause");
+  const ended = document.getElementById("ended");  // only on pages that stay when their subject is gone
   let source = null;
   let timer = 0;
 
@@ -128,7 +129,8 @@ function keepUpToDate(live) {
     source.onmessage = (event) => show(live, parse(event.data).body);
     source.addEventListener("gone", () => {
       mine.close();
-      timer = setTimeout(() => location.reload(), 1000);
+      if (ended) end();
+      else timer = setTimeout(() => location.reload(), 1000);
     });
     source.onerror = () => {
       mine.close();
@@ -146,7 +148,7 @@ function keepUpToDate(live) {
       const page = parse(await answer.text());
       const wanted = page.getElementById("live");
       if (asked !== timer) return;
-      if (!answer.ok || !wanted) return void location.reload();
+      if (!answer.ok || !wanted) return void (ended ? end() : location.reload());
       show(live, wanted);
       const token = page.querySelector("input[name=token]")?.value;
       for (const input of document.querySelectorAll("input[name=token]")) input.value = token;
@@ -156,6 +158,13 @@ function keepUpToDate(live) {
     }
   }
 
+  function end() {
+    stop();
+    say("ended", "ended");
+    button.hidden = true;
+    ended.hidden = false;
+  }
+
   function stop() {
     source?.close();
     clearTimeout(timer);
@@ -163,6 +172,7 @@ function keepUpToDate(live) {
   }
 
   function follow() {
+    if (ended && !ended.hidden) return;
     const paused = sessionStorage.getItem("paused") === "yes";
     stop();
     button.textContent = paused ? "Resume" : "Pause";
