@@ -174,9 +174,9 @@ class _Unclosed(io.BufferedReader):
 
 def read_reply(file: BinaryIO, method: str = "GET") -> Reply:
     """Read one reply."""
-    response = http.client.HTTPResponse(cast(socket.socket, _Readable(file)), method=method)
-    response.begin()
-    return Reply(response.status, response.headers, response.read())
+    with http.client.HTTPResponse(cast(socket.socket, _Readable(file)), method=method) as response:
+        response.begin()
+        return Reply(response.status, response.headers, response.read())
 
 
 class Wire:
@@ -326,6 +326,7 @@ class Events:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._response.close()
         self._wire.__exit__()
 
 
