@@ -41,11 +41,9 @@ from tests.support.processes import (
     write_at_once,
 )
 from tests.support.server import PATIENCE, ROOT, Server
+from tests.support.sleighs import LongLeased
 from tests.support.spaces import HOST
 from tests.support.sshd import Ssh, held_port, require_sshd, serving
-
-SOON = 2.0
-"""Seconds within which all must be gone."""
 
 NODES = ["node1", "node2"]
 
@@ -61,7 +59,7 @@ def ssh(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
 
 
 def until_nothing_runs(ssh: Ssh) -> None:
-    until(lambda: not ssh.processes(), "the end of what was started over ssh", within=SOON)
+    until(lambda: not ssh.processes(), "the end of what was started over ssh")
 
 
 Elsewhere = Callable[..., Sleigh]
@@ -76,7 +74,7 @@ def elsewhere(server: Server) -> Elsewhere:
 
     def make(**options: Any) -> Sleigh:
         given = {"launch": sshcmd, "nodeList": NODES, "modulePath": str(ROOT), **options}
-        return Sleigh(nwsHost=HOST, nwsPort=server.port, **given)
+        return LongLeased(nwsHost=HOST, nwsPort=server.port, **given)
 
     return make
 
@@ -130,10 +128,11 @@ def test_what_they_write(ssh: Ssh, elsewhere: Elsewhere, tmp_path: Path) -> None
 KILLED = """
 import sys
 from pathlib import Path
-from nws.sleigh import Sleigh, sshcmd
+from nws.sleigh import sshcmd
 from tests.support.deadly import note_and_wait
+from tests.support.sleighs import LongLeased
 
-sleigh = Sleigh(
+sleigh = LongLeased(
     launch=sshcmd, nodeList=["node1", "node2"], nwsHost="127.0.0.1", nwsPort=int(sys.argv[2]),
     modulePath=sys.argv[3],
 )
