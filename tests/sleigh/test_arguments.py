@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from typing import Any
+from collections import ChainMap, OrderedDict, UserDict, deque
+from collections.abc import Iterable, Iterator
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from nws.sleigh import SleighIllegalValueException
-from nws.sleigh.master.arguments import fixed_arguments, task_arguments
+from nws.sleigh.master.arguments import columns_of, count_of, elements_of, fixed_arguments
+
+
+def arguments_of(given: Any) -> Iterator[tuple[Any, ...]]:
+    return elements_of(columns_of(given))
 
 
 def generated() -> Iterator[int]:
@@ -26,16 +32,73 @@ class ByIndex:
 
 BY_INDEX = ByIndex()
 
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+class DataFrame:
+    """As pandas has them: iterating gives the names of columns."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["x", "y"])
+
+
+class GeoDataFrame(DataFrame):
+    pass
+
+
+VALUES = [
+    {"a": 1, "b": 2},
+    {},
+    OrderedDict(a=1),
+    UserDict(a=1),
+    ChainMap({"a": 1}),
+    MappingProxyType({"a": 1}),
+    {1, 2},
+    frozenset((1, 2)),
+    "ab",
+    np.str_("ab"),
+    b"ab",
+    bytearray(b"ab"),
+    memoryview(b"ab"),
+    Point(1, 2),
+    DataFrame(),
+    GeoDataFrame(),
+    np.array(3),
+    np.float64(3),
+    None,
+    5,
+    dict,
+    BY_INDEX,
+]
+"""What is never a column of arguments."""
+
+COLUMNS = [
+    [1, 2],
+    (1, 2),
+    range(2),
+    deque([1, 2]),
+    np.arange(2),
+    np.array(["a", "b"]),
+    {"a": 1, "b": 2}.keys(),
+    {"a": 1, "b": 2}.items(),
+]
+"""Columns of arguments."""
+
 FORMS = {
     "a list of lists": ([[1, 2], [3, 4]], [(1, 3), (2, 4)]),
     "a list of one list": ([[1, 2]], [(1,), (2,)]),
     "a list of ranges": ([range(2), range(2, 0, -1)], [(0, 2), (1, 1)]),
-    "a list of different iterables": ([(1, 2), {"a": 0, "b": 0}], [(1, "a"), (2, "b")]),
+    "a list of different iterables": ([(1, 2), {"a": 0, "b": 0}.keys()], [(1, "a"), (2, "b")]),
     "a bare list": ([1, 2], [(1,), (2,)]),
     "a bare range": (range(3), [(0,), (1,), (2,)]),
     "a bare tuple": ((1, 2), [(1,), (2,)]),
     "a tuple of tuples, which is no list": (((1, 2), (3, 4)), [((1, 2),), ((3, 4),)]),
-    "a bare dict": ({"a": 1, "b": 2}, [("a",), ("b",)]),
+    "the keys of a dict": ({"a": 1, "b": 2}.keys(), [("a",), ("b",)]),
+    "a list of different values": ([1, "ab", {"a": 1}], [(1,), ("ab",), ({"a": 1},)]),
+    "a list of lists of dicts": ([[{"a": 1}], [{"b": 2}]], [({"a": 1}, {"b": 2})]),
     "a generator": (generated(), [(1,), (2,), (3,)]),
     "a list of generators": ([generated(), generated()], [(1, 1), (2, 2), (3, 3)]),
     "a list of strings": (["ab", "cd"], [("ab",), ("cd",)]),
@@ -59,25 +122,83 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_element_arguments(form: str) -> None:
     given, expected = FORMS[form]
-    assert list(task_arguments(given)) == expected
+    assert list(arguments_of(given)) == expected
 
 
 def test_arrays() -> None:
-    assert list(task_arguments(np.arange(3))) == [(0,), (1,), (2,)]
-    assert list(task_arguments([np.arange(2), np.ones(9)])) == [(0, 1.0), (1, 1.0)]
-    (row,), _ = task_arguments(np.eye(2))
+    assert list(arguments_of(np.arange(3))) == [(0,), (1,), (2,)]
+    assert list(arguments_of([np.arange(2), np.ones(9)])) == [(0, 1.0), (1, 1.0)]
+    (row,), _ = arguments_of(np.eye(2))
     np.testing.assert_array_equal(row, [1.0, 0.0])
-    assert list(task_arguments(np.empty(0))) == []
+    assert list(arguments_of(np.empty(0))) == []
 
 
-@pytest.mark.parametrize("given", [5, None, 1.5, [range(3), 5], [range(3), "ab"], [[1], b"ab"]])
-def test_what_does_not_vary_is_refused(given: Any) -> None:
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_values_are_never_columns(value: Any) -> None:
+    for given in ([value], [value] * 60):
+        assert count_of(columns_of(given)) == len(given)
+        elements = list(arguments_of(given))
+        assert [len(element) for element in elements] == [1] * len(given)
+        assert all(element is value for (element,) in elements)
+    with pytest.raises(SleighIllegalValueException, match="mixes columns and values"):
+        arguments_of([[1, 2], value])
+
+
+def is_iterable(value: Any) -> bool:
+    return isinstance(value, Iterable)
+
+
+@pytest.mark.parametrize("value", list(filter(is_iterable, VALUES)))
+def test_a_value_by_itself_is_one_element(value: Any) -> None:
+    assert count_of(columns_of(value)) == 1
+    ((element,),) = arguments_of(value)
+    assert element is value
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: type(column).__name__)
+def test_columns(column: Any) -> None:
+    assert list(arguments_of(column)) == [(item,) for item in column]
+    assert list(arguments_of([column, column])) == [(item, item) for item in column]
+    assert count_of(columns_of(column)) == count_of(columns_of([column, column])) == 2
+
+
+@pytest.mark.parametrize("given", [5, None, 1.5])
+def test_what_is_no_iterable_is_refused(given: Any) -> None:
     with pytest.raises(SleighIllegalValueException, match="is not an iterable of arguments"):
-        task_arguments(given)
+        arguments_of(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "columns", "elements"),
+    [
+        ([[1, 2], {"a": 1}], "fun(1, 'a')", "fun([1, 2])"),
+        ([{"a": 1}, [1, 2]], "fun('a', 1)", "fun({'a': 1})"),
+        ([range(3), 5], "fun(0, 5)", "fun(range(0, 3))"),
+        ([1, (2, 3)], "fun(1, 2)", "fun(1)"),
+        ([[1], b"ab"], "fun(1, 97)", "fun([1])"),
+        ([[], "ab"], "fun(None, 'a')", "fun([])"),
+        ([generated(), "ab"], "fun(..., 'a')", "fun(<generator"),
+        ([[1], Point(3, 4)], "fun(1, Point(x=3, y=4))", "fun([1])"),
+        ([["x" * 1000], "ab"], "xxx...xxx", "fun(['xxx"),
+    ],
+)
+def test_a_mixture_shows_the_first_call(given: Any, columns: str, elements: str) -> None:
+    with pytest.raises(SleighIllegalValueException) as caught:
+        arguments_of(given)
+    assert columns in str(caught.value)
+    assert f"the first call is {elements}" in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_nothing_is_taken_from_what_is_refused() -> None:
+    taken = generated()
+    with pytest.raises(SleighIllegalValueException):
+        arguments_of([taken, 5])
+    assert list(taken) == [1, 2, 3]
 
 
 def test_elements_are_taken_one_by_one() -> None:
-    tasks = task_arguments(itertools.count())
+    tasks = arguments_of(itertools.count())
     assert [next(tasks), next(tasks)] == [(0,), (1,)]
 
 

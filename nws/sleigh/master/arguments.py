@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sized
-from typing import Any
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from typing import Any, Final
 
 from nws.errors import SleighIllegalValueException
 from nws.sleigh.shared.functions import INVOKE
@@ -12,31 +13,54 @@ from nws.sleigh.shared.functions import INVOKE
 __all__ = [
     "checked_size",
     "checked_time",
+    "columns_of",
     "count_of",
+    "elements_of",
     "fixed_arguments",
     "fixed_keywords",
-    "task_arguments",
 ]
 
+_VALUES: Final = (str, bytes, bytearray, memoryview, Mapping, set, frozenset)
+"""Kinds of iterables that are one value all the same."""
 
-def task_arguments(element_args: Any) -> Iterator[tuple[Any, ...]]:
-    """Return the varying arguments of each task.
 
-    ``element_args`` is a list of iterables, one for each argument; the shortest one ends the tasks.
-    Where one argument varies, the list around it may be left out. A string or bytes object counts
-    as one argument, not as an iterable.
+def columns_of(element_args: Any) -> list[Any]:
+    """Return the columns of varying arguments: iterables, one for each argument.
+
+    ``element_args`` is a list of them. Where one argument varies, the list around its column may be
+    left out. What can only be meant as one value is never a column; by itself it is one element.
 
     Raises:
-        SleighIllegalValueException: something in it is no iterable.
+        SleighIllegalValueException: it is no iterable, or mixes columns and values.
     """
-    given_list = _listed(element_args)
-    for given in given_list:
-        if not _varies(given):
+    if not isinstance(element_args, list):
+        if not isinstance(element_args, Iterable):
             raise SleighIllegalValueException(
-                f"elementArgs: {given!r} is not an iterable of arguments; "
+                f"elementArgs={reprlib.repr(element_args)} is not an iterable of arguments; "
                 "what is the same for all elements belongs into fixedArgs"
             )
-    return zip(*given_list, strict=False)
+        return [[element_args] if _is_value(element_args) else element_args]
+    # Of a long list of values only the types are looked at, which is quick.
+    if element_args and all(map(_is_of_values, set(map(type, element_args)))):
+        return [element_args]
+    values = [_is_value(item) for item in element_args]
+    if any(values):
+        if all(values):
+            return [element_args]
+        raise SleighIllegalValueException(_mixed(element_args, values))
+    return element_args
+
+
+def count_of(columns: list[Any]) -> int | None:
+    """Return the number of elements in columns, or None if it is not known."""
+    if not columns:
+        return 0
+    return min(map(len, columns)) if all(isinstance(each, Sized) for each in columns) else None
+
+
+def elements_of(columns: list[Any]) -> Iterator[tuple[Any, ...]]:
+    """Return the varying arguments of each element; the shortest column ends them."""
+    return zip(*columns, strict=False)
 
 
 def fixed_arguments(fixed_args: Any) -> list[Any]:
@@ -58,25 +82,43 @@ def fixed_keywords(fixed_kwargs: Mapping[str, Any] | None, kind: str) -> dict[st
     return keywords
 
 
-def _listed(element_args: Any) -> list[Any]:
-    """Put the list around a single iterable that the user may have left out."""
-    if isinstance(element_args, str | bytes):
-        element_args = [element_args]
-    if not isinstance(element_args, list) or (element_args and not _varies(element_args[0])):
-        return [element_args]
-    return list(element_args)
+def _is_value(item: Any) -> bool:
+    """Tell whether something can only be meant as one argument, and not as a column of them."""
+    kind = type(item)
+    # An array or tensor without dimensions counts as an iterable, but is none.
+    return _is_of_values(kind) or (hasattr(kind, "ndim") and item.ndim == 0)
 
 
-def _varies(given: Any) -> bool:
-    return isinstance(given, Iterable) and not isinstance(given, str | bytes)
+def _is_of_values(kind: type) -> bool:
+    """Tell whether all objects of a class are values: texts, bytes, mappings, sets, records, data
+    frames, and what cannot be iterated over."""
+    return (
+        not issubclass(kind, Iterable)
+        or issubclass(kind, _VALUES)
+        or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+        # Those of pandas, Polars and others; none of them is imported here.
+        or any(base.__name__ == "DataFrame" for base in kind.__mro__)
+    )
 
 
-def count_of(element_args: Any) -> int | None:
-    """Return the number of elements that `task_arguments` will give, or None if it is not known."""
-    given = _listed(element_args)
-    if not given:
-        return 0
-    return min(map(len, given)) if all(isinstance(each, Sized) for each in given) else None
+def _mixed(items: Sequence[Any], values: Sequence[bool]) -> str:
+    """Say what is wrong with a list of both columns and values."""
+    column, value = values.index(False), values.index(True)
+    return (
+        f"elementArgs mixes columns and values: item {column}, of type "
+        f"{type(items[column]).__name__}, is a column of arguments, but item {value}, of type "
+        f"{type(items[value]).__name__}, is one argument. Read as columns, the first call would be "
+        f"fun({', '.join(map(_first_of, items))}). If each item is an element, put a list around "
+        f"them, and the first call is fun({reprlib.repr(items[0])}); what is the same for all "
+        "elements belongs into fixedArgs"
+    )
+
+
+def _first_of(item: Any) -> str:
+    """Show the first argument in a column, for people. Nothing is taken from an iterator."""
+    if not isinstance(item, Iterable) or (_is_value(item) and not isinstance(item, _VALUES)):
+        return reprlib.repr(item)
+    return reprlib.repr(next(iter(item), None)) if isinstance(item, Sized) else "..."
 
 
 def checked_size(size: int | None) -> int | None:

@@ -17,10 +17,11 @@ from nws.sleigh.launch.commands import envcmd
 from nws.sleigh.launch.launchers import Launch, ScriptExec, WorkerOptions, launcher_for
 from nws.sleigh.master.arguments import (
     checked_size,
+    columns_of,
     count_of,
+    elements_of,
     fixed_arguments,
     fixed_keywords,
-    task_arguments,
 )
 from nws.sleigh.master.calls_report import CallState
 from nws.sleigh.master.chunks import Chunks
@@ -189,7 +190,8 @@ class Sleigh:
                 text: an expression, or statements that leave their result in ``SleighValue``; both
                 find their arguments in the list ``SleighArguments``.
             elementArgs: a list of iterables, one for each argument that varies; the shortest one
-                ends the elements. Where one argument varies, the list around it may be left out.
+                ends the elements. Where one argument varies, the list around it may be left out. A
+                string, dict, set, named tuple or data frame is one argument, not an iterable.
             fixedArgs: further arguments, the same for all elements.
             fixedKwargs: keyword arguments, the same for all elements.
             type: ``invoke`` calls the function, ``define`` only makes it known by its name to
@@ -227,8 +229,8 @@ class Sleigh:
             SleighJoinException: workers end again and again without having done anything.
         """
         with self._calls.beginning():
-            total = count_of(elementArgs)
-            arguments = task_arguments(elementArgs)
+            columns = columns_of(elementArgs)
+            arguments, total = elements_of(columns), count_of(columns)
             bounded = blocking and loadFactor > 0
             if not bounded and total is None:
                 listed = list(arguments)
