@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any, Final
@@ -11,8 +10,6 @@ from nws.errors import SleighIllegalValueException
 from nws.sleigh.shared.functions import INVOKE
 
 __all__ = [
-    "checked_size",
-    "checked_time",
     "columns_of",
     "count_of",
     "elements_of",
@@ -119,30 +116,3 @@ def _first_of(item: Any) -> str:
     if not isinstance(item, Iterable) or (_is_value(item) and not isinstance(item, _VALUES)):
         return reprlib.repr(item)
     return reprlib.repr(next(iter(item), None)) if isinstance(item, Sized) else "..."
-
-
-def checked_size(size: int | None) -> int | None:
-    """Return the size of tasks that the user wants, or raise SleighIllegalValueException."""
-    return None if size is None else _whole_number("chunkSize", size, 1)
-
-
-def checked_retries(retries: int) -> int:
-    """Return how often an element is tried again, or raise SleighIllegalValueException."""
-    return _whole_number("retries", retries, 0)
-
-
-def _whole_number(name: str, number: int, least: int) -> int:
-    try:
-        whole = operator.index(number)
-    except TypeError:
-        raise SleighIllegalValueException(f"{name}={number!r} is not a whole number") from None
-    if whole < least:
-        raise SleighIllegalValueException(f"{name}={whole} is less than {least}")
-    return whole
-
-
-def checked_time(timeout: float | None) -> float:
-    """Return the user's timeout, 0.0 for none, or raise SleighIllegalValueException."""
-    if timeout is not None and not timeout > 0:
-        raise SleighIllegalValueException(f"timeout={timeout} is not more than zero")
-    return timeout or 0.0

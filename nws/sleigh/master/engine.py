@@ -28,6 +28,7 @@ from typing import Final, Protocol
 from nws.errors import NwsException, SleighException
 from nws.sleigh.master.calls_report import CallsReport
 from nws.sleigh.master.mailbox import Mailbox
+from nws.sleigh.master.options import NO_OPTIONS, CallOptions
 from nws.sleigh.master.serial_team import SerialTeam
 from nws.sleigh.master.team import Team
 from nws.sleigh.shared.functions import Function
@@ -105,37 +106,29 @@ class Engine:
     # The life of a call
 
     def begin(
-        self,
-        recipient: Recipient,
-        function: Function,
-        *,
-        timeout: float = 0.0,
-        retries: int = 0,
-        seed: int | None = None,
+        self, recipient: Recipient, function: Function, options: CallOptions = NO_OPTIONS
     ) -> Call:
         """Give a call its number. It is under way until `end` or `cancel`.
 
         Raises:
             SleighIllegalValueException: the function cannot be pickled.
         """
-        return self._register(recipient, self.team.provide(function), timeout, retries, seed)
+        return self._register(recipient, self.team.provide(function), options)
 
     def begin_again(self, recipient: Recipient, function: str) -> Call | None:
         """Begin a call with the function of a former one, by the name of its variable. Return None
         if it is not on the server any more."""
         if not self.team.provide_again(function):
             return None
-        return self._register(recipient, function, 0.0, 0, None)
+        return self._register(recipient, function, NO_OPTIONS)
 
-    def _register(
-        self, recipient: Recipient, function: str, timeout: float, retries: int, seed: int | None
-    ) -> Call:
+    def _register(self, recipient: Recipient, function: str, options: CallOptions) -> Call:
         recipient.function = function
         with self._changing:
             number = recipient.number = next(self._numbers)
             self._calls[number] = recipient
         size = self.team.size
-        return Call(number, function, size, recipient.everyone, timeout, retries, seed)
+        return Call(number, function, size, recipient.everyone, *options)
 
     def end(self, number: int) -> None:
         """Forget a call whose results have all arrived."""

@@ -18,7 +18,6 @@ from nws.errors import (
     SleighOccupiedException,
     SleighStoppedException,
 )
-from nws.sleigh.master.arguments import checked_retries, checked_time
 from nws.sleigh.master.calls_report import CallState
 from nws.sleigh.master.chunks import Chunks
 from nws.sleigh.master.engine import Engine
@@ -26,6 +25,7 @@ from nws.sleigh.master.error_scope import ErrorScope
 from nws.sleigh.master.home import Home
 from nws.sleigh.master.liveness import Liveness
 from nws.sleigh.master.mailbox import Mailbox
+from nws.sleigh.master.options import CallOptions
 from nws.sleigh.master.run import Run
 from nws.sleigh.master.window import Window
 from nws.sleigh.shared.functions import Function
@@ -113,22 +113,14 @@ class Occupancy:
         function: Function,
         chunks: Chunks,
         window: Window,
-        timeout: float | None,
-        retries: int,
-        seed: int | None = None,
+        options: CallOptions,
         *,
         everyone: bool = False,
     ) -> Run:
         """Give the sleigh to a call; see `Run` and `nws.sleigh.shared.messages.Call`."""
         mailbox = Mailbox(everyone=everyone)
         try:
-            call = self._engine.begin(
-                mailbox,
-                function,
-                timeout=checked_time(timeout),
-                retries=checked_retries(retries),
-                seed=seed,
-            )
+            call = self._engine.begin(mailbox, function, options)
             run = Run(self._engine, mailbox, call, chunks, state, window)
             self._active, self._state = weakref.ref(run), state
             return run

@@ -16,7 +16,6 @@ from nws.errors import (
 from nws.sleigh.launch.commands import envcmd
 from nws.sleigh.launch.launchers import Launch, ScriptExec, WorkerOptions, launcher_for
 from nws.sleigh.master.arguments import (
-    checked_size,
     columns_of,
     count_of,
     elements_of,
@@ -31,6 +30,12 @@ from nws.sleigh.master.error_scope import undone_on_failure
 from nws.sleigh.master.home import Home
 from nws.sleigh.master.liveness import Liveness
 from nws.sleigh.master.occupancy import Occupancy
+from nws.sleigh.master.options import (
+    checked_factor,
+    checked_options,
+    checked_permutation,
+    checked_size,
+)
 from nws.sleigh.master.pending import SleighPending
 from nws.sleigh.master.progress import Progress, no_progress, progress_for
 from nws.sleigh.master.result_iterator import SleighResultIterator
@@ -204,7 +209,8 @@ class Sleigh:
                 Then nothing is returned.
             chunkSize: elements in a task. By default it is chosen, and tasks that turn out to be
                 long are cut.
-            timeout: seconds that one element may take. Then its worker is killed and replaced, and
+            timeout: seconds that one element may take, any real number that is more than 0; None or
+                infinity for any time. Then its worker is killed and replaced, and
                 the element has failed with a TimeoutError.
             retries: how many times to retry an element that failed or timed out. An element whose
                 worker dies is tried three times in any case.
@@ -229,20 +235,22 @@ class Sleigh:
             SleighJoinException: workers end again and again without having done anything.
         """
         with self._calls.beginning():
+            options, in_chunk = checked_options(timeout, retries, seed), checked_size(chunkSize)
+            factor, permutation = checked_factor(loadFactor), checked_permutation(argPermute)
+            kind, thing = check_function(fun, type)
+            keywords = fixed_keywords(fixedKwargs, kind)
             columns = columns_of(elementArgs)
             arguments, total = elements_of(columns), count_of(columns)
-            bounded = blocking and loadFactor > 0
+            bounded = blocking and factor > 0
             if not bounded and total is None:
                 listed = list(arguments)
                 arguments, total = iter(listed), len(listed)
             size = self._team.size
-            chunks = Chunks(arguments, size, checked_size(chunkSize), None if bounded else total)
-            window = TaskWindow(max(size, int(loadFactor * size))) if bounded else Window()
-            kind, thing = check_function(fun, type)
-            keywords = fixed_keywords(fixedKwargs, kind)
-            function = Function(kind, thing, fixed_arguments(fixedArgs), keywords, argPermute)
+            chunks = Chunks(arguments, size, in_chunk, None if bounded else total)
+            window = TaskWindow(max(size, int(factor * size))) if bounded else Window()
+            function = Function(kind, thing, fixed_arguments(fixedArgs), keywords, permutation)
             state = CallState("eachElem", fun, total)
-            run = self._calls.begin(state, function, chunks, window, timeout, retries, seed)
+            run = self._calls.begin(state, function, chunks, window, options)
             shown = progress_for(progress)
             collector = Collector(run, accumulator, shown, total, raising=raising)
             with self._calls.scope(run):
@@ -274,15 +282,14 @@ class Sleigh:
             SleighException: as for `eachElem`; SleighJoinException if workers do not join.
         """
         with self._calls.beginning():
+            options = checked_options(timeout, retries)
             kind, thing = check_function(fun, type)
             function = Function(kind, thing, (), fixed_keywords(fixedKwargs, kind), None)
             self._liveness.reset_backoff()  # all are needed: try again at once
             count = self._team.wait_for_all(self._check_health, LOOK_SECONDS)
             chunks = Chunks(iter([workerArgs]), 1, 1)
             state = CallState("eachWorker", fun, count)
-            run = self._calls.begin(
-                state, function, chunks, Window(), timeout, retries, everyone=True
-            )
+            run = self._calls.begin(state, function, chunks, Window(), options, everyone=True)
             collector = Collector(run, accumulator, no_progress, count, raising=raising)
             with self._calls.scope(run):
                 run.submit_for_everyone(count)
@@ -351,12 +358,14 @@ class Sleigh:
         seed: int | None,
     ) -> SleighResultIterator:
         with self._calls.beginning():
+            options = checked_options(timeout, retries, seed)
             size, in_chunk = self._team.size, checked_size(chunkSize)
-            window, largest = window_for(loadFactor, size, in_chunk)
+            factor = None if loadFactor is None else checked_factor(loadFactor)
+            window, largest = window_for(factor, size, in_chunk)
             chunks = Chunks(arguments, size, in_chunk, largest=largest)
             function = Function(*check_function(fun, kind), (), {}, None)
             state = CallState(method, fun, None)
-            run = self._calls.begin(state, function, chunks, window, timeout, retries, seed)
+            run = self._calls.begin(state, function, chunks, window, options)
             iterator = SleighResultIterator(run, window, self._calls.scope, raising=raising)
             with self._calls.scope(run):
                 run.submit_up_to_problem()

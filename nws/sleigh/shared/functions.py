@@ -55,7 +55,7 @@ def check_function(fun: Any, kind: str | None) -> tuple[str, Any]:
         raise SleighIllegalValueException(f"{fun!r} is neither a function nor an expression")
     if kind == DEFINE and not hasattr(fun, "__name__"):
         raise SleighIllegalValueException(f"{fun!r} has no name by which it could be kept")
-    return kind, fun
+    return INVOKE if kind == INVOKE else DEFINE, fun
 
 
 def _checked(text: str) -> str:

@@ -1,0 +1,134 @@
+"""The options of a call that travel with its tasks: checked before anything is sent, and plain.
+
+An object of a class of the user's could be one that workers cannot read, and nothing of the call
+could then be read.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from decimal import Decimal
+from numbers import Real
+from typing import Any, Final, NamedTuple
+
+from nws.errors import SleighIllegalValueException
+
+__all__ = [
+    "NO_OPTIONS",
+    "CallOptions",
+    "checked_factor",
+    "checked_options",
+    "checked_permutation",
+    "checked_size",
+]
+
+_MIN_SECONDS: Final = 1e-9
+"""Workers count in nanoseconds."""
+
+_MAX_SECONDS: Final = 9e9
+"""Some 285 years, which is what their 63 bits have room for. A longer time is any time."""
+
+_MAX_FACTOR: Final = 1e12
+
+
+class CallOptions(NamedTuple):
+    """Checked options; see `nws.sleigh.shared.messages.Call` for each."""
+
+    timeout: float = 0.0
+    retries: int = 0
+    seed: int | None = None
+
+
+NO_OPTIONS: Final = CallOptions()
+
+
+def checked_options(timeout: Any, retries: Any, seed: Any = None) -> CallOptions:
+    """Check options of a call as the user gave them.
+
+    Args:
+        timeout: seconds, any real number that is more than 0; None or infinity for any time.
+        retries: a whole number, at least 0.
+        seed: a whole number, or None.
+
+    Raises:
+        SleighIllegalValueException: one of them is something else.
+    """
+    return CallOptions(
+        _checked_time(timeout),
+        _whole_number("retries", retries, 0),
+        None if seed is None else _whole_number("seed", seed),
+    )
+
+
+def checked_size(size: Any) -> int | None:
+    """Return the size of tasks that the user wants, None if it is to be chosen.
+
+    Raises:
+        SleighIllegalValueException: it is no whole number, or less than 1.
+    """
+    return None if size is None else _whole_number("chunkSize", size, 1)
+
+
+def checked_factor(factor: Any) -> float:
+    """Return the user's ``loadFactor``.
+
+    Raises:
+        SleighIllegalValueException: it is no real number.
+    """
+    return min(_real_number("loadFactor", factor), _MAX_FACTOR)
+
+
+def checked_permutation(places: Any) -> Sequence[int] | None:
+    """Return the places of arguments in ``argPermute``, None for all of them in their order.
+
+    Raises:
+        SleighIllegalValueException: it is no iterable of whole numbers.
+    """
+    if places is None:
+        return None
+    try:
+        return [operator.index(place) for place in places]
+    except TypeError:
+        raise SleighIllegalValueException(
+            f"argPermute={places!r} is not a list of whole numbers"
+        ) from None
+
+
+def _checked_time(timeout: Any) -> float:
+    """Return the user's timeout, 0.0 for any time."""
+    if timeout is None:
+        return 0.0
+    seconds = _real_number("timeout", timeout)
+    if not timeout > 0:
+        raise SleighIllegalValueException(f"timeout={timeout!r} is not more than zero")
+    return 0.0 if seconds > _MAX_SECONDS else max(_MIN_SECONDS, seconds)
+
+
+def _real_number(name: str, number: Any) -> float:
+    real = math.nan
+    if type(number) is not bool and isinstance(number, (Real, Decimal)):
+        real = _as_float(number)
+    if math.isnan(real):
+        raise SleighIllegalValueException(f"{name}={number!r} is not a real number")
+    return real
+
+
+def _as_float(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+    except ValueError:
+        return math.nan  # a signalling one
+
+
+def _whole_number(name: str, number: Any, least: int | None = None) -> int:
+    try:
+        whole = operator.index(number)
+    except TypeError:
+        raise SleighIllegalValueException(f"{name}={number!r} is not a whole number") from None
+    if least is not None and whole < least:
+        raise SleighIllegalValueException(f"{name}={whole} is less than {least}")
+    return whole
