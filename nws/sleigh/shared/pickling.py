@@ -12,14 +12,12 @@ used again for something else before it is sent; what cannot be changed is not.
 
 from __future__ import annotations
 
-import copyreg
 import pickle
-import sys
 from collections.abc import Iterator
-from types import BuiltinFunctionType, FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final, TypeAlias
 
-import cloudpickle
+from nws.sleigh.shared.pickler import can_be_imported, pickled
 
 __all__ = [
     "PLAIN",
@@ -45,13 +43,11 @@ _FEW: Final = 64
 PLAIN: Final = frozenset({int, float, bool, str})
 """Kinds of things that can stand for themselves. A text does if it is not large."""
 
+_NONE: Final = pickle.dumps(None, 5)
+"""What most functions return that are called for their effects."""
+
 _SHORT: Final = 8
 """Items. Longer tuples are quicker in a pickle, plain or not."""
-
-_MAIN: Final = b"__main__"
-_TWISTED: Final = b"twisted.persisted.styles"
-"""Once it is imported it has taught pickle to do methods and modules its own way, which would have
-workers import it, and fails for methods of classes."""
 
 
 def pack(thing: Any) -> Packed:
@@ -66,6 +62,8 @@ def pack(thing: Any) -> Packed:
     elif _is_plain(thing):
         plain: Packed = thing
         return plain
+    elif thing is None:
+        return _NONE
     buffers: list[pickle.PickleBuffer] = []
     thing = _lightened(thing)
 
@@ -77,10 +75,7 @@ def pack(thing: Any) -> Packed:
         buffers.append(buffer if is_constant else pickle.PickleBuffer(bytearray(view)))
         return False
 
-    data = _by_name(thing, stays_inside)
-    if data is None:
-        buffers.clear()
-        data = cloudpickle.dumps(thing, 5, buffer_callback=stays_inside)
+    data = pickled(thing, stays_inside)
     if buffers or len(data) >= _APART_FROM:
         return (pickle.PickleBuffer(data), *buffers)
     return data
@@ -118,29 +113,9 @@ def _is_large(thing: Any) -> bool:
     return type(thing) is bytes and len(thing) >= _APART_FROM
 
 
-def _by_name(thing: Any, stays_inside: Any) -> bytes | None:
-    """Pickle an object if everything in it can be imported elsewhere. This is the quick way."""
-    if cloudpickle.list_registry_pickle_by_value():
-        return None  # the user wants some modules to travel by value
-    try:
-        data = pickle.dumps(thing, 5, buffer_callback=stays_inside)
-    except (pickle.PicklingError, AttributeError, TypeError):
-        return None
-    # Where it is a part of a text and not a module's name, the slow way does no harm.
-    if _MAIN in data or (MethodType in copyreg.dispatch_table and _TWISTED in data):
-        return None
-    return data
-
-
 def travels_by_name(function: Any) -> bool:
     """Tell whether a function is packed as no more than its name, so always alike."""
-    module = getattr(function, "__module__", None)
-    return (
-        type(function) in (FunctionType, BuiltinFunctionType)
-        and module != "__main__"
-        and getattr(sys.modules.get(module or ""), function.__name__, None) is function
-        and not cloudpickle.list_registry_pickle_by_value()
-    )
+    return type(function) in (FunctionType, BuiltinFunctionType) and can_be_imported(function)
 
 
 def unpack(packed: Packed, *, again: bool = False) -> Any:

@@ -1,0 +1,172 @@
+"""The pickler of a sleigh: one pass, by name what others can import, by value the rest.
+
+It is cloudpickle's, but for three things. A class that has come home from a worker is left as it
+is: the master may have changed it meanwhile. Byte code names the Python and the machine that it is
+from, and is refused by any other Python, which would crash or, worse, compute something else. And
+objects of importable classes are not slowed down by what is done for functions and classes.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import io
+import pickle
+import platform
+import sys
+import threading
+import uuid
+import weakref
+from collections.abc import Callable
+from functools import cached_property
+from types import CodeType, FunctionType, MethodType
+from typing import Any, Final
+
+import cloudpickle
+
+from nws.errors import SleighIllegalValueException
+
+__all__ = ["Pickler", "can_be_imported", "pickled"]
+
+_ORIGIN: Final = (
+    platform.python_implementation(),
+    f"{sys.version_info.major}.{sys.version_info.minor}",
+    platform.node(),
+)
+"""Implementation and version of this Python, and its machine."""
+
+
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no type hints
+    """Pickles one object; see `pickled`."""
+
+    # Not cloudpickle's: these are in C, and most pickles are small.
+    __init__ = pickle.Pickler.__init__
+    dump = pickle.Pickler.dump
+    dispatch_table = copyreg.dispatch_table
+
+    @cached_property
+    def globals_ref(self) -> dict[int, dict[str, Any]]:
+        """What cloudpickle notes of functions that travel by value."""
+        return {}
+
+    def reducer_override(self, thing: Any) -> Any:
+        """Return how to pickle an object, or NotImplemented for the usual way."""
+        kind = type(thing)
+        reduced = _REDUCERS.get(kind)
+        if reduced is not None:
+            return reduced(thing)
+        if kind is MethodType:
+            return self._reduced_method(thing)
+        if kind is FunctionType:
+            return NotImplemented if can_be_imported(thing) else super().reducer_override(thing)
+        if isinstance(thing, type) and not can_be_imported(thing):
+            return _reduced_class(thing, super().reducer_override(thing))
+        return NotImplemented
+
+    def _reduced_method(self, method: Any) -> Any:
+        """The function of a class method is known to its class only."""
+        function, owner = method.__func__, method.__self__
+        if isinstance(owner, type) and can_be_imported(owner):
+            name = getattr(function, "__name__", "")
+            if getattr(owner, name, None) == method:
+                return getattr, (owner, name)
+        return MethodType, (function, owner)
+
+
+def can_be_imported(thing: Any) -> bool:
+    """Tell whether a function or class is found by its name on other machines too. There may be
+    others; this is the quick way for most."""
+    module = getattr(thing, "__module__", None)
+    return (
+        module != "__main__"
+        and getattr(sys.modules.get(module or ""), thing.__name__, None) is thing
+        and not cloudpickle.list_registry_pickle_by_value()
+    )
+
+
+def pickled(
+    thing: Any, buffer_callback: Callable[[Any], object], pickler: type[Pickler] = Pickler
+) -> bytes:
+    """Pickle an object in one pass: it is asked for its state once.
+
+    Raises:
+        Exception: whatever the object's own methods raise, or what pickle says of it.
+    """
+    file = io.BytesIO()
+    pickler(file, 5, buffer_callback=buffer_callback).dump(thing)
+    return file.getvalue()
+
+
+# Byte code
+
+
+def _reduced_code(code: CodeType) -> Any:
+    _, arguments = _reduced_by_cloudpickle[CodeType](code)
+    return _code, (_ORIGIN, arguments)
+
+
+def _code(origin: tuple[str, str, str], arguments: tuple[Any, ...]) -> CodeType:
+    if origin[:2] != _ORIGIN[:2]:
+        raise SleighIllegalValueException(
+            f"a function was sent as byte code of {_shown(origin)}, which {_shown(_ORIGIN)} cannot "
+            "run: put it into a module that can be imported on both, or use the same Python"
+        )
+    return CodeType(*arguments)
+
+
+def _shown(origin: tuple[str, str, str]) -> str:
+    implementation, version, machine = origin
+    return f"{implementation} {version} on {machine}"
+
+
+# Classes that travel by value
+
+_names: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
+_classes: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
+_own: weakref.WeakSet[type] = weakref.WeakSet()
+"""Classes that were made in this process, and not unpickled."""
+
+_naming = threading.Lock()
+
+
+def _reduced_class(kind: type, reduced: Any) -> Any:
+    if reduced is NotImplemented or len(reduced) < 6:
+        return reduced  # it travels by name
+    make, arguments, state, _, _, fill = reduced
+    return _class, (_name_of(kind), make, arguments), (fill, state), None, None, _fill
+
+
+def _name_of(kind: type) -> str:
+    """Return the name of a class among all processes."""
+    with _naming:
+        name = _names.get(kind)
+        if name is None:
+            name = _names[kind] = uuid.uuid4().hex
+            _classes[name] = kind
+            _own.add(kind)
+        return name
+
+
+def _class(name: str, make: Callable[..., type], arguments: tuple[Any, ...]) -> type:
+    """Return the class of this name, made if it is new here."""
+    kind = _classes.get(name)
+    if kind is None:
+        made = make(*arguments)
+        with _naming:
+            kind = _classes.setdefault(name, made)
+            _names[kind] = name
+    return kind
+
+
+def _fill(kind: type, given: tuple[Callable[[type, Any], object], Any]) -> None:
+    """Set the attributes of a class, unless it has come home."""
+    fill, state = given
+    if kind not in _own:
+        fill(kind, state)
+
+
+_reduced_by_cloudpickle: Final[dict[type, Callable[[Any], Any]]] = dict(
+    cloudpickle.Pickler.dispatch_table.maps[0]
+)
+_REDUCERS: Final = {
+    kind: reduced for kind, reduced in _reduced_by_cloudpickle.items() if kind is not MethodType
+} | {CodeType: _reduced_code}
