@@ -32,6 +32,7 @@ from nws.sleigh.shared.messages import (
     task_to_wire,
 )
 from nws.sleigh.shared.pickling import pack, unpack
+from nws.sleigh.shared.protocol import PROTOCOL, announcement
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.supervisor.worker_report import worker_reports
 from tests.support.processes import until
@@ -60,6 +61,7 @@ class Workers:
             self.nws.declare(name, "fifo")
         for name in (CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT):
             self.nws.declare(name, "single")
+        self.nws.store(PROTOCOL, announcement())
         self.nws.store(RANK_COUNT, 0)
         name = self.nws.currentWs()
         where = Where(HOST, port, name, name, lease_time, logging.WARNING)

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from nws.errors import SleighScriptException
 from nws.sleigh.launch.child_process import ChildProcess, kill_group
-from nws.sleigh.shared.exit_status import TOO_LATE, name_of_end
+from nws.sleigh.shared.exit_status import MISMATCH, TOO_LATE, name_of_end
 from nws.sleigh.shared.settings import Settings
 from nws.sleigh.shared.stderr_file import StderrFile
 
@@ -206,6 +206,8 @@ class Processes:
             if status == TOO_LATE:
                 kept.process.wait(0)
                 self._all.remove(kept)
+            elif status == MISMATCH:  # the next one would be of the same version
+                problem = kept.process.last_output()
             elif status is not None and not is_there(kept.id):
                 problem = kept.restart(status) or problem
         return problem

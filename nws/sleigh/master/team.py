@@ -3,6 +3,7 @@ results come out. Any thread may submit; one at a time may receive."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -39,8 +40,11 @@ from nws.sleigh.shared.messages import (
 )
 from nws.sleigh.shared.output import Line
 from nws.sleigh.shared.pickling import Packed
+from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, announcement
 
 __all__ = ["Dropped", "Group", "Team"]
+
+_log = logging.getLogger("nws")
 
 _MAX_RECEIVED: Final = 1000
 """Messages in one reply of the server."""
@@ -105,10 +109,11 @@ class Team:
         self._heard: dict[int, int] = {}  # lines that came, by process id
         self.deaths: set[int] = set()
         self.on_refused: Callable[[Collection[int], Exception], None] = _not_connected
-        for name in (TASK, RESULT, DEATHS):
+        for name in (TASK, RESULT, DEATHS, REFUSED):
             workspace.declare(name, "fifo")
-        for name in (CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT, CALLS):
+        for name in (PROTOCOL, CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT, CALLS):
             workspace.declare(name, "single")
+        workspace.store(PROTOCOL, announcement())
         workspace.store(RANK_COUNT, 0)
         self._inbox = workspace.inbox(RESULT, _MAX_RECEIVED)
         self._outbox = workspace.outbox()
@@ -154,6 +159,7 @@ class Team:
         """
         deadline = time.monotonic() + JOIN_SECONDS
         while not (group := self.group(timeout=pause)).closed:
+            self._tell_of_refused()
             look_after()
             if time.monotonic() > deadline:
                 raise SleighJoinException(
@@ -164,18 +170,27 @@ class Team:
 
     def gone(self) -> set[int]:
         """Return the ranks whose supervisor is gone."""
-        wills = [name for name, info in self._wills().items() if info.values]
+        listing = self._listing()
+        refused = listing.get(REFUSED)
+        if refused is not None and refused.values:
+            self._tell_of_refused()
+        wills = [name for name, info in listing.items() if name.startswith(GONE) and info.values]
         return {rank for will in wills for rank in self._workspace.findTry(will, [])}
 
     def is_there(self, supervisor: str) -> bool:
         """Tell whether the supervisor with this id has joined and is not gone."""
-        will = self._wills().get(f"{GONE} {supervisor}")
+        will = self._listing().get(f"{GONE} {supervisor}")
         return will is not None and will.leased > 0
 
-    def _wills(self) -> dict[str, VariableInfo]:
+    def _listing(self) -> dict[str, VariableInfo]:
         listing = self._workspace.listVars(format="dict")
         assert isinstance(listing, dict)
-        return {name: info for name, info in listing.items() if name.startswith(GONE)}
+        return listing
+
+    def _tell_of_refused(self) -> None:
+        """Log which supervisors could not join because of their version."""
+        for reason in self._workspace.ifetchTry(REFUSED):
+            _log.warning("a worker cannot join: %s", reason)
 
     # Functions
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import signal
 from typing import Final
 
-__all__ = ["TOO_LATE", "name_of_end"]
+__all__ = ["MISMATCH", "TOO_LATE", "name_of_end"]
 
 TOO_LATE: Final = 3
 """Exit status of a supervisor that cannot join because the group is closed."""
+
+MISMATCH: Final = 4
+"""Exit status of a supervisor whose version is not that of the master; see ``protocol.py``."""
 
 
 def name_of_end(status: int) -> str:

@@ -31,7 +31,7 @@ from nws.errors import (
     SleighJoinException,
 )
 from nws.sleigh.shared.cores import available_cores
-from nws.sleigh.shared.exit_status import TOO_LATE
+from nws.sleigh.shared.exit_status import MISMATCH, TOO_LATE
 from nws.sleigh.shared.messages import (
     CONTROL,
     DEATHS,
@@ -46,6 +46,7 @@ from nws.sleigh.shared.messages import (
     control_from_wire,
     message_to_wire,
 )
+from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, ProtocolMismatch, check_protocol
 from nws.sleigh.shared.settings import Settings
 from nws.sleigh.shared.status_cells import RUNNING
 from nws.sleigh.supervisor.worker_process import WorkerProcess
@@ -94,6 +95,8 @@ def main(settings: Settings) -> int:
         supervisor = Supervisor(settings)
     except (NwsException, SleighJoinException, OSError) as error:
         print(f"nws: a worker cannot join: {error}", file=sys.stderr)
+        if isinstance(error, ProtocolMismatch):
+            return MISMATCH
         return TOO_LATE if isinstance(error, SleighJoinException) else 1
     return supervisor.run()
 
@@ -116,12 +119,13 @@ class Supervisor:
 
         Raises:
             NwsException: the server or the sleigh's workspace is not there.
-            SleighJoinException: the group is closed.
+            SleighJoinException: the group is closed, or the master is of another version.
         """
         self._settings = settings
         where = settings.where
         self._server = NwsServer(where.host, where.port)
         self._workspace = self._server.useWs(where.workspace, create=False)
+        self._check_protocol()
         self._log = self._open_log(settings.log_folder)
         self._common = description(
             settings.machine, self._log.name if self._log is not None else "", settings.id
@@ -137,6 +141,13 @@ class Supervisor:
         self._problem = ""
 
     # Joining
+
+    def _check_protocol(self) -> None:
+        try:
+            check_protocol(self._workspace.findTry(PROTOCOL))
+        except ProtocolMismatch as error:
+            self._workspace.store(REFUSED, str(error))  # the master may have no other way to know
+            raise
 
     def _join(self) -> list[WorkerProcess]:
         """Get ranks: new ones, or those of the supervisor that this one replaces."""
