@@ -23,6 +23,7 @@ from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.status_cells import StatusCells
 from nws.sleigh.shared.stderr_file import StderrFile
 from nws.sleigh.worker.runner import Runner
+from nws.sleigh.worker.shared_memory import track_no_shared_memory
 from nws.sleigh.worker.worker import Worker
 
 __all__ = ["WorkerProcess"]
@@ -218,6 +219,7 @@ def _be_a_worker(
 def _prepare_process(stderr_file: StderrFile, life_line: int) -> None:
     """Undo what the supervisor has set up for itself, and set up what a worker needs."""
     atexit._clear()
+    track_no_shared_memory()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     faulthandler.enable(stderr_file, all_threads=False)
