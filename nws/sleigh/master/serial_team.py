@@ -11,6 +11,7 @@ from typing import Any
 from nws.client import NetWorkSpace
 from nws.sleigh.master.team import Dropped, Group
 from nws.sleigh.shared.functions import Function, packed_function
+from nws.sleigh.shared.generators import arriving
 from nws.sleigh.shared.messages import Failure, Lines, Results, Task
 from nws.sleigh.shared.pickling import Packed, unpack
 from nws.sleigh.worker.runner import Runner
@@ -26,7 +27,7 @@ class SerialTeam:
     def __init__(self, workspace: NetWorkSpace, user_workspace: NetWorkSpace) -> None:
         names = {"SleighRank": 0, "SleighNws": workspace, "SleighUserNws": user_workspace}
         self._runner = Runner(names, {}, let_through=(KeyboardInterrupt, bdb.BdbQuit))
-        self._functions: dict[str, Function] = {}
+        self._functions: dict[str, tuple[Function, Sequence[Any]]] = {}
         self._provided = 0
         self._results: deque[Results] = deque()
         self.deaths: set[int] = set()
@@ -53,10 +54,11 @@ class SerialTeam:
     def provide(self, function: Function) -> str:
         # Tasks may not change the master's objects here either.
         given = tuple(function.fixed), function.keywords
-        fixed, keywords = unpack(_detached(packed_function(given)))
+        with arriving() as generators:
+            fixed, keywords = unpack(_detached(packed_function(given)))
         self._provided += 1
         name = str(self._provided)
-        self._functions[name] = function._replace(fixed=fixed, keywords=keywords)
+        self._functions[name] = function._replace(fixed=fixed, keywords=keywords), generators
         return name
 
     def provide_again(self, function: str) -> bool:
@@ -67,7 +69,8 @@ class SerialTeam:
 
     def submit(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
-            self._runner.prepare(self._functions[task.call.function], task.call)
+            function, generators = self._functions[task.call.function]
+            self._runner.prepare(function, task.call, generators)
             outcomes = [
                 self._run(element, packed, task.call.retries)
                 for element, packed in enumerate(task.elements, task.first)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from nws.errors import SleighIllegalValueException
+from nws.sleigh.shared.generators import FunctionPickler
 from nws.sleigh.shared.pickling import Packed, pack
 
 __all__ = ["APPLY", "DEFINE", "EVAL", "INVOKE", "Function", "check_function", "packed_function"]
@@ -75,7 +76,7 @@ def packed_function(things: Any) -> Packed:
         SleighIllegalValueException: it cannot be pickled.
     """
     try:
-        return pack(things)
+        return pack(things, FunctionPickler)
     except Exception as error:
         raise SleighIllegalValueException(
             f"the function or fixedArgs cannot be pickled: {error}"

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final, TypeAlias
 
-from nws.sleigh.shared.pickler import can_be_imported, pickled
+from nws.sleigh.shared.pickler import Pickler, can_be_imported, pickled
 
 __all__ = [
     "PLAIN",
@@ -50,7 +50,7 @@ _SHORT: Final = 8
 """Items. Longer tuples are quicker in a pickle, plain or not."""
 
 
-def pack(thing: Any) -> Packed:
+def pack(thing: Any, pickler: type[Pickler] = Pickler) -> Packed:
     """Pickle an object, by name where others can import it and by value elsewhere.
 
     Raises:
@@ -75,7 +75,7 @@ def pack(thing: Any) -> Packed:
         buffers.append(buffer if is_constant else pickle.PickleBuffer(bytearray(view)))
         return False
 
-    data = pickled(thing, stays_inside)
+    data = pickled(thing, stays_inside, pickler)
     if buffers or len(data) >= _APART_FROM:
         return (pickle.PickleBuffer(data), *buffers)
     return data

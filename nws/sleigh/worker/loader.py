@@ -8,6 +8,7 @@ from typing import Final
 from nws.client import NetWorkSpace
 from nws.errors import NwsException, NwsTimeoutException
 from nws.sleigh.shared.functions import Function
+from nws.sleigh.shared.generators import arriving
 from nws.sleigh.shared.messages import NO_ELEMENT, Call, Failure
 from nws.sleigh.shared.pickling import Packed, travels_by_name, unpack
 from nws.sleigh.shared.status_cells import IDLE, LOADING, StatusCells
@@ -49,8 +50,9 @@ class Loader:
             if verdict is not None:
                 return verdict
             cells.state = LOADING
-            function = Function(*unpack(packed, again=True))
-            self._runner.prepare(function, call)
+            with arriving() as generators:
+                function = Function(*unpack(packed, again=True))
+            self._runner.prepare(function, call, generators)
         except NwsTimeoutException:
             return Failure("the function of this call is not on the server any more\n")
         except NwsException:

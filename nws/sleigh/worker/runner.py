@@ -7,12 +7,13 @@ import random
 import struct
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
 from nws.sleigh.shared.functions import APPLY, DEFINE, EVAL, Function
+from nws.sleigh.shared.generators import restart, seed_for
 from nws.sleigh.shared.messages import Call, Failure
 from nws.sleigh.shared.pickling import Packed, pack, unpack
 
@@ -45,13 +46,15 @@ class Runner:
         self.names = names
         self._namespace = namespace
         self._seed: int | None = None
+        self._generators: Sequence[Any] = ()
         self.keeps_arguments = self.failed = False
         self._globals: dict[str, Any] = {}
         self._apply: Callable[..., Any] = _not_prepared
 
-    def prepare(self, function: Function, call: Call) -> None:
-        """Make a function the one that `run` runs."""
+    def prepare(self, function: Function, call: Call, generators: Sequence[Any] = ()) -> None:
+        """Make a function the one that `run` runs; ``generators`` have come with it."""
         self._seed = call.seed
+        self._generators = generators
         self.names["SleighWorkerCount"] = call.worker_count
         self._namespace.update(self.names)
         self._globals = self._namespace
@@ -128,6 +131,8 @@ class Runner:
         numpy_random = sys.modules.get("numpy.random")
         if numpy_random is not None:
             numpy_random.seed(struct.unpack("<4I", digest[32:]))
+        for place, generator in enumerate(self._generators):
+            restart(generator, seed_for(seed, element, place))
 
 
 def _not_prepared(*_: Any) -> Any:

@@ -1,0 +1,97 @@
+"""Random generators that travel with a function, as global names or in its fixed arguments.
+
+Each worker gets a copy. Copies in the same state would draw the same numbers in all workers, so
+each starts afresh, or with ``seed=`` at each element from a seed of its own.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from typing import Any
+
+from nws.sleigh.shared.pickler import Pickler
+
+__all__ = ["FunctionPickler", "arriving", "restart", "seed_for"]
+
+
+class FunctionPickler(Pickler):
+    """Pickles a function and its fixed arguments, and marks the generators in them."""
+
+    def reducer_override(self, thing: Any) -> Any:
+        """See `Pickler.reducer_override`."""
+        if isinstance(thing, random.Random):
+            if thing is _global_of_random():
+                return getattr, (random, "_inst")
+            return _marked(thing)
+        if str(type(thing).__module__).startswith("numpy.random") and not isinstance(thing, type):
+            from numpy.random import BitGenerator, Generator, RandomState, mtrand
+
+            if thing is mtrand._rand:
+                return getattr, (mtrand, "_rand")
+            if isinstance(thing, (BitGenerator, Generator, RandomState)):
+                return _marked(thing)
+        return super().reducer_override(thing)
+
+
+def _global_of_random() -> random.Random:
+    """Return what the functions of `random` are methods of. Each worker has its own."""
+    generator: random.Random = random._inst
+    return generator
+
+
+def _marked(generator: Any) -> Any:
+    """Pickle a generator so that its arrival is noted."""
+    make, arguments, state = (*generator.__reduce_ex__(5), None)[:3]
+    return make, arguments, (state,), None, None, _arrive
+
+
+_arriving: list[list[Any]] = []
+"""Where arrivals are noted: in the last of these lists, if there is one."""
+
+
+def _arrive(generator: Any, given: tuple[Any]) -> None:
+    (state,) = given
+    if state is not None:
+        generator.__setstate__(state)
+    if _arriving:
+        _arriving[-1].append(generator)
+
+
+@contextmanager
+def arriving() -> Iterator[list[Any]]:
+    """Note the generators of a function that is unpickled meanwhile, by one thread at a time. They
+    start afresh."""
+    arrived: list[Any] = []
+    _arriving.append(arrived)
+    try:
+        yield arrived
+    finally:
+        _arriving.pop()
+    for generator in arrived:
+        restart(generator, secrets.randbits(128))
+
+
+def seed_for(seed: int, element: int, place: int) -> int:
+    """Return a seed for one generator at one element."""
+    digest = blake2b(f"{seed} {element} {place}".encode(), digest_size=16).digest()
+    return int.from_bytes(digest, "little")
+
+
+def restart(generator: Any, seed: int) -> None:
+    """Bring a generator into the state that a new one has with this seed."""
+    if isinstance(generator, random.Random):
+        generator.seed(seed)
+        return
+    numpy_random: Any = sys.modules["numpy.random"]
+    if isinstance(generator, numpy_random.RandomState):
+        # It also holds a number that it has drawn and not yet given out.
+        new = numpy_random.RandomState(type(generator._bit_generator)(seed))
+        generator.set_state(new.get_state(legacy=False))
+    else:
+        bits = getattr(generator, "bit_generator", generator)
+        bits.state = type(bits)(seed).state

@@ -1,0 +1,113 @@
+"""Random generators that travel with a function: no two elements draw the same."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nws.sleigh.shared.functions import INVOKE, Function, packed_function
+from nws.sleigh.shared.generators import arriving, restart
+from nws.sleigh.shared.pickling import pack, unpack
+from tests.sleigh.conftest import Script
+
+DRAWS: dict[str, tuple[Any, str]] = {
+    "random.Random": (random.Random(1), "random"),
+    "default_rng": (np.random.default_rng(1), "random"),
+    "PCG64DXSM": (np.random.Generator(np.random.PCG64DXSM(1)), "random"),
+    "Philox": (np.random.Generator(np.random.Philox(1)), "random"),
+    "MT19937": (np.random.Generator(np.random.MT19937(1)), "standard_normal"),
+    "RandomState": (np.random.RandomState(1), "standard_normal"),
+    "RandomState of SFC64": (np.random.RandomState(np.random.SFC64(1)), "standard_normal"),
+    "a bit generator": (np.random.PCG64(1), "random_raw"),
+    "gauss": (random.Random(1), "gauss"),
+}
+
+PROGRAM = """
+import random
+from random import random as draw
+from numpy.random import rand, default_rng, RandomState
+from nws.sleigh import Sleigh
+
+rng = default_rng(1)
+own = random.Random(1)
+old = RandomState(1)
+inside = {"deep": [default_rng(2)]}
+
+def draws(_, fixed):
+    old.standard_normal()
+    values = [draw(), rand(), rng.random(), own.random(), old.standard_normal(), own.gauss(0, 1)]
+    return (*values, inside["deep"][0].random(), fixed.random())
+
+def report(results):
+    return [len(set(column)) for column in zip(*results)]
+
+if __name__ == "__main__":
+    with Sleigh(workerCount=2) as sleigh:
+        fixed = [default_rng(3)]
+        first = sleigh.eachElem(draws, range(8), fixed, chunkSize=1)
+        second = sleigh.eachElem(draws, range(8), fixed, chunkSize=1)
+        print(report(first + second))
+        print(report(sleigh.eachWorker(draws, 0, own)))
+        seeded = sleigh.eachElem(draws, range(8), fixed, seed=5)
+        print(report(seeded), len(set(seeded[0])))
+        print(seeded == sleigh.eachElem(draws, range(8), fixed, seed=5, chunkSize=3))
+        print(report(seeded + sleigh.eachElem(draws, range(8), fixed, seed=6)))
+    with Sleigh(workerCount=1) as sleigh:
+        print(seeded == sleigh.eachElem(draws, range(8), fixed, seed=5))
+        kept = sleigh.eachElem(lambda given: given.random(), [[default_rng(9), default_rng(9)]])
+        print(kept == [default_rng(9).random()] * 2)
+    print(rng.random() == default_rng(1).random(), own.random() == random.Random(1).random())
+"""
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_generators_start_afresh(name: str) -> None:
+    generator, method = DRAWS[name]
+    packed = packed_function(tuple(Function(INVOKE, abs, [generator], {}, None)))
+    drawn = set()
+    for _ in range(3):
+        with arriving() as arrived:
+            (copy,) = Function(*unpack(packed)).fixed
+        assert any(each is copy for each in arrived)
+        drawn.add(getattr(copy, method)())
+    assert len(drawn) == 3
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_seed_says_all(name: str) -> None:
+    """Whatever was drawn before."""
+    generator, method = DRAWS[name]
+    draw = getattr(generator, method)
+    drawn = []
+    for times in range(3):
+        for _ in range(times):
+            draw()
+        restart(generator, 5)
+        drawn.append((draw(), draw()))
+    assert len(set(drawn)) == 1
+    restart(generator, 6)
+    assert draw() != drawn[0][0]
+
+
+def test_generators_among_the_elements_keep_their_state() -> None:
+    generator = np.random.default_rng(4)
+    with arriving() as arrived:
+        copy = unpack(pack(generator))
+    assert arrived == []
+    assert copy.random() == generator.random()
+
+
+def test_generators_of_the_main_program(script: Script) -> None:
+    assert script(PROGRAM).stdout.splitlines() == [
+        str([16] * 8),
+        str([2] * 7 + [1]),
+        f"{[8] * 8} 8",
+        "True",
+        str([16] * 8),
+        "True",
+        "True",
+        "True True",
+    ]
