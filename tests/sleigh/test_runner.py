@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import random
-from typing import Any
+from collections import Counter
+from typing import Any, ClassVar
 
 import pytest
 
-from nws.sleigh.shared.functions import APPLY, INVOKE, Function
+from nws.sleigh import Sleigh
+from nws.sleigh.master.calls_report import name_of
+from nws.sleigh.shared.functions import APPLY, INVOKE, Function, check_function
 from nws.sleigh.shared.messages import Call, Failure
 from nws.sleigh.shared.pickling import pack, unpack
 from nws.sleigh.worker.runner import Runner
+from tests.support.processes import Aside
 
 
 def run(runner: Runner, *arguments: Any, element: int = 0) -> Any:
@@ -89,3 +94,96 @@ SleighSeed: int | None
 
 def draw() -> tuple[float, int | None]:
     return random.random(), SleighSeed
+
+
+class Everything:
+    """It has every attribute, and all of them are itself."""
+
+    asked: ClassVar[Counter[str]] = Counter()
+
+    def __getattr__(self, name: str) -> Everything:
+        Everything.asked[name] += 1
+        assert Everything.asked[name] <= 100, "it is asked again and again"
+        return self
+
+    def __call__(self, *_: Any) -> int:
+        return 5
+
+
+class Nothing:
+    """It raises whatever it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ZeroDivisionError(name)
+
+    def __call__(self, *_: Any) -> int:
+        return 5
+
+
+def circular() -> int:
+    return 5
+
+
+circular.__wrapped__ = circular  # type: ignore[attr-defined]
+
+
+def wraps_everything() -> int:
+    return 5
+
+
+wraps_everything.__wrapped__ = Everything()  # type: ignore[attr-defined]
+
+ODD: dict[str, Any] = {
+    "every attribute": Everything(),
+    "no attribute": Nothing(),
+    "a method of it": Everything().__call__,
+    "a partial of it": functools.partial(Everything()),
+    "an instance of a class that has it": type("Meta", (Everything,), {})(),
+    "a circle": circular,
+    "a circle in a partial": functools.partial(circular),
+    "a function around it": wraps_everything,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_can_be_called_is_not_looked_at_closely(name: str) -> None:
+    assert run(prepared(Function(INVOKE, ODD[name], (), {}, None))) == 5
+    assert name_of(ODD[name])
+    assert check_function(ODD[name], None) == (INVOKE, ODD[name])
+
+
+@pytest.mark.parametrize("serial", [False, True])
+def test_calls_of_them(serial: bool) -> None:
+    with Sleigh(workerCount=1, serial=serial) as sleigh:
+        for thing in (Everything(), Nothing(), functools.partial(Everything()), wraps_everything):
+            assert Aside(functools.partial(sleigh.eachWorker, thing)).result() == [5]
+
+
+def test_names_are_known_behind_decorations() -> None:
+    """Whatever the decorated form is."""
+
+    def rank() -> int:
+        return SleighRank
+
+    @functools.wraps(rank)
+    def outer() -> int:
+        return rank()
+
+    cached = functools.lru_cache(rank)
+    for function in (rank, outer, cached, functools.partial(outer), Decorated().rank, Decorated()):
+        globals().pop("SleighRank", None)
+        runner = Runner({"SleighRank": 3}, {})
+        runner.prepare(Function(INVOKE, function, (), {}, None), Call(1, "function", 1))
+        assert run(runner) == 3
+    globals().pop("SleighRank", None)
+
+
+SleighRank: int
+
+
+class Decorated:
+    def rank(self) -> int:
+        return SleighRank
+
+    def __call__(self) -> int:
+        return SleighRank

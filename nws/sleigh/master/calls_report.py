@@ -112,5 +112,8 @@ def name_of(fun: Any) -> str:
         return fun.strip()[:_MAX_NAME_CHARS]
     while isinstance(fun, functools.partial):
         fun = fun.func
-    name = getattr(fun, "__qualname__", None)
+    try:
+        name = fun.__qualname__
+    except Exception:  # an object that can be called may raise anything
+        name = None
     return (name if isinstance(name, str) else type(fun).__qualname__)[:_MAX_NAME_CHARS]

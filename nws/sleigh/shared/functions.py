@@ -54,7 +54,7 @@ def check_function(fun: Any, kind: str | None) -> tuple[str, Any]:
         )
     if not callable(fun):
         raise SleighIllegalValueException(f"{fun!r} is neither a function nor an expression")
-    if kind == DEFINE and not hasattr(fun, "__name__"):
+    if kind == DEFINE and not isinstance(getattr(fun, "__name__", None), str):
         raise SleighIllegalValueException(f"{fun!r} has no name by which it could be kept")
     return INVOKE if kind == INVOKE else DEFINE, fun
 

@@ -7,10 +7,11 @@ import random
 import struct
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import blake2b
-from typing import Any
+from types import FunctionType, MethodType
+from typing import Any, Final
 
 from nws.sleigh.shared.functions import APPLY, DEFINE, EVAL, Function
 from nws.sleigh.shared.generators import restart, seed_for
@@ -91,9 +92,8 @@ class Runner:
 
     def _make_known(self, function: Any) -> None:
         """Set the names where a function, and what it is a decorated form of, looks for them."""
-        while function is not None:
-            _globals_of(function).update(self.names)
-            function = getattr(function, "__wrapped__", None)
+        for layer in _layers_of(function):
+            _globals_of(layer).update(self.names)
 
     def _define(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def keep(*_: Any) -> None:
@@ -157,15 +157,34 @@ def _with_fixed(apply: Callable[..., Any], function: Function) -> Callable[..., 
     return apply
 
 
+_WRAPPERS: Final = (FunctionType, type(functools.lru_cache(abs)))
+"""Kinds of decorated functions that name the function inside. Other objects may have any attribute,
+and one that leads round in a circle."""
+
+
+def _layers_of(function: Any) -> Iterator[Any]:
+    """Return a function, and the functions that it is a decorated form of."""
+    seen: set[int] = set()
+    function = _core_of(function)
+    while isinstance(function, _WRAPPERS) and id(function) not in seen:
+        yield function
+        seen.add(id(function))
+        function = _core_of(getattr(function, "__wrapped__", None))
+
+
+def _core_of(function: Any) -> Any:
+    """Return the function in a method, a partial or an object that can be called."""
+    while isinstance(function, (functools.partial, MethodType)):
+        function = function.func if isinstance(function, functools.partial) else function.__func__
+    if isinstance(function, _WRAPPERS):
+        return function
+    return type(function).__call__ if callable(function) else None
+
+
 def _globals_of(function: Any) -> dict[str, Any]:
     """Return the global names that a function sees; an empty dict for one in C."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    function = getattr(function, "__func__", function)
-    if not hasattr(function, "__globals__"):
-        function = type(function).__call__  # an object that can be called
-    found: dict[str, Any] = getattr(function, "__globals__", {})
-    return found
+    function = _core_of(function)
+    return function.__globals__ if isinstance(function, FunctionType) else {}
 
 
 def failure(error: BaseException, stage: str = "") -> Failure:
