@@ -201,3 +201,20 @@ def _nothing() -> Iterator[None]:
 def decorated_rank() -> int:
     """A function in a wrapper that another module has made."""
     return SleighRank
+
+
+class Exits(Exception):
+    """It ends whoever reads it, or whoever sends it; as a value or as an exception."""
+
+    def __init__(self, moment: str, error: type[BaseException]) -> None:
+        super().__init__(moment, error)
+        self.moment, self.error = moment, error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.moment == "sent":
+            raise self.error("no")
+        return fail, (self.error, "no")
+
+
+def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 
 from nws.sleigh import Sleigh, SleighTaskException
 from tests.sleigh.functions import (
+    Exits,
     NoException,
     NotPickled,
     NotUnpickled,
     Unreadable,
+    call,
     echo,
     fail,
     fail_with_a_cause,
@@ -183,3 +186,20 @@ def test_failures_are_not_logged(sleigh: Sleigh, caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.DEBUG):
         sleigh.eachElem(fail, [ValueError])
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("moment", ["sent", "read"])
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, CancelledError, BaseException])
+def test_a_result_that_would_end_a_program(
+    sleigh: Sleigh, moment: str, error: type[BaseException]
+) -> None:
+    given = [[echo, fail, call], [Exits] * 3, [moment] * 3, [error] * 3]
+    first, raised, value = sleigh.eachElem(call, given, chunkSize=3)
+    assert first == (Exits, moment, error)
+    assert "Exits" in str(failure(raised))
+    assert isinstance(failure(value).__cause__, error)
+    last = sleigh.submit(call, Exits, moment, error).exception()
+    assert isinstance(failure(last).__cause__, error)
+    (own,) = sleigh.imap(call, [Exits], [moment], [error])
+    assert isinstance(failure(own).__cause__, error)
+    assert isinstance(failure(sleigh.eachWorker(call, Exits, moment, error)[0]), Exception)

@@ -215,7 +215,9 @@ class Run:
                 else self._value(element, outcome)
                 for element, outcome in zip(elements, outcomes, strict=True)
             ]
-        except Exception:  # one of them cannot be read here; which one?
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # one of them cannot be read here; which one?
             self.state.failed = failed
             return [self._value(*each) for each in zip(elements, outcomes, strict=True)]
 

@@ -17,7 +17,9 @@ def value_of(tag: int, outcome: Packed | Failure) -> Any:
         return _exception(tag, outcome)
     try:
         return unpack(outcome)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise  # by the user's Ctrl-C
+    except BaseException as error:  # sys.exit() too is the end of the element only
         failed = SleighTaskException(
             f"the result of element {tag} cannot be read by the master: {error!r}"
         )
@@ -30,6 +32,8 @@ def _exception(tag: int, outcome: Failure) -> SleighTaskException:
     if outcome.cause:
         try:
             failed.__cause__ = unpack(outcome.cause)
-        except Exception:
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
             pass  # another exception in its place would mislead; the text says it all
     return failed

@@ -200,5 +200,5 @@ def failure(error: BaseException, stage: str = "") -> Failure:
     text = stage + "".join(traceback.format_exception(type(error), error, frames))
     try:
         return Failure(text, pack(error))
-    except Exception:
+    except BaseException:
         return Failure(text)  # which says it all
