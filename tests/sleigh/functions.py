@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import signal
@@ -190,6 +191,69 @@ def say(text: str) -> None:
 
 def log(text: str) -> None:
     logging.getLogger("tests.worker").info(text)
+
+
+class _Thing:
+    def __repr__(self) -> str:
+        return "<thing>"
+
+
+def log_an_exception(_: Any) -> None:
+    extra = {"user": "me", "sizes": {"a": [1, 2]}, "thing": _Thing()}
+    try:
+        print(1 // 0)
+    except ZeroDivisionError:
+        logging.getLogger("tests.worker").exception("no", extra=extra, stack_info=True)
+
+
+def chatter(count: int, length: int, folder: Path) -> int:
+    for _ in range(count):
+        print(length * "x")
+    note(folder, "done")
+    return count
+
+
+def begin_a_line(element: int) -> None:
+    """Let a child write a line without its end, and print one."""
+    os.system(f"printf 'begun by {element}'")
+    print("after", element)
+
+
+def print_elsewhere(path: str) -> None:
+    """Let descriptor 1 be a file for a while."""
+    saved = os.dup(1)
+    file = os.open(path, os.O_CREAT | os.O_WRONLY)
+    os.dup2(file, 1)
+    print("printed")
+    os.system("echo by a child")
+    os.dup2(saved, 1)
+    os.close(saved)
+    os.close(file)
+    print("back")
+
+
+_streams: list[Any] = []
+
+
+def replace_stdout() -> None:
+    """Close stdout and open it again, as recipes do, and print to its buffer."""
+    _streams.append(sys.stdout)
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "wb", closefd=False))
+    print("by the new stream", globals()["SleighRank"])
+
+
+def put_stdout_back() -> None:
+    sys.stdout = _streams.pop()
+
+
+def print_in_a_fork(_: Any) -> None:
+    pid = os.fork()
+    if not pid:
+        print("of the fork", flush=True)
+        logging.getLogger("tests.worker").warning("of the fork")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    print("of the worker")
 
 
 @contextmanager

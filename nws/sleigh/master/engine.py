@@ -233,18 +233,14 @@ class Engine:
             for waiter in list(self._standby):
                 waiter.notify()
 
-    def receive_for_all(
-        self, timeout: float, *, eager: bool = False, log_output_errors: bool = False
-    ) -> None:
+    def receive_for_all(self, timeout: float, *, eager: bool = False) -> None:
         """Receive messages and hand them on. Only the thread that holds the receiver's lock may.
 
         Args:
             timeout: seconds.
             eager: see `receive`.
-            log_output_errors: log what the user's function for output raises. Otherwise it is
-                raised here: it ends the call that waits, and no other.
         """
-        progress = listening = False
+        progress = False
         try:
             for message in self.team.receive(timeout, eager=eager):
                 if isinstance(message, Results):
@@ -253,18 +249,12 @@ class Engine:
                     if recipient is not None:  # else it was cancelled
                         recipient.deliver(message)
                 else:
-                    listening = True
                     try:
                         self.team.listen(message)
-                    except BaseException:
-                        if not log_output_errors:
-                            raise
+                    except Exception:  # what is shown costs no result
                         _log.exception("the function that is given the workers' output has failed")
-                    listening = False
                     self._wake_next_receiver()  # one of them may wait for such lines
         except NwsException as error:
-            if listening:
-                raise  # the server may be fine
             self.fail(error)
         if progress:
             self._health.note_progress()

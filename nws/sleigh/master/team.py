@@ -27,6 +27,7 @@ from nws.sleigh.shared.messages import (
     DEATHS,
     GONE,
     JOIN_SECONDS,
+    OUTPUT_READ,
     RANK_COUNT,
     RESULT,
     TASK,
@@ -36,6 +37,7 @@ from nws.sleigh.shared.messages import (
     Task,
     function_variable,
     message_from_wire,
+    output_size,
     task_to_wire,
 )
 from nws.sleigh.shared.output import Line
@@ -48,6 +50,9 @@ _log = logging.getLogger("nws")
 
 _MAX_RECEIVED: Final = 1000
 """Messages in one reply of the server."""
+
+_TELL_BYTES: Final = 1024 * 1024
+"""Of a worker's output that was read, before supervisors are told so."""
 
 _FUNCTIONS_KEPT: Final = 8
 """Functions that stay on the server for later calls."""
@@ -107,11 +112,13 @@ class Team:
         self._unconfirmed = _Message((), {})
         self._arrived = deque[Any]()
         self._heard: dict[int, int] = {}  # lines that came, by process id
+        self._read: dict[int, int] = {}  # and their size, by rank
+        self._told: dict[int, int] = {}  # what supervisors know of that
         self.deaths: set[int] = set()
         self.on_refused: Callable[[Collection[int], Exception], None] = _not_connected
         for name in (TASK, RESULT, DEATHS, REFUSED):
             workspace.declare(name, "fifo")
-        for name in (PROTOCOL, CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT, CALLS):
+        for name in (PROTOCOL, CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT, OUTPUT_READ, CALLS):
             workspace.declare(name, "single")
         workspace.store(PROTOCOL, announcement())
         workspace.store(RANK_COUNT, 0)
@@ -358,8 +365,17 @@ class Team:
         self._heard[pid] = count
         if message.died:
             self.deaths.add(message.died)
+        self._note_read(message)
         if self._output is not None and message.texts:
             self._output([Line(message.rank, *each[1:]) for each in message.texts])
+
+    def _note_read(self, message: Lines) -> None:
+        """Count what was read of a worker's output, and tell its supervisor from time to time."""
+        rank = message.rank
+        self._read[rank] = self._read.get(rank, 0) + output_size(message.texts)
+        if self._read[rank] - self._told.get(rank, 0) > _TELL_BYTES:
+            self._told = dict(self._read)
+            self._publish(OUTPUT_READ, self._told)
 
     def has_heard(self, said: dict[int, int]) -> bool:
         """Tell whether all lines have come that workers, by process id, wrote so far."""
@@ -368,12 +384,16 @@ class Team:
     # Reports
 
     def report(self, text: str) -> None:
-        """Publish the report about the calls, without waiting for the server's reply. One that it
+        """Publish the report about the calls."""
+        self._publish(CALLS, text)
+
+    def _publish(self, variable: str, value: Any) -> None:
+        """Store what others may like to know, without waiting for the server's reply. What it
         refuses is dropped; if the server is gone, the next operation that needs it will fail."""
         with suppress(NwsException):
             with suppress(NwsOperationException):
                 self._reports.confirm()  # the last one may have been refused
-            self._reports.store([(CALLS, text)])
+            self._reports.store([(variable, value)])
 
 
 def _not_connected(calls: Collection[int], error: Exception) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "JOIN_SECONDS",
     "MAX_BATCH_BYTES",
     "NO_ELEMENT",
+    "OUTPUT_READ",
     "RANK_COUNT",
     "RESULT",
     "TASK",
@@ -41,6 +42,7 @@ __all__ = [
     "function_variable",
     "message_from_wire",
     "message_to_wire",
+    "output_size",
     "task_from_wire",
     "task_to_wire",
     "worker_variable",
@@ -64,6 +66,9 @@ RANK_COUNT: Final = "rankCount"
 WORKER_COUNT: Final = "workerCount"
 """How many workers there are; stored when the group is closed."""
 
+OUTPUT_READ: Final = "outputRead"
+"""By rank, how much of its workers' output the master has read; see `output_size`."""
+
 # Reports: JSON texts for people who look at the workspace, in variables that keep the last one.
 
 WORKER: Final = "worker"
@@ -76,6 +81,9 @@ JOIN_SECONDS: Final = 60.0
 
 MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
 """Tasks or results with more bytes than this are sent before further ones are packed."""
+
+_LINE_BYTES: Final = 32
+"""Of a line besides its text."""
 
 NO_ELEMENT: Final = -1
 """In place of an element: none has run yet, or the function was being read."""
@@ -148,12 +156,17 @@ class Lines(NamedTuple):
 
     rank: int
     lines: tuple[int, int]
-    """Process id of the worker, and how many of its own lines were passed on, with these."""
+    """Process id of the worker, and how many lines it had printed or logged, with these."""
     texts: Sequence[tuple[int, int, str, str]]
     """Call and element (`NO_ELEMENT` before the first), ``stdout``, ``stderr`` or ``log``, and the
     text."""
     died: int = 0
     """If these are its last, and there is a `Death` of it: the number of the call of that."""
+
+
+def output_size(texts: Sequence[tuple[int, int, str, str]]) -> int:
+    """Return about how many bytes lines take on the server."""
+    return sum(len(text) for *_, text in texts) + _LINE_BYTES * len(texts)
 
 
 class Death(NamedTuple):

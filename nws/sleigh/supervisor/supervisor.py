@@ -18,15 +18,13 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, TextIO
 
 from nws.client import Lease, NwsServer
 from nws.errors import (
     NwsException,
     NwsLeaseLostException,
-    NwsNoWorkSpaceException,
-    NwsOperationException,
     NwsUnpicklingException,
     SleighJoinException,
 )
@@ -49,6 +47,7 @@ from nws.sleigh.shared.messages import (
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, ProtocolMismatch, check_protocol
 from nws.sleigh.shared.settings import Settings
 from nws.sleigh.shared.status_cells import RUNNING
+from nws.sleigh.supervisor.output_relay import OutputRelay
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description, worker_reports
 
@@ -131,6 +130,7 @@ class Supervisor:
             settings.machine, self._log.name if self._log is not None else "", settings.id
         )
         self._reports = Reports(self._workspace)
+        self._relays: dict[int, OutputRelay] = {}
         self._workers = self._join()
         self._selector = selectors.DefaultSelector()
         self._life_pipe = os.pipe()  # ends with us: workers notice
@@ -172,7 +172,9 @@ class Supervisor:
 
     def _new_worker(self, rank: int, former: Mapping[str, Any]) -> WorkerProcess:
         worker = WorkerProcess(rank, self._settings.where)
-        self._reports.add(rank, WorkerReport(worker, self._common, former))
+        report = WorkerReport(worker, self._common, former)
+        self._reports.add(rank, report)
+        self._relays[rank] = OutputRelay(self._workspace, worker, report, self._log)
         return worker
 
     def _store_will(self) -> None:
@@ -220,12 +222,14 @@ class Supervisor:
 
     def _pause(self) -> float:
         now = time.monotonic()
-        if now < self._drop_until or any(map(self._may_have_to_end, self._workers)):
+        if now < self._drop_until or any(map(self._needs_watching, self._workers)):
             return _TICK_SECONDS
         return max(0.0, min(self._next_renewal, self._reports.due) - now)
 
-    def _may_have_to_end(self, worker: WorkerProcess) -> bool:
-        return bool(worker.kill_at or worker.stopped_at or worker.cells.limit)
+    def _needs_watching(self, worker: WorkerProcess) -> bool:
+        may_have_to_end = worker.kill_at or worker.stopped_at or worker.cells.limit
+        behind = self._relays[worker.rank].is_behind or worker.has_begun_line
+        return bool(may_have_to_end or behind)
 
     def _read_control(self, fd: int) -> None:
         """Some calls are dropped, or the workspace is gone."""
@@ -256,6 +260,7 @@ class Supervisor:
         for worker in self._workers:
             if worker.pid:
                 self._kill_if_due(worker, now)
+                self._keep_up(worker, now)
                 if worker.poll():
                     self._handle_end(worker)
                     if not self._over:
@@ -277,8 +282,7 @@ class Supervisor:
 
     def _start(self, worker: WorkerProcess) -> None:
         worker.start(self._close_inherited)
-        for fd in worker.pipes:
-            self._selector.register(fd, selectors.EVENT_READ, lambda fd: self._read(worker, fd))
+        self._listen(worker)
         self._reports.publish(worker.rank)
 
     def _close_inherited(self) -> int:
@@ -292,29 +296,37 @@ class Supervisor:
             os.close(fd)
         return self._life_pipe[0]
 
-    def _read(self, worker: WorkerProcess, fd: int) -> None:
-        if fd in worker.pipes:
-            self._pass_on(worker, worker.read(fd))
-            if fd not in worker.pipes:
-                self._selector.unregister(fd)
+    def _listen(self, worker: WorkerProcess) -> None:
+        for fd in worker.pipes:
+            self._selector.register(fd, selectors.EVENT_READ, lambda _: self._read(worker))
+        worker.is_heard = True
 
-    def _pass_on(
-        self, worker: WorkerProcess, read: Iterable[tuple[bool, int, int, str, str]]
-    ) -> None:
-        lines = list(read)
-        if lines:
-            pid, count = worker.passed_on
-            worker.passed_on = (pid, count + sum(line[0] for line in lines))
-            if self._log is not None:
-                self._log.writelines(f"[{worker.rank}:{line[2]}] {line[4]}\n" for line in lines)
-            message = Lines(worker.rank, worker.passed_on, [line[1:] for line in lines])
-            self._reports.of(worker.rank).note_lines(message.texts)
-            try:
-                self._workspace.store(RESULT, message_to_wire(message))
-            except NwsNoWorkSpaceException:
-                raise
-            except NwsOperationException:
-                pass  # the server is full: results need what room there is
+    def _ignore(self, worker: WorkerProcess) -> None:
+        for fd in worker.pipes:
+            self._selector.unregister(fd)
+        worker.is_heard = False
+
+    def _keep_up(self, worker: WorkerProcess, now: float) -> None:
+        """Read no more of what a worker writes as long as the master has to catch up."""
+        relay = self._relays[worker.rank]
+        relay.catch_up(now)
+        if worker.has_begun_line and (said := worker.end_lines()):
+            relay.pass_on(said)
+        waits = relay.makes_wait(now)
+        if waits and worker.is_heard:
+            self._ignore(worker)
+        elif not waits and not worker.is_heard:
+            self._listen(worker)
+
+    def _read(self, worker: WorkerProcess) -> None:
+        """Read and pass on what a worker has written."""
+        former = list(worker.pipes)
+        said = worker.read()
+        for fd in former:
+            if fd not in worker.pipes and worker.is_heard:
+                self._selector.unregister(fd)
+        if said:
+            self._relays[worker.rank].pass_on(said)
 
     def _kill_if_due(self, worker: WorkerProcess, now: float) -> None:
         """Kill a worker that is stopped for too long, runs for a dropped call, or is overdue."""
@@ -363,16 +375,16 @@ class Supervisor:
             self._reports.of(worker.rank).note_death()
 
     def _read_the_last(self, worker: WorkerProcess) -> None:
-        for fd in list(worker.pipes):
-            self._read(worker, fd)
+        self._read(worker)
+        if worker.is_heard:
+            self._ignore(worker)
         for fd in list(worker.pipes):  # a process that has left its group may hold them open
-            self._selector.unregister(fd)
             worker.close_pipe(fd)
 
     def _note_death(self, worker: WorkerProcess) -> None:
         """Note what has killed a worker, and let the master know that there is a note."""
         death = self._death_of(worker)
-        last = Lines(worker.rank, worker.passed_on, [], died=death.call)
+        last = Lines(worker.rank, worker.lines, [], died=death.call)
         self._workspace.settle([], [(DEATHS, tuple(death)), (RESULT, message_to_wire(last))])
 
     def _death_of(self, worker: WorkerProcess) -> Death:

@@ -11,14 +11,14 @@ import threading
 import time
 import traceback
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import NwsException
 from nws.sleigh.shared.exit_status import name_of_end
-from nws.sleigh.shared.output import LineSplitter, OutputWriter
+from nws.sleigh.shared.output import LineReader, OutputWriter, Said, new_mark
 from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.status_cells import StatusCells
 from nws.sleigh.shared.stderr_file import StderrFile
@@ -29,6 +29,9 @@ from nws.sleigh.worker.worker import Worker
 __all__ = ["WorkerProcess"]
 
 _READ_BYTES: Final = 64 * 1024
+_MAX_READS: Final = 16
+"""Of a pipe in a row, for a worker may write faster than we read. A pipe holds less than that."""
+
 _OWN_FRAMES: Final = (f'File "{Path(__file__).parents[1]}{os.sep}', 'File "<string>"')
 """How lines of a traceback begin that are not the user's."""
 
@@ -44,8 +47,8 @@ class WorkerProcess:
         pid: of the worker's process; 0 when there is none.
         cells: shared with the worker.
         stderr_file: for its last traceback.
+        is_heard: whether the supervisor waits for what comes through its pipes.
         pipes: for each pipe that the worker writes into, its number and who reads it.
-        passed_on: process id, and how many of its own lines were passed on.
         stopped_at: when it was stopped, as by Ctrl-Z; 0.0 if it runs.
         kill_at: when it is killed if it is still running for a dropped call; 0.0 for never.
         overdue_since: when the element began for which the worker was told to end; 0 for none.
@@ -59,8 +62,9 @@ class WorkerProcess:
         self.rank = rank
         self.pid = 0
         self.cells = StatusCells()
-        self.pipes: dict[int, LineSplitter] = {}
-        self.passed_on = (0, 0)
+        self.is_heard = False
+        self.pipes: dict[int, LineReader] = {}
+        self._said: dict[bytes, int] = {}  # how many lines of each stream were read
         self.stopped_at = self.kill_at = 0.0
         self.overdue_since, self.overdue_at = 0, 0.0
         self.early_deaths = 0
@@ -84,6 +88,7 @@ class WorkerProcess:
         self.cells.reset()
         self.stderr_file = StderrFile()
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
+        mark = new_mark()
         self.pid = os.fork()
         if self.pid == 0:
             os.setsid()
@@ -92,14 +97,13 @@ class WorkerProcess:
                 os.dup2(old, new)
             for fd in (out, out_end, err, err_end, nothing):
                 os.close(fd)
-            _be_a_worker(self, self._where, session, self._replaces, close_inherited)
+            _be_a_worker(self, self._where, session, self._replaces, mark, close_inherited)
         self._replaces = True
-        for fd, name in ((out, "stdout"), (err, "stderr")):
+        self._said = {}
+        for fd, end, name in ((out, out_end, "stdout"), (err, err_end, "stderr")):
+            os.close(end)
             os.set_blocking(fd, False)
-            self.pipes[fd] = LineSplitter(name)
-        os.close(out_end)
-        os.close(err_end)
-        self.passed_on = (self.pid, 0)
+            self.pipes[fd] = LineReader(name, mark, self._said)
         self.started_at = time.monotonic()
         self.stopped_at = self.kill_at = 0.0
         self.overdue_since = 0
@@ -160,20 +164,40 @@ class WorkerProcess:
         lines = self.stderr_file.read().split("\n")
         return "\n".join(line for line in lines if not any(own in line for own in _OWN_FRAMES))
 
-    def read(self, fd: int) -> Iterator[tuple[bool, int, int, str, str]]:
-        """Read what there is in one of the pipes. A pipe that has ended is closed."""
-        splitter = self.pipes[fd]
+    @property
+    def lines(self) -> tuple[int, int]:
+        """The process id, and how many lines that it has printed or logged were read."""
+        return self.pid, sum(self._said.values())
+
+    def read(self) -> list[Said]:
+        """Read what there is in the pipes. Those that have ended are closed."""
+        return [each for fd in list(self.pipes) for each in self._read(fd)]
+
+    def _read(self, fd: int) -> list[Said]:
+        reader = self.pipes[fd]
         call, element = self.cells.call, self.cells.element
-        while True:
+        said: list[Said] = []
+        for _ in range(_MAX_READS):
             try:
                 data = os.read(fd, _READ_BYTES)
             except BlockingIOError:
-                return
+                return said
             if not data:
-                yield from splitter.rest(call, element)
                 self.close_pipe(fd)
-                return
-            yield from splitter.feed(data, call, element)
+                return said + reader.rest()
+            said += reader.feed(data, call, element)
+        return said
+
+    @property
+    def has_begun_line(self) -> bool:
+        """Whether a child process or C code has written a line without its end."""
+        return any(reader.has_begun for reader in self.pipes.values())
+
+    def end_lines(self) -> list[Said]:
+        """Return what an element that has ended has left without a newline."""
+        if self.cells.is_busy:
+            return []
+        return [each for reader in self.pipes.values() for each in reader.end_line()]
 
     def close_pipe(self, fd: int) -> None:
         """Read no more from a pipe."""
@@ -186,6 +210,7 @@ def _be_a_worker(
     where: Where,
     session: str,
     replaces: bool,
+    mark: bytes,
     close_inherited: Callable[[], int],
 ) -> None:
     """Do a worker's work in a process that was just forked, and end it."""
@@ -202,7 +227,7 @@ def _be_a_worker(
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         runner = Runner(names, main.__dict__)
         cells = process.cells
-        writer = OutputWriter(lambda: (cells.call, cells.element))
+        writer = OutputWriter(lambda: (cells.call, cells.element), mark)
         writer.take_over(where.log_level)
         Worker(workspace, cells, process.rank, runner, writer, where.lease_time, replaces).work()
     except NwsException:
