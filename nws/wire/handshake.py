@@ -3,7 +3,11 @@
 The client speaks first. ``0000``, ``1111`` and ``1112`` are the original's fixed dialects; a hello
 that begins with ``X`` asks for negotiation: the server offers options, the client names those it
 wants, the server accepts or refuses. Either side ends with a `Dialect`. Feed an object the bytes
-that came, send what it returns, until ``dialect`` is set or ``refused`` is true.
+that came, send what it returns, until ``dialect`` or ``refused`` is set.
+
+Every client waits for each answer before it goes on. A web page that reached this port (by DNS
+rebinding) could not: browsers send a request in one piece, and its method may be any hello. So
+whoever says more than it was asked is refused.
 """
 
 from __future__ import annotations
@@ -32,6 +36,9 @@ REQUEST_OPTIONS: Final = b"R000"
 ACCEPTED: Final = b"A000"
 REFUSED: Final = b"F000"
 
+_HTTP: Final = "it speaks HTTP; browsers are served by the inspector, on a port of its own"
+_UNASKED: Final = "it went on before the server had answered, as web browsers do"
+
 MAX_HANDSHAKE_BYTES: Final = 8 * 1024
 """Ten times what the longest known exchange needs."""
 
@@ -41,8 +48,7 @@ class ServerHandshake:
 
     Attributes:
         dialect: None until the handshake is over.
-        rest: bytes that arrived behind the handshake.
-        refused: the client asked for what it cannot have; close once the answer is sent.
+        refused: empty, or why the connection must be closed once the answer is sent.
     """
 
     def __init__(self, offers: Mapping[bytes, bytes]) -> None:
@@ -51,55 +57,58 @@ class ServerHandshake:
         self._buffer = b""
         self._negotiating = False
         self.dialect: Dialect | None = None
-        self.rest = b""
-        self.refused = False
+        self.refused = ""
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes from the client and return the answer, which may be empty."""
         self._buffer += data
-        answer = b""
-        if not self._negotiating:
-            if len(self._buffer) < 4:
-                return b""
-            hello, self._buffer = self._buffer[:4], self._buffer[4:]
-            if hello[:1] != HELLO_NEGOTIATE[:1]:
-                self._end(Dialect(cookie=hello not in HELLO_NO_COOKIE))
-                return ANSWER_COOKIE
+        if self._negotiating:
+            return self._negotiate()
+        if len(self._buffer) < 4:
+            return b""
+        hello, rest = self._buffer[:4], self._buffer[4:]
+        self._buffer = b""
+        negotiates = hello[:1] == HELLO_NEGOTIATE[:1]
+        if not negotiates and hello.replace(b" ", b"").isalpha():
+            self.refused = _HTTP
+            return b""
+        if rest:
+            self.refused = _UNASKED
+            return b""
+        if negotiates:
             self._negotiating = True
-            answer = ANSWER_OFFERS + encode_dict(self._offers)
-        return answer + self._negotiate()
+            return ANSWER_OFFERS + encode_dict(self._offers)
+        self.dialect = Dialect(cookie=hello not in HELLO_NO_COOKIE)
+        return ANSWER_COOKIE
 
     def _negotiate(self) -> bytes:
         if not REQUEST_OPTIONS.startswith(self._buffer[:4]):
-            self.refused = True  # 2.0.0 closes without a word, too
+            self.refused = "it did not answer the server's offers"  # 2.0.0 closes silently, too
             return b""
         try:
             wanted, end = parse_dict(self._buffer, 4)
         except NwsProtocolException:
             wanted, end = {b"": b""}, len(self._buffer)  # no option has an empty name
         if end < 0 or end > MAX_HANDSHAKE_BYTES:
-            self.refused = len(self._buffer) > MAX_HANDSHAKE_BYTES
+            if len(self._buffer) > MAX_HANDSHAKE_BYTES:
+                self.refused = f"its handshake has more than {MAX_HANDSHAKE_BYTES} bytes"
             return b""
         if not all(self._allows(name, value) for name, value in wanted.items()):
-            self.refused = True
+            self.refused = "its handshake asks for what this server does not offer"
             return REFUSED
-        self._buffer = self._buffer[end:]
-        self._end(
-            Dialect(
-                metadata_in=wanted.get(METADATA_TO_SERVER) == b"1",
-                metadata_out=wanted.get(METADATA_FROM_SERVER) == b"1",
-                extensions=wanted.get(EXTENSIONS) == b"1",
-            )
+        if len(self._buffer) > end:
+            self.refused = _UNASKED
+            return b""
+        self.dialect = Dialect(
+            metadata_in=wanted.get(METADATA_TO_SERVER) == b"1",
+            metadata_out=wanted.get(METADATA_FROM_SERVER) == b"1",
+            extensions=wanted.get(EXTENSIONS) == b"1",
         )
         return ACCEPTED
 
     def _allows(self, name: bytes, value: bytes) -> bool:
         required = self._offers.get(name)
         return required is not None and required in (b"", value)
-
-    def _end(self, dialect: Dialect) -> None:
-        self.dialect = dialect
-        self.rest, self._buffer = self._buffer, b""
 
 
 class ClientHandshake:

@@ -159,7 +159,8 @@ class Connection:
         self.space.now = hub.clock()
         self.received += len(data)
         if self._handshake is not None:
-            data = self._shake_hands(self._handshake, data)
+            self._shake_hands(self._handshake, data)
+            return
         requests = self._decoder.feed(data)
         if self._decoder.missing > _LARGE_READ_BYTES or self._expects_much:
             self._expects_much = self._decoder.missing > _LARGE_READ_BYTES
@@ -213,17 +214,15 @@ class Connection:
 
     # Handshake
 
-    def _shake_hands(self, handshake: ServerHandshake, data: bytes) -> bytes:
-        """Take part in the handshake; return the bytes behind it."""
+    def _shake_hands(self, handshake: ServerHandshake, data: bytes) -> None:
+        """Take part in the handshake."""
         answer = handshake.feed(data)
         if answer:
             self._outlet.write(answer)
         if handshake.refused:
-            self._give_up("its handshake asks for what this server does not offer")
+            self._give_up(handshake.refused)
         elif handshake.dialect is not None:
             self._begin(handshake.dialect)
-            return handshake.rest
-        return b""
 
     def _begin(self, dialect: Dialect) -> None:
         self._handshake = None

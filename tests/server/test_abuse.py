@@ -36,7 +36,7 @@ def work(client: Client, n: int) -> None:
 class Madman:
     """Sends bytes without sense, from a seed, and connects again when it is thrown out."""
 
-    HELLOS = (b"", b"0000", b"1112", b"X000", b"X000R0000000")
+    HELLOS = ((), (b"0000",), (b"1112",), (b"X000",), (b"X000", b"R0000000"))
 
     def __init__(self, server: Server, seed: int) -> None:
         self._server = server
@@ -46,8 +46,10 @@ class Madman:
 
     def _connect(self) -> socket.socket:
         sock = socket.create_connection(("127.0.0.1", self._server.port))
+        for piece in self._random.choice(self.HELLOS):
+            sock.sendall(piece)
+            sock.recv(MEBI)  # the handshake goes in turns
         sock.setblocking(False)
-        sock.send(self._random.choice(self.HELLOS))
         return sock
 
     def rave(self, size: int) -> None:

@@ -17,12 +17,15 @@ from tests.support.server import Client, Server
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 
-# Sends what it is given, says how much came back, and then waits to be killed.
+# Sends what it is given, piece by piece, after each of which something must come back; reads what
+# is to come, says so, and then waits to be killed.
 VICTIM = """
 import socket, sys
 sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-sock.sendall(bytes.fromhex(sys.argv[2]))
-wanted = int(sys.argv[3])
+wanted = int(sys.argv[2])
+for piece in sys.argv[3:]:
+    sock.sendall(bytes.fromhex(piece))
+    wanted -= len(sock.recv(wanted))
 while wanted:
     wanted -= len(sock.recv(wanted))
 print("ready", flush=True)
@@ -31,9 +34,10 @@ sock.recv(1)
 
 
 @contextmanager
-def victim(server: Server, stream: bytes, answers: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a client that has sent a stream and has read this many bytes; it is killed at the end."""
-    command = [sys.executable, "-S", "-c", VICTIM, str(server.port), stream.hex(), str(answers)]
+def victim(server: Server, answers: int, *pieces: bytes) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a client that has sent these and has read this many bytes; it is killed at the end."""
+    sent = [piece.hex() for piece in pieces]
+    command = [sys.executable, "-S", "-c", VICTIM, str(server.port), str(answers), *sent]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
@@ -44,9 +48,9 @@ def victim(server: Server, stream: bytes, answers: int) -> Iterator[subprocess.P
 
 
 def test_the_workspaces_of_a_killed_client_are_purged(process: Server) -> None:
-    stream = b"1112" + request("open ws", "its", "42", "no") + request("use ws", "x", "", "no")
+    stream = request("open ws", "its", "42", "no") + request("use ws", "x", "", "no")
     stream += request("open ws", "kept", "42", "yes") + request("store", "its", "a", "0", "v")
-    with process.client() as witness, victim(process, stream, 5 * 4) as killed:
+    with process.client() as witness, victim(process, 5 * 4, b"1112", stream) as killed:
         assert witness.ask("use ws", "its", "", "no", "no").status == 0
         assert witness.get("find", "its", "a").payload == b"v"
         witness.send("fetch", "its", "b")
@@ -59,10 +63,10 @@ def test_the_workspaces_of_a_killed_client_are_purged(process: Server) -> None:
 
 @pytest.mark.parametrize("hello", [b"1112", b"0000"])
 def test_a_killed_client_leaves_the_line(process: Server, hello: bytes) -> None:
-    stream = hello + request("use ws", "ws", "", "no") + request("fetch", "ws", "x")
+    stream = request("use ws", "ws", "", "no") + request("fetch", "ws", "x")
     with (
         process.client(ws="ws") as witness,
-        victim(process, stream, 8) as killed,
+        victim(process, 8, hello, stream) as killed,
         process.client(ws="ws") as second,
     ):
         witness.until_waiting("ws", 1)
@@ -79,12 +83,12 @@ def test_what_was_sent_to_a_killed_client_comes_back(process: Server) -> None:
     with process.client("extended", ws="ws") as witness, process.client(ws="ws") as heir:
         witness.store("x", "v")
         kind = KINDS["extended"]
-        stream = kind.hello + b"R000" + framed_dict(dict.fromkeys(kind.wanted, b"1"))
-        stream += request("use ws", "ws", "", "no") + request("fetch", "ws", "x")
+        options = b"R000" + framed_dict(dict.fromkeys(kind.wanted, b"1"))
+        stream = request("use ws", "ws", "", "no") + request("fetch", "ws", "x")
         with process.client(None) as sample:
             offers = framed_dict(sample.shake_hands(kind))
         answers = len(b"P000" + offers + b"A000" + b"00000000") + 4 + 84 + 1
-        with victim(process, stream, answers) as killed:
+        with victim(process, answers, kind.hello, options, stream) as killed:
             assert witness.get("findTry", "ws", "x").status == witness.no_value
             heir.send("fetch", "ws", "x")
             witness.until_waiting("ws", 1)

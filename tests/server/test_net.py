@@ -110,10 +110,11 @@ def test_twisteds_own_transports_are_sent_past(kind: Any) -> None:
 # Handshakes
 
 
-@pytest.mark.parametrize("begun", [b"", b"X00", b"X000", b"X000R0000001"])
-def test_a_client_has_so_long_to_say_what_it_is(edge: Edge, begun: bytes) -> None:
+@pytest.mark.parametrize("begun", [[b""], [b"X00"], [b"X000"], [b"X000", b"R0000001"]])
+def test_a_client_has_so_long_to_say_what_it_is(edge: Edge, begun: list[bytes]) -> None:
     protocol, transport = edge.string()
-    protocol.dataReceived(begun)
+    for piece in begun:
+        protocol.dataReceived(piece)
     edge.clock.advance(29)
     assert not dropped(transport)
     edge.clock.advance(2)
@@ -150,7 +151,9 @@ def test_who_leaves_before_that_is_forgotten(edge: Edge) -> None:
 
 def test_who_is_refused_is_sent_away_after_the_answer(edge: Edge) -> None:
     client = edge.client(None)
-    client.write(b"X000R0000001" + b"0005Bogus00011" + b"more")
+    client.write(b"X000")
+    client.transport.take_all()
+    client.write(b"R0000001" + b"0005Bogus00011" + b"more")
     client.transport.take_all()
     assert client.transport.sent.endswith(b"F000")
     assert not client.transport.connected
@@ -186,7 +189,8 @@ def test_there_can_be_too_many(spool: Spool) -> None:
 )
 def test_listings_say_where_an_owner_comes_from(edge: Edge, address: IAddress, peer: str) -> None:
     protocol, transport = edge.string(address)
-    protocol.dataReceived(b"1112" + request("open ws", "mine", "42", "no"))
+    protocol.dataReceived(b"1112")
+    protocol.dataReceived(request("open ws", "mine", "42", "no"))
     transport.clear()
     protocol.dataReceived(request("list wss", "mine"))
     assert transport.value().endswith(f">mine\t{peer} (42)\tFalse\t0\t\n".encode())
@@ -227,7 +231,9 @@ def test_a_conversation(edge: Edge) -> None:
         iosim.FakeTransport(talker, isServer=False),
     )
     assert talker.transport is not None
-    talker.transport.write(b"0000" + request("use ws", "ws", "", "no"))
+    talker.transport.write(b"0000")
+    pump.flush()
+    talker.transport.write(request("use ws", "ws", "", "no"))
     talker.transport.write(
         request("store", "ws", "x", PYTHON_TEXT, "v") + request("fetch", "ws", "x")
     )

@@ -307,17 +307,27 @@ def test_the_log_has_a_line_for_each_thing_that_matters(tmp_path: Path) -> None:
             stranger.write(b"0000this is not the protocol")
             assert stranger.at_end()
             with server.client(None) as uninvited:
-                uninvited.write(b"X000what?")
+                uninvited.write(b"X000")
                 assert uninvited.read(4) == b"P000"
                 uninvited.read_dict()
+                uninvited.write(b"what?")
                 assert uninvited.at_end()
+            with server.client(None) as browser:
+                browser.write(b"11120001 / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+                assert browser.at_end()
+            with server.client(None) as browser:
+                browser.write(b"GET / HTTP/1.1\r\n\r\n")
+                assert browser.at_end()
         assert server.stop() == 0
         lines = messages(server.log())
     assert lines == [
         f"NetWorkSpaces 0.1.0 serves on {server.addresses[0]}",
         "refused 127.0.0.1: 2 are connected already",
         "refused 127.0.0.1: expected a number, got b'this'",
-        "refused 127.0.0.1: its handshake asks for what this server does not offer",
+        "refused 127.0.0.1: it did not answer the server's offers",
+        "refused 127.0.0.1: it went on before the server had answered, as web browsers do",
+        "refused 127.0.0.1: it speaks HTTP; browsers are served by the inspector, on a port of its "
+        "own",
         "NetWorkSpaces has stopped",
     ]
 

@@ -31,10 +31,12 @@ offers = st.sets(st.sampled_from(sorted(ALL_OFFERS))).map(
 )
 
 
-def served(stream: bytes, offered: Mapping[bytes, bytes] = ALL_OFFERS) -> ServerHandshake:
-    """Give a server a stream in one piece."""
-    server = ServerHandshake(offered)
-    server.feed(stream)
+def served(*pieces: bytes) -> ServerHandshake:
+    """Give a server a stream, until it refuses."""
+    server = ServerHandshake(ALL_OFFERS)
+    for piece in pieces:
+        if not server.refused:
+            server.feed(piece)
     return server
 
 
@@ -53,7 +55,7 @@ def test_our_client_and_our_server_agree_in_any_cutting(
         assert answer or to_server
     ours = EXTENSIONS in offered and METADATA_FROM_SERVER in offered
     assert client.dialect == server.dialect == Dialect(metadata_out=ours, extensions=ours)
-    assert (client.refused, server.refused, server.rest) == (None, False, b"")
+    assert (client.refused, server.refused) == (None, "")
 
 
 # The server
@@ -61,22 +63,43 @@ def test_our_client_and_our_server_agree_in_any_cutting(
 
 @pytest.mark.parametrize(
     ("hello", "cookie"),
-    [
-        (b"0000", False),
-        (b"1111", False),
-        (b"1112", True),
-        (b"2223", True),
-        (b"GET ", True),
-        (4 * b"\0", True),
-    ],
+    [(b"0000", False), (b"1111", False), (b"1112", True), (b"2223", True), (4 * b"\0", True)],
 )
 def test_the_fixed_dialects(hello: bytes, cookie: bool) -> None:
-    for pieces in ([hello + b"rest"], [*single_bytes(hello), b"rest"]):
+    for pieces in ([hello], single_bytes(hello)):
         server = ServerHandshake(ALL_OFFERS)
-        answers = [server.feed(piece) for piece in pieces[: len(pieces) - (len(pieces) > 1)]]
-        assert b"".join(answers) == b"2223"
+        assert b"".join(map(server.feed, pieces)) == b"2223"
         assert server.dialect == Dialect(cookie=cookie)
-    assert served(hello + b"rest").rest == b"rest"
+        assert not server.refused
+
+
+METHODS = (b"GET", b"POST", b"patch", b"OPTIONS", b"PRI", b"0000", b"1111", b"1112", b"X000")
+METHODS_WITH_A_REQUEST = (b"11120003" + b"%020d" % 5 + b"store", b"X000R0000000", b"X000R000000x")
+
+
+@pytest.mark.parametrize("method", METHODS + METHODS_WITH_A_REQUEST)
+def test_what_a_browser_sends_is_refused(method: bytes) -> None:
+    """Its method may be any hello; but what is behind that comes in the same piece."""
+    for stream in (b"%b / HTTP/1.1\r\nHost: evil.example\r\n\r\n" % method, method + b" "):
+        server = served(stream)
+        assert server.refused
+        assert server.dialect is None
+        assert "browsers" in server.refused
+
+
+@pytest.mark.parametrize("hello", [b"GET ", b"POST", b"put "])
+def test_http_is_refused_even_if_its_beginning_comes_alone(hello: bytes) -> None:
+    server = ServerHandshake(ALL_OFFERS)
+    assert b"".join(map(server.feed, single_bytes(hello))) == b""
+    assert "HTTP" in server.refused
+
+
+def test_what_comes_behind_the_options_is_refused() -> None:
+    server = ServerHandshake(ALL_OFFERS)
+    server.feed(b"X000")
+    assert server.feed(b"R0000000" + b"0001") == b""
+    assert server.refused
+    assert server.dialect is None
 
 
 @pytest.mark.parametrize("hello", [b"X000", b"X123", b"XXXX"])
@@ -89,17 +112,11 @@ def test_every_hello_that_begins_with_x_asks_for_offers(hello: bytes) -> None:
 @given(st.sets(st.sampled_from(sorted(ALL_OFFERS))), st.data())
 def test_a_client_gets_what_it_asks_for(wanted: set[bytes], data: st.DataObject) -> None:
     values = {name: ALL_OFFERS[name] or b"1" for name in wanted}
-    stream = b"X000R000" + framed_dict(values) + b"rest"
     server = ServerHandshake(ALL_OFFERS)
-    answers = b""
-    rest = b""
-    for piece in data.draw(cuts(stream)):
-        if server.dialect is None:
-            answers += server.feed(piece)
-        else:
-            rest += piece
-    assert answers == b"P000" + framed_dict(ALL_OFFERS) + b"A000"
-    assert server.rest + rest == b"rest"
+    answers = [server.feed(piece) for piece in data.draw(cuts(b"X000"))]
+    options = data.draw(cuts(b"R000" + framed_dict(values)))
+    answers += [server.feed(piece) for piece in options if piece]
+    assert b"".join(answers) == b"P000" + framed_dict(ALL_OFFERS) + b"A000"
     assert server.dialect == Dialect(
         metadata_in=METADATA_TO_SERVER in wanted,
         metadata_out=METADATA_FROM_SERVER in wanted,
@@ -109,7 +126,7 @@ def test_a_client_gets_what_it_asks_for(wanted: set[bytes], data: st.DataObject)
 
 def test_an_option_with_another_value_than_one_is_accepted_and_off() -> None:
     wanted = {METADATA_TO_SERVER: b"yes", METADATA_FROM_SERVER: b"", EXTENSIONS: b"0"}
-    assert served(b"X000R000" + framed_dict(wanted)).dialect == Dialect()
+    assert served(b"X000", b"R000" + framed_dict(wanted)).dialect == Dialect()
 
 
 @pytest.mark.parametrize(
@@ -139,27 +156,28 @@ def test_what_is_not_offered_is_refused_with_an_answer(wanted: bytes) -> None:
 @pytest.mark.parametrize("reply", [b"A000", b"0000", b"RRRR", b"q"])
 def test_another_reply_to_the_offers_ends_it_without_a_word(reply: bytes) -> None:
     server = ServerHandshake({})
-    assert server.feed(b"X000" + reply) == b"P0000000"
+    assert server.feed(b"X000") == b"P0000000"
+    assert server.feed(reply) == b""
     assert server.refused
 
 
 def test_a_handshake_cannot_go_on_for_ever() -> None:
     server = ServerHandshake(ALL_OFFERS)
     endless = b"0064" + 64 * (b"9999" + 9999 * b"n")
-    server.feed(b"X000R000" + endless[:MAX_HANDSHAKE_BYTES])
+    server.feed(b"X000")
+    server.feed(b"R000" + endless[:MAX_HANDSHAKE_BYTES])
     assert server.refused
-    assert served(b"X000R000" + framed_dict({METADATA_TO_SERVER: 9999 * b"v"})).refused
+    assert served(b"X000", b"R000" + framed_dict({METADATA_TO_SERVER: 9999 * b"v"})).refused
 
 
 @given(st.binary(max_size=200), st.data())
 def test_no_bytes_upset_the_server(stream: bytes, data: st.DataObject) -> None:
     prefix = data.draw(st.sampled_from([b"", b"X000", b"X000R000", b"X000R0000001"]))
-    whole = served(prefix + stream)
-    pieces = ServerHandshake(ALL_OFFERS)
+    server = ServerHandshake(ALL_OFFERS)
     for piece in data.draw(cuts(prefix + stream)):
-        if pieces.dialect is None and not pieces.refused:
-            pieces.feed(piece)
-    assert (pieces.dialect, pieces.refused) == (whole.dialect, whole.refused)
+        if server.dialect is None and not server.refused:
+            server.feed(piece)
+    assert server.dialect is None or not server.refused
 
 
 # The client
