@@ -207,8 +207,11 @@ def test_a_head_that_is_too_long_is_refused(site: Inspected, wire: Wire, what: s
 @pytest.mark.parametrize("fields", [b"a=&", b"&", b";", b"a=b;", b"%", b"=", b"+=+&"])
 def test_a_form_of_many_fields(browser: Browser, fields: bytes) -> None:
     body = (fields * MEBI)[:MEBI]
-    assert browser.ask("POST", "/do/store", body, Content_Type=FORM["Content-Type"]).status == 403
-    assert browser.ask("POST", "/do/store", body, Content_Type="multipart/form-data").status >= 400
+    status = 400 if b"&" in fields or b";" in fields else 403
+    assert (
+        browser.ask("POST", "/do/store", body, Content_Type=FORM["Content-Type"]).status == status
+    )
+    assert browser.ask("POST", "/do/store", body, Content_Type="multipart/form-data").status == 415
 
 
 @pytest.mark.parametrize(
@@ -239,10 +242,7 @@ def test_forms_of_other_kinds_do_nothing(
     headers: dict[str, str | bytes] = {"Content-Type": kind.encode("latin-1")}
     with Wire(site.browser.port) as wire:
         wire.send(form("POST", "/do/delete-workspace?ws=ws", headers, body))
-        assert wire.file.readline() in (
-            b"HTTP/1.1 400 Bad Request\r\n",
-            b"HTTP/1.1 403 Forbidden\r\n",
-        )
+        assert wire.file.readline() == b"HTTP/1.1 415 Unsupported Media Type\r\n"
     assert_alive(browser)
 
 

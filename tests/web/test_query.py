@@ -15,6 +15,13 @@ def test_the_last_of_several_values_counts() -> None:
     assert Query({b"a": [b"1", b"2"]}).get("a") == b"2"
 
 
+def test_texts_are_read_into_fields() -> None:
+    parsed = Query.parse(b"a=1&b=%FF+x", b"a=2;c=")
+    assert [parsed.get(key) for key in ("a", "b", "c")] == [b"2", b"\xff x", b""]
+    with pytest.raises(BadQuery, match="more than 100 fields"):
+        Query.parse(b"a=1", 100 * b"&")
+
+
 def test_a_field_that_is_missing_has_its_default() -> None:
     assert Query({}).get("a", b"x") == b"x"
     assert Query({b"a": []}).get("a", b"x") == b"x"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO, Final, cast
+from io import BytesIO
+from typing import Any, Final, cast
 
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
 from nws_server.web.request_checks import HEADERS
+from nws_server.web.responses import HttpRefusal
 
 __all__ = ["IDLE_TIMEOUT_SECONDS", "MAX_FORM_BYTES", "BoundedChannel", "BoundedRequest"]
 
@@ -20,6 +22,9 @@ MAX_FORM_BYTES: Final = 1024 * 1024
 _MAX_DISCARDED_BYTES: Final = 64 * 1024 * 1024
 """Of a body that is too long. It is read up to here, because a browser reads no response before it
 has sent the whole request; beyond that the connection is closed."""
+
+_MAX_HEADER_BYTES: Final = 16 * 1024
+"""Of one header: those that Twisted parses take it some milliseconds then."""
 
 _MAX_LENGTH_HEADER_BYTES: Final = 100
 """Of the header Content-Length."""
@@ -46,32 +51,65 @@ class BoundedChannel(HTTPChannel):
             self._begun = True
             super().resetTimeout()  # type: ignore[no-untyped-call]
 
+    def lineReceived(self, line: bytes) -> None:  # noqa: N802
+        """Refuse a header in several lines, which HTTP has given up; Twisted would put it together
+        in quadratic time."""
+        if line[:1] in (b" ", b"\t"):
+            self._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
+        else:
+            super().lineReceived(line)  # type: ignore[no-untyped-call]
+
     def headerReceived(self, line: bytes) -> bool:  # noqa: N802
-        """Refuse a length with more digits than Python parses; Twisted would raise an exception."""
-        if len(line) > _MAX_LENGTH_HEADER_BYTES and line[:15].lower() == b"content-length:":
+        """Refuse a header that is too long. Of a length with more digits than Python parses,
+        Twisted would raise an exception."""
+        is_length = line[:15].lower() == b"content-length:"
+        if len(line) > (_MAX_LENGTH_HEADER_BYTES if is_length else _MAX_HEADER_BYTES):
             self._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
             return False
         return super().headerReceived(line)  # type: ignore[no-untyped-call,no-any-return]
 
 
 class BoundedRequest(Request):
-    """A request whose body is bounded, and whose response has the security headers."""
+    """A request whose body is bounded, and whose response has the security headers.
 
+    Twisted's own parsing of bodies is not used: its time for some of them is quadratic, and it
+    comes before any check of who sent them.
+
+    Attributes:
+        query: the part of the address behind the question mark.
+        refusal: why the body is dropped, and the request is to be refused; None if it is not.
+    """
+
+    query = b""
+    refusal: HttpRefusal | None = None
     _length = 0
 
     @property
-    def is_too_long(self) -> bool:
-        """Whether its body is longer than `MAX_FORM_BYTES`."""
-        return self._length > MAX_FORM_BYTES
+    def form(self) -> bytes:
+        """The body, as it came."""
+        return cast(BytesIO, self.content).getvalue()
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's names
+        """Check the head of a request that has a body."""
+        self.content = BytesIO()
+        if length != 0:
+            self.refusal = cast(Any, self.channel).site.refuse_body(self)
 
     def handleContentChunk(self, data: bytes) -> None:
         self._length += len(data)
         if self._length > _MAX_DISCARDED_BYTES:
             cast(Any, self.channel).transport.abortConnection()
-        elif self.is_too_long:
-            cast(BinaryIO, self.content).truncate(0)
-        else:
-            cast(BinaryIO, self.content).write(data)
+        elif self._length > MAX_FORM_BYTES:
+            self.content = BytesIO()
+            reason = f"a form may have at most {MAX_FORM_BYTES:,} bytes"
+            self.refusal = self.refusal or HttpRefusal(413, reason)
+        elif self.refusal is None:
+            cast(BytesIO, self.content).write(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path, _, self.query = path.partition(b"?")
+        self.process()
 
     def process(self) -> None:
         for name, value in HEADERS.items():

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from twisted.web.http import parse_qs
+
 __all__ = ["BadQuery", "Query"]
+
+_MAX_FIELDS: Final = 100
+"""Of an address or a form."""
 
 
 class BadQuery(Exception):
@@ -18,6 +24,20 @@ class Query:
     def __init__(self, fields: Mapping[bytes, Sequence[bytes]]) -> None:
         """Take the fields of a request; of several values the last one counts."""
         self._fields = fields
+
+    @classmethod
+    def parse(cls, *texts: bytes) -> Query:
+        """Read urlencoded texts. A field of a later one replaces that of an earlier one.
+
+        Raises:
+            BadQuery: a text has too many fields.
+        """
+        fields: dict[bytes, list[bytes]] = {}
+        for text in texts:
+            if text.count(b"&") + text.count(b";") >= _MAX_FIELDS:
+                raise BadQuery(f"there are more than {_MAX_FIELDS} fields")
+            fields.update(parse_qs(text, keep_blank_values=1))
+        return cls(fields)
 
     def get(self, key: str, default: bytes = b"") -> bytes:
         """Return a field as bytes.

@@ -70,6 +70,10 @@ class RequestChecks:
         name = (match[1] or match[2]).lower().rstrip(".")
         return name in self._names or _is_number(name)
 
+    def accepts_origin(self, origin: str, host: str) -> bool:
+        """Tell whether an Origin header, empty if there is none, names the site of this Host."""
+        return origin.lower() in ("", f"http://{host.lower()}", f"https://{host.lower()}")
+
     def accepts_key(self, key: bytes) -> bool:
         """Tell whether a key is right, or none is needed."""
         return not self._key or hmac.compare_digest(key, self._key)
@@ -90,7 +94,7 @@ class RequestChecks:
             origin: the Origin header, empty if there is none.
             host: the Host header.
         """
-        if origin and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
+        if not self.accepts_origin(origin, host):
             return False
         if not _COOKIE.fullmatch(cookie) or not token.isascii():
             return False

@@ -20,7 +20,6 @@ from nws_server.web import original_addresses
 from nws_server.web.actions import ACTIONS, NOTICES, ask
 from nws_server.web.bounded_http import (
     IDLE_TIMEOUT_SECONDS,
-    MAX_FORM_BYTES,
     BoundedChannel,
     BoundedRequest,
 )
@@ -42,6 +41,8 @@ _STATIC: Final = {
     "inspector.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+
+_FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 _log = Logger()
 
@@ -65,6 +66,10 @@ class InspectorSite(Site):
 
     def log(self, request: Any) -> None:
         """Log no requests."""
+
+    def refuse_body(self, request: Request) -> HttpRefusal | None:
+        """Check the head of a request that has a body; return why it is refused, or None."""
+        return self._root.refuse_body(request)
 
     def stop(self) -> None:
         """End the responses to browsers that follow a page."""
@@ -130,19 +135,37 @@ class _Root(Resource):
             html.encode("utf-8", "replace"), status=refusal.status, headers=refusal.headers
         )
 
+    # Checks of a request's head
+
+    def refuse_body(self, request: Request) -> HttpRefusal | None:
+        """See `InspectorSite.refuse_body`."""
+        refusal = self._refuse_host(request)
+        if refusal is not None:
+            return refusal
+        if not self._checks.accepts_origin(_header(request, b"origin"), _host(request)):
+            return _foreign_form()
+        if _header(request, b"content-type").partition(";")[0].strip().lower() != _FORM_TYPE:
+            return HttpRefusal(415, f"a form must be {_FORM_TYPE}")
+        return None
+
+    def _refuse_host(self, request: Request) -> HttpRefusal | None:
+        host = _host(request)
+        if self._checks.accepts_host(host):
+            return None
+        return HttpRefusal(
+            421,
+            f"this server is not known as {host[:100]!r}; "
+            "add names by which browsers may reach it with --web-name",
+        )
+
     # Routes
 
     async def _respond(self, request: Request) -> Response | None:
-        host = _header(request, b"host").strip()
-        if not self._checks.accepts_host(host):
-            raise HttpRefusal(
-                421,
-                f"this server is not known as {host[:100]!r}; "
-                "add names by which browsers may reach it with --web-name",
-            )
-        if cast(BoundedRequest, request).is_too_long:
-            raise HttpRefusal(413, f"a form may have at most {MAX_FORM_BYTES:,} bytes")
-        query = Query(request.args)
+        bounded = cast(BoundedRequest, request)
+        refusal = self._refuse_host(request) or bounded.refusal
+        if refusal is not None:
+            raise refusal
+        query = Query.parse(bounded.query, bounded.form)
         path = request.path.decode("ascii", "replace").lstrip("/")
         key = query.get("key") if path.startswith("api/") else b""  # programs send no cookies
         if not path.startswith("static/") and not self._checks.accepts_key(
@@ -190,11 +213,9 @@ class _Root(Resource):
             self._cookie(request),
             query.text("token"),
             _header(request, b"origin"),
-            _header(request, b"host").strip(),
+            _host(request),
         ):
-            raise HttpRefusal(
-                403, "the form has expired, or is not from this server: reload its page"
-            )
+            raise _foreign_form()
         outcome = await ACTIONS[name].perform(self._inspector, query)
         self._inspector.cost_cache.clear()
         if outcome.address:
@@ -280,6 +301,14 @@ class _Root(Resource):
 def _header(request: Request, name: bytes) -> str:
     """Return a header, decoded byte by byte; empty if there is none."""
     return (request.getHeader(name) or b"").decode("latin-1")
+
+
+def _host(request: Request) -> str:
+    return _header(request, b"host").strip()
+
+
+def _foreign_form() -> HttpRefusal:
+    return HttpRefusal(403, "the form has expired, or is not from this server: reload its page")
 
 
 def _cookie_name(request: Request, kind: str = "form") -> str:
