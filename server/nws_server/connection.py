@@ -6,7 +6,9 @@ Theory of operation
 write. The connection is itself the `Reply` of its operations, which answer at once. Only one that
 has to wait does not: then ``waiter`` is set, and requests that arrive behind it lie in the backlog
 until its answer, which comes from another connection's operation, has been sent. Only ``cancel``
-overtakes. The backlog also fills while the client does not read its replies. When it is full,
+overtakes. Without the extensions a request behind one that waits ends the connection: an original
+client sends it only if its user interrupted the wait, and would take each later answer for that of
+the call before. The backlog also fills while the client does not read its replies. When it is full,
 reading stops.
 
 With the extensions, values that a get removed are in the session's hands, and noted in
@@ -19,6 +21,7 @@ What requests mean is in ``operations.py``.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -84,6 +87,7 @@ class Connection:
         "_acknowledged",
         "_backlog",
         "_backlog_size",
+        "_cancels",
         "_closed",
         "_decoder",
         "_delivered",
@@ -136,7 +140,8 @@ class Connection:
         self._acknowledged = False
         self._expects_much = False
         self.waiter: Waiter | None = None
-        self._backlog: list[Request] = []
+        self._backlog: deque[Request] = deque()
+        self._cancels: deque[Request] = deque()  # those in the backlog that may still overtake
         self._backlog_size = 0
         self._paused = False
         self._stalled = False
@@ -167,7 +172,7 @@ class Connection:
             self._outlet.expect(self._expects_much)
         if self.waiter is None and not self._stalled and not self._backlog:
             self._work(requests)
-        elif requests:
+        elif requests or not self.extended:
             self._queue_up(requests)
         if self._out:
             self._flush()
@@ -202,13 +207,18 @@ class Connection:
 
     def go_on(self) -> None:
         """Perform requests of the backlog. The run queue calls this."""
-        if self.waiter is not None or self._stalled or self._closed:
-            return
-        backlog, self._backlog = self._backlog, []
-        self._backlog_size = 0
-        self._work(backlog)
+        backlog, cancels = self._backlog, self._cancels
+        while backlog and self.waiter is None and not self._stalled:
+            request = backlog.popleft()
+            self._backlog_size -= _weight(request)
+            if not self._is_cancel(request):
+                self._perform(request)
+                if backlog:
+                    self._look_behind_wait()
+            elif cancels and cancels[0] is request:  # else it has overtaken
+                cancels.popleft()  # it comes too late: nothing waits
         self._flush()
-        if self._paused and not self._backlog:
+        if self._paused and not backlog and not self._closed:
             self._paused = False
             self._outlet.resume_reading()
 
@@ -249,6 +259,7 @@ class Connection:
         """Take part in nothing any more: no value may be handed to a connection that closes."""
         self._closed = True
         self._backlog.clear()
+        self._cancels.clear()
         if self.waiter is not None:
             self.space.cancel(self.waiter)
             self.waiter = None
@@ -266,18 +277,31 @@ class Connection:
             self._perform(request)
 
     def _queue_up(self, requests: list[Request]) -> None:
-        """Keep requests for later. A cancel overtakes when there is something to cancel."""
+        """Keep requests for later."""
         for request in requests:
-            if self.waiter is not None and self.extended and request[0] == [b"cancel"]:
-                self._perform(request)
-            else:
-                self._backlog.append(request)
-                self._backlog_size += _weight(request)
+            self._backlog.append(request)
+            self._backlog_size += _weight(request)
+            if self._is_cancel(request):
+                self._cancels.append(request)
+        self._look_behind_wait()
         if self._backlog_size > self.hub.limits.max_backlog and not self._paused:
             self._paused = True
             self._outlet.pause_reading()
         if self.waiter is None and self._backlog:  # what it waited behind was cancelled
             self.hub.run_queue.ready.append(self)
+
+    def _look_behind_wait(self) -> None:
+        """If something waits, let a cancel overtake; hang up on an original client, which may send
+        nothing there."""
+        if self.waiter is None:
+            return
+        if not self.extended:
+            self._give_up("it sent a request behind one that waits")
+        elif self._cancels:
+            self._perform(self._cancels.popleft())
+
+    def _is_cancel(self, request: Request) -> bool:
+        return self.extended and request[0] == [b"cancel"]
 
     def _perform(self, request: Request) -> None:
         """Call the operation that a request names; every failure becomes its answer."""

@@ -103,7 +103,8 @@ def test_a_million_bytes_of_garbage(tmp_path: Path) -> None:
 
 
 def stuff(client: Client, data: bytes, most: int, meanwhile: Callable[[], None]) -> int:
-    """Send data again and again, without reading, until the server takes no more of it."""
+    """Send data again and again, without reading, until the server takes no more of it, or hangs
+    up; return how much was sent."""
     client.socket.setblocking(False)
     sent = blocked = place = 0
     while sent < most and blocked < 20:
@@ -112,6 +113,8 @@ def stuff(client: Client, data: bytes, most: int, meanwhile: Callable[[], None])
         except BlockingIOError:
             blocked += 1
             meanwhile()
+        except (BrokenPipeError, ConnectionResetError):
+            break
         else:
             sent += count
             blocked = 0

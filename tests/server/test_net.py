@@ -390,7 +390,7 @@ def test_a_file_that_cannot_be_read_ends_the_connection(
     edge: Edge, spool: Spool, damage: str, waits: bool
 ) -> None:
     """Its head is on its way by then: no other answer can be given."""
-    client, storer = edge.client(), edge.client()
+    client, storer = edge.client("extended"), edge.client()
     if waits:
         client.send("find", "ws", "x")
         client.send("find", "ws", "x")

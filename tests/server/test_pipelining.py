@@ -6,10 +6,13 @@ import pytest
 
 from nws.errors import Status
 from nws_server.hub import Limits
-from tests.support.frames import KINDS
+from tests.support.costs import cost_of
+from tests.support.frames import EXTENDED_KINDS, KINDS, ORIGINAL_KINDS
 from tests.support.link import Link, MemoryServer
 
 any_kind = pytest.mark.parametrize("kind", KINDS)
+original_kind = pytest.mark.parametrize("kind", ORIGINAL_KINDS)
+extended_kind = pytest.mark.parametrize("kind", EXTENDED_KINDS)
 
 
 def several(link: Link, *requests: tuple[object, ...]) -> bytes:
@@ -28,7 +31,7 @@ def test_requests_that_need_not_wait_are_answered_in_order(server: MemoryServer,
     assert [link.long().payload for _ in numbers] == [b"%d" % n for n in numbers]
 
 
-@any_kind
+@extended_kind
 def test_requests_behind_a_waiting_one_wait_for_it(server: MemoryServer, kind: str) -> None:
     link, other = server.connect(kind), server.connect()
     link.write(
@@ -54,7 +57,7 @@ def test_requests_behind_a_waiting_one_wait_for_it(server: MemoryServer, kind: s
     assert link.short().status == 1
 
 
-@any_kind
+@extended_kind
 def test_requests_that_come_later_wait_too(server: MemoryServer, kind: str) -> None:
     link, other = server.connect(kind), server.connect()
     link.send("fetch", "ws", "x")
@@ -69,7 +72,7 @@ def test_requests_that_come_later_wait_too(server: MemoryServer, kind: str) -> N
     assert other.get("fetch", "ws", "z").payload == b"late"
 
 
-@any_kind
+@extended_kind
 def test_a_request_that_comes_in_pieces_behind_a_waiting_one(
     server: MemoryServer, kind: str
 ) -> None:
@@ -85,7 +88,7 @@ def test_a_request_that_comes_in_pieces_behind_a_waiting_one(
 
 def test_one_store_can_set_a_whole_chain_going(server: MemoryServer) -> None:
     """Each link waits for the one before it; nothing may nest as deep as the chain is long."""
-    links = [server.connect() for _ in range(2000)]
+    links = [server.connect("extended") for _ in range(2000)]
     for n, link in enumerate(links):
         link.write(several(link, ("fetch", "ws", n), ("store", "ws", n + 1, 0, "go")))
     first, last = server.connect(), server.connect()
@@ -97,10 +100,56 @@ def test_one_store_can_set_a_whole_chain_going(server: MemoryServer) -> None:
         assert link.short().status == 0
 
 
+@extended_kind
+@pytest.mark.parametrize("between", [(), ("store", "ws", "y", 0, "v"), ("find", "ws", "z")])
+def test_pairs_of_a_wait_and_its_cancel_cost_the_same_however_many(
+    kind: str, between: tuple[object, ...]
+) -> None:
+    """Each request is moved a few times at most, whatever lies behind it."""
+    requests = [("fetch", "ws", "x"), *([between] if between else []), ("cancel",)]
+
+    def steps(count: int) -> int:
+        server = MemoryServer(limits=Limits(max_backlog=10**9))
+        link = server.connect(kind)
+        data = several(link, *(requests * count))
+        return cost_of(lambda: link.write(data)).steps
+
+    few, many = steps(20), steps(400)
+    assert many < 22 * few
+
+
+# Original clients
+
+
+@original_kind
+@pytest.mark.parametrize("second", [("findTry", "ws", "y"), ("store", "ws", "y", 0, "v")])
+@pytest.mark.parametrize("how", ["later", "together", "in part", "while it does not read"])
+def test_an_original_client_that_sends_behind_a_wait_is_hung_up_on(
+    server: MemoryServer, kind: str, second: tuple[object, ...], how: str
+) -> None:
+    """Its user interrupted the wait: each answer would be taken for that of another call."""
+    link, other = server.connect(kind), server.connect()
+    if how == "while it does not read":
+        link.connection.stall()
+    if how in ("together", "while it does not read"):
+        link.write(several(link, ("fetch", "ws", "x"), second))
+        link.connection.unstall()
+    else:
+        link.send("fetch", "ws", "x")
+        link.write(several(link, second)[: 3 if how == "in part" else None])
+    assert link.closed
+    assert link.silent
+    assert [reason for _, reason in server.refused] == ["it sent a request behind one that waits"]
+    link.lose()
+    other.store("x", "kept")
+    assert other.get("fetchTry", "ws", "x").payload == b"kept"
+    assert other.get("findTry", "ws", "y").status == Status.FAILED
+
+
 # The backlog is bounded
 
 
-@any_kind
+@extended_kind
 def test_reading_stops_while_too_much_is_in_hand(kind: str) -> None:
     server = MemoryServer(limits=Limits(max_backlog=1000))
     link, other = server.connect(kind), server.connect()
@@ -118,7 +167,7 @@ def test_reading_stops_while_too_much_is_in_hand(kind: str) -> None:
     server.check()
 
 
-@any_kind
+@extended_kind
 def test_a_long_request_may_arrive_behind_a_waiting_one(kind: str) -> None:
     """It does not lie in the backlog before it is complete; then one is enough to stop reading."""
     server = MemoryServer(limits=Limits(max_backlog=1000))
@@ -136,7 +185,7 @@ def test_a_long_request_may_arrive_behind_a_waiting_one(kind: str) -> None:
     server.check()
 
 
-@any_kind
+@extended_kind
 def test_the_backlog_does_not_grow_however_often_it_moves(kind: str) -> None:
     """Each answer lets one request go; the rest counts in full, and reading stays as it was."""
     server = MemoryServer(limits=Limits(max_backlog=1000))
@@ -157,7 +206,7 @@ def test_the_backlog_does_not_grow_however_often_it_moves(kind: str) -> None:
     server.check()
 
 
-@any_kind
+@extended_kind
 def test_what_comes_with_the_waiting_request_counts_too(kind: str) -> None:
     server = MemoryServer(limits=Limits(max_backlog=1000))
     link, other = server.connect(kind), server.connect()
@@ -188,7 +237,7 @@ def test_nothing_is_performed_for_a_client_that_does_not_read(
     assert link.long().payload == b"w"
 
 
-@any_kind
+@extended_kind
 def test_an_answer_that_was_waited_for_comes_even_to_a_client_that_does_not_read(
     server: MemoryServer, kind: str
 ) -> None:

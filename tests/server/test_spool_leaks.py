@@ -195,7 +195,7 @@ def test_a_long_name_is_no_long_value(spooling: MemoryServer, spool: Spool, kind
     assert_kept(spool, 0)
 
 
-@any_kind
+@extended_kind
 def test_in_the_backlog_of_a_connection_that_ends(
     spooling: MemoryServer, spool: Spool, kind: str
 ) -> None:
