@@ -76,7 +76,7 @@ def test_arrays_travel_both_ways(sleigh: Sleigh) -> None:
 
 def test_results_of_all_kinds(sleigh: Sleigh) -> None:
     things = [None, 0, "", b"", 1.5, 2 + 3j, "ä\ud800", {1: {2}}, [()], math, int, ..., 10**1000]
-    assert sleigh.eachElem(echo, things) == [(thing,) for thing in things]
+    assert sleigh.eachElem(echo, [things]) == [(thing,) for thing in things]
 
 
 def test_a_generator_of_elements_may_fail(sleigh: Sleigh) -> None:
