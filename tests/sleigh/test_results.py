@@ -94,7 +94,7 @@ def test_arguments_that_cannot_be_pickled(sleigh: Sleigh) -> None:
         yield 1
 
     with pytest.raises(SleighIllegalValueException, match="element 1 cannot be pickled"):
-        sleigh.eachElem(times_ten, [1, elements()])
+        sleigh.eachElem(times_ten, [[1, elements()]])
     with pytest.raises(SleighIllegalValueException, match="fixedArgs cannot be pickled"):
         sleigh.eachElem(times_ten, [1, 2], elements())
     with pytest.raises(SleighIllegalValueException, match="is not an iterable"):
