@@ -59,6 +59,7 @@ class Translator:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a value may also raise SystemExit
+            _free_frames(error)
             return self._reason(error)
 
     def _reason(self, error: BaseException) -> str:
@@ -76,3 +77,11 @@ class Translator:
         except Exception:
             reason = type_name(error)
         return f"this value cannot be read: {reason[:_MAX_REASON_CHARS]}"
+
+
+def _free_frames(error: BaseException) -> None:
+    """Let go of what the functions that failed hold: perhaps all the memory that there is."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
