@@ -111,6 +111,7 @@ def test_where_workers_are_and_what_they_find(
 def test_what_they_write(ssh: Ssh, elsewhere: Elsewhere, tmp_path: Path) -> None:
     lines: list[Line] = []
     with elsewhere(logDir=str(tmp_path), output=lines.extend) as sleigh:
+        assert sleigh.status(timeout=PATIENCE) == (2, 1)
         sleigh.eachElem(speak, range(2))
         assert {(line.element, line.stream, line.text) for line in lines} == {
             (element, stream, f"element {element} {what}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -105,11 +106,17 @@ def crawl(browser: Browser) -> dict[str, Seen]:
     return pages
 
 
-def test_looking_at_all_pages_changes_nothing(lively: tuple[Inspected, Client]) -> None:
+@pytest.fixture(scope="module")
+def pages(lively: tuple[Inspected, Client]) -> dict[str, Seen]:
+    """All pages, which were looked at once."""
     site, client = lively
     before = snapshot(client)
     pages = crawl(site.browser)
     assert snapshot(client) == before
+    return pages
+
+
+def test_looking_at_all_pages_changes_nothing(pages: dict[str, Seen]) -> None:
     kinds = {urlsplit(address).path for address in pages}
     assert kinds == {
         *("/", "/workspaces", "/workspace", "/variable", "/value", "/clients", "/server"),
@@ -118,9 +125,10 @@ def test_looking_at_all_pages_changes_nothing(lively: tuple[Inspected, Client]) 
     assert len(pages) > 100
 
 
-def test_every_address_of_every_page_with_every_method(lively: tuple[Inspected, Client]) -> None:
+def test_every_address_of_every_page_with_every_method(
+    lively: tuple[Inspected, Client], pages: dict[str, Seen]
+) -> None:
     site, client = lively
-    pages = crawl(site.browser)
     addresses = {link for seen in pages.values() for link in seen.links if link.startswith("/")}
     addresses |= {action for seen in pages.values() for action in seen.forms}
     addresses |= {f"/api{link}" for link in list(addresses)}
@@ -142,10 +150,16 @@ def test_every_address_of_every_page_with_every_method(lively: tuple[Inspected, 
     assert snapshot(client) == before
 
 
+@pytest.fixture(scope="module")
+def statuses(lively: tuple[Inspected, Client]) -> Callable[[str], int]:
+    """Returns the status of the page at an address, which is got once: many lead to the same."""
+    return functools.cache(lambda address: lively[0].browser.ask("GET", address).status)
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize("path", ["doit", "", "a/b", "nws"])
 def test_the_original_s_addresses_lead_on_and_change_nothing(
-    lively: tuple[Inspected, Client], method: str, path: str
+    lively: tuple[Inspected, Client], statuses: Callable[[str], int], method: str, path: str
 ) -> None:
     site, client = lively
     before = snapshot(client)
@@ -156,7 +170,7 @@ def test_the_original_s_addresses_lead_on_and_change_nothing(
             assert reply.status < 500
             continue
         assert reply.status == 303, address
-        assert site.browser.ask("GET", reply.location).status in (200, 400, 404), reply.location
+        assert statuses(reply.location) in (200, 400, 404), reply.location
     assert snapshot(client) == before
 
 
