@@ -48,14 +48,20 @@ from tests.support.sshd import Ssh, held_port, require_sshd, serving
 NODES = ["node1", "node2"]
 
 
-@pytest.fixture
-def ssh(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ssh]:
-    """A server to which every host name leads. Nothing that it has started may be left."""
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ssh]:
+    """A server to which every host name leads, shared by the tests of this module."""
     require_sshd()
-    with serving(tmp_path_factory.mktemp("sshd")) as ssh:
-        monkeypatch.setenv("PATH", os.pathsep.join((str(ssh.bin), os.environ["PATH"])))
-        yield ssh
-        until_nothing_runs(ssh)
+    with serving(tmp_path_factory.mktemp("sshd")) as sshd:
+        yield sshd
+
+
+@pytest.fixture
+def ssh(sshd: Ssh, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ssh]:
+    """That server, and the way there. Nothing that it has started may be left."""
+    monkeypatch.setenv("PATH", os.pathsep.join((str(sshd.bin), os.environ["PATH"])))
+    yield sshd
+    until_nothing_runs(sshd)
 
 
 def until_nothing_runs(ssh: Ssh) -> None:
