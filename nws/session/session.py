@@ -143,11 +143,13 @@ class Session:
                 if into is None:
                     value = decode(answer.descriptor, answer.payload, missing)
             except NwsUnpicklingException as error:
-                if mine:
-                    transport.pending = None
                 if cookie is None:
+                    transport.acknowledge()
+                    if mine:
+                        transport.pending = None
                     raise
                 value = error
+            transport.acknowledge()
             # No exception can strike from here to the caller's caller; see `Pool`.
             if mine:
                 transport.pending = None
@@ -196,6 +198,7 @@ class Session:
         try:
             transport = pool.acquire(mine)
             made = [make(item) for item in transport.run(fields, wait=timeout).items]
+            transport.acknowledge()
             transport.pending = None  # see `get`
             return made
         except BaseException as error:

@@ -7,10 +7,11 @@ that cannot be done in a few seconds, or only a part of the request was sent, th
 is closed then, the server puts the value back by itself. An original server can do none of this:
 there the connection is dropped.
 
-A removed value is acknowledged once its last byte was read. The acknowledgement shares a packet
-with the next request where the system can do that (``MSG_MORE``): the kernel owns it from then on,
-and sends it after 200 ms at the latest, even when this process is killed. It can be taken back
-until the next request; hence an exchange that removed something stays ``pending`` until the caller
+A removed value is acknowledged when the caller has made of it what it wants: see `acknowledge`. The
+acknowledgement shares a packet with the next request where the system can do that
+(``MSG_MORE``): the kernel owns it from then on, and sends it even when this process is killed; at
+once if no request follows within milliseconds (``flusher.py``). It can be taken back for a moment
+(see docs/protocol.md); hence an exchange that removed something stays ``pending`` until the caller
 says that it holds the value, and no exception can strike between.
 
 Threads, forks and sessions are the business of ``pool.py``.
@@ -37,6 +38,7 @@ from nws.errors import (
 )
 from nws.session.endpoint import UNIX, Endpoint
 from nws.session.exchange import Exchange
+from nws.session.flusher import flush_soon
 from nws.session.sockets import (
     Timeouts,
     candidate_sockets,
@@ -95,6 +97,8 @@ class Transport:
         self.pending: Exchange | None = None
         self.stuck = False
         self._timeouts = timeouts
+        # A Unix socket sends everything at once.
+        self._more = 0 if endpoint.host.startswith(UNIX) else _MORE
         self._dropped = ""  # why there is no connection any more
         self._turn = threading.RLock()  # for an original server
         self.socket: socket.socket
@@ -163,7 +167,7 @@ class Transport:
         into: BinaryIO | None = None,
         failure: type[NwsException] = NwsOperationException,
     ) -> Answer:
-        """Do an operation. One that removes or leases values stays ``pending``.
+        """Do an operation. One that removes or leases values stays ``pending``; see `acknowledge`.
 
         Args:
             fields: of the request; the first one is a name in `nws.wire.operations`.
@@ -180,6 +184,25 @@ class Transport:
             return self._run(exchange, failure)
         with self._turn:
             return self._run(exchange, failure)
+
+    def acknowledge(self) -> None:
+        """Acknowledge what is ``pending``: the caller has made of it what it wants.
+
+        Raises:
+            NwsConnectionDroppedException: the connection is gone; the value is back.
+        """
+        exchange = self.pending
+        if exchange is None or not exchange.removes or exchange.answer is None:
+            return
+        items = exchange.answer.items
+        if items and items[0].lease:
+            return  # the server keeps track of leases
+        try:
+            exchange.append(_ACK, self._more)
+        except NwsConnectionDroppedException as error:
+            raise self._lost(exchange, error) from error
+        if self._more:
+            flush_soon(self.socket)
 
     def begin(self, fields: Sequence[Field], *, wait: float | None = None) -> Exchange:
         """Prepare a request whose reply is read later; see `run`, `send` and `end`.
@@ -265,8 +288,6 @@ class Transport:
             answer = exchange.answer = exchange.read()
             if not exchange.removes or answer.status:
                 self.pending = None
-            elif not (answer.items and answer.items[0].lease):  # the server keeps track of leases
-                exchange.append(_ACK, _MORE)
         except (NwsConnectionDroppedException, NwsProtocolException) as error:
             raise self._lost(exchange, error) from error
         except BaseException:

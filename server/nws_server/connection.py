@@ -14,7 +14,8 @@ reading stops.
 With the extensions, values that a get removed are in the session's hands, and noted in
 ``_delivered``, until the client acknowledges them by an ``ack`` or any further request. If the
 connection ends before that they return to their places. They also return if the next request is
-``nack``, even behind an ``ack``. docs/design.md has a picture of these states.
+``nack``, even behind an ``ack``; but large ones are kept for that only a moment. docs/design.md has
+a picture of these states.
 
 What requests mean is in ``operations.py``.
 """
@@ -42,6 +43,14 @@ noticed before the answers to all that it sent at once lie in memory."""
 
 _LARGE_READ_BYTES: Final = 64 * 1024
 """When more than this is missing from a request, it is received in large pieces."""
+
+_MAX_KEPT_BYTES: Final = 64 * 1024
+"""Longer deliveries are given up a moment after their ``ack``, shorter ones with the next request.
+"""
+
+_KEEP_SECONDS: Final = 0.5
+"""How long a client may take for a ``nack`` of a longer one behind its ``ack``: the exception that
+calls for it, such as that of Ctrl-C, strikes within microseconds."""
 
 _NOT_AN_ANSWER: Final = (b"ack", b"nack", b"cancel")
 """Requests that do not say that the client has what was delivered. A cancel may cross the value."""
@@ -80,10 +89,12 @@ class Connection:
         since: when it came, in seconds of the hub's clock.
         performed: how many operations it has asked for.
         received, sent: bytes.
+        deadline: when it gives up what it keeps for a ``nack``, or None.
         extended, session, removes, waiter: see `Caller`.
     """
 
     __slots__ = (
+        "__weakref__",
         "_acknowledged",
         "_backlog",
         "_backlog_size",
@@ -101,6 +112,7 @@ class Connection:
         "_paused",
         "_stalled",
         "_unsent",
+        "deadline",
         "extended",
         "hub",
         "peer",
@@ -138,6 +150,7 @@ class Connection:
         self.removes = False
         self._delivered: tuple[Place, Sequence[Value]] | None = None
         self._acknowledged = False
+        self.deadline: float | None = None
         self._expects_much = False
         self.waiter: Waiter | None = None
         self._backlog: deque[Request] = deque()
@@ -188,7 +201,7 @@ class Connection:
         self._decoder.abandon()
         if not self._acknowledged:
             self.take_back()
-        self._delivered = None  # what is kept for a nack may be a file
+        self.forget_delivered()  # what is kept for a nack may be a file
         if self.established:
             self.hub.sessions.leave(self, self.session)
         self.hub.run_queue.drain()
@@ -312,7 +325,7 @@ class Connection:
         if self._delivered is not None and name not in _NOT_AN_ANSWER:
             if not self._acknowledged:
                 self.space.confirm(self.session, self._delivered[1])
-            self._delivered = None
+            self.forget_delivered()
         if self.waiter is None:  # else it is a cancel, and the answer is that of what waits
             self._form = operation.form
         try:
@@ -423,12 +436,19 @@ class Connection:
         self._expects_much = False
         if self._delivered is not None and not self._acknowledged:
             self._acknowledged = True
-            self.space.confirm(self.session, self._delivered[1])
+            values = self._delivered[1]
+            self.space.confirm(self.session, values)
+            if sum(value.size for value in values) > _MAX_KEPT_BYTES:
+                self.hub.keepers.enter(self, self.space.now + _KEEP_SECONDS)
+
+    def forget_delivered(self) -> None:
+        self._delivered = None
+        self.deadline = None
 
     def take_back(self) -> None:
         if self._delivered is not None:
             place, values = self._delivered
-            self._delivered = None
+            self.forget_delivered()
             self.space.put_back(self.session, place, values)
 
 

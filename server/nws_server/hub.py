@@ -7,11 +7,12 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from nws.version import __version__
 from nws.wire.dialect import EXTENSIONS, METADATA_FROM_SERVER, METADATA_TO_SERVER, WEB_PORT
 from nws.wire.requests import Sink
+from nws_server.core.deadlines import Deadlines, Timed
 from nws_server.core.space import Space
 from nws_server.run_queue import RunQueue
 from nws_server.session_registry import SessionRegistry
@@ -35,6 +36,13 @@ class Limits:
     max_backlog: int = 64 * 1024
 
 
+class Keeper(Timed, Protocol):
+    """A connection that keeps what it has delivered for a moment; its deadline is the end."""
+
+    def forget_delivered(self) -> None:
+        """Keep it no longer."""
+
+
 def _ignore(peer: bytes, reason: str) -> None:
     """Log nothing."""
 
@@ -46,6 +54,7 @@ class Hub:
         space: where operations go.
         sessions: which connections there are.
         run_queue: which of them can go on.
+        keepers: which of them keep what was acknowledged, and until when.
         limits: on each connection.
         offers: options that a negotiating client may choose from.
         web_port: of the inspector, or None.
@@ -72,6 +81,7 @@ class Hub:
         self.space = space
         self.sessions = SessionRegistry(space)
         self.run_queue = RunQueue()
+        self.keepers: Deadlines[Keeper] = Deadlines()
         self.limits = limits or Limits()
         offers = (*_OFFERS, EXTENSIONS) if extensions else _OFFERS
         self.offers = dict.fromkeys(offers, b"")
@@ -88,9 +98,21 @@ class Hub:
         self.web_port = web_port
         self.offers[WEB_PORT] = b"%d" % web_port
 
+    def on_earlier_deadline(self, callback: Callable[[float], None]) -> None:
+        """Have ``callback`` called with each deadline that comes before all others of its kind."""
+        self.space.on_earlier_deadline = callback
+        self.keepers.on_earlier = callback
+
+    def next_deadline(self) -> float | None:
+        """Return when `expire` has something to do, or None."""
+        deadlines = (self.space.next_deadline(), self.keepers.next())
+        return min((each for each in deadlines if each is not None), default=None)
+
     def expire(self) -> None:
         """End the waits and leases whose time is over."""
-        self.space.now = self.clock()
+        now = self.space.now = self.clock()
+        for keeper in self.keepers.pop_due(now):
+            keeper.forget_delivered()
         self.space.expire()
         self.run_queue.drain()
 

@@ -48,6 +48,7 @@ class NwsService(Service):
         self._hub: Hub | None = None
         self._factory: NwsFactory | None = None
         self._timer: IDelayedCall | None = None
+        self._timer_when = 0.0  # by the clock
         self._failed = False
         self.web_port: IListeningPort | None = None
         self._inspector: Inspector | None = None
@@ -178,8 +179,7 @@ class NwsService(Service):
             token="".join(secrets.choice(letters) for _ in range(6)).encode(),
             memory_limit=config.memory_limit,
         )
-        space.on_earlier_deadline = self._set_timer
-        return Hub(
+        hub = Hub(
             space,
             extensions=config.extensions,
             limits=Limits(
@@ -192,6 +192,8 @@ class NwsService(Service):
             log_refusal=self._log_refusal,
             log_crash=self._log_crash,
         )
+        hub.on_earlier_deadline(self._set_timer)
+        return hub
 
     def _cannot_start(self, failure: Any) -> None:
         _log.critical("the server cannot start: {error}", error=failure.getErrorMessage())
@@ -210,8 +212,12 @@ class NwsService(Service):
     # Deadlines
 
     def _set_timer(self, when: float) -> None:
+        """Call `_expire` at this time, unless it is called earlier anyway."""
         if self._timer is not None:
+            if self._timer_when <= when:
+                return
             self._timer.cancel()
+        self._timer_when = when
         delay = max(0.0, when - self._clock())
         self._timer = self._reactor.callLater(delay, self._expire)
 
@@ -219,7 +225,7 @@ class NwsService(Service):
         self._timer = None
         if self._hub is not None:
             self._hub.expire()
-            next_deadline = self._hub.space.next_deadline()
+            next_deadline = self._hub.next_deadline()
             if next_deadline is not None:
                 self._set_timer(next_deadline)
 

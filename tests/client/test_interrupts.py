@@ -227,7 +227,7 @@ def test_another_exception_while_a_value_is_given_back(opened: Opener, call: str
         assert variable(ws, "x").leased == 0, moment
         if not striker.struck:
             break
-    assert moment > 20
+    assert moment > 10
 
 
 class Mine:

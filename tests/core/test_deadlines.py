@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from nws_server.core.deadlines import Deadlines
+from nws_server.core.deadlines import Deadlines, Timed
 
 
 class Item:
@@ -16,7 +16,7 @@ class Item:
         self.deadline: float | None = None
 
 
-def due(deadlines: Deadlines, now: float) -> list[str]:
+def due(deadlines: Deadlines[Timed], now: float) -> list[str]:
     """Name who is due."""
     names = []
     for item in deadlines.pop_due(now):
@@ -26,7 +26,7 @@ def due(deadlines: Deadlines, now: float) -> list[str]:
     return names
 
 
-def entered(deadlines: Deadlines, **times: float) -> dict[str, Item]:
+def entered(deadlines: Deadlines[Timed], **times: float) -> dict[str, Item]:
     """Enter items with these names and times."""
     items = {name: Item(name) for name in times}
     for name, time in times.items():
@@ -35,13 +35,13 @@ def entered(deadlines: Deadlines, **times: float) -> dict[str, Item]:
 
 
 def test_nobody_is_due() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     assert deadlines.next() is None
     assert due(deadlines, 1e9) == []
 
 
 def test_due_in_the_order_of_time_then_of_entry() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     items = entered(deadlines, d=4, a=1, c=3, b=1)
     assert deadlines.next() == 1
     assert due(deadlines, 3) == ["a", "b", "c"]
@@ -53,7 +53,7 @@ def test_due_in_the_order_of_time_then_of_entry() -> None:
 
 
 def test_withdrawn_is_never_due() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     items = entered(deadlines, a=1, b=2)
     items["a"].deadline = None
     assert deadlines.next() == 2
@@ -61,7 +61,7 @@ def test_withdrawn_is_never_due() -> None:
 
 
 def test_withdrawn_while_others_are_taken_out() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     items = entered(deadlines, a=1, b=1, c=1)
     names = []
     for item in deadlines.pop_due(1):
@@ -72,7 +72,7 @@ def test_withdrawn_while_others_are_taken_out() -> None:
 
 
 def test_later_deadline_voids_the_earlier() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     items = entered(deadlines, a=1)
     deadlines.enter(items["a"], 5)
     assert deadlines.next() == 5
@@ -81,7 +81,7 @@ def test_later_deadline_voids_the_earlier() -> None:
 
 
 def test_earlier_deadline_voids_the_later() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     items = entered(deadlines, a=5)
     deadlines.enter(items["a"], 1)
     assert due(deadlines, 1) == ["a"]
@@ -90,7 +90,7 @@ def test_earlier_deadline_voids_the_later() -> None:
 
 
 def test_back_to_an_older_deadline_it_is_due_once() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     items = entered(deadlines, a=5)
     for time in (7, 5, 3, 5):
         deadlines.enter(items["a"], time)
@@ -99,7 +99,7 @@ def test_back_to_an_older_deadline_it_is_due_once() -> None:
 
 
 def test_item_can_be_entered_again() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     items = entered(deadlines, a=1)
     assert due(deadlines, 1) == ["a"]
     deadlines.enter(items["a"], 2)
@@ -107,7 +107,7 @@ def test_item_can_be_entered_again() -> None:
 
 
 def test_item_entered_while_others_are_taken_out_is_due_too() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     items = entered(deadlines, a=1)
     late = Item("late")
     names = []
@@ -120,7 +120,7 @@ def test_item_entered_while_others_are_taken_out_is_due_too() -> None:
 
 
 def test_callback_tells_of_earlier_deadlines_only() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     told: list[float] = []
     deadlines.on_earlier = told.append
     items = entered(deadlines, a=5, b=9, c=5, d=2)
@@ -130,7 +130,7 @@ def test_callback_tells_of_earlier_deadlines_only() -> None:
 
 
 def test_callback_after_all_are_gone() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     told: list[float] = []
     deadlines.on_earlier = told.append
     items = entered(deadlines, a=5)
@@ -141,7 +141,7 @@ def test_callback_after_all_are_gone() -> None:
 
 
 def test_renewing_does_not_fill_the_memory() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     items = entered(deadlines, a=0, b=1e9)
     for time in range(10_000):
         deadlines.enter(items["a"], time)
@@ -152,7 +152,7 @@ def test_renewing_does_not_fill_the_memory() -> None:
 
 
 def test_renewing_to_the_same_time_does_not_fill_the_memory() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     items = entered(deadlines, a=1)
     for _ in range(10_000):
         deadlines.enter(items["a"], 1)
@@ -160,7 +160,7 @@ def test_renewing_to_the_same_time_does_not_fill_the_memory() -> None:
 
 
 def test_withdrawing_does_not_fill_the_memory() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     keeper = entered(deadlines, z=1e9)
     for _ in range(10_000):
         item = Item()
@@ -172,7 +172,7 @@ def test_withdrawing_does_not_fill_the_memory() -> None:
 
 
 def test_heap_may_grow_with_the_living() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     items = [Item(str(number)) for number in range(5000)]
     for number, item in enumerate(items):
         deadlines.enter(item, number)
@@ -182,7 +182,7 @@ def test_heap_may_grow_with_the_living() -> None:
 
 
 def test_heap_keeps_nobody_alive() -> None:
-    deadlines = Deadlines()
+    deadlines: Deadlines[Timed] = Deadlines()
     item = Item()
     watch = weakref.ref(item)
     deadlines.enter(item, 1e9)

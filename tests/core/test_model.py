@@ -400,6 +400,8 @@ class SpaceMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.space.close()
+        for client in self.clients.values():
+            self.space.close_session(client.session)  # what is in its hands counts until then
         check_invariants(self.space)
         totals = self.space.views.totals()
         assert not any(totals.values()), totals

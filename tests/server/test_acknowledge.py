@@ -242,3 +242,96 @@ def test_a_value_comes_back_when_the_next_request_cannot_be_read(
     assert link.closed
     link.lose()
     assert left(other) == [b"1", b"2", b"3"]
+
+
+# What the server keeps
+
+
+def kept(server: MemoryServer) -> int:
+    """Return the memory that values cost, as it is counted."""
+    return server.space.views.totals()["memory"]
+
+
+@extended_kind
+@each_removal
+def test_a_delivered_value_counts_until_it_is_acknowledged(
+    server: MemoryServer, kind: str, name: str
+) -> None:
+    other = server.connect()
+    other.store("x", "small")
+    other.get("fetch", "ws", "x")
+    empty = kept(server)
+    other.store("x", 100_000 * "v")
+    link = server.connect(kind)
+    remove(link, name)
+    assert kept(server) > empty + 100_000
+    link.send("ack")
+    assert kept(server) == empty
+
+
+@extended_kind
+@each_waiting_removal
+def test_one_that_was_waited_for_counts_too(server: MemoryServer, kind: str, name: str) -> None:
+    other, link = server.connect(), server.connect(kind)
+    link.send(*REMOVING[name])
+    empty = kept(server)
+    other.store("x", 100_000 * "v")
+    delivered(link, name)
+    assert kept(server) > empty + 100_000
+    link.get("list wss")
+    assert kept(server) == empty
+
+
+def test_stores_are_refused_while_readers_hold_what_there_is_room_for(server: MemoryServer) -> None:
+    full = MemoryServer(memory_limit=250_000)
+    other, link = full.connect(), full.connect("extended")
+    other.store("x", 100_000 * "v")
+    other.store("x", 100_000 * "v")
+    link.get("fetch", "ws", "x")
+    assert other.ask("store", "ws", "y", "0", 100_000 * "v").status == Status.FAILED
+    link.send("ack")
+    assert other.ask("store", "ws", "y", "0", 100_000 * "v").status == 0
+
+
+@extended_kind
+@pytest.mark.parametrize("name", ["fetch", "take"])
+def test_a_large_value_is_given_up_a_moment_after_its_ack(
+    server: MemoryServer, kind: str, name: str
+) -> None:
+    """Its reader may work on without a request for as long as it likes."""
+    other, link = server.connect(), server.connect(kind)
+    other.store("x", 100_000 * "v")
+    remove(link, name)
+    link.send("ack")
+    link.send("nack")
+    assert len(remove(link, name)) == 100_000, "in that moment it can still be given back"
+    link.send("ack")
+    server.advance(1)
+    link.send("nack")
+    assert left(other) == []
+    assert server.hub.next_deadline() is None
+
+
+@extended_kind
+def test_the_moment_is_that_of_one_value(server: MemoryServer, kind: str) -> None:
+    other, link = server.connect(), server.connect(kind)
+    other.store("x", 100_000 * "1")
+    other.store("x", 100_000 * "2")
+    remove(link, "fetch")
+    link.send("ack")
+    remove(link, "fetch")
+    server.advance(1)
+    link.lose()
+    assert left(other) == [100_000 * b"2"]
+
+
+@extended_kind
+def test_a_small_value_is_kept_for_a_nack_however_long_that_takes(
+    server: MemoryServer, other: Link, kind: str
+) -> None:
+    link = server.connect(kind)
+    remove(link, "fetch")
+    link.send("ack")
+    server.advance(1e6)
+    link.send("nack")
+    assert left(other) == [b"1", b"2", b"3"]

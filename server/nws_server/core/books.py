@@ -36,8 +36,8 @@ class Books:
     Attributes:
         recorder: is told of every effect; None if nobody is.
         now: the time, in seconds; set by the caller.
-        memory: bytes that workspaces, variables and the values in queues and under lease cost,
-            roughly. What is in hands does not count: it is about to go.
+        memory: bytes that workspaces, variables and the values in queues, under lease and in hands
+            cost, roughly.
         waiting: how many operations wait.
         sessions: by number.
         workspaces: by name.
@@ -56,7 +56,7 @@ class Books:
         self.sessions: dict[int, Session] = {}
         self.workspaces: dict[bytes, Workspace] = {}
         self.leases: dict[int, Lease] = {}
-        self.deadlines = Deadlines()
+        self.deadlines: Deadlines[Waiter | Lease] = Deadlines()
         self.last_session = 0
         self.last_workspace = -1
         self.last_variable = 0
@@ -189,6 +189,7 @@ class Books:
         variable.stored += 1
         if session.acknowledges:
             session.hands[value] = (variable, (value,))
+            self.memory += value.weight
         if self.recorder is not None:
             self.recorder.stored(variable.id, value)
             _record_delivery(self.recorder, session, variable, (value,))
@@ -209,9 +210,10 @@ class Books:
         assert queue is not None
         value = queue.take()
         variable.bytes -= value.size
-        self.memory -= value.weight
         if session.acknowledges:
             session.hands[value] = (variable, (value,))
+        else:
+            self.memory -= value.weight
         if self.recorder is not None:
             _record_delivery(self.recorder, session, variable, (value,))
         return value
@@ -237,12 +239,13 @@ class Books:
         """
         if session.acknowledges:
             session.hands[values[0]] = (variable, values)
+            self.memory += sum(value.weight for value in values)
         if self.recorder is not None:
             _record_delivery(self.recorder, session, variable, values)
 
     def confirm(self, session: Session, values: Sequence[Value]) -> None:
         """A delivery has arrived: its values are gone."""
-        delivered = session.hands.pop(values[0], None)
+        delivered = self._out_of_hands(session, values)
         if delivered is not None and self.recorder is not None:
             variable = delivered[0]
             if variable.workspace is not None:
@@ -250,11 +253,21 @@ class Books:
 
     def put_back(self, session: Session, variable: Variable, values: Sequence[Value]) -> None:
         """Return delivered values to their places."""
-        session.hands.pop(values[0], None)
+        self._out_of_hands(session, values)
         if variable.workspace is not None:
             # The last one taken returns first, so that each goes to the end of the queue's list.
             for value in reversed(values):
                 self._return(variable, value)
+
+    def _out_of_hands(
+        self, session: Session, values: Sequence[Value]
+    ) -> tuple[Variable, Sequence[Value]] | None:
+        """Take a delivery out of a session's hands; return None if it was acknowledged before."""
+        delivered = session.hands.pop(values[0], None)
+        if delivered is not None:
+            for value in values:
+                self.memory -= value.weight
+        return delivered
 
     def _return(self, variable: Variable, value: Value) -> None:
         """Put a value back into the queue. A single variable keeps the last value stored: one that

@@ -6,7 +6,7 @@ import heapq
 import weakref
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 _MIN_SWEEP_ENTRIES: Final = 64
 
@@ -17,7 +17,10 @@ class Timed(Protocol):
     deadline: float | None
 
 
-class Deadlines:
+TimedT = TypeVar("TimedT", bound=Timed)
+
+
+class Deadlines(Generic[TimedT]):
     """A heap of deadlines, in seconds of the caller's monotonic clock.
 
     Withdrawing is free: set ``deadline`` to None. Void entries are swept when they are more than
@@ -27,13 +30,13 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, weakref.ref[Timed]]] = []
+        self._heap: list[tuple[float, int, weakref.ref[TimedT]]] = []
         self._order = count()
         self._sweep_at = _MIN_SWEEP_ENTRIES
         self.on_earlier: Callable[[float], None] | None = None
         """Called with the time whenever a deadline is entered that comes before all others."""
 
-    def enter(self, item: Timed, deadline: float) -> None:
+    def enter(self, item: TimedT, deadline: float) -> None:
         """Set the deadline of an item, in place of any that it has."""
         if item.deadline == deadline:
             return  # a second entry would be as valid as the first, and never be swept
@@ -52,7 +55,7 @@ class Deadlines:
         self._drop_void()
         return self._heap[0][0] if self._heap else None
 
-    def pop_due(self, now: float) -> Iterator[Timed]:
+    def pop_due(self, now: float) -> Iterator[TimedT]:
         """Take out, one by one, the items whose time has come."""
         while True:
             self._drop_void()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nws_server.core.deadlines import Deadlines, Timed
 from nws_server.core.memory import MemorySpace
-from nws_server.core.records import Session, Variable, Workspace, workspace_weight
+from nws_server.core.records import Lease, Session, Variable, Waiter, Workspace, workspace_weight
 
 
 def check_invariants(space: MemorySpace) -> None:
@@ -26,6 +26,9 @@ def check_invariants(space: MemorySpace) -> None:
             memory += variable.weight + sum(value.weight for value in held)
             waiters += [*variable.fetchers, *variable.finders]
             leases += len(variable.leases)
+    for session in books.sessions.values():
+        delivered = [value for _, values in session.hands.values() for value in values]
+        memory += sum(value.weight for value in delivered)
     assert (memory, len(waiters)) == (books.memory, books.waiting)
     assert leases == len(books.leases)
     _check_deadlines(books.deadlines, [*waiters, *books.leases.values()])
@@ -53,7 +56,7 @@ def _check_session(session: Session) -> None:
         assert all(value.index < variable.stored for value in values)
 
 
-def _check_deadlines(deadlines: Deadlines, known: list[Timed]) -> None:
+def _check_deadlines(deadlines: Deadlines[Waiter | Lease], known: list[Timed]) -> None:
     """Who has a deadline is in the heap, and no other entry is valid."""
     entries = [(when, ref()) for when, _, ref in deadlines._heap]
     valid = {

@@ -160,7 +160,7 @@ class Matching:
         for item in self._books.deadlines.pop_due(self._books.now):
             if isinstance(item, Lease):
                 overdue.append(item)
-            elif isinstance(item, Waiter):
+            else:
                 self.fail(item, Status.TIMED_OUT, "no value came in time")
         self.undo(overdue, blame=True)
 
