@@ -15,8 +15,8 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from time import perf_counter
-from typing import Final
+from time import monotonic, perf_counter
+from typing import Any, Final
 
 import twisted
 from twisted.internet.interfaces import IReadDescriptor
@@ -36,6 +36,16 @@ _MAX_DOUBLINGS: Final = 4
 this."""
 
 _log = Logger()
+
+
+def use_monotonic_clock(reactor: Any) -> None:
+    """Let a reactor's timers go by a clock that nobody can set; Twisted's is the wall clock.
+
+    Timers that run already would be wrong then: if there are any, everything stays as it is.
+    """
+    if not reactor.getDelayedCalls():
+        reactor.seconds = monotonic
+
 
 try:
     from twisted.internet.epollreactor import EPollReactor

@@ -284,5 +284,6 @@ def make_service(config: Config, reactor: Any = None) -> NwsService:
         loop.install()
     from twisted.internet import reactor as global_reactor
 
-    # Twisted's own clock is the wall clock: when that is set, leases must not end.
+    # When the wall clock is set, no deadline may move.
+    loop.use_monotonic_clock(global_reactor)
     return NwsService(config, global_reactor, time.monotonic)

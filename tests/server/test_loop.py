@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from typing import Any, Final
 import pytest
 import twisted
 
+from nws.errors import Status
 from nws_server import loop
 from tests.support.processes import run_python
 from tests.support.server import ROOT, starting
+from tests.support.spaces import until
 
 pytestmark = pytest.mark.skipif(
     not hasattr(loop, "LingeringReactor"), reason="there is no epoll on this system"
@@ -186,3 +189,48 @@ def test_it_can_be_turned_off(tmp_path: Path, way: str) -> None:
 def test_a_reactor_that_the_user_has_chosen_stays(tmp_path: Path) -> None:
     command, *options = WAYS["twistd nws"]
     assert reactor_of(tmp_path, [command, "--reactor", "poll", *options]) == "PollReactor"
+
+
+# The clock
+
+SET_BACK: Final = """\
+import os, sys, time
+wall = time.time
+time.time = lambda: wall() - 3600 * os.path.exists("set back")
+from {module} import {function} as main
+sys.exit(main())
+"""
+"""Runs a program whose wall clock goes back by an hour as soon as there is a certain file."""
+
+
+@pytest.mark.parametrize("io", ["fast", "plain"])
+@pytest.mark.parametrize("way", WAYS)
+def test_no_deadline_moves_with_the_wall_clock(tmp_path: Path, way: str, io: str) -> None:
+    is_module = way == "python -m"
+    program = SET_BACK.format(
+        module="nws_server.__main__" if is_module else "twisted.scripts.twistd",
+        function="main" if is_module else "run",
+    )
+    env = {"NWS_INTERFACE": "127.0.0.1", "NWS_SERVER_PORT": "0", "NWS_IO": io}
+    env["NWS_TMP_DIR"] = str(tmp_path)
+    command = [sys.executable, "-c", program, *WAYS[way][1:]]
+    with starting(command, tmp_path, env) as server:
+        until(lambda: bool(serving_places(tmp_path)), "it serves")
+        server.addresses = serving_places(tmp_path)
+        with server.client("extended", ws="ws") as client, server.client("extended") as holder:
+            holder.ask("use ws", "ws", "", "no")
+            client.store("x", "v")
+            holder.get_many("lease", "ws", "x", "1", "", "500")
+            client.send("fetch", "ws", "y", "", "", "500")
+            (tmp_path / "set back").touch()
+            assert client.long().status == Status.TIMED_OUT
+            assert client.get("fetch", "ws", "x", "", "", "20000").payload == b"v"
+        server.stop(signal.SIGTERM)
+
+
+def serving_places(folder: Path) -> list[str]:
+    """Read from a server's log where it serves."""
+    said = [
+        (folder / name).read_text() for name in ("log", "twistd.log") if (folder / name).exists()
+    ]
+    return re.findall(r"serves on (\S+:\d+)", "".join(said))

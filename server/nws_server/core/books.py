@@ -255,8 +255,7 @@ class Books:
         """Return delivered values to their places."""
         self._out_of_hands(session, values)
         if variable.workspace is not None:
-            # The last one taken returns first, so that each goes to the end of the queue's list.
-            for value in reversed(values):
+            for value in values:
                 self._return(variable, value)
 
     def _out_of_hands(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from nws.errors import Status
@@ -81,8 +82,7 @@ class Matching:
         Their values return together before anyone is served, so that waiters see them in order.
         """
         chosen = list(leases)
-        # The last one taken returns first, so that each goes to the end of the queue's list.
-        for lease in reversed(chosen):
+        for lease in chosen:
             self._books.undo(lease, blame=blame)
         for variable in dict.fromkeys(lease.variable for lease in chosen):
             self._serve(variable)
@@ -154,10 +154,10 @@ class Matching:
         for waiter in [*variable.fetchers, *variable.finders]:
             self.fail(waiter, status, reason)
 
-    def expire(self) -> None:
-        """End the waits and the leases whose time is over."""
+    def expire(self, limit: int) -> None:
+        """End waits and leases whose time is over, up to ``limit`` of them."""
         overdue: list[Lease] = []
-        for item in self._books.deadlines.pop_due(self._books.now):
+        for item in islice(self._books.deadlines.pop_due(self._books.now), limit):
             if isinstance(item, Lease):
                 overdue.append(item)
             else:

@@ -6,7 +6,9 @@ done is an effect in ``books.py``; who is served is decided in ``matching.py``.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final
 
 from nws.errors import Status
@@ -40,6 +42,10 @@ from nws_server.core.views import Views
 DEFAULT_WORKSPACE: Final = b"__default"
 
 _MKTEMP_TRIES: Final = 1000
+
+_MAX_ENDED_AT_ONCE: Final = 500
+"""Waits and leases: others that end together with them follow in further calls of `expire`, so that
+clients have their turn in between."""
 
 
 class MemorySpace:
@@ -79,6 +85,7 @@ class MemorySpace:
         self._lookup = Lookup(self.books, memory_limit)
         self._token = b"__nwss" + token
         self._memory_limit = memory_limit
+        self._ending: deque[Session] = deque()  # closed, but some of their leases are still open
         default = self.books.make_workspace(DEFAULT_WORKSPACE, self.books.last_workspace + 1)
         self.books.own_workspace(default, None, b"[system]", persistent=False)
 
@@ -95,9 +102,23 @@ class MemorySpace:
                 self._purge(workspace)
         for variable, values in list(session.hands.values()):
             self._matching.put_back(session, variable, values)
-        self._matching.undo(session.leases.values(), blame=True)
-        self.books.close_session(session)
+        self._ending.append(session)
+        self._end_sessions()
         self._matching.send_replies()
+        if self._ending and self.on_earlier_deadline is not None:
+            self.on_earlier_deadline(self.now)
+
+    def _end_sessions(self) -> None:
+        """Return leases of closed sessions, a part of them if they are many."""
+        left = _MAX_ENDED_AT_ONCE
+        while self._ending and left:
+            session = self._ending[0]
+            leases = list(islice(session.leases.values(), left))
+            self._matching.undo(leases, blame=True)
+            left -= len(leases)
+            if not session.leases:
+                self._ending.popleft()
+                self.books.close_session(session)
 
     # Workspaces
 
@@ -440,10 +461,11 @@ class MemorySpace:
         self.books.deadlines.on_earlier = callback
 
     def next_deadline(self) -> float | None:
-        return self.books.deadlines.next()
+        return self.now if self._ending else self.books.deadlines.next()
 
     def expire(self) -> None:
-        self._matching.expire()
+        self._end_sessions()
+        self._matching.expire(_MAX_ENDED_AT_ONCE)
         self._matching.send_replies()
 
     def close(self) -> None:

@@ -67,7 +67,7 @@ class Space(Protocol):
     def close_session(self, session: Session) -> None:
         """End a session: delete the workspaces it owns that are not persistent, then return what
         is in its hands, then its leases, each counted as an attempt. Its waiters must have been
-        cancelled."""
+        cancelled. Of very many leases a part returns with the next calls of `expire`."""
 
     def open_ws(
         self,
@@ -227,7 +227,8 @@ class Space(Protocol):
 
     def expire(self) -> None:
         """Fail the waits whose time is over, and return the leases whose time is over, each
-        counted as an attempt."""
+        counted as an attempt. Of very many it ends a part; `next_deadline` is then not later than
+        ``now``."""
 
     def close(self) -> None:
         """Drop everything."""
