@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from nws.keepalive import keep_alive, peer_timeout
 from nws.session.endpoint import UNIX, Endpoint
 
 __all__ = [
@@ -49,13 +50,13 @@ def candidate_sockets(endpoint: Endpoint) -> Iterator[tuple[socket.socket, Any]]
 
 
 def tune(sock: socket.socket) -> None:
-    """Send at once; notice within two minutes that the server's machine has gone away, also while
-    a fetch is blocked."""
+    """Send at once; notice within `peer_timeout` that the server's machine has gone, while a fetch
+    is blocked or a request is under way."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    seconds = peer_timeout()
+    keep_alive(sock, seconds)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * seconds)
 
 
 def set_poll_interval(sock: socket.socket, seconds: float) -> None:

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from twisted.internet.endpoints import serverFromString
 
+from nws.keepalive import DEFAULT_PEER_TIMEOUT, MIN_PEER_TIMEOUT
+
 DEFAULT_PORT: Final = 8765
 DEFAULT_WEB_PORT: Final = 8766
 MIN_LONG_VALUE_BYTES: Final = 64
@@ -22,8 +24,10 @@ NUMBERS: Final = {
     "memory_limit": 0,
     "spool_limit": 0,
     "max_connections": 1,
+    "peer_timeout": MIN_PEER_TIMEOUT,
 }
-"""Settings that are whole numbers, and the minimum of each. Sizes are in bytes."""
+"""Settings that are whole numbers, and the minimum of each. Sizes are in bytes, times in
+seconds."""
 
 _MAX_NUMBER: Final = 2**63 - 1
 
@@ -54,6 +58,7 @@ class Config:
         spool_limit: bound on the spool folder; None for no limit.
         max_connections: further ones are refused.
         handshake_timeout: a connection that has not completed its handshake by then is closed.
+        peer_timeout: a connection to a machine that has not answered for so long is closed.
         extensions: offer what the original protocol does not have.
         web: where the inspector listens, as a Twisted endpoint description; None for no inspector.
         web_must: whether the server fails to start if the inspector cannot listen there.
@@ -76,6 +81,7 @@ class Config:
     spool_limit: int | None = None
     max_connections: int = 10_000
     handshake_timeout: float = 30.0
+    peer_timeout: int = DEFAULT_PEER_TIMEOUT
     extensions: bool = True
     web: str | None = None
     web_must: bool = True
@@ -110,7 +116,7 @@ class Config:
         all interfaces), ``NWS_SERVER_PORT``, ``NWS_WEB_PORT`` (or ``none``),
         ``NWS_WEB_SERVED_DIR``, ``NWS_TMP_DIR`` and ``NWS_LONG_VALUE_SIZE``. Ours are
         ``NWS_MAX_VALUE_SIZE``, ``NWS_MEMORY_LIMIT``, ``NWS_SPOOL_LIMIT``,
-        ``NWS_MAX_CONNECTIONS``, ``NWS_IO`` and ``NWS_WEB_KEY``.
+        ``NWS_MAX_CONNECTIONS``, ``NWS_PEER_TIMEOUT``, ``NWS_IO`` and ``NWS_WEB_KEY``.
 
         A server that is told where to listen has an inspector only if it is told where.
 

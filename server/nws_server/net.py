@@ -29,8 +29,10 @@ from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from nws.keepalive import DEFAULT_PEER_TIMEOUT, keep_alive
 from nws_server.connection import Connection
 from nws_server.hub import Hub
+from nws_server.vanished import has_vanished
 
 if TYPE_CHECKING:
     from nws.wire.requests import LongBody
@@ -43,6 +45,9 @@ _RECEIVE_BYTES: Final = 64 * 1024
 
 _LONG_RECEIVE_BYTES: Final = 256 * 1024
 """How much to receive at a time while a long field arrives."""
+
+_PEER_CHECKS: Final = 6
+"""How often connections are looked at within the timeout for a client's machine."""
 
 _UNIX_SEND_BUFFER_BYTES: Final = 1024 * 1024
 """What the system may hold for a client on this machine, see `nws.session.sockets`."""
@@ -63,6 +68,7 @@ class NwsProtocol(TwistedProtocol):
         self._peer = peer
         self._connection: Connection | None = None
         self._deadline: IDelayedCall | None = None
+        self._tcp_socket: socket.socket | None = None
         self._send: Callable[[bytes | memoryview], int] | None = None
         self._writable = True
         self._reading_paused = False
@@ -79,7 +85,9 @@ class NwsProtocol(TwistedProtocol):
         local = IUNIXTransport.providedBy(transport)
         if ITCPTransport.providedBy(transport) and not local:  # some claim to be both
             transport.setTcpNoDelay(True)
-            transport.setTcpKeepAlive(True)
+        self._tcp_socket = _tcp_socket(transport)
+        if self._tcp_socket is not None:
+            keep_alive(self._tcp_socket, self.factory.peer_timeout)
         if not self.factory.admit(self):
             transport.abortConnection()
             return
@@ -137,6 +145,12 @@ class NwsProtocol(TwistedProtocol):
 
     def stopProducing(self) -> None:
         self._stop_sending()
+
+    def check_peer(self, seconds: float) -> None:
+        """Hang up if the client's machine has not answered for this time; see `has_vanished`."""
+        if self._tcp_socket is not None and has_vanished(self._tcp_socket, seconds):
+            self._hub.log_refusal(self._peer, f"its machine did not answer for {seconds:g} s")
+            self._transport.abortConnection()
 
     # The connection calls these (see `Outlet`)
 
@@ -258,6 +272,14 @@ class NwsProtocol(TwistedProtocol):
         return self.transport
 
 
+def _tcp_socket(transport: Any) -> socket.socket | None:
+    """Return the socket of a TCP connection, or None."""
+    is_tcp = ITCPTransport.providedBy(transport) and not IUNIXTransport.providedBy(transport)
+    if not is_tcp or not ISystemHandle.providedBy(transport):
+        return None
+    return cast(socket.socket, transport.getHandle())
+
+
 def _direct_send(transport: Any) -> Callable[[bytes | memoryview], int] | None:
     """Return the ``send`` of a transport's socket; None if Twisted does more than carry bytes.
 
@@ -287,6 +309,7 @@ class NwsFactory(ServerFactory):
         *,
         max_connections: int,
         handshake_timeout: float,
+        peer_timeout: int = DEFAULT_PEER_TIMEOUT,
         fast_io: bool = True,
     ) -> None:
         """Serve a hub.
@@ -296,11 +319,14 @@ class NwsFactory(ServerFactory):
             clock: the reactor, or a test's clock.
             max_connections: further connections are closed at once.
             handshake_timeout: seconds that a connection has to complete its handshake.
+            peer_timeout: seconds after which a client's machine that does not answer is gone.
             fast_io: send through the socket where that works; else always through Twisted.
         """
         self.clock = clock
         self.fast_io = fast_io
         self.handshake_timeout = handshake_timeout
+        self.peer_timeout = peer_timeout
+        self._peer_check: IDelayedCall | None = None
         self._hub = hub
         self._max_connections = max_connections
         self._protocols: set[NwsProtocol] = set()
@@ -322,6 +348,26 @@ class NwsFactory(ServerFactory):
     def dismiss(self, protocol: NwsProtocol) -> None:
         """Forget a connection that has ended."""
         self._protocols.discard(protocol)
+
+    def startFactory(self) -> None:
+        """Begin to look for clients whose machines have gone. Twisted calls this."""
+        self._schedule_peer_check()
+
+    def stopFactory(self) -> None:
+        """Stop that. Twisted calls this when nobody listens any more."""
+        if self._peer_check is not None:
+            self._peer_check.cancel()
+            self._peer_check = None
+
+    def _schedule_peer_check(self) -> None:
+        pause = self.peer_timeout / _PEER_CHECKS
+        self._peer_check = self.clock.callLater(pause, self._check_peers)
+
+    def _check_peers(self) -> None:
+        self._schedule_peer_check()
+        silence = self.peer_timeout * (1 - 1 / _PEER_CHECKS)  # it is noticed in time then
+        for protocol in list(self._protocols):
+            protocol.check_peer(silence)
 
     def hang_up(self) -> None:
         """Close all connections."""

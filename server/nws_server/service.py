@@ -75,6 +75,7 @@ class NwsService(Service):
             self._reactor,
             max_connections=config.max_connections,
             handshake_timeout=config.handshake_timeout,
+            peer_timeout=config.peer_timeout,
             fast_io=config.io == FAST_IO,
         )
         for description in config.listen:

@@ -37,6 +37,7 @@ class ServerOptions(usage.Options):
         ["memory-limit", None, None, "Refuse stores when values in memory use this many bytes."],
         ["spool-limit", None, None, "Refuse long values when files use this many bytes."],
         ["max-connections", None, None, "Close further connections."],
+        ["peer-timeout", None, None, "Close connections to machines silent for so many seconds."],
         ["web", None, None, "Where the inspector listens, such as tcp:8766; or none."],
         ["web-folder", None, None, "Folder of files for clients, served under /clientCode/.", Path],
         ["babelfish", None, None, "How the inspector reads Python values: safe, trusting or none."],
