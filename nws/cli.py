@@ -107,7 +107,7 @@ def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -
     environment = {**os.environ, "NWS_SERVER_PORT": str(port), "NWS_INTERFACE": interface}
     environment["PYTHONSAFEPATH"] = "1"  # no modules from the working folder, whatever is in it
     command = [sys.executable, "-m", "nws_server", "--announce", "--pidfile", str(files.pid)]
-    with files.log.open("ab") as log:
+    with files.open_log() as log:
         begin = log.tell()
         process = subprocess.Popen(
             [*command, *options],
@@ -161,6 +161,12 @@ def stop(port: int, timeout: float) -> None:
     files = _Files(port)
     process = files.server_process()
     if process is None:
+        living = files.search_server()
+        if living is not None:
+            raise click.ClickException(
+                f"the server on port {port} runs as process {living.pid}, but {files.pid} does not "
+                f"say so: it is damaged; end the server with `kill {living.pid}`"
+            )
         files.pid.unlink(missing_ok=True)
         if _answers(port):
             raise click.ClickException(
@@ -225,10 +231,17 @@ class _Files:
         folder = platformdirs.user_state_path("nws", appauthor=False)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.chmod(0o700)  # it may have been there
         except OSError as error:
             raise click.ClickException(f"cannot make the folder for the log: {error}") from error
         self.pid = folder / f"{port}.pid"
         self.log = folder / f"{port}.log"
+
+    def open_log(self) -> IO[bytes]:
+        """Open the log to append to it. Only this user can read it."""
+        self.log.touch(mode=0o600)
+        self.log.chmod(0o600)  # it may have been there
+        return self.log.open("ab")
 
     def server_process(self) -> psutil.Process | None:
         """Return the server that wrote the pid file; None if it has ended.
@@ -240,7 +253,17 @@ class _Files:
             command = process.cmdline()
         except (FileNotFoundError, ValueError, psutil.Error):
             return None
-        return process if {"nws_server", str(self.pid)} <= set(command) else None
+        return process if self._is_ours(command) else None
+
+    def search_server(self) -> psutil.Process | None:
+        """Look for the server among all processes: the pid file may be damaged."""
+        for process in psutil.process_iter(["cmdline"]):
+            if self._is_ours(process.info["cmdline"] or []):
+                return process
+        return None
+
+    def _is_ours(self, command: list[str]) -> bool:
+        return {"nws_server", str(self.pid)} <= set(command)
 
 
 def _answers(port: int) -> bool:

@@ -149,6 +149,15 @@ class Pool:
         useless.close()
         return transport
 
+    def repair(self, mine: list[Transport]) -> None:
+        """Replace a borrowed connection that is stuck, so that what it was sent returns now and not
+        when it is used again. If that is not possible now, whoever borrows it next does it."""
+        if mine and mine[0].stuck:
+            try:
+                self._replace(mine)
+            except (NwsException, MemoryError):
+                pass
+
     def close(self) -> None:
         """End the session, with its streams. Threads that wait get an
         NwsConnectionDroppedException."""

@@ -26,7 +26,7 @@ from nws.session.transport import Transport
 from nws.values import Encoder, decode
 from nws.wire.dialect import BLANK_ID
 from nws.wire.replies import Answer, Item
-from nws.wire.requests import Field
+from nws.wire.requests import MAX_NAME_BYTES, Field
 
 __all__ = ["Session", "encode_limit", "encode_name", "milliseconds"]
 
@@ -157,6 +157,7 @@ class Session:
         except BaseException:
             if mine:
                 mine[0].give_back()
+                pool.repair(mine)
             raise
         finally:
             pool.idle += mine
@@ -204,6 +205,7 @@ class Session:
         except BaseException as error:
             if mine:
                 mine[0].give_back(blame=isinstance(error, NwsUnpicklingException))
+                pool.repair(mine)
             raise
         finally:
             pool.idle += mine
@@ -239,10 +241,17 @@ def encode_name(name: str, what: str = "variable") -> bytes:
 
     Raises:
         TypeError: it is not a string.
+        ValueError: it is too long, or no text.
     """
     if not isinstance(name, str):
         raise TypeError(f"the name of a {what} must be a string, not {type(name).__name__}")
-    return name.encode()
+    encoded = name.encode()
+    if len(encoded) > MAX_NAME_BYTES:  # the server would hang up
+        raise ValueError(
+            f"the name of a {what} has {len(encoded)} bytes (at most {MAX_NAME_BYTES}): "
+            f"{name[:40]!r}..."
+        )
+    return encoded
 
 
 def encode_limit(limit: int) -> bytes:

@@ -84,6 +84,16 @@ def test_the_server_is_on_its_own(started: Nws) -> None:
 
 def test_only_this_user_sees_its_files(started: Nws) -> None:
     assert stat.S_IMODE(started.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((started.folder / f"{started.port}.log").stat().st_mode) == 0o600
+
+
+def test_files_that_others_could_read_are_closed_to_them(nws: Nws) -> None:
+    nws.folder.mkdir(mode=0o755)
+    log = nws.folder / f"{nws.port}.log"
+    log.touch(mode=0o644)
+    nws.server("start")
+    assert stat.S_IMODE(nws.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
 def test_the_state_folder_of_a_user_without_settings(nws: Nws, tmp_path: Path) -> None:
@@ -292,6 +302,20 @@ def test_a_damaged_pid_file(nws: Nws, text: str) -> None:
     nws.pidfile.write_text(text)
     assert nws.server("stop").stdout == f"No server runs on port {nws.port}.\n"
     assert not nws.pidfile.exists()
+
+
+@pytest.mark.parametrize("text", ["", "abc\n", "99999999999\n", "1\n", "\xff"])
+def test_a_damaged_pid_file_of_a_server_that_lives(started: Nws, text: str) -> None:
+    pid = started.pid
+    started.pidfile.write_text(text, "latin-1")
+    said = started.server("stop", status=1).stderr
+    assert f"runs as process {pid}" in said
+    assert str(started.pidfile) in said
+    assert started.pidfile.read_text("latin-1") == text
+    assert runs(pid)
+    started.pidfile.write_text(f"{pid}\n")
+    started.server("stop")
+    assert not runs(pid)
 
 
 # Settings
