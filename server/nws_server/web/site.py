@@ -30,6 +30,7 @@ from nws_server.web.live import LivePages
 from nws_server.web.query import Query
 from nws_server.web.rendering import Renderer, link
 from nws_server.web.request_checks import RequestChecks
+from nws_server.web.request_queue import RequestQueue
 from nws_server.web.responses import JSON, HttpRefusal, Response, redirect, refusal_for
 from nws_server.web.routes import PAGES, Page, look_at
 from nws_server.web.to_json import to_json
@@ -72,8 +73,9 @@ class InspectorSite(Site):
         return self._root.refuse_body(request)
 
     def stop(self) -> None:
-        """End the responses to browsers that follow a page."""
+        """End the responses to browsers that follow a page, and begin no others."""
         self._root.live.stop()
+        self._root.requests.stop()
 
 
 class _Root(Resource):
@@ -87,14 +89,20 @@ class _Root(Resource):
         self._checks = RequestChecks(inspector.config.web_names, inspector.config.web_key)
         self._renderer = Renderer()
         self.live = LivePages(inspector, self._renderer, reactor)
+        self.requests = RequestQueue(reactor, self._begin_response)
         folder = Path(__file__).parent / "static"
         self._static = {name: (folder / name).read_bytes() for name in _STATIC}
 
     def render(self, request: Request) -> int:
+        self.requests.add(request)
+        return NOT_DONE_YET
+
+    def _begin_response(self, request: Request) -> None:
+        if request._disconnected:
+            return
         responding = Deferred.fromCoroutine(self._respond(request))
         request.notifyFinish().addErrback(lambda _: responding.cancel())
         responding.addErrback(self._error_page, request).addCallback(self._send, request)
-        return NOT_DONE_YET
 
     def _send(self, response: Response | None, request: Request) -> None:
         if response is None or request._disconnected or request.finished:
