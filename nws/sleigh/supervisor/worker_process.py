@@ -22,6 +22,7 @@ from nws.sleigh.shared.output import LineReader, OutputWriter, Said, new_mark
 from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.status_cells import StatusCells
 from nws.sleigh.shared.stderr_file import StderrFile
+from nws.sleigh.worker.fork import end_forks_of
 from nws.sleigh.worker.runner import Runner
 from nws.sleigh.worker.shared_memory import track_no_shared_memory
 from nws.sleigh.worker.worker import Worker
@@ -229,6 +230,7 @@ def _be_a_worker(
         cells = process.cells
         writer = OutputWriter(lambda: (cells.call, cells.element), mark)
         writer.take_over(where.log_level)
+        end_forks_of(runner, writer)
         Worker(workspace, cells, process.rank, runner, writer, where.lease_time, replaces).work()
     except NwsException:
         status = 0  # the sleigh is over, or its server is gone: the master knows

@@ -160,6 +160,7 @@ class CurrentTask:
     def cut(self) -> None:
         """Send what is done of the task, and give away what was not begun; drop that if nobody
         wants it."""
+        self._settler.end_fork()
         with self._lock:
             task, count = self._task, len(self._outcomes)
             rest = list(taken_from_the_end(self._todo))

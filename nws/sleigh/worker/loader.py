@@ -53,11 +53,15 @@ class Loader:
             with arriving() as generators:
                 function = Function(*unpack(packed, again=True))
             self._runner.prepare(function, call, generators)
+            if self._runner.end_fork is not None:
+                self._runner.end_fork(None)
         except NwsTimeoutException:
             return Failure("the function of this call is not on the server any more\n")
         except NwsException:
             raise
         except BaseException as error:
+            if self._runner.end_fork is not None:
+                self._runner.end_fork(error)
             return failure(error, "the function or fixedArgs cannot be read by the worker\n")
         finally:
             cells.state = IDLE

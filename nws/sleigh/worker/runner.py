@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from types import FunctionType, MethodType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from nws.sleigh.shared.functions import APPLY, DEFINE, EVAL, Function
 from nws.sleigh.shared.generators import restart, seed_for
@@ -28,6 +28,8 @@ class Runner:
         names: what tasks find as global names, such as ``SleighRank``.
         keeps_arguments: they may be needed once more, so elements are given copies of large ones.
         failed: an element has failed since somebody set this to False.
+        end_fork: set in a fork that a task has made of this process; ends it, given what was raised
+            in it, if anything.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Runner:
         self._seed: int | None = None
         self._generators: Sequence[Any] = ()
         self.keeps_arguments = self.failed = False
+        self.end_fork: Callable[[BaseException | None], NoReturn] | None = None
         self._globals: dict[str, Any] = {}
         self._apply: Callable[..., Any] = _not_prepared
 
@@ -83,10 +86,15 @@ class Runner:
                 self._seed_generators(element, self._seed)
             value = self._apply(*given)
             stage = "the result cannot be pickled\n"
-            return pack(value)
+            packed = pack(value)
+            if self.end_fork is not None:
+                self.end_fork(None)
+            return packed
         except self._let_through:
             raise
         except BaseException as error:  # sys.exit() in a task is the task's end, not the worker's
+            if self.end_fork is not None:
+                self.end_fork(error)
             self.failed = True
             return failure(error, stage)
 

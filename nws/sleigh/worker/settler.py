@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import Any
 
@@ -51,6 +52,12 @@ class Settler:
         self._failures = failures
         self._finished: deque[tuple[Lease, Stores]] = deque()
         self._bytes = 0  # about what large results in these take
+        self._pid = os.getpid()
+
+    def end_fork(self) -> None:
+        """End this process if it is a fork that C code has made: Python does not tell of these."""
+        if os.getpid() != self._pid:
+            os._exit(0)
 
     @property
     def is_empty(self) -> bool:
@@ -64,6 +71,7 @@ class Settler:
 
     def add(self, lease: Lease, stores: Stores, large_bytes: int = 0) -> None:
         """Add a task that is finished, and what is stored when it is settled."""
+        self.end_fork()
         self._bytes += large_bytes
         self._finished.append((lease, stores))
 
