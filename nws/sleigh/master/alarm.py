@@ -31,14 +31,15 @@ class Alarm:
 
     def wait_for(self, fd: int, timeout: float) -> bool:
         """Wait until it rings or a descriptor can be read; tell whether the descriptor can, or
-        the time is over."""
+        the time is over. The descriptor -1 is that of nothing."""
         ready = self._wait([self._read_end, fd], timeout)
         return fd in ready or not ready
 
     def _wait(self, fds: list[int], timeout: float) -> list[int]:
         poll = select.poll()
         for fd in fds:
-            poll.register(fd, select.POLLIN)
+            if fd >= 0:
+                poll.register(fd, select.POLLIN)
         ready = [fd for fd, _ in poll.poll(1000 * timeout)]
         if self._read_end in ready:
             os.read(self._read_end, 4096)

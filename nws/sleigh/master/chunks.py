@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from nws.errors import SleighIllegalValueException
+from nws.sleigh.master.input_reader import InputReader, NotYet
 from nws.sleigh.shared.pickling import Packed, pack, size_of
 
 __all__ = ["Chunks"]
@@ -43,6 +44,7 @@ class Chunks:
             SleighIllegalValueException that names the element whose arguments cannot be pickled;
             None if the iterator just ended.
         weight: bytes in the last task.
+        reader: reads the elements, if that may take long.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class Chunks:
         size: int | None,
         count: int | None = None,
         largest: int = _MAX_TASK_ELEMENTS,
+        *,
+        may_wait: bool = False,
     ) -> None:
         """Prepare.
 
@@ -61,10 +65,14 @@ class Chunks:
             size: elements in each task; None to choose.
             count: number of elements, if it is known; None to go by measured times.
             largest: maximum number of elements in a task.
+            may_wait: the iterator may keep us waiting. Then tasks have what it has given so far.
         """
         self.taken = self.weight = 0
         self.exhausted = False
-        self._arguments = arguments
+        self._packed = 0
+        source = map(self._pack, arguments)
+        self.reader = InputReader(source, _MAX_TASK_BYTES) if may_wait else None
+        self._source: Iterator[Packed] = self.reader or source
         self._fixed = size is not None
         self._largest = largest
         if size is None:
@@ -88,16 +96,19 @@ class Chunks:
     def next(self, most: int | None = None) -> tuple[int, list[Packed]]:
         """Return the first element's number and the packed arguments of the next task.
 
-        The list is empty when there are no more.
+        The list is empty when there are no more, or the reader has no more yet.
         """
         first, elements, weight = self.taken, list[Packed](), 0
         size = self._wanted if most is None else min(self._wanted, most)
+        if self.reader is not None:
+            self.reader.prepare(size)
         try:
             while len(elements) < size and weight < _MAX_TASK_BYTES:
-                arguments = next(self._arguments)
-                elements.append(packed := self._pack(arguments))
+                elements.append(packed := next(self._source))
                 self.taken += 1
                 weight += size_of(packed)
+        except NotYet:
+            pass
         except StopIteration:
             self.exhausted = True
         except Exception as error:
@@ -110,9 +121,10 @@ class Chunks:
         return first, elements
 
     def _pack(self, arguments: tuple[Any, ...]) -> Packed:
+        self._packed += 1
         try:
             return pack(arguments)
         except Exception as error:
             raise SleighIllegalValueException(
-                f"the arguments of element {self.taken} cannot be pickled: {error}"
+                f"the arguments of element {self._packed - 1} cannot be pickled: {error}"
             ) from error

@@ -26,6 +26,7 @@ from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
 from nws.errors import NwsException, SleighException
+from nws.sleigh.master.alarm import Alarm
 from nws.sleigh.master.calls_report import CallsReport
 from nws.sleigh.master.mailbox import Mailbox
 from nws.sleigh.master.options import NO_OPTIONS, CallOptions
@@ -171,32 +172,46 @@ class Engine:
 
     # Receiving
 
-    def receive(self, mailbox: Mailbox, timeout: float, *, eager: bool = False) -> list[Results]:
+    def receive(
+        self, mailbox: Mailbox, timeout: float, *, eager: bool = False, alarm: Alarm | None = None
+    ) -> list[Results]:
         """Return what has arrived for a call; wait up to ``timeout`` seconds for it.
 
         Args:
             mailbox: of the call.
             timeout: seconds.
             eager: look again and again for the first moment, since a single result is to come.
+            alarm: return when it rings.
 
         Raises:
             Exception: there will be no more results, for this reason.
         """
         if not mailbox.has_news:
-            self.wait(mailbox, timeout, eager=eager)
+            self.wait(mailbox, timeout, eager=eager, alarm=alarm)
         return mailbox.read()
 
-    def wait(self, mailbox: Mailbox, timeout: float, *, eager: bool = False) -> None:
+    def wait(
+        self, mailbox: Mailbox, timeout: float, *, eager: bool = False, alarm: Alarm | None = None
+    ) -> None:
         """Receive messages for all calls, or wait until another thread has received some."""
         if self._receiver == threading.get_ident():  # a callback makes a call
             self.receive_for_all(timeout, eager=eager)
             return
         with self.as_receiver() as is_receiver:
             if is_receiver:
-                self.receive_for_all(timeout, eager=eager)
+                if alarm is None:
+                    self.receive_for_all(timeout, eager=eager)
+                else:
+                    self._receive_unless(alarm, mailbox, timeout)
         if not is_receiver:
             with self.standing_by(mailbox):
                 mailbox.wait(timeout, self.has_receiver)
+
+    def _receive_unless(self, alarm: Alarm, mailbox: Mailbox, timeout: float) -> None:
+        """Receive messages for all calls until something arrives for one, or an alarm rings."""
+        self.receive_for_all(0.0)  # what has come may not show at the socket
+        if not mailbox.has_news and alarm.wait_for(self.team.fileno(), timeout):
+            self.receive_for_all(0.0)
 
     @contextmanager
     def as_receiver(self) -> Iterator[bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -75,6 +76,9 @@ class Run:
         self._flags = bytearray()  # for each element whether its value has come
         self._for_everyone: Task | None = None
         self._said: dict[int, int] = {}
+        if chunks.reader is not None:
+            chunks.reader.on_news = mailbox.notify
+            weakref.finalize(self, chunks.reader.close).atexit = False
         engine.report.add(state)
 
     @property
@@ -119,6 +123,8 @@ class Run:
             if most is not None and most <= 0:
                 break
             first, elements = chunks.next(most)
+            if not elements and not chunks.exhausted:
+                break  # they are still being read
             if elements:
                 tasks.append(Task(self._call, first, elements))
                 weight += chunks.weight
@@ -145,14 +151,17 @@ class Run:
     # Collecting
 
     def collect(self, timeout: float) -> Sequence[Values]:
-        """Return what has come back; wait up to ``timeout`` seconds for the first of it.
+        """Return what has come back; wait up to ``timeout`` seconds for the first of it, or for
+        further elements if they are being read.
 
         Raises:
             Exception: no more will come, for this reason.
         """
         state, mailbox = self.state, self._mailbox
         only_one = state.exhausted and state.submitted - state.arrived == 1
-        received = self._engine.receive(mailbox, timeout, eager=only_one)
+        reader = self._chunks.reader
+        alarm = reader.alarm if reader is not None and reader.is_busy else None
+        received = self._engine.receive(mailbox, timeout, eager=only_one, alarm=alarm)
         collected = [each for each in map(self._accept, received) if each.elements]
         if mailbox.lost_ranks:
             lost, mailbox.lost_ranks = mailbox.lost_ranks, set()
@@ -252,6 +261,8 @@ class Run:
 
     def cancel(self) -> None:
         """Withdraw it: workers stop what they do of it."""
+        if self._chunks.reader is not None:
+            self._chunks.reader.close()
         if not self.over:
             self._engine.report.end(self.state, cancelled=True)
         self._engine.cancel([self._call.number])

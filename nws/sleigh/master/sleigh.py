@@ -10,9 +10,7 @@ from concurrent.futures import Future
 from typing import Any, ClassVar
 
 from nws.client import NetWorkSpace
-from nws.errors import (
-    SleighStoppedException,
-)
+from nws.errors import SleighStoppedException
 from nws.sleigh.launch.commands import envcmd
 from nws.sleigh.launch.launchers import Launch, ScriptExec, WorkerOptions, launcher_for
 from nws.sleigh.master.arguments import (
@@ -28,9 +26,11 @@ from nws.sleigh.master.collector import Accumulator, Collector
 from nws.sleigh.master.engine import LOOK_SECONDS, AnyTeam, Engine
 from nws.sleigh.master.error_scope import undone_on_failure
 from nws.sleigh.master.home import Home
+from nws.sleigh.master.input_reader import is_prompt
 from nws.sleigh.master.liveness import Liveness
 from nws.sleigh.master.occupancy import Occupancy
 from nws.sleigh.master.options import (
+    CallOptions,
     checked_factor,
     checked_options,
     checked_permutation,
@@ -320,9 +320,10 @@ class Sleigh:
             raising: raise the exception of an element that failed in its place, and end.
             type, chunkSize, timeout, retries, seed: see `eachElem`.
         """
-        arguments = zip(*iterables, strict=False)
+        options = checked_options(timeout, retries, seed)
+        arguments, may_wait = zip(*iterables, strict=False), not is_prompt(iterables)
         return self._iterate(
-            "imap", fun, arguments, type, loadFactor, chunkSize, timeout, retries, raising, seed
+            "imap", fun, arguments, type, loadFactor, chunkSize, options, raising, may_wait
         )
 
     def starmap(
@@ -339,9 +340,10 @@ class Sleigh:
         seed: int | None = None,
     ) -> SleighResultIterator:
         """Return an iterator over the results for the argument lists of an iterable; see `imap`."""
-        arguments = map(tuple, iterable)
+        options = checked_options(timeout, retries, seed)
+        arguments, may_wait = map(tuple, iterable), not is_prompt([iterable])
         return self._iterate(
-            "starmap", fun, arguments, type, loadFactor, chunkSize, timeout, retries, raising, seed
+            "starmap", fun, arguments, type, loadFactor, chunkSize, options, raising, may_wait
         )
 
     def _iterate(
@@ -352,17 +354,15 @@ class Sleigh:
         kind: str | None,
         loadFactor: float | None,
         chunkSize: int | None,
-        timeout: float | None,
-        retries: int,
+        options: CallOptions,
         raising: bool,
-        seed: int | None,
+        may_wait: bool,
     ) -> SleighResultIterator:
         with self._calls.beginning():
-            options = checked_options(timeout, retries, seed)
             size, in_chunk = self._team.size, checked_size(chunkSize)
             factor = None if loadFactor is None else checked_factor(loadFactor)
             window, largest = window_for(factor, size, in_chunk)
-            chunks = Chunks(arguments, size, in_chunk, largest=largest)
+            chunks = Chunks(arguments, size, in_chunk, largest=largest, may_wait=may_wait)
             function = Function(*check_function(fun, kind), (), {}, None)
             state = CallState(method, fun, None)
             run = self._calls.begin(state, function, chunks, window, options)

@@ -64,11 +64,14 @@ class TaskWindow(Window):
 class ElementWindow(Window):
     """A number of elements: ``loadFactor`` of `imap`."""
 
-    def __init__(self, elements: int) -> None:
+    def __init__(self, elements: int, in_chunk: int) -> None:
         self._elements = elements
+        self._in_chunk = in_chunk
 
     def room(self, outstanding: int, unread: int, chunks: Chunks) -> int | None:
-        return self._elements - outstanding - unread
+        return _whole_tasks(
+            self._elements - outstanding - unread, outstanding + unread, self._in_chunk
+        )
 
 
 class TimedWindow(Window):
@@ -76,6 +79,7 @@ class TimedWindow(Window):
 
     def __init__(self, workers: int, in_chunk: int) -> None:
         self._workers = workers
+        self._in_chunk = in_chunk
         self._min = _MIN_ELEMENTS_PER_WORKER * workers * in_chunk
         self._max = max(_MAX_ELEMENTS_PER_WORKER * workers, self._min)
         self._elements = self._min
@@ -83,7 +87,9 @@ class TimedWindow(Window):
         self._result_bytes = 0
 
     def room(self, outstanding: int, unread: int, chunks: Chunks) -> int | None:
-        room = self._elements - outstanding - unread
+        room = _whole_tasks(
+            self._elements - outstanding - unread, outstanding + unread, self._in_chunk
+        )
         # Small remainders wait, or they would become many small tasks.
         return room if room >= min(chunks.size, self._elements // 4) else 0
 
@@ -107,6 +113,12 @@ class TimedWindow(Window):
         self.stride = max(_STRIDE, self._elements // 16)
 
 
+def _whole_tasks(room: int, under_way: int, in_chunk: int) -> int:
+    """Return the part of room that has whole tasks of the size that the user wants. There is one
+    task at least."""
+    return room // in_chunk * in_chunk or (0 if under_way else room)
+
+
 def window_for(load_factor: float | None, workers: int, in_chunk: int | None) -> tuple[Window, int]:
     """Return the window of an `imap`, and how many elements a task may have.
 
@@ -121,4 +133,4 @@ def window_for(load_factor: float | None, workers: int, in_chunk: int | None) ->
     if load_factor <= 0:
         return Window(), _MAX_ELEMENTS_PER_WORKER
     elements = max(workers, int(load_factor * workers)) * (in_chunk or 1)
-    return ElementWindow(elements), max(1, elements // (2 * workers))
+    return ElementWindow(elements, in_chunk or 1), max(1, elements // (2 * workers))
