@@ -23,6 +23,7 @@ __all__ = [
     "GONE",
     "JOIN_SECONDS",
     "MAX_BATCH_BYTES",
+    "MIN_LOADING_SECONDS",
     "NO_ELEMENT",
     "OUTPUT_READ",
     "RANK_COUNT",
@@ -79,6 +80,9 @@ CALLS: Final = "calls"
 JOIN_SECONDS: Final = 60.0
 """For workers to join."""
 
+MIN_LOADING_SECONDS: Final = 20.0
+"""For a call's function to be read and all that it imports, where elements have less time."""
+
 MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
 """Tasks or results with more bytes than this are sent before further ones are packed."""
 
@@ -99,7 +103,8 @@ class Call(NamedTuple):
     everyone: bool = False
     """Each worker does exactly one task, whose element is the worker's rank."""
     timeout: float = 0.0
-    """Seconds that one element may take; 0 for any time."""
+    """Seconds that one element may take, and the reading of the function unless these are fewer
+    than `MIN_LOADING_SECONDS`; 0 for any time."""
     retries: int = 0
     """Times that an element that failed is tried again."""
     seed: int | None = None

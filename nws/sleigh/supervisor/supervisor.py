@@ -35,6 +35,7 @@ from nws.sleigh.shared.messages import (
     DEATHS,
     GONE,
     JOIN_SECONDS,
+    MIN_LOADING_SECONDS,
     RANK_COUNT,
     RESULT,
     TASK,
@@ -46,7 +47,7 @@ from nws.sleigh.shared.messages import (
 )
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, ProtocolMismatch, check_protocol
 from nws.sleigh.shared.settings import Settings
-from nws.sleigh.shared.status_cells import RUNNING
+from nws.sleigh.shared.status_cells import LOADING, RUNNING
 from nws.sleigh.supervisor.output_relay import OutputRelay
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description, worker_reports
@@ -348,11 +349,13 @@ class Supervisor:
             worker.end_overdue(since)
 
     def _overdue_since(self, worker: WorkerProcess) -> int:
-        """Return when the element that runs began, if it takes too long; else 0."""
+        """Return when what the worker runs or reads began, if it takes too long; else 0."""
         cells = worker.cells
-        limit, since = cells.limit, cells.since
-        if not limit or cells.state != RUNNING:
+        limit, since, state = cells.limit, cells.since, cells.state
+        if not limit or state not in (LOADING, RUNNING):
             return 0
+        if state == LOADING:
+            limit = max(limit, int(MIN_LOADING_SECONDS * 1e9))
         late = time.monotonic_ns() - since > limit and cells.since == since
         return since if late else 0
 

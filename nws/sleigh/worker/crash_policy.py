@@ -7,7 +7,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from nws.sleigh.shared.messages import NO_ELEMENT, Call, Death, Failure, Task, cut_at
+from nws.sleigh.shared.messages import (
+    MIN_LOADING_SECONDS,
+    NO_ELEMENT,
+    Call,
+    Death,
+    Failure,
+    Task,
+    cut_at,
+)
 from nws.sleigh.shared.pickling import pack
 
 __all__ = ["MAX_DEATHS", "MAX_LOST", "pieces_to_retry", "verdict_on"]
@@ -31,7 +39,7 @@ def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0)
     deaths = [death for death in deaths if death.element == element]
     overdue = [death for death in deaths if death.overdue]
     if len(overdue) > call.retries:
-        text = f"it took longer than timeout={call.timeout:g} seconds"
+        text = _text_of_overdue(element, call)
         return Failure(f"{text}\n{_details(overdue)}", pack(TimeoutError(text)))
     if len(deaths) - len(overdue) >= MAX_DEATHS:
         ends = Counter(death.text.partition("\n")[0] for death in deaths)
@@ -43,6 +51,13 @@ def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0)
             f"each of the {lost} workers that ran it was lost before its result was sent"
         )
     return None
+
+
+def _text_of_overdue(element: int, call: Call) -> str:
+    if element == NO_ELEMENT:
+        seconds = max(call.timeout, MIN_LOADING_SECONDS)
+        return f"reading the function and what it imports took longer than {seconds:g} seconds"
+    return f"it took longer than timeout={call.timeout:g} seconds"
 
 
 def _details(deaths: Sequence[Death]) -> str:

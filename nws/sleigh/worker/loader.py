@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from nws.client import NetWorkSpace
-from nws.errors import NwsException, NwsTimeoutException
+from nws.errors import NwsTimeoutException
 from nws.sleigh.shared.functions import Function
 from nws.sleigh.shared.generators import arriving
 from nws.sleigh.shared.messages import NO_ELEMENT, Call, Failure
@@ -46,19 +46,18 @@ class Loader:
         cells.element, cells.since = NO_ELEMENT, time.monotonic_ns()
         try:
             packed = self._cache.get(call.function) or self._fetch(call)
-            verdict = self._deaths.verdict_before(call, NO_ELEMENT)
-            if verdict is not None:
-                return verdict
-            cells.state = LOADING
+        except NwsTimeoutException:
+            return Failure("the function of this call is not on the server any more\n")
+        verdict = self._deaths.verdict_before(call, NO_ELEMENT)
+        if verdict is not None:
+            return verdict
+        cells.state = LOADING
+        try:
             with arriving() as generators:
                 function = Function(*unpack(packed, again=True))
             self._runner.prepare(function, call, generators)
             if self._runner.end_fork is not None:
                 self._runner.end_fork(None)
-        except NwsTimeoutException:
-            return Failure("the function of this call is not on the server any more\n")
-        except NwsException:
-            raise
         except BaseException as error:
             if self._runner.end_fork is not None:
                 self._runner.end_fork(error)

@@ -1,0 +1,96 @@
+"""A function that hangs while it is read: its module blocks, or one of its arguments does."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nws.errors import NwsTimeoutException
+from nws.sleigh import Sleigh
+from tests.support.deadly import times_ten, wait_forever
+from tests.support.processes import Aside
+
+LIMIT = 0.2
+
+
+@pytest.fixture
+def sleigh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sleigh]:
+    """Two workers with a supervisor that is as impatient as the test."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import nws.sleigh.shared.messages as messages\nmessages.MIN_LOADING_SECONDS = 0.5\n"
+    )
+    (tmp_path / "blocking.py").write_text(
+        "import os\n"
+        f"if os.getpid() != {os.getpid()}:\n"
+        "    from tests.support.deadly import wait_forever\n"
+        "    wait_forever()\n"
+        "def work(number):\n    return number\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with Sleigh(workerCount=2) as sleigh:
+        yield sleigh
+    sys.modules.pop("blocking", None)
+
+
+class HangsWhenRead:
+    def __reduce__(self) -> Any:
+        return wait_forever, ()
+
+
+def function_of_a_module(sleigh: Sleigh) -> Any:
+    from blocking import work  # type: ignore[import-not-found]
+
+    return sleigh.eachElem(work, range(4), timeout=LIMIT)
+
+
+CALLS: dict[str, Callable[[Sleigh], Any]] = {
+    "the module": function_of_a_module,
+    "a module that a task imports": lambda sleigh: sleigh.eachElem(
+        "from blocking import work", range(2), timeout=LIMIT
+    ),
+    "a fixed argument": lambda sleigh: sleigh.eachElem(
+        times_ten, range(4), [HangsWhenRead()], timeout=LIMIT
+    ),
+    "an argument": lambda sleigh: sleigh.eachElem(
+        times_ten, [[HangsWhenRead(), HangsWhenRead()]], timeout=LIMIT
+    ),
+    "a worker's argument": lambda sleigh: sleigh.eachWorker(
+        times_ten, HangsWhenRead(), timeout=LIMIT
+    ),
+    "an iterator": lambda sleigh: list(sleigh.imap(times_ten, [HangsWhenRead()], timeout=LIMIT)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CALLS)
+def test_what_hangs_while_it_is_read(sleigh: Sleigh, name: str) -> None:
+    results = Aside(lambda: CALLS[name](sleigh)).result()
+    assert results
+    for result in results:
+        assert isinstance(result.__cause__, TimeoutError)
+        assert "took longer than" in str(result)
+        assert "wait_forever" in str(result), "it says what hung"
+    assert sleigh.eachElem(times_ten, [1], timeout=60) == [10]
+
+
+def raise_ours() -> None:
+    raise NwsTimeoutException("of the user's own server")
+
+
+class RaisesWhenRead:
+    def __reduce__(self) -> Any:
+        return raise_ours, ()
+
+
+def test_an_error_of_a_server_while_the_function_is_read(sleigh: Sleigh) -> None:
+    """It is the call's, and not taken for one of the sleigh's server."""
+    (failed,) = Aside(lambda: sleigh.eachElem(times_ten, [1], [RaisesWhenRead()])).result()
+    assert isinstance(failed.__cause__, NwsTimeoutException)
+    assert "of the user's own server" in str(failed)
