@@ -7,9 +7,10 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import platformdirs
@@ -106,26 +107,32 @@ def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -
     files = _Files(port)
     environment = {**os.environ, "NWS_SERVER_PORT": str(port), "NWS_INTERFACE": interface}
     environment["PYTHONSAFEPATH"] = "1"  # no modules from the working folder, whatever is in it
-    command = [sys.executable, "-m", "nws_server", "--announce", "--pidfile", str(files.pid)]
-    with files.open_log() as log:
+    # Its own end of a pipe: who knows what else is printed on stdout as Python starts.
+    read_end, write_end = os.pipe()
+    command = [sys.executable, "-m", "nws_server", "--announce", "--announce-fd", str(write_end)]
+    command += ["--pidfile", str(files.pid)]
+    with files.open_log() as log, tempfile.TemporaryFile() as said:
         begin = log.tell()
         process = subprocess.Popen(
             [*command, *options],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=said,
             stderr=log,
             env=environment,
+            pass_fds=[write_end],
             start_new_session=True,
         )
-    try:
-        places = _wait_for_announcement(process, timeout)
-    except BaseException as error:
-        process.kill()
-        process.wait()
-        if not isinstance(error, ValueError):
-            raise
-        said = f"{error}{_text_from(files.log, begin)}"
-        raise click.ClickException(f"the server did not start:\n{said}") from None
+        os.close(write_end)
+        try:
+            places = _wait_for_announcement(read_end, timeout)
+        except BaseException as error:
+            process.kill()
+            process.wait()
+            if not isinstance(error, ValueError):
+                raise
+            said.seek(0)
+            reason = f"{error}{said.read().decode(errors='replace')}{_text_from(files.log, begin)}"
+            raise click.ClickException(f"the server did not start:\n{reason}") from None
     process.returncode = 0  # it runs on without us; else Python would warn of that
     web = [place for place in places if place.startswith("http")]
     addresses = [place for place in places if place not in web]
@@ -135,22 +142,19 @@ def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -
     click.echo(f"Its log is {files.log}.")
 
 
-def _wait_for_announcement(process: subprocess.Popen[bytes], timeout: float) -> list[str]:
-    """Return the addresses that a server prints once it serves.
+def _wait_for_announcement(fd: int, timeout: float) -> list[str]:
+    """Return the addresses that a server announces once it serves.
 
     Raises:
-        ValueError: it prints something else, which is the error's text, or nothing in time.
+        ValueError: it says nothing, or not in time, which is the error's text then.
     """
-    output: IO[bytes] | None = process.stdout
-    assert output is not None
-    with output:
+    with open(fd, "rb") as output:
         if sys.platform != "win32" and not select.select([output], [], [], timeout)[0]:
             raise ValueError(f"it did not answer within {timeout:g} seconds\n")
         line = output.readline()
-        try:
-            return list(json.loads(line))
-        except ValueError:
-            raise ValueError((line + output.read()).decode(errors="replace")) from None
+    if not line:
+        raise ValueError("")
+    return list(json.loads(line))
 
 
 @server.command()

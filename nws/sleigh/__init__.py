@@ -36,6 +36,7 @@ from nws.sleigh.launch.commands import (
 from nws.sleigh.master.pending import SleighPending
 from nws.sleigh.master.result_iterator import SleighResultIterator
 from nws.sleigh.master.sleigh import Sleigh
+from nws.sleigh.shared.generation import freeze_support
 from nws.sleigh.shared.output import Line
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "SleighStoppedException",
     "SleighTaskException",
     "envcmd",
+    "freeze_support",
     "rshcmd",
     "scriptcmd",
     "sshcmd",

@@ -29,10 +29,11 @@ class RunOptions(ServerOptions):
 
     synopsis = "Usage: python -m nws_server [options]"
     optFlags: ClassVar[list[Any]] = [
-        ["announce", None, "Print the addresses as a JSON list on stdout once they are served."],
+        ["announce", None, "Write the addresses as a JSON list, in a line, once they are served."],
         ["until-eof", None, "End when stdin is closed, that is, with the process that holds it."],
     ]
     optParameters: ClassVar[list[Any]] = [
+        ["announce-fd", None, 1, "The file descriptor that --announce writes to.", int],
         ["pidfile", None, None, "Write the process id here while the server runs.", Path],
     ]
 
@@ -79,10 +80,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     log = FilteringLogObserver(textFileLogObserver(sys.stderr), [_without_twisted_info()])
     globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
-    return _run(service, pidfile, announce=options["announce"], until_eof=options["until-eof"])
+    announce_fd = options["announce-fd"] if options["announce"] else None
+    return _run(service, pidfile, announce_fd, until_eof=options["until-eof"])
 
 
-def _run(service: NwsService, pidfile: Path | None, *, announce: bool, until_eof: bool) -> int:
+def _run(
+    service: NwsService, pidfile: Path | None, announce_fd: int | None, *, until_eof: bool
+) -> int:
     from twisted.internet import reactor as chosen_reactor  # `make_service` has chosen it
 
     reactor: Any = chosen_reactor
@@ -91,11 +95,14 @@ def _run(service: NwsService, pidfile: Path | None, *, announce: bool, until_eof
     def started(_: None) -> None:
         if pidfile is not None:
             pidfile.write_text(f"{os.getpid()}\n")
-        if announce:
+        if announce_fd is not None:
             places = [*map(address_text, service.ports), *filter(None, [service.web_address])]
-            print(json.dumps(places), flush=True)
+            os.write(announce_fd, json.dumps(places).encode() + b"\n")
         if until_eof:
-            stdio.StandardIO(_Parent(service, reactor))
+            answers_fd = 1 if announce_fd is None else announce_fd
+            stdio.StandardIO(  # type: ignore[call-arg]  # mypy reads the one for Windows
+                _Parent(service, reactor), stdout=answers_fd
+            )
 
     def failed(failure: Failure) -> None:
         nonlocal status

@@ -16,7 +16,7 @@ from nws.client import NwsConnectionDroppedException, NwsOperationException
 from nws.version import __version__
 from tests.cli.conftest import Nws, free_port
 from tests.support.processes import children, run_python, runs, until_gone
-from tests.support.server import running
+from tests.support.server import environment, running
 from tests.support.spaces import HOST
 
 
@@ -60,6 +60,14 @@ def test_the_command_as_a_user_runs_it(nws: Nws, tmp_path: Path) -> None:
 
 
 # Start
+
+
+def test_start_where_python_prints_as_it_starts(nws: Nws, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('[1]')\n")
+    path = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
+    nws.env.update(PYTHONPATH=path, PYTHONIOENCODING="utf-16")
+    assert f"{HOST}:{nws.port}" in nws.server("start").output
+    nws.open().server.close()
 
 
 def test_start_returns_when_the_server_serves(nws: Nws) -> None:

@@ -15,10 +15,13 @@ import sys
 import weakref
 from typing import Any, Final
 
+from nws.sleigh.shared.generation import CHILD_MARK, check_generation
+
 __all__ = ["ChildProcess", "kill_group"]
 
 _BOOT: Final = (
-    "import sys; sys.path[:] = filter(None, sys.path); import json; "
+    f"import os, sys; os.environ.pop({CHILD_MARK!r}, None); "
+    "sys.path[:] = filter(None, sys.path); import json; "
     "sys.path[:] = json.loads(sys.stdin.buffer.readline() or sys.exit()); {imports}; "
     "arguments = json.loads(sys.stdin.buffer.readline() or sys.exit()); {code}"
 )
@@ -48,7 +51,10 @@ class ChildProcess:
 
         Raises:
             OSError: it cannot be started.
+            SleighScriptException: this process may not start any.
         """
+        check_generation()
+        env = {**options.pop("env", os.environ), CHILD_MARK: "1"}
         read_end, self._stdin = os.pipe()
         self.close_stdin = weakref.finalize(self, os.close, self._stdin)
         self.close_stdin.atexit = False
@@ -57,6 +63,7 @@ class ChildProcess:
                 [sys.executable, "-c", _BOOT.format(imports=imports, code=code)],
                 stdin=read_end,
                 start_new_session=sys.platform != "win32",
+                env=env,
                 **options,
             )
         except BaseException:

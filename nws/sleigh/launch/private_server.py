@@ -15,6 +15,7 @@ from typing import Final
 
 from nws.errors import SleighNwsException
 from nws.sleigh.launch.child_process import ChildProcess
+from nws.sleigh.shared.generation import check_generation
 
 __all__ = ["PrivateServer"]
 
@@ -38,6 +39,9 @@ takes a third of the server's time for values of a megabyte."""
 _GRACE_SECONDS: Final = 5.0
 """For the server to end by itself, or to open its inspector."""
 
+_START_SECONDS: Final = 60.0
+"""For the server to start."""
+
 _MAX_SOCKET_PATH_BYTES: Final = 100
 """The system's limit is 108 or 104, with the final zero."""
 
@@ -54,26 +58,30 @@ class PrivateServer:
 
         Raises:
             SleighNwsException: it cannot be started.
+            SleighScriptException: this process may not start any.
         """
+        check_generation()
         self._folders: list[Path] = []
         windows = sys.platform == "win32"
         try:
             folder = self._make_folder()
             socket = self._socket_path(folder)
             where = "tcp:0:interface=127.0.0.1" if windows else f"unix:{_quoted(socket)}:mode=600"
-            options = ["--announce", "--until-eof", "--listen", where, "--tmp-dir", str(folder)]
+            # Its own end of a pipe: who knows what else is printed on stdout as Python starts.
+            self._answers, answers_end = os.pipe()  # a file object would complain at a fork's end
+            self._close_answers = weakref.finalize(self, os.close, self._answers)
+            options = ["--announce", "--announce-fd", str(answers_end), "--until-eof"]
+            options += ["--listen", where, "--tmp-dir", str(folder)]
             arguments = [list(map(str, self._folders)), *options]
             self._log = folder / "log"
             with self._log.open("wb") as log:
                 env = {**_MALLOC, **os.environ}
-                self._stdout, stdout_end = os.pipe()  # a file object would complain at a fork's end
-                self._close_stdout = weakref.finalize(self, os.close, self._stdout)
                 try:
                     self._child = ChildProcess(
-                        _IMPORTS, _CODE, stdout=stdout_end, stderr=log, env=env
+                        _IMPORTS, _CODE, stdout=log, stderr=log, env=env, pass_fds=[answers_end]
                     )
                 finally:
-                    os.close(stdout_end)
+                    os.close(answers_end)
             self._child.send(arguments)
         except OSError as error:
             self._remove_folders()
@@ -106,12 +114,12 @@ class PrivateServer:
     def _announced(self) -> list[str]:
         """Return where it listens, once it does."""
         try:
-            line = self._read_line()
+            line = self._read_line(_START_SECONDS)
         except BaseException:
             self.stop()
             raise
         if not line:
-            self._child.process.wait()
+            self._child.wait(_GRACE_SECONDS)
             log = self.last_log_lines()
             self.stop()
             raise SleighNwsException(f"the sleigh's server did not start: {log}")
@@ -119,13 +127,13 @@ class PrivateServer:
         return addresses
 
     def _read_line(self, timeout: float | None = None) -> bytes:
-        """Return the next line of its stdout; nothing if it has ended, or writes none in time."""
+        """Return the next line that it says; nothing if it has ended, or says none in time."""
         line = b""
         while not line.endswith(b"\n"):
             if timeout is not None and sys.platform != "win32":
-                if not select.select([self._stdout], [], [], timeout)[0]:
+                if not select.select([self._answers], [], [], timeout)[0]:
                     return b""
-            piece = os.read(self._stdout, 4096)
+            piece = os.read(self._answers, 4096)
             if not piece:
                 return b""
             line += piece
@@ -162,7 +170,7 @@ class PrivateServer:
         try:
             self._child.close_stdin()
             self._child.wait(_GRACE_SECONDS)
-            self._close_stdout()
+            self._close_answers()
         finally:
             self._remove_folders()
 

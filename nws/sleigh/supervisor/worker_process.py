@@ -18,6 +18,7 @@ from typing import Final
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import NwsException
 from nws.sleigh.shared.exit_status import name_of_end
+from nws.sleigh.shared.generation import note_worker
 from nws.sleigh.shared.output import LineReader, OutputWriter, Said, new_mark
 from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.status_cells import StatusCells
@@ -245,6 +246,7 @@ def _be_a_worker(
 
 def _prepare_process(stderr_file: StderrFile, life_line: int) -> None:
     """Undo what the supervisor has set up for itself, and set up what a worker needs."""
+    note_worker()
     atexit._clear()
     track_no_shared_memory()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -1,0 +1,83 @@
+"""Whatever is printed as Python starts, in whatever encoding: it confuses no process of ours."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import PATIENCE, ROOT, environment
+
+PROGRAM = """
+from nws.sleigh import Sleigh
+
+if __name__ == "__main__":
+    with Sleigh(workerCount=2) as sleigh:
+        results = sleigh.eachElem(abs, range(-3, 0))
+        results += sleigh.eachWorker(pow, 2, 3) + list(sleigh.imap(abs, [-4]))
+        open("results", "w", encoding="utf-8").write(str(results))
+        sleigh.eachElem(print, ["said"])
+"""
+
+NOISES = {
+    "a line": "print('hello')",
+    "no line": "print('hello', end='')",
+    "JSON": "print('[\"tcp:127.0.0.1:1\"]')",
+    "much": "print('x' * 200_000)",
+    "bytes": "import os; os.write(1, b'\\xff\\xfe\\x00'); os.write(2, b'\\xff')",
+    "stderr": "import sys; print('hello', file=sys.stderr)",
+    "at exit": "import atexit; atexit.register(print, 'bye')",
+    "a warning": "import warnings; warnings.simplefilter('always'); warnings.warn('hello')",
+    "a child": "import os; os.system('echo hello')",
+    "a thread": "import threading; threading.Thread(target=print, args=('hello',)).start()",
+    "no stdout": "import sys; sys.stdout = None",
+    "no streams": "import sys; sys.stdout = sys.stderr = sys.__stdout__ = None",
+    "another stdout": "import sys, io; sys.stdout = io.StringIO()",
+    "logging": "import logging; logging.basicConfig(level=1); logging.warning('hello')",
+}
+
+SETTINGS = [
+    {"PYTHONIOENCODING": "utf-16"},
+    {"PYTHONIOENCODING": "utf-32-be:strict"},
+    {"PYTHONIOENCODING": "ascii:backslashreplace"},
+    {"PYTHONIOENCODING": "cp037"},
+    {"PYTHONUTF8": "0", "LC_ALL": "C"},
+    {"PYTHONUNBUFFERED": "1"},
+    {"PYTHONVERBOSE": "1"},
+    {"PYTHONDEVMODE": "1"},
+    {"PYTHONWARNINGS": "always"},
+    {"PYTHONINSPECT": "1"},
+    {"PYTHONPROFILEIMPORTTIME": "1"},
+]
+
+
+def run(folder: Path, **env: str) -> str:
+    program = folder / "program.py"
+    program.write_text(PROGRAM)
+    path = os.pathsep.join(map(str, [folder, ROOT, ROOT / "server"]))
+    command = [sys.executable, str(program)]
+    whole = environment({"PYTHONPATH": path, **env})
+    subprocess.run(
+        command,
+        cwd=folder,
+        env=whole,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    return (folder / "results").read_text()
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_what_is_printed_as_python_starts(tmp_path: Path, noise: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(f"{NOISES[noise]}\n")
+    assert run(tmp_path) == "[3, 2, 1, 8, 8, 4]"
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids="-".join)
+def test_settings_of_python(tmp_path: Path, settings: dict[str, str]) -> None:
+    assert run(tmp_path, **settings) == "[3, 2, 1, 8, 8, 4]"
