@@ -34,6 +34,7 @@ from nws.sleigh.master.serial_team import SerialTeam
 from nws.sleigh.master.team import Team
 from nws.sleigh.shared.functions import Function
 from nws.sleigh.shared.messages import Call, Results
+from nws.sleigh.shared.reloads import Reloads
 
 __all__ = ["LOOK_SECONDS", "AnyTeam", "Engine", "Recipient"]
 
@@ -93,6 +94,7 @@ class Engine:
         self.team = team
         self.report = CallsReport(team.report)
         self._health = health
+        self._reloads = Reloads()
         self._numbers = itertools.count(1)
         self._calls: dict[int, Recipient] = {}
         self._cancelled: set[int] = set()
@@ -129,7 +131,7 @@ class Engine:
             number = recipient.number = next(self._numbers)
             self._calls[number] = recipient
         size = self.team.size
-        return Call(number, function, size, recipient.everyone, *options)
+        return Call(number, function, size, recipient.everyone, *options, self._reloads.look())
 
     def end(self, number: int) -> None:
         """Forget a call whose results have all arrived."""

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from nws.sleigh.shared.pickling import Packed, packed_again, pieces_of
+from nws.sleigh.shared.reloads import Reloaded
 
 __all__ = [
     "BARRIER",
@@ -108,6 +109,8 @@ class Call(NamedTuple):
     retries: int = 0
     """Times that an element that failed is tried again."""
     seed: int | None = None
+    reloaded: Reloaded = ()
+    """Modules that the master has reloaded since the sleigh began."""
 
 
 class Task(NamedTuple):

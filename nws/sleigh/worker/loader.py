@@ -11,6 +11,7 @@ from nws.sleigh.shared.functions import Function
 from nws.sleigh.shared.generators import arriving
 from nws.sleigh.shared.messages import NO_ELEMENT, Call, Failure
 from nws.sleigh.shared.pickling import Packed, travels_by_name, unpack
+from nws.sleigh.shared.reloads import LoadedModules
 from nws.sleigh.shared.status_cells import IDLE, LOADING, StatusCells
 from nws.sleigh.worker.deaths import Deaths
 from nws.sleigh.worker.runner import Runner, failure
@@ -22,7 +23,11 @@ _MAX_CACHED: Final = 8
 
 
 class Loader:
-    """Loads functions into a worker's runner, which holds one at a time."""
+    """Loads functions into a worker's runner, which holds one at a time.
+
+    Attributes:
+        modules: which versions of the user's modules this worker has.
+    """
 
     def __init__(
         self, workspace: NetWorkSpace, cells: StatusCells, runner: Runner, deaths: Deaths
@@ -33,12 +38,13 @@ class Loader:
         self._runner = runner
         self._deaths = deaths
         self._cache: dict[str, Packed] = {}
+        self.modules = LoadedModules()
         self._ready_for: tuple[object, ...] | None = None  # what the runner was prepared for
         self._only_call = 0  # the call that alone may use it, as it may change it; else 0
 
     def prepare(self, call: Call) -> Failure | None:
         """Get the function of a call ready, unless it is. Return why that is not possible."""
-        wanted = call.function, call.seed, call.worker_count
+        wanted = call.function, call.seed, call.worker_count, call.reloaded
         if wanted == self._ready_for and self._only_call in (0, call.number):
             return None
         self._ready_for = None
@@ -55,6 +61,9 @@ class Loader:
         try:
             with arriving() as generators:
                 function = Function(*unpack(packed, again=True))
+            problem = self.modules.problem(call.reloaded)
+            if problem:
+                return Failure(problem)
             self._runner.prepare(function, call, generators)
             if self._runner.end_fork is not None:
                 self._runner.end_fork(None)

@@ -20,7 +20,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from nws.client import Lease, NetWorkSpace
 from nws.errors import NwsLeaseLostException, NwsNoWorkSpaceException
@@ -47,12 +47,16 @@ from nws.sleigh.worker.runner import Runner
 from nws.sleigh.worker.settler import Settler
 from nws.sleigh.worker.taking import taken, taken_from_the_end
 
-__all__ = ["Worker"]
+__all__ = ["OutdatedError", "Worker"]
 
 _BATCH_SECONDS: Final = 0.02
 """Work that a worker takes at once."""
 
 _MAX_LEASED_TASKS: Final = 64
+
+
+class OutdatedError(Exception):
+    """This worker has imported a module that the master has reloaded since."""
 
 
 class Worker:
@@ -102,6 +106,7 @@ class Worker:
 
         Raises:
             NwsException: it was, or the server is gone.
+            OutdatedError: another worker has to take the place of this one.
         """
         self._handback.start()
         self._wait_for_the_others()
@@ -128,6 +133,8 @@ class Worker:
         if cells.is_dropped(call.number):
             self._settler.add(lease, [])
             return
+        if call.reloaded and self._loader.modules.is_older(call.reloaded):
+            self._leave(lease)
         cells.begin_task(call.number, lease.id, task.first, len(task.elements))
         self._limit(call.timeout)
         if call.everyone:
@@ -136,6 +143,13 @@ class Worker:
             self._do_again(lease, task)
         else:
             self._run(lease, task)
+
+    def _leave(self, lease: Lease) -> NoReturn:
+        """Make room for a worker that imports anew what the master has reloaded."""
+        self._settler.settle()
+        self._return_spare()
+        self._workspace.release([lease], blame=False)
+        raise OutdatedError
 
     def _limit(self, seconds: float) -> None:
         """Limit the time of each element; 0 for any time."""
