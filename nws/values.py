@@ -117,7 +117,9 @@ def _split(payload: memoryview) -> list[memoryview]:
     parts = []
     for size in struct.unpack_from(f"<{count}Q", payload, 8):
         position += -position % _ALIGNMENT_BYTES
-        parts.append(payload[position : position + size])
+        part = payload[position : position + size]
+        # One that is kept may keep the payload, if that is no more than twice as large.
+        parts.append(part if 2 * size >= len(payload) else memoryview(bytearray(part)))
         position += size
     if position != len(payload):
         raise ValueError("the payload is cut short")
@@ -136,8 +138,8 @@ def decode(
 
     Args:
         descriptor: what came with the value.
-        payload: a bytearray is given away: arrays in the value live in it, writable. Bytes with
-            buffers are copied for that.
+        payload: a bytearray is given away: an array that is at least half of it lives in it,
+            writable; others get memory of their own. Bytes with buffers are copied for that.
         missing: returned for an empty payload that is not direct.
         loads: the unpickler.
 

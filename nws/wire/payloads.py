@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import Final, Protocol
 
 from nws.descriptors import is_direct
@@ -11,6 +12,10 @@ __all__ = ["PayloadInPlace", "PayloadSink", "PayloadStream"]
 
 _BLOCK_BYTES: Final = 1024 * 1024
 """Of a payload that goes to a sink, at a time."""
+
+_BYTES_IO_CRASHES: Final = (3, 12) <= sys.version_info < (3, 12, 2)
+"""Python does when it finds a view of a BytesIO in garbage (gh-111049), where an exception may leave
+one. A bytearray costs a copy instead."""
 
 
 class PayloadSink(Protocol):
@@ -31,8 +36,8 @@ class PayloadInPlace:
     def __init__(self, size: int, descriptor: int, begun: bytes) -> None:
         self.size = size
         # A BytesIO takes over the bytes that it is given, and gives them back.
-        direct = is_direct(descriptor)
-        self._memory = io.BytesIO(bytes(size)) if direct else bytearray(size)
+        as_bytes = is_direct(descriptor) and not _BYTES_IO_CRASHES
+        self._memory = io.BytesIO(bytes(size)) if as_bytes else bytearray(size)
         self.filled = [len(begun)]
         self._view()[: len(begun)] = begun
 

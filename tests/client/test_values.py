@@ -389,3 +389,14 @@ def test_a_payload_that_is_cut_off_or_has_more(data: st.DataObject) -> None:
         with pytest.raises(NwsUnpicklingException) as caught:
             decode(WITH_BUFFERS, damaged)
         assert caught.value.obj == damaged
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 8_000_000), (2, 1_000_000), (100, 80_000)])
+def test_what_is_kept_keeps_little_else(count: int, size: int) -> None:
+    descriptor, pieces = Encoder().encode([np.zeros(size, "u1") for _ in range(count)])
+    arrays = decode(int(descriptor), bytearray(b"".join(pieces)))
+    kept = arrays[-1]
+    memory = memoryview(kept.base).obj
+    assert isinstance(memory, bytearray)
+    assert len(memory) <= 2 * size + 1000
+    kept[0] = 1  # and may be written

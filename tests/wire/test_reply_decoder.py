@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import sys
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nws.descriptors import is_direct
+from nws.descriptors import BINARY_BIT, DIRECT_BIT, is_direct
 from nws.errors import NwsProtocolException
 from nws.wire import payloads, replies
 from nws.wire.dialect import Dialect
 from nws.wire.operations import Form
+from nws.wire.payloads import PayloadInPlace
 from nws.wire.replies import Answer, Item, ReplyDecoder, ReplyEncoder
 from tests.support.frames import BLANK, framed_dict
 from tests.support.strikes import struck
@@ -456,3 +458,13 @@ def test_ten_times_the_bytes_take_ten_times_the_calls(
     form: int, short: bytes, ten_times: bytes
 ) -> None:
     assert calls_made(form, ten_times) <= 11 * calls_made(form, short)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_view_that_is_left_in_garbage() -> None:
+    """Python 3.12.1 crashes if it is the view of a BytesIO; 3.13 complains."""
+    payload = PayloadInPlace(100_000, DIRECT_BIT | BINARY_BIT, b"begun")
+    cycle: list[object] = [payload.buffer()]
+    cycle.append(cycle)
+    del payload, cycle
+    gc.collect()
