@@ -14,8 +14,8 @@ _BLOCK_BYTES: Final = 1024 * 1024
 """Of a payload that goes to a sink, at a time."""
 
 _BYTES_IO_CRASHES: Final = (3, 12) <= sys.version_info < (3, 12, 2)
-"""Python does when it finds a view of a BytesIO in garbage (gh-111049), where an exception may leave
-one. A bytearray costs a copy instead."""
+"""Python does when it finds a view of a BytesIO in garbage (gh-111049), where an exception may have
+left one. A bytearray costs a copy instead."""
 
 
 class PayloadSink(Protocol):

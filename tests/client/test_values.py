@@ -203,13 +203,12 @@ def test_all_sorts_of_arrays(array: Any) -> None:
 
 
 def test_several_arrays_in_one_value() -> None:
-    arrays = [np.full(LARGE + n, n, np.uint8) for n in range(5)]
+    arrays = [np.full(LARGE + n, n, np.float64) for n in range(5)]
     descriptor, payload = encoded(arrays)
     assert int(descriptor) == WITH_BUFFERS
     got = decode(int(descriptor), bytearray(payload))
     assert all((one == two).all() for one, two in zip(got, arrays, strict=True))
-    offsets = [address(one) - address(got[0]) for one in got]
-    assert all(offset % 64 == 0 for offset in offsets), "aligned"
+    assert all(address(one) % one.itemsize == 0 for one in got), "aligned"
 
 
 def test_the_same_array_twice_stays_one() -> None:
@@ -396,7 +395,10 @@ def test_what_is_kept_keeps_little_else(count: int, size: int) -> None:
     descriptor, pieces = Encoder().encode([np.zeros(size, "u1") for _ in range(count)])
     arrays = decode(int(descriptor), bytearray(b"".join(pieces)))
     kept = arrays[-1]
-    memory = memoryview(kept.base).obj
+    base = kept.base
+    while isinstance(base, np.ndarray):
+        base = base.base
+    memory = memoryview(base).obj
     assert isinstance(memory, bytearray)
     assert len(memory) <= 2 * size + 1000
     kept[0] = 1  # and may be written
