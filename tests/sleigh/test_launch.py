@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shlex
 import signal
 import sys
@@ -439,3 +440,33 @@ def test_no_port_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_options_that_do_not_fit(options: dict[str, Any], said: str, short: Path) -> None:
     with pytest.raises(SleighIllegalValueException, match=said):
         Sleigh(**options)
+
+
+# Open files
+
+
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        ({"workerCount": 100}, "workerCount=100: .* 416 files .* 256; `ulimit -n 416`"),
+        ({"launch": sshcmd, "nodeList": 300 * ["x"]}, "300 machines: .* 316 files .* is 256"),
+    ],
+)
+def test_more_workers_than_open_files(
+    few_files: None, options: dict[str, Any], numbers: str
+) -> None:
+    with pytest.raises(SleighIllegalValueException, match=numbers):
+        Sleigh(**options)
+
+
+def test_as_many_workers_as_open_files(few_files: None) -> None:
+    with Sleigh(workerCount=60) as sleigh:
+        assert sleigh.eachWorker("SleighRank") == list(range(60))

@@ -16,6 +16,7 @@ from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException
 from nws.sleigh.launch.by_hand import wait_for_a_person
 from nws.sleigh.launch.commands import LaunchOptions
+from nws.sleigh.launch.open_files import check_open_files
 from nws.sleigh.launch.processes import Command, LocalSupervisor, Process, Processes, started
 from nws.sleigh.launch.script import variables_for
 from nws.sleigh.shared.settings import Settings, Where
@@ -25,6 +26,12 @@ __all__ = ["LAUNCHERS", "Launcher", "LocalLauncher", "WorkerOptions", "launcher_
 Launch = Callable[[str, LaunchOptions], Sequence[str]]
 ScriptExec = Callable[[str, Sequence[str], LaunchOptions], Sequence[str]]
 
+
+_FILES_PER_WORKER: Final = 4
+"""In a supervisor: two pipes, a connection, a file for the traceback."""
+
+_FILES_BESIDES: Final = 16
+"""In a supervisor, or in a master."""
 
 _LOCAL: Final = "0"
 """Id of the only supervisor on this machine."""
@@ -87,6 +94,9 @@ class LocalLauncher:
                 f"workerCount={options.workerCount}: a sleigh needs workers"
             )
         self.expected = options.workerCount
+        check_open_files(
+            f"workerCount={self.expected}", _FILES_PER_WORKER * self.expected + _FILES_BESIDES
+        )
         self._options = options
         self._processes = processes
         self._first: Process | None = None
@@ -125,6 +135,7 @@ class CommandLauncher:
                 f"nodeList={machines!r}: a sleigh needs a list of machines"
             )
         self.expected = len(machines)
+        check_open_files(f"nodeList has {self.expected} machines", self.expected + _FILES_BESIDES)
         self._options = options
         self._processes = processes
 
