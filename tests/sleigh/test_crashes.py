@@ -29,6 +29,8 @@ from tests.support.deadly import (
     is_first,
     start_a_child_and_wait,
     times_ten,
+    wait_for,
+    wait_forever,
     wait_the_first_time,
 )
 from tests.support.processes import Aside, children, open_files, until, until_file, until_gone
@@ -283,3 +285,27 @@ def test_workers_that_cannot_start_end_the_call(
             sleigh.eachElem(echo, [1, 2])
         monkeypatch.delenv("PYTHONPATH")
         assert sleigh.eachElem(echo, [3]) == [(3,)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT"])
+def test_an_element_that_ends_its_supervisor(
+    nothing_is_left: None, tmp_path: Path, name: str
+) -> None:
+    """It is to blame, and not what runs beside it."""
+
+    def end_supervisor(element: int) -> int:
+        if element == 3:
+            any(is_first(tmp_path, f"try {number}") for number in range(10))
+            os.kill(os.getppid(), getattr(signal, name))
+            wait_forever()
+        if element == 0:
+            wait_for(tmp_path / "first try 1")  # so it is lost at least once
+        return 10 * element
+
+    with Sleigh(workerCount=2) as sleigh:
+        *before, failed, four, five = sleigh.eachElem(end_supervisor, range(6))
+        assert [*before, four, five] == [0, 10, 20, 40, 50]
+        assert isinstance(failed, SleighTaskException)
+        assert "Does it end processes that are not its own" in str(failed)
+        assert sleigh.eachElem(times_ten, [7]) == [70]

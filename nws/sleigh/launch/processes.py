@@ -24,6 +24,10 @@ _CODE: Final = "sys.exit(main(Settings.from_plain(arguments)))"
 _MAX_ENDS: Final = 3
 """Consecutive ends of a process before any result has come."""
 
+_MAX_KILLS: Final = 100
+"""Consecutive ends of one that was killed at work, before any result has come. An element that does
+that is given up long before."""
+
 _FIRST_PAUSE_SECONDS: Final = 0.1
 """Before a process that has ended early is started again; each further pause is twice as long."""
 
@@ -48,6 +52,17 @@ class Process(Protocol):
 
     def wait(self, grace: float) -> None:
         """Wait for at most ``grace`` seconds until it has ended; then kill it."""
+
+
+class Supervisors(Protocol):
+    """What is known of supervisors, by their ids."""
+
+    def is_there(self, supervisor: str) -> bool:
+        """Tell whether one lives, perhaps without its process here, as happens to a command that
+        leads elsewhere."""
+
+    def last_start(self, supervisor: str) -> float:
+        """Return when it, or one that it replaces, has last started a worker; 0.0 for never."""
 
 
 class LocalSupervisor:
@@ -119,43 +134,60 @@ class _KeptProcess:
         id: of its supervisor.
         process: as it is now.
         ends: how many have ended in a row.
+        kills: how many have been killed in a row when they had started workers.
+        last_end: how the last one has ended; empty if none has.
     """
 
     def __init__(self, id: str, process: Process, start: Callable[[], Process]) -> None:
         self.id = id
         self.process = process
-        self.ends = 0
+        self.ends = self.kills = 0
+        self.last_end = ""
         self._start = start
+        self._last_start = 0.0
         self._began = time.monotonic()
         self._pause = 0.0
         self._due = 0.0  # when it is started again; 0.0 as long as it runs
 
-    def restart(self, status: int) -> str:
-        """Start it again, now that it has ended with this status, or after a pause.
+    def restart(self, status: int, last_start: float) -> str:
+        """Start it again, now that it has ended, or after a pause.
+
+        Args:
+            status: with which it has ended.
+            last_start: when its supervisor has last started a worker.
 
         Returns:
             What is wrong, if it ends again and again; else an empty text.
         """
         now = time.monotonic()
         if not self._due:
-            self.ends += 1
-            early = now - self._began < _EARLY_SECONDS
+            killed = status < 0 and last_start > self._last_start
+            self._last_start = last_start
+            self.kills += killed
+            self.ends += not killed
+            self.last_end = self._describe_end(status)
+            early = now - self._began < _EARLY_SECONDS and not killed
             self._pause = _next_pause(self._pause) if early else 0.0
             self._due = now + self._pause
-        problem = self._problem(status) if self.ends > _MAX_ENDS else ""
+        hopeless = self.ends > _MAX_ENDS or self.kills > _MAX_KILLS
+        problem = self.last_end if hopeless else ""
         if now >= self._due:
             former, self.process = self.process, started(self._start)
             self._began, self._due = now, 0.0
             former.wait(0)
         return problem
 
-    def _problem(self, status: int) -> str:
+    def _describe_end(self, status: int) -> str:
         output = self.process.last_output() or "it said nothing"
         return f"what starts the workers ends early, with {name_of_end(status)}: {output}"
 
+    def note_progress(self) -> None:
+        """Take note that workers do their work."""
+        self.ends = self.kills = 0
+
     def reset_backoff(self) -> None:
         """Count from zero again, and make no pause."""
-        self.ends, self._pause = 0, 0.0
+        self.ends, self.kills, self._pause = 0, 0, 0.0
         self._due = min(self._due, time.monotonic())
 
 
@@ -180,19 +212,22 @@ class Processes:
     def note_progress(self) -> None:
         """Take note that workers do their work."""
         for kept in self._all:
-            kept.ends = 0
+            kept.note_progress()
+
+    def last_end(self) -> str:
+        """Say how the last process of each that had to be restarted has ended."""
+        return "; ".join(sorted({kept.last_end for kept in self._all if kept.last_end}))
 
     def reset_backoff(self) -> None:
         """Start those at once that end again and again, and count from zero again."""
         for kept in self._all:
             kept.reset_backoff()
 
-    def restart_ended(self, is_there: Callable[[str], bool]) -> str:
+    def restart_ended(self, supervisors: Supervisors) -> str:
         """Start those again that have ended.
 
         Args:
-            is_there: tells whether the supervisor with an id lives on without its process here, as
-                happens to a command that leads elsewhere.
+            supervisors: knows what has become of those that they have led to.
 
         Returns:
             What is wrong, if one ends again and again and there was no progress.
@@ -208,8 +243,8 @@ class Processes:
                 self._all.remove(kept)
             elif status == MISMATCH:  # the next one would be of the same version
                 problem = kept.process.last_output()
-            elif status is not None and not is_there(kept.id):
-                problem = kept.restart(status) or problem
+            elif status is not None and not supervisors.is_there(kept.id):
+                problem = kept.restart(status, supervisors.last_start(kept.id)) or problem
         return problem
 
     def stop(self, grace: float) -> None:

@@ -56,7 +56,7 @@ class Liveness:
             SleighScriptException: a process cannot be started.
         """
         with self._turn:
-            return self._processes.restart_ended(self._team.is_there)
+            return self._processes.restart_ended(self._team)
 
     def note_progress(self) -> None:
         """Note that results have come, so supervisors work."""
@@ -93,5 +93,6 @@ class Liveness:
         if group.closed and not group.size:
             raise SleighJoinException("the group was closed before any worker had joined")
         if lost and len(lost) >= group.size > 0:
-            raise SleighJoinException("all workers are gone")
+            reason = self._processes.last_end() or "their machines cannot be reached"
+            raise SleighJoinException(f"all workers are gone: {reason}")
         return lost

@@ -45,6 +45,9 @@ class SerialTeam:
     def gone(self) -> set[int]:
         return set()
 
+    def last_start(self, supervisor: str) -> float:
+        return 0.0
+
     def is_there(self, supervisor: str) -> bool:
         return True
 

@@ -30,6 +30,7 @@ from nws.sleigh.shared.messages import (
     OUTPUT_READ,
     RANK_COUNT,
     RESULT,
+    SUSPECTS,
     TASK,
     WORKER_COUNT,
     Lines,
@@ -43,6 +44,7 @@ from nws.sleigh.shared.messages import (
 from nws.sleigh.shared.output import Line
 from nws.sleigh.shared.pickling import Packed
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, announcement
+from nws.sleigh.supervisor.worker_report import worker_reports
 
 __all__ = ["Dropped", "Group", "Team"]
 
@@ -122,6 +124,7 @@ class Team:
             workspace.declare(name, "single")
         workspace.store(PROTOCOL, announcement())
         workspace.store(RANK_COUNT, 0)
+        workspace.store(SUSPECTS, 0)
         self._inbox = workspace.inbox(RESULT, _MAX_RECEIVED)
         self._outbox = workspace.outbox()
         self._reports = workspace.outbox()  # so that they are not taken for refused tasks
@@ -183,6 +186,14 @@ class Team:
             self._tell_of_refused()
         wills = [name for name, info in listing.items() if name.startswith(GONE) and info.values]
         return {rank for will in wills for rank in self._workspace.findTry(will, [])}
+
+    def last_start(self, supervisor: str) -> float:
+        """Return when the supervisor with this id, or one that it replaces, has last started a
+        worker; 0.0 if that is not known."""
+        reports = worker_reports(self._workspace)
+        return max(
+            (each["started"] or 0.0 for each in reports if each["id"] == supervisor), default=0.0
+        )
 
     def is_there(self, supervisor: str) -> bool:
         """Tell whether the supervisor with this id has joined and is not gone."""

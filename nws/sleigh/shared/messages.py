@@ -29,6 +29,7 @@ __all__ = [
     "OUTPUT_READ",
     "RANK_COUNT",
     "RESULT",
+    "SUSPECTS",
     "TASK",
     "WORKER",
     "WORKER_COUNT",
@@ -65,6 +66,8 @@ BARRIER: Final = "barrier"
 """The number of the last ``eachWorker`` that is over; its workers wait for it."""
 RANK_COUNT: Final = "rankCount"
 """The next worker's rank; -1 when the group is closed. It is leased by who changes it."""
+SUSPECTS: Final = "suspects"
+"""Holds one value, leased by the worker that runs an element which was lost several times."""
 WORKER_COUNT: Final = "workerCount"
 """How many workers there are; stored when the group is closed."""
 

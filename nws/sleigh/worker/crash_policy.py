@@ -18,13 +18,18 @@ from nws.sleigh.shared.messages import (
 )
 from nws.sleigh.shared.pickling import pack
 
-__all__ = ["MAX_DEATHS", "MAX_LOST", "pieces_to_retry", "verdict_on"]
+__all__ = ["ALONE_AFTER", "MAX_DEATHS", "MAX_LOST", "pieces_to_retry", "verdict_on"]
 
 MAX_DEATHS: Final = 3
 """Crashes of workers during an element before it is given up."""
 
-MAX_LOST: Final = 10
-"""Losses of a task, with a whole machine or while its results were sent, before it is given up."""
+MAX_LOST: Final = 5
+"""Losses of an element, with its supervisor, a whole machine, or while its result was sent, before
+it is given up."""
+
+ALONE_AFTER: Final = 2
+"""Such losses, after which an element runs while no other suspect does: or one that ends its
+supervisor would have those blamed that run beside it."""
 
 
 def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0) -> Failure | None:
@@ -48,7 +53,9 @@ def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0)
         return Failure(f"{text}\n{_details(deaths)}")
     if lost >= MAX_LOST:
         return Failure(
-            f"each of the {lost} workers that ran it was lost before its result was sent"
+            f"each of the {lost} workers that ran it was lost before its result was sent, and "
+            "nobody could say why: its supervisor or its machine was lost with it, most likely. "
+            "Does it end processes that are not its own, or use up the memory of its machine?"
         )
     return None
 

@@ -20,12 +20,14 @@ import signal
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from nws.client import Lease, NetWorkSpace
-from nws.errors import NwsLeaseLostException, NwsNoWorkSpaceException
+from nws.errors import NwsLeaseLostException, NwsNoWorkSpaceException, NwsTimeoutException
 from nws.sleigh.shared.messages import (
     BARRIER,
+    SUSPECTS,
     TASK,
     Death,
     Failure,
@@ -37,7 +39,7 @@ from nws.sleigh.shared.output import OutputWriter
 from nws.sleigh.shared.pickling import Packed, packed_again
 from nws.sleigh.shared.spans import Spans
 from nws.sleigh.shared.status_cells import IDLE, WAITING, StatusCells
-from nws.sleigh.worker.crash_policy import pieces_to_retry, verdict_on
+from nws.sleigh.worker.crash_policy import ALONE_AFTER, pieces_to_retry, verdict_on
 from nws.sleigh.worker.current_task import SLICE_SECONDS, CurrentTask
 from nws.sleigh.worker.deaths import Deaths
 from nws.sleigh.worker.failure_report import FailureReport
@@ -53,6 +55,9 @@ _BATCH_SECONDS: Final = 0.02
 """Work that a worker takes at once."""
 
 _MAX_LEASED_TASKS: Final = 64
+
+_TURN_SECONDS: Final = 0.25
+"""To wait until another worker has run a suspect, before other tasks are looked for."""
 
 
 class OutdatedError(Exception):
@@ -178,7 +183,26 @@ class Worker:
             if verdict is not None:
                 self._settler.add(lease, [self._settler.outcome(left.call, left.first, verdict)])
                 return
-        self._run(lease, left)
+        if left.lost >= ALONE_AFTER:
+            self._run_alone(lease, left)
+        else:
+            self._run(lease, left)
+
+    def _run_alone(self, lease: Lease, task: Task) -> None:
+        """Run a task that was lost so often that it is a suspect, or put it back as long as another
+        worker runs such a one."""
+        self._settler.settle()
+        self._return_spare()
+        try:
+            turn = self._workspace.lease(SUSPECTS, timeout=0.0, duration=self._lease_time)
+        except NwsTimeoutException:
+            lease.settle([(TASK, task_to_wire(task))])
+            with suppress(NwsTimeoutException):
+                self._workspace.find(SUSPECTS, timeout=_TURN_SECONDS)
+            return
+        self._run(lease, task)
+        self._settler.settle()
+        turn.release(blame=False)
 
     def _store_of(self, piece: Task, noted: Sequence[Death]) -> tuple[str, Any]:
         """Return what gives a piece of a task to others, or gives it up if it is one element."""
