@@ -7,7 +7,7 @@ from itertools import starmap
 from types import TracebackType
 from typing import Any, Protocol
 
-from nws.errors import NwsException
+from nws.errors import NwsException, NwsUnpicklingException
 from nws.session.session import Session, encode_limit, encode_name, milliseconds
 from nws.values import decode
 from nws.wire.replies import Item
@@ -109,6 +109,7 @@ def lease_many(
     limit: int,
     timeout: float | None,
     duration: float,
+    keep_unreadable: bool = False,
 ) -> list[Lease]:
     """Take what is there; see `NetWorkSpace.lease_many`."""
     number = encode_limit(limit)
@@ -117,7 +118,12 @@ def lease_many(
     fields += (milliseconds(timeout), milliseconds(duration))
 
     def make(item: Item) -> Lease:
-        value = decode(item.descriptor, item.payload)
+        try:
+            value = decode(item.descriptor, item.payload)
+        except NwsUnpicklingException as error:
+            if not keep_unreadable:
+                raise
+            value = error
         return Lease(ws, varName, item.lease, item.attempt, value)
 
     (leases,) = starmap(session.take, [(fields, timeout, make)])

@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from nws.errors import NwsOperationException
+from nws.errors import NwsOperationException, NwsUnpicklingException
 from nws.session.session import Session, encode_name
 from nws.values import decode
 from nws.wire.dialect import BLANK_ID
+from nws.wire.replies import Item
 from nws.wire.requests import Field
 
 __all__ = ["Inbox", "Outbox", "Watch"]
@@ -132,7 +133,8 @@ class Inbox:
     def take(
         self, timeout: float, *, eager: bool = False, into: deque[Any] | None = None
     ) -> list[Any]:
-        """Return the values that have come, or none after ``timeout`` seconds.
+        """Return the values that have come, or none after ``timeout`` seconds. One that cannot be
+        unpickled is the NwsUnpicklingException, which carries its bytes.
 
         Args:
             timeout: seconds to wait for the first one.
@@ -142,13 +144,13 @@ class Inbox:
                 exception that strikes then, as Ctrl-C may, costs none. It may repeat some.
 
         Raises:
-            NwsException: as for `Watch.next`.
+            NwsOperationException, NwsServerException: as for `Watch.next`.
         """
         stream = self._stream
         if not stream.has_reply() and not self._poll(timeout, eager):
             return []
         items = stream.answer().items
-        values = [decode(item.descriptor, item.payload) for item in items]
+        values = [_readable(item) for item in items]
         if into is not None:
             into.extend(values)
         stream.ask(self._fields)  # which acknowledges these
@@ -171,3 +173,10 @@ class Inbox:
     def close(self) -> None:
         """Close the connection. What has come and was not taken goes back."""
         self._stream.close()
+
+
+def _readable(item: Item) -> Any:
+    try:
+        return decode(item.descriptor, item.payload)
+    except NwsUnpicklingException as error:
+        return error

@@ -374,12 +374,8 @@ class NetWorkSpace:
     # Leases
 
     def lease(self, varName: str, *, timeout: float | None = None, duration: float = 60.0) -> Lease:
-        """Take a value for a time; it comes back to its place unless it is settled.
-
-        ::
-
-            with ws.lease("tasks") as task:
-                work(task)  # settled at the end, given back on an exception
+        """Take a value for a time; it comes back to its place unless it is settled. Used in a
+        ``with`` statement it is settled at the end, and given back on an exception.
 
         It comes back when this session ends, for example because the process dies, and when
         ``duration`` has passed without `Lease.renew`.
@@ -391,8 +387,7 @@ class NetWorkSpace:
 
         Raises:
             NwsTimeoutException: no value came in time.
-            NwsUnpicklingException: the value cannot be read here; it was given back, which counts
-                as an attempt.
+            NwsUnpicklingException: the value cannot be read here; it went back, as an attempt.
             NwsUnsupportedOperationException: the server speaks only the original protocol.
             NwsException: as for `fetch`.
         """
@@ -401,11 +396,18 @@ class NetWorkSpace:
         return lease
 
     def lease_many(
-        self, varName: str, limit: int, *, timeout: float | None = None, duration: float = 60.0
+        self,
+        varName: str,
+        limit: int,
+        *,
+        timeout: float | None = None,
+        duration: float = 60.0,
+        keep_unreadable: bool = False,
     ) -> list[Lease]:
-        """Take what is there, at least one and at most ``limit`` values; see `lease`."""
+        """Take what is there, at least one and at most ``limit`` values; see `lease`. If
+        ``keep_unreadable``, one that cannot be unpickled is the NwsUnpicklingException."""
         where = (self, self._session, self._name, varName)
-        (leases,) = starmap(lease_many, [(*where, limit, timeout, duration)])
+        (leases,) = starmap(lease_many, [(*where, limit, timeout, duration, keep_unreadable)])
         return leases
 
     def settle(

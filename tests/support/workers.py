@@ -136,12 +136,6 @@ class Workers:
         assert len(outcomes) == number
         return [outcomes[element] for element in sorted(outcomes)]
 
-    def arrived(self, call: Call) -> int:
-        """Return how many elements of a call have come back."""
-        while self._receive(0.0):
-            pass
-        return len(self._outcomes[call.number])
-
     def drop(self, floor: int, *cancelled: int) -> None:
         """Drop calls."""
         self.nws.store(CONTROL, (floor, cancelled))
@@ -154,6 +148,7 @@ class Workers:
     def _receive(self, timeout: float = PATIENCE) -> bool:
         try:
             message = message_from_wire(self.nws.fetch(RESULT, timeout=timeout))
+            assert message is not None
         except NwsTimeoutException:
             assert not timeout, "no result has come"
             return False

@@ -15,7 +15,14 @@ from nws.sleigh.master.engine import Engine
 from nws.sleigh.master.mailbox import Mailbox
 from nws.sleigh.master.values import value_of
 from nws.sleigh.master.window import Window
-from nws.sleigh.shared.messages import MAX_BATCH_BYTES, Call, Results, Task
+from nws.sleigh.shared.messages import (
+    MAX_BATCH_BYTES,
+    RESULT,
+    Call,
+    Results,
+    Task,
+    log_dropped,
+)
 from nws.sleigh.shared.pickling import PLAIN
 
 __all__ = ["Run", "Values"]
@@ -173,6 +180,9 @@ class Run:
     def _accept(self, results: Results) -> Values:
         """Return the values in results that are news."""
         _, _, first, outcomes, seconds, (pid, said) = results
+        if first + len(outcomes) > self._chunks.taken:
+            log_dropped(RESULT, results)
+            return Values([], [])
         if said:
             self._said[pid] = said
         flags, end = self._flags, first + len(outcomes)

@@ -23,7 +23,14 @@ from nws.sleigh.master.engine import LOOK_SECONDS, Engine
 from nws.sleigh.master.serial_team import SerialTeam
 from nws.sleigh.master.values import value_of
 from nws.sleigh.shared.functions import APPLY, INVOKE, Function, check_function
-from nws.sleigh.shared.messages import MAX_BATCH_BYTES, Call, Results, Task
+from nws.sleigh.shared.messages import (
+    MAX_BATCH_BYTES,
+    RESULT,
+    Call,
+    Results,
+    Task,
+    log_dropped,
+)
 from nws.sleigh.shared.pickling import pack, size_of, travels_by_name
 
 __all__ = ["SleighFuture", "Submissions"]
@@ -332,8 +339,10 @@ class Submissions:
             if submission.number not in self._outstanding:
                 continue  # it was done twice, or cancelled
             if isinstance(outcome, Results):
-                (packed,) = outcome.outcomes
-                assert packed is not None, "such a call is not retried"
+                packed, *more = *outcome.outcomes, None
+                if packed is None or len(more) != 1:
+                    log_dropped(RESULT, outcome)
+                    continue
                 value = value_of(0, packed)
                 is_failure = isinstance(value, SleighTaskException)
                 self._engine.end(submission.number)

@@ -11,12 +11,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from nws.client import NetWorkSpace, VariableInfo
+from nws.client import Lease, NetWorkSpace, VariableInfo
 from nws.errors import (
     NwsException,
     NwsNoWorkSpaceException,
     NwsOperationException,
     NwsTimeoutException,
+    NwsUnpicklingException,
     SleighJoinException,
 )
 from nws.sleigh.shared.functions import Function, packed_function
@@ -27,6 +28,7 @@ from nws.sleigh.shared.messages import (
     DEATHS,
     GONE,
     JOIN_SECONDS,
+    MAX_RANKS,
     OUTPUT_READ,
     RANK_COUNT,
     RESULT,
@@ -36,7 +38,10 @@ from nws.sleigh.shared.messages import (
     Lines,
     Results,
     Task,
+    control_from_wire,
+    death_from_wire,
     function_variable,
+    log_dropped,
     message_from_wire,
     output_size,
     task_to_wire,
@@ -108,11 +113,13 @@ class Team:
         self._workspace = workspace
         self._expected = expected
         self._output = output
+        self._closed: Group | None = None  # once it is closed, whatever others store
         self._sending = threading.RLock()  # for the outbox and what is known of functions
         self._users: dict[str, int] = {}  # functions on the server: how many calls use each
         self._not_stored: dict[str, Packed] = {}
         self._unconfirmed = _Message((), {})
         self._arrived = deque[Any]()
+        self._control: tuple[int, tuple[int, ...]] = (0, ())  # what we have stored there
         self._heard: dict[int, int] = {}  # lines that came, by process id
         self._read: dict[int, int] = {}  # and their size, by rank
         self._told: dict[int, int] = {}  # what supervisors know of that
@@ -143,18 +150,22 @@ class Team:
 
     def group(self, timeout: float = 0.0) -> Group:
         """Tell who has joined; wait up to ``timeout`` seconds until the group is closed."""
-        try:
-            return Group(self._workspace.find(WORKER_COUNT, timeout=timeout), True)
-        except NwsTimeoutException:
-            try:  # a worker that joins may hold it for the moment
-                return Group(self._workspace.find(RANK_COUNT, timeout=JOIN_SECONDS), False)
-            except NwsTimeoutException:
-                return Group(0, False)
+        if self._closed is None:
+            count = self._find(WORKER_COUNT, timeout)
+            if _is_count(count) and count == (self._expected or count):
+                self._closed = Group(count, True)
+            elif count is not None:
+                log_dropped(WORKER_COUNT, count)
+                self._workspace.fetchTry(WORKER_COUNT)
+        if self._closed is not None:
+            return self._closed
+        count = self._find(RANK_COUNT, JOIN_SECONDS)  # a worker that joins may hold it for a moment
+        return Group(count if _is_count(count) else 0, False)
 
     def close_group(self) -> Group:
         """Let no further worker join."""
         lease = self._workspace.lease(RANK_COUNT, timeout=JOIN_SECONDS)
-        if lease.value >= 0:
+        if _is_count(lease.value):
             lease.settle([(WORKER_COUNT, lease.value), (RANK_COUNT, -1)])
             self._expected = lease.value
         else:
@@ -185,15 +196,26 @@ class Team:
         if refused is not None and refused.values:
             self._tell_of_refused()
         wills = [name for name, info in listing.items() if name.startswith(GONE) and info.values]
-        return {rank for will in wills for rank in self._workspace.findTry(will, [])}
+        ranks: set[int] = set()
+        for will in wills:
+            found = self._find(will)
+            if isinstance(found, list) and all(map(_is_count, found)):
+                ranks.update(found)
+        return ranks
+
+    def _find(self, variable: str, timeout: float = 0.0) -> Any:
+        """Return a value, or None if there is none or none that can be read."""
+        try:
+            return self._workspace.find(variable, timeout=timeout)
+        except (NwsTimeoutException, NwsUnpicklingException):
+            return None
 
     def last_start(self, supervisor: str) -> float:
         """Return when the supervisor with this id, or one that it replaces, has last started a
         worker; 0.0 if that is not known."""
         reports = worker_reports(self._workspace)
-        return max(
-            (each["started"] or 0.0 for each in reports if each["id"] == supervisor), default=0.0
-        )
+        starts = [each.get("started") for each in reports if each["id"] == supervisor]
+        return max((start for start in starts if isinstance(start, float)), default=0.0)
 
     def is_there(self, supervisor: str) -> bool:
         """Tell whether the supervisor with this id has joined and is not gone."""
@@ -207,8 +229,13 @@ class Team:
 
     def _tell_of_refused(self) -> None:
         """Log which supervisors could not join because of their version."""
-        for reason in self._workspace.ifetchTry(REFUSED):
-            _log.warning("a worker cannot join: %s", reason)
+        with suppress(NwsTimeoutException):  # another thread has told
+            refused = self._workspace.lease_many(
+                REFUSED, _MAX_RECEIVED, timeout=0.0, keep_unreadable=True
+            )
+            for lease in refused:
+                _log.warning("a worker cannot join: %s", lease.value)
+            self._workspace.settle(refused)
 
     # Functions
 
@@ -308,11 +335,20 @@ class Team:
         with self._sending:
             self._confirm()
             floor, cancelled, alone = dropped()
-            self._workspace.store(CONTROL, (floor, cancelled))
+            self._control = floor, cancelled
+            self._workspace.store(CONTROL, self._control)
             if alone:  # else the workers drop the tasks as they come to them
                 self._empty(TASK)
         for call in everyone:
             self.open_barrier(call)
+
+    def restore_control(self) -> None:
+        """Store again which calls are dropped, if somebody else has stored something there."""
+        with self._sending:
+            found = self._find(CONTROL)
+            if found is not None and control_from_wire(found) != self._control:
+                log_dropped(CONTROL, found)
+                self._workspace.store(CONTROL, self._control)
 
     def _empty(self, variable: str) -> None:
         try:
@@ -329,11 +365,16 @@ class Team:
         """Remove what was noted of deaths at calls that are over."""
         self.deaths.difference_update(over)
         try:
-            noted = self._workspace.lease_many(DEATHS, _MAX_RECEIVED, timeout=0)
+            noted = self._workspace.lease_many(
+                DEATHS, _MAX_RECEIVED, timeout=0, keep_unreadable=True
+            )
         except NwsTimeoutException:
             return  # there are none
-        gone = [lease for lease in noted if lease.value[0] in over]
-        kept = [lease for lease in noted if lease.value[0] not in over]
+        kept: list[Lease] = []
+        gone: list[Lease] = []
+        for lease in noted:
+            death = death_from_wire(lease.value)
+            (gone if death is None or death.call in over else kept).append(lease)
         self._workspace.settle(gone)
         self._workspace.release(kept, blame=False)
 
@@ -356,12 +397,17 @@ class Team:
             self._confirm_if_idle()  # perhaps the tasks were refused
         while arrived:
             message = message_from_wire(arrived[0])
-            if isinstance(message, Lines):
+            if message is None or not self._is_rank(message.rank):
+                log_dropped(RESULT, arrived.popleft())
+            elif isinstance(message, Lines):
                 arrived.popleft()  # for the user's function may fail again and again
                 yield message
             else:
                 yield message
                 arrived.popleft()
+
+    def _is_rank(self, rank: int) -> bool:
+        return rank < (self._expected or MAX_RANKS)
 
     def _confirm_if_idle(self) -> None:
         if self._sending.acquire(False):
@@ -405,6 +451,10 @@ class Team:
             with suppress(NwsOperationException):
                 self._reports.confirm()  # the last one may have been refused
             self._reports.store([(variable, value)])
+
+
+def _is_count(thing: Any) -> bool:
+    return type(thing) is int and 0 <= thing <= MAX_RANKS
 
 
 def _not_connected(calls: Collection[int], error: Exception) -> None:

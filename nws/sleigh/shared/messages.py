@@ -8,12 +8,14 @@ it is always known which element cannot be read, and only who needs an object un
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from nws.sleigh.shared.pickling import Packed, packed_again, pieces_of
+from nws.errors import NwsUnpicklingException
+from nws.sleigh.shared.pickling import PLAIN, Packed, is_in_pieces, packed_again, pieces_of
 from nws.sleigh.shared.reloads import Reloaded
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "GONE",
     "JOIN_SECONDS",
     "MAX_BATCH_BYTES",
+    "MAX_RANKS",
     "MIN_LOADING_SECONDS",
     "NO_ELEMENT",
     "OUTPUT_READ",
@@ -39,10 +42,13 @@ __all__ = [
     "Lines",
     "Results",
     "Task",
+    "cancelled_results",
     "control_from_wire",
     "cut_at",
+    "death_from_wire",
     "failures_variable",
     "function_variable",
+    "log_dropped",
     "message_from_wire",
     "message_to_wire",
     "output_size",
@@ -80,6 +86,9 @@ WORKER: Final = "worker"
 """Begins the name of a variable for each rank, in which its supervisor says what is known of it."""
 CALLS: Final = "calls"
 """What the master says of its calls."""
+
+MAX_RANKS: Final = 2**20
+"""Ranks that are none are higher."""
 
 JOIN_SECONDS: Final = 60.0
 """For workers to join."""
@@ -162,6 +171,15 @@ class Results(NamedTuple):
     """Process id of the worker, and how many lines it has written so far."""
 
 
+def cancelled_results(call: int, rank: int, first: int, size: int) -> Results:
+    """Return what a worker sends in place of results if it drops elements of a cancelled call.
+    Nobody waits for them, unless somebody else than the master has cancelled it."""
+    failed = Failure(
+        f"it was dropped, since the variable {CONTROL!r} says that its call was cancelled"
+    )
+    return Results(call, rank, first, size * [failed], 0.0)
+
+
 class Lines(NamedTuple):
     """What a worker has written."""
 
@@ -238,7 +256,20 @@ def _is_call_number(number: Any) -> bool:
     return type(number) is int and 0 <= number < 2**63
 
 
-# On the wire they are plain tuples, which are quicker to write and to read.
+# On the wire they are plain tuples, which are quicker to write and to read. Others may store
+# anything there: so what arrives is checked, and is None if none of us can have written it.
+
+_log = logging.getLogger("nws")
+
+_MAX_NUMBER: Final = 2**62
+_PACKED_KINDS: Final[frozenset[type]] = PLAIN | {bytes, list, tuple}
+_OUTCOME_KINDS: Final[frozenset[type]] = _PACKED_KINDS | {Failure, type(None)}
+
+
+def log_dropped(variable: str, value: Any) -> None:
+    """Say that what somebody has stored in a variable does not belong there and was dropped."""
+    what = str(value) if isinstance(value, NwsUnpicklingException) else type(value).__name__
+    _log.warning("dropped what no sleigh has stored in the variable %r: %s", variable, what[:200])
 
 
 def task_to_wire(task: Task) -> tuple[Any, ...]:
@@ -246,9 +277,31 @@ def task_to_wire(task: Task) -> tuple[Any, ...]:
     return (tuple(task.call), *task[1:])
 
 
-def task_from_wire(value: tuple[Any, ...]) -> Task:
+def task_from_wire(value: Any) -> Task | None:
     """Undo `task_to_wire`."""
-    return Task(Call(*value[0]), *value[1:])
+    try:
+        call, first, elements, failures, lost = value
+        task = Task(Call(*call), first, elements, failures, lost)
+        fits = (
+            _are_numbers(first, failures, lost)
+            and _are_packed(elements, _PACKED_KINDS)
+            and _is_call(task.call)
+        )
+    except (TypeError, ValueError):
+        return None
+    return task if fits else None
+
+
+def _is_call(call: tuple[Any, ...]) -> bool:
+    number, function, worker_count, everyone, timeout, retries, seed, reloaded = call
+    return (
+        _are_numbers(number, worker_count, retries)
+        and type(function) is str
+        and type(everyone) is bool
+        and 0 <= timeout < _MAX_NUMBER / 1e9
+        and (seed is None or isinstance(seed, int))
+        and all(tuple(map(type, each)) == (str, str) for each in reloaded)
+    )
 
 
 def message_to_wire(message: Results | Lines) -> tuple[Any, ...]:
@@ -256,6 +309,58 @@ def message_to_wire(message: Results | Lines) -> tuple[Any, ...]:
     return (isinstance(message, Results), *message)
 
 
-def message_from_wire(value: tuple[Any, ...]) -> Results | Lines:
+def message_from_wire(value: Any) -> Results | Lines | None:
     """Undo `message_to_wire`."""
-    return Results(*value[1:]) if value[0] else Lines(*value[1:])
+    try:
+        if value[0] is True:
+            results = Results(*value[1:])
+            return results if _is_results(results) else None
+        lines = Lines(*value[1:])
+        return lines if value[0] is False and _is_lines(lines) else None
+    except (TypeError, ValueError, LookupError):
+        return None
+
+
+def _is_results(results: Results) -> bool:
+    call, rank, first, outcomes, seconds, (pid, said) = results
+    return (
+        _are_numbers(call, rank, first, pid, said)
+        and 0 <= seconds < _MAX_NUMBER
+        and _are_packed(outcomes, _OUTCOME_KINDS)
+    )
+
+
+def _is_lines(lines: Lines) -> bool:
+    rank, (pid, count), texts, died = lines
+    return _are_numbers(rank, pid, count, died) and all(
+        tuple(map(type, text)) == (int, int, str, str) for text in texts
+    )
+
+
+def _are_packed(things: Any, kinds: frozenset[type]) -> bool:
+    """Tell whether these are what `nws.sleigh.shared.pickling.pack` returns, or else allowed."""
+    if type(things) is not list:
+        return False
+    found = set(map(type, things))
+    return found <= kinds and (
+        tuple not in found or all(map(is_in_pieces, filter(_is_tuple, things)))
+    )
+
+
+def _is_tuple(thing: Any) -> bool:
+    return type(thing) is tuple
+
+
+def _are_numbers(*numbers: Any) -> bool:
+    return all(type(number) is int and 0 <= number < _MAX_NUMBER for number in numbers)
+
+
+def death_from_wire(value: Any) -> Death | None:
+    """Return a `Death` that was stored as a tuple."""
+    try:
+        death = Death(*value)
+    except TypeError:
+        return None
+    *numbers, overdue, text = death
+    kinds = {*map(type, numbers)}, type(overdue), type(text)
+    return death if kinds == ({int}, bool, str) else None

@@ -22,6 +22,7 @@ from nws.sleigh.shared.pickler import Pickler, can_be_imported, pickled
 __all__ = [
     "PLAIN",
     "Packed",
+    "is_in_pieces",
     "pack",
     "packed_again",
     "pieces_of",
@@ -138,6 +139,11 @@ def unpack(packed: Packed, *, again: bool = False) -> Any:
 def packed_again(packed: Packed) -> Packed:
     """Return what came from another process so that it can be sent on."""
     return tuple(map(pickle.PickleBuffer, packed)) if isinstance(packed, tuple) else packed
+
+
+def is_in_pieces(thing: tuple[Any, ...]) -> bool:
+    """Tell whether a tuple is a pickle and its buffers."""
+    return bool(thing) and all(isinstance(piece, bytes | bytearray | memoryview) for piece in thing)
 
 
 def pieces_of(packed: Packed) -> Iterator[memoryview]:

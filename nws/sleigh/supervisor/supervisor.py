@@ -42,6 +42,7 @@ from nws.sleigh.shared.messages import (
     WORKER_COUNT,
     Death,
     Lines,
+    cancelled_results,
     control_from_wire,
     message_to_wire,
 )
@@ -414,7 +415,9 @@ class Supervisor:
         current = Lease(worker.workspace, TASK, cells.lease, 0, None)
         try:
             if cells.runs_dropped:
-                current.settle()
+                size = cells.end - cells.begin
+                dropped = cancelled_results(cells.call, worker.rank, cells.begin, size)
+                current.settle([(RESULT, message_to_wire(dropped))])
             else:
                 current.release(blame=True)
             cells.barrier = 0  # its part of an eachWorker, if it was that, is not done

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from nws.client import NetWorkSpace
-from nws.errors import NwsNoWorkSpaceException, NwsOperationException
+from nws.errors import NwsNoWorkSpaceException, NwsOperationException, NwsUnpicklingException
 from nws.sleigh.shared.messages import NO_ELEMENT, WORKER, worker_variable
 from nws.sleigh.shared.spans import SHOWN, Span, spans_in
 from nws.sleigh.shared.status_cells import IDLE, LOADING, RUNNING, WAITING
@@ -44,6 +44,17 @@ _STATES: Final = {
 }
 _BUSY: Final = ("loading", "running")
 
+_REPORT_KINDS: Final = {
+    "id": str,
+    "pid": int,
+    "deaths": int,
+    "tasks": int,
+    "elements": int,
+    "recent": list,
+    "lines": list,
+}
+"""What is read of a report by a program."""
+
 Description = dict[str, Any]
 
 
@@ -72,8 +83,20 @@ def worker_reports(workspace: NetWorkSpace) -> list[dict[str, Any]]:
     listing = workspace.listVars(format="dict")
     words = (name.partition(" ") for name in listing)
     ranks = sorted(int(rank) for word, _, rank in words if word == WORKER and rank.isdecimal())
-    texts = [workspace.findTry(worker_variable(rank)) for rank in ranks]
-    return [json.loads(text) for text in texts if text is not None]
+    reports = (_read_report(workspace, rank) for rank in ranks)
+    return [report for report in reports if report is not None]
+
+
+def _read_report(workspace: NetWorkSpace, rank: int) -> dict[str, Any] | None:
+    """Return a report; None if there is none, as others may store anything there."""
+    try:
+        report = json.loads(workspace.findTry(worker_variable(rank), "null"))
+    except (ValueError, TypeError, RecursionError, NwsUnpicklingException):
+        return None
+    if not isinstance(report, dict) or report.get("rank") != rank:
+        return None
+    kinds = {name: type(report.get(name)) for name in _REPORT_KINDS}
+    return report if kinds == _REPORT_KINDS else None
 
 
 class _Look(NamedTuple):

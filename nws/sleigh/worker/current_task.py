@@ -16,6 +16,7 @@ from nws.sleigh.shared.messages import (
     Failure,
     Results,
     Task,
+    cancelled_results,
     message_to_wire,
     task_to_wire,
 )
@@ -167,6 +168,7 @@ class CurrentTask:
             if task is None or not (rest or count):
                 return
             if self._cells.is_dropped(task.call.number):
+                self._drop(task, rest)
                 return
             done = self._begin - task.first + count
             pace = (time.monotonic_ns() - self._begun) / 1e9 / (done + 1)
@@ -184,6 +186,14 @@ class CurrentTask:
             self._cells.keep(self._begin + count, end)
             self._begin, self._end = self._begin + count, end
             del self._outcomes[:count]
+
+    def _drop(self, task: Task, rest: Sequence[Packed]) -> None:
+        """Say that elements which were not begun are dropped."""
+        first = self._end - len(rest)
+        dropped = cancelled_results(task.call.number, self._rank, first, len(rest))
+        self._workspace.settle([], [(RESULT, message_to_wire(dropped))])
+        self._end = first
+        self._cells.keep(self._begin, first)
 
 
 def _pieces(task: Task, first: int, rest: Sequence[Packed], pace: float) -> Iterator[Task]:

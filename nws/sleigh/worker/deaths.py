@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nws.client import NetWorkSpace
-from nws.sleigh.shared.messages import DEATHS, Call, Death, Failure
+from nws.errors import NwsUnpicklingException
+from nws.sleigh.shared.messages import DEATHS, Call, Death, Failure, death_from_wire
 from nws.sleigh.worker.crash_policy import verdict_on
 
 __all__ = ["Deaths"]
@@ -19,8 +20,17 @@ class Deaths:
 
     def of(self, call: Call) -> list[Death]:
         """Return all deaths that were noted of a call."""
-        deaths = (Death(*noted) for noted in self._workspace.ifindTry(DEATHS))
-        return [death for death in deaths if death.call == call.number]
+        noted = self._workspace.ifindTry(DEATHS)
+        deaths: list[Death] = []
+        while True:
+            try:
+                death = death_from_wire(noted.next())
+            except NwsUnpicklingException:
+                continue  # the master removes it
+            except StopIteration:
+                return deaths
+            if death is not None and death.call == call.number:
+                deaths.append(death)
 
     def verdict_before(self, call: Call, element: int, returned: int = 0) -> Failure | None:
         """Decide whether to give an element up without another try, when its task has come back so

@@ -7,7 +7,7 @@ import time
 from typing import Any, Final
 
 from nws.client import NetWorkSpace
-from nws.errors import NwsOperationException
+from nws.errors import NwsOperationException, NwsUnpicklingException
 from nws.sleigh.shared.messages import Failure, failures_variable
 
 __all__ = ["FailureReport"]
@@ -63,8 +63,11 @@ class FailureReport:
         """Go on where the former worker of this rank has ended."""
         if not self._begun:
             self._workspace.declare(self.variable, "single")
-            former = json.loads(self._workspace.findTry(self.variable, "[]"))
-            noted = {_key(entry): entry for entry in former}
+            try:
+                former = json.loads(self._workspace.findTry(self.variable, "[]"))
+                noted = {_key(entry): entry for entry in former}
+            except (ValueError, TypeError, LookupError, NwsUnpicklingException):
+                noted = {}  # others may store anything there
             self._noted = dict([*(noted | self._noted).items()][-_KEPT_FAILURES:])
             self._begun = True
 

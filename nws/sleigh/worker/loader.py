@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from nws.client import NetWorkSpace
-from nws.errors import NwsTimeoutException
+from nws.errors import NwsTimeoutException, NwsUnpicklingException
 from nws.sleigh.shared.functions import Function
 from nws.sleigh.shared.generators import arriving
 from nws.sleigh.shared.messages import NO_ELEMENT, Call, Failure
@@ -54,6 +54,8 @@ class Loader:
             packed = self._cache.get(call.function) or self._fetch(call)
         except NwsTimeoutException:
             return Failure("the function of this call is not on the server any more\n")
+        except NwsUnpicklingException as error:
+            return failure(error, "somebody has stored something else in place of the function\n")
         verdict = self._deaths.verdict_before(call, NO_ELEMENT)
         if verdict is not None:
             return verdict

@@ -105,7 +105,9 @@ class Settler:
         except NwsNoWorkSpaceException:
             raise
         except NwsOperationException as error:  # the results are too long, say
-            self._settle_refused(lease, task_from_wire(lease.value), error)
+            task = task_from_wire(lease.value)
+            if task is not None:  # it was one
+                self._settle_refused(lease, task, error)
 
     def _settle_refused(self, lease: Lease, task: Task, error: NwsOperationException) -> None:
         """The server refuses the results: have the elements done one by one, or report that."""

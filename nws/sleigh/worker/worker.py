@@ -24,14 +24,23 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from nws.client import Lease, NetWorkSpace
-from nws.errors import NwsLeaseLostException, NwsNoWorkSpaceException, NwsTimeoutException
+from nws.errors import (
+    NwsLeaseLostException,
+    NwsNoWorkSpaceException,
+    NwsTimeoutException,
+    NwsUnpicklingException,
+)
 from nws.sleigh.shared.messages import (
     BARRIER,
+    RESULT,
     SUSPECTS,
     TASK,
     Death,
     Failure,
     Task,
+    cancelled_results,
+    log_dropped,
+    message_to_wire,
     task_from_wire,
     task_to_wire,
 )
@@ -116,13 +125,20 @@ class Worker:
         self._handback.start()
         self._wait_for_the_others()
         while True:
-            leases = self._workspace.lease_many(TASK, self._wanted, duration=self._lease_time)
+            leases = self._workspace.lease_many(
+                TASK, self._wanted, duration=self._lease_time, keep_unreadable=True
+            )
             begun, done = time.monotonic(), 0
             self._spare.extend(leases)
             if len(leases) > 1:
                 self._handback.wake.set()
             for lease in taken(self._spare):
-                self._do(lease, task_from_wire(lease.value))
+                task = task_from_wire(lease.value)
+                if task is None:
+                    log_dropped(TASK, lease.value)
+                    self._settler.add(lease, [])
+                else:
+                    self._do(lease, task)
                 done += 1
             self._settler.settle()
             self._cells.limit = 0  # the supervisor need not look until the next task
@@ -136,7 +152,9 @@ class Worker:
         """Do a task, or what is left of it."""
         call, cells = task.call, self._cells
         if cells.is_dropped(call.number):
-            self._settler.add(lease, [])
+            first = self._rank if call.everyone else task.first
+            dropped = cancelled_results(call.number, self._rank, first, len(task.elements))
+            self._settler.add(lease, [(RESULT, message_to_wire(dropped))])
             return
         if call.reloaded and self._loader.modules.is_older(call.reloaded):
             self._leave(lease)
@@ -267,9 +285,14 @@ class Worker:
         if not number:
             return
         cells.state, cells.limit = WAITING, 0
-        for over in self._workspace.ifind(BARRIER):
-            if type(over) is int and over >= number:  # others may store anything there
-                cells.barrier = 0
-                cells.state = IDLE
-                return
-        raise NwsNoWorkSpaceException("the sleigh's workspace is gone")
+        ends = self._workspace.ifind(BARRIER)
+        over: Any = 0
+        while type(over) is not int or over < number:  # others may store anything there
+            try:
+                over = ends.next()
+            except NwsUnpicklingException:
+                pass
+            except StopIteration:
+                raise NwsNoWorkSpaceException("the sleigh's workspace is gone") from None
+        cells.barrier = 0
+        cells.state = IDLE

@@ -1,0 +1,158 @@
+"""Somebody else stores odd things in a sleigh's workspace: they are dropped, and that is said."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from nws.client import NetWorkSpace
+from nws.sleigh import Sleigh, SleighTaskException
+from nws.sleigh.shared import messages
+from nws.sleigh.shared.protocol import PROTOCOL, REFUSED
+from tests.sleigh.functions import arrive
+from tests.support.deadly import times_ten
+from tests.support.processes import Aside, until, until_file
+from tests.support.server import running
+from tests.support.spaces import HOST
+
+CALL = (1, "function 0", 2, False, 0.0, 0, None)
+ODD: dict[str, Any] = {
+    "a number": 7,
+    "a text": "x",
+    "nothing": None,
+    "a dict": {"a": [1]},
+    "an empty tuple": (),
+    "a far number": 10**30,
+    "many numbers": tuple(range(8)),
+    "a task of elements that are none": (CALL, 0, 7, 0, 0),
+    "a task of odd elements": (CALL, 0, [{}], 0, 0),
+    "a task of a far element": (CALL, 10**30, [b""], 0, 0),
+    "a task with a function that is none": ((1, 7, 2, False, 0.0, 0, None), 0, [b""], 0, 0),
+    "a task that takes for ever": ((1, "function 0", 2, False, 1e300, 0, None), 0, [b""], 0, 0),
+    "a task of another call": ((10**9, "function 0", 2, False, 0.0, 0, None), 0, [b""], 0, 0),
+    "results of far elements": (True, 1, 0, 10**12, [1], 0.0, (1, 1)),
+    "results of elements that are none": (True, 1, 0, -5, [1], 0.0, (1, 1)),
+    "results that are none": (True, 1, 0, 0, 7, 0.0, (1, 1)),
+    "odd results": (True, 1, 0, 0, [{}], 0.0, (1, 1)),
+    "a result in odd pieces": (True, 1, 0, 0, [(7, "x")], 0.0, (1, 1)),
+    "results that took no number": (True, 1, 0, 0, [1], float("nan"), (1, 1)),
+    "results of another call": (True, 10**9, 0, 0, [1], 0.0, (1, 1)),
+    "lines of a rank that is none": (False, 10**9, (1, 1), [(1, 1, "stdout", "x")], 0),
+    "odd lines": (False, 0, (1, 1), [7], 0),
+    "lines without a count": (False, 0, 7, [(1, 1, "stdout", "x")], 0),
+    "an odd death": (1, 0, 1, 0, 0, 1, False, 7),
+    "a death of another call": (10**9, 0, 1, 0, 0, 1, False, "x"),
+}
+VARIABLES = [
+    messages.TASK,
+    messages.RESULT,
+    messages.DEATHS,
+    messages.CONTROL,
+    messages.BARRIER,
+    messages.RANK_COUNT,
+    messages.WORKER_COUNT,
+    messages.OUTPUT_READ,
+    messages.CALLS,
+    f"{messages.GONE} x",
+    messages.worker_variable(0),
+    messages.worker_variable(7),
+    messages.failures_variable(0),
+    PROTOCOL,
+    REFUSED,
+]
+
+
+@pytest.fixture(scope="module")
+def sleigh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sleigh]:
+    """Two workers on a server that others can use."""
+    with (
+        running(tmp_path_factory.mktemp("server")) as server,
+        Sleigh(workerCount=2, nwsHost=HOST, nwsPort=server.port, output=None) as sleigh,
+    ):
+        assert sleigh.eachWorker("7") == [7, 7]
+        yield sleigh
+
+
+@pytest.fixture
+def rogue(sleigh: Sleigh) -> Iterator[NetWorkSpace]:
+    """Another session in the workspace of the sleigh."""
+    server = sleigh.nws.server
+    other = NetWorkSpace(
+        sleigh.nws.currentWs(), server.serverHost, server.serverPort, useUse=True, create=False
+    )
+    yield other
+    other.server.close()
+
+
+def store_unreadable(ws: NetWorkSpace, variable: str) -> None:
+    """Store an object that nobody can unpickle."""
+    module = sys.modules["only_here"] = ModuleType("only_here")
+    odd = type("Odd", (), {"__module__": "only_here"})
+    module.Odd = odd  # type: ignore[attr-defined]
+    ws.store(variable, odd())
+    del sys.modules["only_here"]
+
+
+def fails(element: int) -> float:
+    return 1 / element
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_odd_things(sleigh: Sleigh, rogue: NetWorkSpace, variable: str) -> None:
+    for value in ODD.values():
+        rogue.store(variable, value)
+    store_unreadable(rogue, variable)
+    assert sleigh.eachElem(times_ten, range(10)) == [10 * n for n in range(10)]
+    assert sleigh.eachWorker("SleighRank") == [0, 1]
+    assert sleigh.submit(times_ten, 4).result(30) == 40
+    assert str(sleigh.eachElem(fails, [0])[0]).count("ZeroDivisionError") == 1
+    assert sleigh.status() == (2, 1)
+    assert {each["rank"] for each in sleigh.workerInfo()} <= {0, 1}
+
+
+def test_odd_things_are_said(
+    sleigh: Sleigh, rogue: NetWorkSpace, caplog: pytest.LogCaptureFixture
+) -> None:
+    rogue.store(messages.RESULT, 7)
+    assert sleigh.eachElem(times_ten, [1]) == [10]
+    assert "in the variable 'result': int" in caplog.text
+
+
+@pytest.mark.parametrize("control", [(10**9, ()), (0, (*range(100),)), (2**62, ())])
+def test_calls_that_somebody_else_has_cancelled(
+    sleigh: Sleigh, rogue: NetWorkSpace, control: Any, tmp_path: Path
+) -> None:
+    """Elements that were dropped say so, instead of being waited for."""
+    call = Aside(partial(sleigh.eachElem, arrive, range(4), [tmp_path], chunkSize=2))
+    until_file(tmp_path / "0")
+    rogue.store(messages.CONTROL, control)
+    until(
+        lambda: not call.is_alive() or rogue.find(messages.CONTROL) != control,
+        "the elements are dropped, or the master has stored it again",
+    )
+    (tmp_path / "go").touch()
+    for element, result in enumerate(call.result()):
+        if isinstance(result, SleighTaskException):
+            assert "the variable 'control' says that its call was cancelled" in str(result)
+        else:
+            assert result == element
+    until(
+        lambda: sleigh.eachElem(times_ten, range(10)) == [10 * n for n in range(10)],
+        "the sleigh works again",
+    )
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_is_no_message(odd: str) -> None:
+    value = ODD[odd]
+    if "another" not in odd:
+        assert messages.task_from_wire(value) is None
+        assert messages.death_from_wire(value) is None
+    if "another" not in odd and "far elements" not in odd and "rank" not in odd:
+        assert messages.message_from_wire(value) is None
