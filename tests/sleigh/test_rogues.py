@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -114,6 +115,23 @@ def test_odd_things(sleigh: Sleigh, rogue: NetWorkSpace, variable: str) -> None:
     assert str(sleigh.eachElem(fails, [0])[0]).count("ZeroDivisionError") == 1
     assert sleigh.status() == (2, 1)
     assert {each["rank"] for each in sleigh.workerInfo()} <= {0, 1}
+
+
+def test_a_barrier_that_workers_have_not_seen(sleigh: Sleigh, rogue: NetWorkSpace) -> None:
+    """What has opened it is gone before they look."""
+    stop = threading.Event()
+
+    def overwrite() -> None:
+        while not stop.is_set():
+            rogue.store(messages.BARRIER, "x")
+
+    other = Aside(overwrite)
+    try:
+        for _ in range(3):
+            assert sleigh.eachWorker("SleighRank") == [0, 1]
+    finally:
+        stop.set()
+        other.result()
 
 
 def test_odd_things_are_said(

@@ -87,7 +87,7 @@ class Liveness:
         if not busy or now < self._next_check:
             return set()
         self._next_check = now + _CHECK_SECONDS
-        self._team.restore_control()
+        self._team.restore_own()
         self._gone = {rank: self._gone.get(rank, now) for rank in self._team.gone()}
         lost = {rank for rank, since in self._gone.items() if now - since > self._lost_after}
         group = self._team.group()

@@ -45,7 +45,7 @@ class SerialTeam:
     def gone(self) -> set[int]:
         return set()
 
-    def restore_control(self) -> None:
+    def restore_own(self) -> None:
         pass  # tasks are done at once
 
     def last_start(self, supervisor: str) -> float:

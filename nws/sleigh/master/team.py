@@ -38,7 +38,6 @@ from nws.sleigh.shared.messages import (
     Lines,
     Results,
     Task,
-    control_from_wire,
     death_from_wire,
     function_variable,
     log_dropped,
@@ -119,7 +118,7 @@ class Team:
         self._not_stored: dict[str, Packed] = {}
         self._unconfirmed = _Message((), {})
         self._arrived = deque[Any]()
-        self._control: tuple[int, tuple[int, ...]] = (0, ())  # what we have stored there
+        self._own: dict[str, Any] = {CONTROL: (0, ()), BARRIER: 0}  # what we have stored there
         self._heard: dict[int, int] = {}  # lines that came, by process id
         self._read: dict[int, int] = {}  # and their size, by rank
         self._told: dict[int, int] = {}  # what supervisors know of that
@@ -156,7 +155,8 @@ class Team:
                 self._closed = Group(count, True)
             elif count is not None:
                 log_dropped(WORKER_COUNT, count)
-                self._workspace.fetchTry(WORKER_COUNT)
+                with suppress(NwsUnpicklingException):
+                    self._workspace.fetchTry(WORKER_COUNT)
         if self._closed is not None:
             return self._closed
         count = self._find(RANK_COUNT, JOIN_SECONDS)  # a worker that joins may hold it for a moment
@@ -204,11 +204,13 @@ class Team:
         return ranks
 
     def _find(self, variable: str, timeout: float = 0.0) -> Any:
-        """Return a value, or None if there is none or none that can be read."""
+        """Return a value, None if there is none, or the error if it cannot be unpickled."""
         try:
             return self._workspace.find(variable, timeout=timeout)
-        except (NwsTimeoutException, NwsUnpicklingException):
+        except NwsTimeoutException:
             return None
+        except NwsUnpicklingException as error:
+            return error
 
     def last_start(self, supervisor: str) -> float:
         """Return when the supervisor with this id, or one that it replaces, has last started a
@@ -335,20 +337,21 @@ class Team:
         with self._sending:
             self._confirm()
             floor, cancelled, alone = dropped()
-            self._control = floor, cancelled
-            self._workspace.store(CONTROL, self._control)
+            self._own[CONTROL] = floor, cancelled
+            self._workspace.store(CONTROL, self._own[CONTROL])
             if alone:  # else the workers drop the tasks as they come to them
                 self._empty(TASK)
         for call in everyone:
             self.open_barrier(call)
 
-    def restore_control(self) -> None:
-        """Store again which calls are dropped, if somebody else has stored something there."""
+    def restore_own(self) -> None:
+        """Store again what workers must know from us, if others have stored something there."""
         with self._sending:
-            found = self._find(CONTROL)
-            if found is not None and control_from_wire(found) != self._control:
-                log_dropped(CONTROL, found)
-                self._workspace.store(CONTROL, self._control)
+            for variable, ours in self._own.items():
+                found = self._find(variable)
+                if found is not None and not _is_same(found, ours):
+                    log_dropped(variable, found)
+                    self._workspace.store(variable, ours)
 
     def _empty(self, variable: str) -> None:
         try:
@@ -359,7 +362,9 @@ class Team:
 
     def open_barrier(self, call: int) -> None:
         """Let workers go on that have done their part of an `eachWorker`."""
-        self._workspace.store(BARRIER, call)
+        with self._sending:
+            self._own[BARRIER] = call
+            self._workspace.store(BARRIER, call)
 
     def forget_deaths(self, over: Collection[int]) -> None:
         """Remove what was noted of deaths at calls that are over."""
@@ -451,6 +456,13 @@ class Team:
             with suppress(NwsOperationException):
                 self._reports.confirm()  # the last one may have been refused
             self._reports.store([(variable, value)])
+
+
+def _is_same(found: Any, ours: Any) -> bool:
+    try:
+        return bool(found == ours)
+    except Exception:  # it cannot be compared
+        return False
 
 
 def _is_count(thing: Any) -> bool:
