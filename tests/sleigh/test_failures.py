@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from asyncio import CancelledError
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nws.sleigh import Sleigh, SleighTaskException
+from nws.sleigh import Sleigh, SleighIllegalValueException, SleighTaskException
 from tests.sleigh.functions import (
     Exits,
     NoException,
@@ -203,3 +204,32 @@ def test_a_result_that_would_end_a_program(
     (own,) = sleigh.imap(call, [Exits], [moment], [error])
     assert isinstance(failure(own).__cause__, error)
     assert isinstance(failure(sleigh.eachWorker(call, Exits, moment, error)[0]), Exception)
+
+
+class _Unprintable(Exception):
+    """Its traceback cannot be written."""
+
+    @property
+    def __notes__(self) -> Any:
+        raise ZeroDivisionError
+
+
+def _raise_unprintable(_: int) -> None:
+    raise _Unprintable
+
+
+def test_an_exception_that_cannot_be_printed(sleigh: Sleigh) -> None:
+    (failed,) = sleigh.eachElem(_raise_unprintable, [1])
+    assert isinstance(failed, SleighTaskException)
+    assert "_Unprintable" in str(failed)
+
+
+def test_which_variable_cannot_be_pickled(sleigh: Sleigh) -> None:
+    guard = threading.RLock()
+
+    def guarded(element: int) -> int:
+        with guard:
+            return element
+
+    with pytest.raises(SleighIllegalValueException, match=r"'guard' of .*guarded holds a RLock"):
+        sleigh.eachElem(guarded, [1])

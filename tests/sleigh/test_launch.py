@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nws.sleigh import (
@@ -35,6 +36,7 @@ from tests.support.processes import (
     Aside,
     children,
     python,
+    run_python,
     runs,
     until,
     until_file,
@@ -435,6 +437,9 @@ def test_no_port_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"launch": sshcmd, "nodeList": []}, r"nodeList=\[\]: "),
         ({"launch": sshcmd, "nodeList": "node1"}, "nodeList='node1': "),
         ({"workerCount": 0}, "workerCount=0: "),
+        ({"workerCount": 2.0}, "workerCount=2.0 is not a whole number"),
+        ({"workerCount": "2"}, "workerCount='2' is not a whole number"),
+        ({"nodeList": ["node1"]}, r"nodeList=\['node1'\] is for .* such as launch=sshcmd"),
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, Any], said: str, short: Path) -> None:
@@ -470,3 +475,26 @@ def test_more_workers_than_open_files(
 def test_as_many_workers_as_open_files(few_files: None) -> None:
     with Sleigh(workerCount=60) as sleigh:
         assert sleigh.eachWorker("SleighRank") == list(range(60))
+
+
+def test_a_count_that_is_no_int_but_a_whole_number() -> None:
+    with Sleigh(workerCount=np.int64(1)) as sleigh:
+        assert sleigh.eachWorker("7") == [7]
+
+
+def test_a_working_folder_that_is_gone(tmp_path: Path) -> None:
+    text = """
+import os, sys
+from nws.sleigh import Sleigh, SleighIllegalValueException
+if __name__ == "__main__":
+    os.rmdir(os.getcwd())
+    try:
+        Sleigh(workerCount=1)
+    except SleighIllegalValueException as error:
+        print(error)
+    with Sleigh(workerCount=1, workingDir="/") as sleigh:
+        print(sleigh.eachWorker(os.getcwd))
+"""
+    done = run_python("-c", text, cwd=tmp_path)
+    assert "the working folder of this process is gone" in done.stdout
+    assert done.stdout.endswith("['/']\n")

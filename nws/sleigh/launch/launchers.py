@@ -6,6 +6,7 @@ there. `LAUNCHERS` has those with a name; a function is a way to make commands, 
 
 from __future__ import annotations
 
+import operator
 import os
 import shlex
 from collections.abc import Callable, Sequence
@@ -21,11 +22,21 @@ from nws.sleigh.launch.processes import Command, LocalSupervisor, Process, Proce
 from nws.sleigh.launch.script import variables_for
 from nws.sleigh.shared.settings import Settings, Where
 
-__all__ = ["LAUNCHERS", "Launcher", "LocalLauncher", "WorkerOptions", "launcher_for"]
+__all__ = [
+    "DEFAULT_NODES",
+    "LAUNCHERS",
+    "Launcher",
+    "LocalLauncher",
+    "WorkerOptions",
+    "launcher_for",
+]
 
 Launch = Callable[[str, LaunchOptions], Sequence[str]]
 ScriptExec = Callable[[str, Sequence[str], LaunchOptions], Sequence[str]]
 
+
+DEFAULT_NODES: Final = ("localhost", "localhost", "localhost")
+"""The default of ``nodeList`` in the guide."""
 
 _FILES_PER_WORKER: Final = 4
 """In a supervisor: two pipes, a connection, a file for the traceback."""
@@ -57,7 +68,22 @@ class WorkerOptions(NamedTuple):
     @property
     def log_folder(self) -> str:
         """Where workers' log files are made; empty for none."""
-        return self.logDir or (self.workingDir or os.getcwd() if self.verbose else "")
+        return self.logDir or (self.working_folder if self.verbose else "")
+
+    @property
+    def working_folder(self) -> str:
+        """Where workers run, if that is there.
+
+        Raises:
+            SleighIllegalValueException: ours was removed, and there is no other.
+        """
+        try:
+            return self.workingDir or os.getcwd()
+        except OSError as error:
+            raise SleighIllegalValueException(
+                f"the working folder of this process is gone ({error}): change to another one, or "
+                "name one by workingDir="
+            ) from error
 
     @property
     def module_path(self) -> Sequence[str]:
@@ -89,11 +115,12 @@ class LocalLauncher:
     """Workers on this machine."""
 
     def __init__(self, options: WorkerOptions, processes: Processes) -> None:
-        if options.workerCount < 1:
+        if tuple(options.nodeList) != DEFAULT_NODES:
             raise SleighIllegalValueException(
-                f"workerCount={options.workerCount}: a sleigh needs workers"
+                f"nodeList={options.nodeList!r} is for workers on other machines, which need a "
+                "command that leads there, such as launch=sshcmd; here, workerCount says how many"
             )
-        self.expected = options.workerCount
+        self.expected = _checked_count(options.workerCount)
         check_open_files(
             f"workerCount={self.expected}", _FILES_PER_WORKER * self.expected + _FILES_BESIDES
         )
@@ -110,7 +137,7 @@ class LocalLauncher:
             id=_LOCAL,
             workers=self.expected,
             expected=self.expected,
-            working_folder=options.workingDir or os.getcwd(),
+            working_folder=options.working_folder,
             module_path=options.module_path,
             log_folder=options.log_folder,
             neighbours=self.expected,
@@ -123,6 +150,16 @@ class LocalLauncher:
         supervisor = LocalSupervisor()
         supervisor.send_settings(self._settings)
         return supervisor
+
+
+def _checked_count(count: Any) -> int:
+    try:
+        whole = operator.index(count)
+    except TypeError:
+        raise SleighIllegalValueException(f"workerCount={count!r} is not a whole number") from None
+    if whole < 1:
+        raise SleighIllegalValueException(f"workerCount={whole}: a sleigh needs workers")
+    return whole
 
 
 class CommandLauncher:
@@ -155,7 +192,7 @@ class CommandLauncher:
             id=id,
             expected=self.expected,
             machine=machine,
-            working_folder=options.workingDir or os.getcwd(),
+            working_folder=options.working_folder,
             module_path=options.module_path,
             log_folder=options.log_folder,
             neighbours=options.nodeList.count(machine),

@@ -12,7 +12,13 @@ from typing import Any, ClassVar
 from nws.client import NetWorkSpace
 from nws.errors import SleighStoppedException
 from nws.sleigh.launch.commands import envcmd
-from nws.sleigh.launch.launchers import Launch, ScriptExec, WorkerOptions, launcher_for
+from nws.sleigh.launch.launchers import (
+    DEFAULT_NODES,
+    Launch,
+    ScriptExec,
+    WorkerOptions,
+    launcher_for,
+)
 from nws.sleigh.master.arguments import (
     columns_of,
     count_of,
@@ -72,7 +78,7 @@ class Sleigh:
         *,
         launch: str | Launch = "local",
         workerCount: int | None = 3,
-        nodeList: Sequence[str] = ("localhost", "localhost", "localhost"),
+        nodeList: Sequence[str] = DEFAULT_NODES,
         nwsHost: str | None = None,
         nwsPort: int | None = None,
         nwsHostRemote: str | None = None,
@@ -98,7 +104,7 @@ class Sleigh:
                 commands for the machines of ``nodeList``, see `nws.sleigh.launch.commands`.
             workerCount: how many local workers; None for as many as this process may use cores
                 (its affinity and the limits of its control group count). The guide's default is 3.
-            nodeList: machines, one worker for each entry.
+            nodeList: machines, one worker for each entry; only with a ``launch`` that leads there.
             nwsHost: host of a server, as for `nws.client.NwsServer`. None starts a private server
                 for local workers, which only this user can reach and which ends with the sleigh;
                 otherwise it stands for this machine. The variable PythonSleighNwsHost of the

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from nws.errors import SleighIllegalValueException
 from nws.sleigh.shared.generators import FunctionPickler
 from nws.sleigh.shared.pickling import Packed, pack
+from nws.sleigh.shared.unpicklable import name_unpicklable
 
 __all__ = ["APPLY", "DEFINE", "EVAL", "INVOKE", "Function", "check_function", "packed_function"]
 
@@ -78,6 +79,7 @@ def packed_function(things: Any) -> Packed:
     try:
         return pack(things, FunctionPickler)
     except Exception as error:
+        where = name_unpicklable(things, lambda thing: pack(thing, FunctionPickler))
         raise SleighIllegalValueException(
-            f"the function or fixedArgs cannot be pickled: {error}"
+            f"the function or fixedArgs cannot be pickled: {error}{where}"
         ) from error

@@ -205,7 +205,11 @@ def failure(error: BaseException, stage: str = "") -> Failure:
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
         frames = frames.tb_next
-    text = stage + "".join(traceback.format_exception(type(error), error, frames))
+    try:
+        text = stage + "".join(traceback.format_exception(type(error), error, frames))
+    except Exception as problem:  # by something in it that is the user's
+        kind, why = type(error).__qualname__, type(problem).__qualname__
+        text = f"{stage}{kind}, whose traceback cannot be written ({why})\n"
     try:
         return Failure(text, pack(error))
     except BaseException:
