@@ -221,6 +221,17 @@ def test_streams_can_be_used_as_others(sleigh: Sleigh, lines: Lines) -> None:
     assert [line.text for line in lines] == ["raw", "onetwo", "utf-8"]
 
 
+def test_a_stream_that_was_deleted(sleigh: Sleigh, lines: Lines, patient: None) -> None:
+    assert sleigh.eachElem("import sys; del sys.stdout, sys.stderr; SleighValue = 7", [1]) == [7]
+    sleigh.eachWorker("import sys; sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__")
+
+
+def test_a_pipe_that_does_not_block(sleigh: Sleigh, lines: Lines, patient: None) -> None:
+    """Some programs make it so for all who have it."""
+    sleigh.eachElem("import os; os.set_blocking(1, False); print(300_000 * 'x')", [1])
+    assert [len(line.text) for line in lines] == [300_000]
+
+
 def test_what_a_fork_prints(sleigh: Sleigh, lines: Lines, patient: None) -> None:
     sleigh.eachElem(print_in_a_fork, [1])
     until_said(sleigh, lines, "of the worker", "of the fork", "WARNING:tests.worker:of the fork")

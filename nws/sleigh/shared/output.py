@@ -16,6 +16,7 @@ import io
 import logging
 import os
 import re
+import select
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -121,11 +122,11 @@ class OutputWriter:
 
     def finish_line(self) -> None:
         """Write what was printed without a newline at its end."""
-        for stream in (sys.stdout, sys.stderr):
+        for name in ("stdout", "stderr"):
             try:
-                stream.flush()
+                getattr(sys, name).flush()
             except Exception:
-                pass  # the user's stream, or one that the user has closed
+                pass  # the user's stream, or one that the user has closed or deleted
         out, err = self._streams
         if out.begun or err.begun:
             out.finish_line()
@@ -213,7 +214,10 @@ def _file_behind(fd: int) -> tuple[int, int]:
 
 def _write_all(fd: int, data: bytes) -> None:
     while data:
-        data = data[os.write(fd, data) :]
+        try:
+            data = data[os.write(fd, data) :]
+        except BlockingIOError:  # a task, or a program that it has started, has made it so
+            select.select([], [fd], [])
 
 
 def _pieces_of(line: bytes) -> Iterator[bytes]:
