@@ -102,7 +102,7 @@ def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -
 
     Options after `--` are passed to the server: see `python -m nws_server --help`.
     """
-    if _answers(port):
+    if _answers(port, interface):
         raise click.ClickException(f"a server runs on port {port} already")
     files = _Files(port)
     environment = {**os.environ, "NWS_SERVER_PORT": str(port), "NWS_INTERFACE": interface}
@@ -193,7 +193,12 @@ def stop(port: int, timeout: float) -> None:
 
 
 @server.command()
-@click.option("--host", default="localhost", show_default=True, help="Host of the server.")
+@click.option(
+    "--host",
+    default=lambda: _host_of(os.environ.get("NWS_INTERFACE", "")),
+    show_default="where `nws server start` listens, else localhost",
+    help="Host of the server.",
+)
 @_port_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(host: str, port: int, as_json: bool) -> None:
@@ -202,7 +207,7 @@ def status(host: str, port: int, as_json: bool) -> None:
         with NwsServer(host, port) as found:
             report = _report(found)
     except NwsConnectException as error:
-        click.echo(str(error), err=True)
+        click.echo(f"{error} (--host and --port name another one)", err=True)
         sys.exit(_NOT_RUNNING_STATUS)
     except NwsException as error:
         raise click.ClickException(str(error)) from error
@@ -212,6 +217,11 @@ def status(host: str, port: int, as_json: bool) -> None:
         width = max(map(len, report))
         for name, value in report.items():
             click.echo(f"{name:<{width}}  {value}")
+
+
+def _host_of(interface: str) -> str:
+    """Return by which name a server on this interface can be reached from here."""
+    return interface if interface not in ("", "0.0.0.0", "::", "127.0.0.1") else "localhost"
 
 
 def _report(found: NwsServer) -> Mapping[str, object]:
@@ -270,9 +280,9 @@ class _Files:
         return {"nws_server", str(self.pid)} <= set(command)
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, interface: str = "") -> bool:
     try:
-        Transport(Endpoint("localhost", port), _HANDSHAKE_TIMEOUT).close()
+        Transport(Endpoint(_host_of(interface), port), _HANDSHAKE_TIMEOUT).close()
     except NwsConnectException:
         return False
     return True

@@ -23,25 +23,46 @@ class ServerOptions(usage.Options):
     synopsis = "[options]"
     longdesc = (
         "Serve named workspaces. Without options the server listens on port 8765 of the loopback "
-        "interface. The same settings can be given as NWS_* environment variables; "
-        "docs/operations.md lists them."
+        "interface, and its inspector on port 8766. Other ones can be given as NWS_SERVER_PORT, "
+        "NWS_WEB_PORT and NWS_INTERFACE in the environment, where --memory-limit can be given as "
+        "NWS_MEMORY_LIMIT, and likewise the other options with a size or a number."
     )
     optFlags: ClassVar[list[Any]] = [
         ["no-extensions", None, "Speak only the original protocol."],
         ["web-read-only", None, "The inspector shows everything but changes nothing."],
     ]
     optParameters: ClassVar[list[Any]] = [
-        ["tmp-dir", None, None, "Folder for long values.", Path],
-        ["long-value-size", None, None, "Keep values of at least this many bytes in files."],
-        ["max-value-size", None, None, "Refuse values of more than this many bytes."],
-        ["memory-limit", None, None, "Refuse stores when values in memory use this many bytes."],
-        ["spool-limit", None, None, "Refuse long values when files use this many bytes."],
-        ["max-connections", None, None, "Close further connections."],
-        ["peer-timeout", None, None, "Close connections to machines silent for so many seconds."],
+        ["tmp-dir", None, None, "Folder for long values; default: the system's.", Path],
+        [
+            "long-value-size",
+            None,
+            None,
+            "Keep values from this size on in files; default: 16777216.",
+        ],
+        [
+            "max-value-size",
+            None,
+            None,
+            "Refuse values of more than this many bytes; default: none.",
+        ],
+        [
+            "memory-limit",
+            None,
+            None,
+            "Refuse stores beyond this many bytes of memory; default: none.",
+        ],
+        ["spool-limit", None, None, "Refuse long values beyond this many bytes; default: none."],
+        ["max-connections", None, None, "Close further connections; default: 10000."],
+        ["peer-timeout", None, None, "Give up machines silent for so many seconds; default: 30."],
         ["web", None, None, "Where the inspector listens, such as tcp:8766; or none."],
         ["web-folder", None, None, "Folder of files for clients, served under /clientCode/.", Path],
-        ["babelfish", None, None, "How the inspector reads Python values: safe, trusting or none."],
-        ["io", None, None, "fast, or plain to use only documented interfaces of Twisted."],
+        [
+            "babelfish",
+            None,
+            None,
+            "Reads Python values for the inspector: safe (default), trusting, none.",
+        ],
+        ["io", None, None, "fast (default), or plain: use documented interfaces of Twisted only."],
     ]
 
     def __init__(self) -> None:

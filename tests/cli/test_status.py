@@ -62,6 +62,17 @@ def test_it_leaves_nothing_on_the_server(started: Nws) -> None:
     assert report["workspaces"] == 1
 
 
+def test_of_a_server_on_another_interface(nws: Nws) -> None:
+    nws.env = {"NWS_INTERFACE": "127.0.0.2"}
+    nws.server("start", "--", "--web", "none")
+    assert lines(nws.server("status").stdout)["pid"] == str(nws.pid)
+    assert nws.server("start", status=1).stderr.endswith("already\n")
+    nws.env = {}
+    assert "--host" in nws.server("status", status=3).stderr
+    assert lines(nws.server("status", "--host", "127.0.0.2").stdout)["pid"] == str(nws.pid)
+    nws.server("stop")
+
+
 def test_no_server(nws: Nws) -> None:
     for options in ((), ("--json",)):
         done = nws.server("status", *options, status=3)
