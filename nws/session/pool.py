@@ -151,7 +151,10 @@ class Pool:
 
     def repair(self, mine: list[Transport]) -> None:
         """Replace a borrowed connection that is stuck, so that what it was sent returns now and not
-        when it is used again. If that is not possible now, whoever borrows it next does it."""
+        when it is used again. If that is not possible now, whoever borrows it next does it.
+
+        Only for a server that answers: else this waits for it, and Ctrl-C must not.
+        """
         if mine and mine[0].stuck:
             try:
                 self._replace(mine)

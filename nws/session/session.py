@@ -154,10 +154,11 @@ class Session:
             if mine:
                 transport.pending = None
             return answer, value
-        except BaseException:
+        except BaseException as error:
             if mine:
                 mine[0].give_back()
-                pool.repair(mine)
+                if isinstance(error, MemoryError):
+                    pool.repair(mine)
             raise
         finally:
             pool.idle += mine
@@ -205,7 +206,8 @@ class Session:
         except BaseException as error:
             if mine:
                 mine[0].give_back(blame=isinstance(error, NwsUnpicklingException))
-                pool.repair(mine)
+                if isinstance(error, MemoryError):
+                    pool.repair(mine)
             raise
         finally:
             pool.idle += mine
