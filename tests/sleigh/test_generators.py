@@ -13,6 +13,14 @@ from nws.sleigh.shared.generators import arriving, restart
 from nws.sleigh.shared.pickling import pack, unpack
 from tests.sleigh.conftest import Script
 
+
+class Gauss(random.Random):
+    """Such numbers are drawn in pairs; the second one is kept."""
+
+    def draw(self) -> float:
+        return self.gauss(0, 1)
+
+
 DRAWS: dict[str, tuple[Any, str]] = {
     "random.Random": (random.Random(1), "random"),
     "default_rng": (np.random.default_rng(1), "random"),
@@ -22,7 +30,7 @@ DRAWS: dict[str, tuple[Any, str]] = {
     "RandomState": (np.random.RandomState(1), "standard_normal"),
     "RandomState of SFC64": (np.random.RandomState(np.random.SFC64(1)), "standard_normal"),
     "a bit generator": (np.random.PCG64(1), "random_raw"),
-    "gauss": (random.Random(1), "gauss"),
+    "a class of the user": (Gauss(1), "draw"),
 }
 
 PROGRAM = """

@@ -223,6 +223,11 @@ class Processes:
         for kept in self._all:
             kept.reset_backoff()
 
+    @property
+    def are_coming(self) -> bool:
+        """Whether one runs that has never ended: its workers may still join."""
+        return any(kept.process.status is None and not kept.ends for kept in self._all)
+
     def restart_ended(self, supervisors: Supervisors) -> str:
         """Start those again that have ended.
 

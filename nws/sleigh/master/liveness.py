@@ -80,7 +80,7 @@ class Liveness:
         """
         self._check_server()
         problem = self.restart()
-        if problem and (not busy or len(self._team.gone()) >= self._team.group().size):
+        if problem and (not busy or self._nobody_is_left()):
             self.reset_backoff()
             raise SleighJoinException(problem)
         now = time.monotonic()
@@ -97,3 +97,7 @@ class Liveness:
             reason = self._processes.last_end() or "their machines cannot be reached"
             raise SleighJoinException(f"all workers are gone: {reason}")
         return lost
+
+    def _nobody_is_left(self) -> bool:
+        missing = len(self._team.gone()) >= self._team.group().size
+        return missing and not self._processes.are_coming
