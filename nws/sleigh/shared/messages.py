@@ -262,6 +262,8 @@ def _is_call_number(number: Any) -> bool:
 _log = logging.getLogger("nws")
 
 _MAX_NUMBER: Final = 2**62
+"""A power of two: so numbers are all in range if all their bits together are."""
+
 _PACKED_KINDS: Final[frozenset[type]] = PLAIN | {bytes, list, tuple}
 _OUTCOME_KINDS: Final[frozenset[type]] = _PACKED_KINDS | {Failure, type(None)}
 
@@ -283,7 +285,8 @@ def task_from_wire(value: Any) -> Task | None:
         call, first, elements, failures, lost = value
         task = Task(Call(*call), first, elements, failures, lost)
         fits = (
-            _are_numbers(first, failures, lost)
+            type(first) is type(failures) is type(lost) is int
+            and 0 <= first | failures | lost < _MAX_NUMBER
             and _are_packed(elements, _PACKED_KINDS)
             and _is_call(task.call)
         )
@@ -292,15 +295,18 @@ def task_from_wire(value: Any) -> Task | None:
     return task if fits else None
 
 
-def _is_call(call: tuple[Any, ...]) -> bool:
+def _is_call(call: Call) -> bool:
     number, function, worker_count, everyone, timeout, retries, seed, reloaded = call
     return (
-        _are_numbers(number, worker_count, retries)
+        type(number) is type(worker_count) is type(retries) is int
+        and 0 <= number | worker_count | retries < _MAX_NUMBER
         and type(function) is str
         and type(everyone) is bool
+        and type(timeout) is float
         and 0 <= timeout < _MAX_NUMBER / 1e9
-        and (seed is None or isinstance(seed, int))
-        and all(tuple(map(type, each)) == (str, str) for each in reloaded)
+        and (seed is None or type(seed) is int)
+        and type(reloaded) is tuple
+        and (not reloaded or all(tuple(map(type, each)) == (str, str) for each in reloaded))
     )
 
 
@@ -324,7 +330,8 @@ def message_from_wire(value: Any) -> Results | Lines | None:
 def _is_results(results: Results) -> bool:
     call, rank, first, outcomes, seconds, (pid, said) = results
     return (
-        _are_numbers(call, rank, first, pid, said)
+        type(call) is type(rank) is type(first) is type(pid) is type(said) is int
+        and 0 <= call | rank | first | pid | said < _MAX_NUMBER
         and 0 <= seconds < _MAX_NUMBER
         and _are_packed(outcomes, _OUTCOME_KINDS)
     )
@@ -341,7 +348,9 @@ def _are_packed(things: Any, kinds: frozenset[type]) -> bool:
     """Tell whether these are what `nws.sleigh.shared.pickling.pack` returns, or else allowed."""
     if type(things) is not list:
         return False
-    found = set(map(type, things))
+    if len(things) == 1 and type(things[0]) in PLAIN:
+        return True
+    found = {*map(type, things)}
     return found <= kinds and (
         tuple not in found or all(map(is_in_pieces, filter(_is_tuple, things)))
     )
