@@ -295,7 +295,7 @@ def task_from_wire(value: Any) -> Task | None:
     return task if fits else None
 
 
-def _is_call(call: Call) -> bool:
+def _is_call(call: tuple[Any, ...]) -> bool:
     number, function, worker_count, everyone, timeout, retries, seed, reloaded = call
     return (
         type(number) is type(worker_count) is type(retries) is int
