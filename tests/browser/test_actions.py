@@ -282,6 +282,7 @@ def test_a_form_of_a_former_server_says_that_it_is_too_old(
             expect(page.locator(".problem")).to_contain_text("reload its page")
         assert not second.open("__default").listVars(format="dict")
         page.go_back()
+        page.wait_for_url("**/workspace?*")
         page.reload()
         store.get_by_label("Variable").fill("x")
         button(page, "Store").click()

@@ -31,7 +31,7 @@ _MAX_TASKS_IN_MESSAGE: Final = 16
 """The first messages of a call have fewer, so that workers can begin."""
 
 _MAX_LINES_SECONDS: Final = 5.0
-"""To wait for lines that workers have written before their results."""
+"""To wait for the next lines that workers have written before their results."""
 
 _NEXT_LINES_SECONDS: Final = 0.05
 """Between looks for these while another thread receives."""
@@ -260,14 +260,19 @@ class Run:
             self._engine.end(self._call.number)
 
     def await_lines(self) -> None:
-        """Wait for lines that workers wrote before their results, but not long."""
+        """Wait for lines that workers wrote before their results, as long as they come."""
+        team = self._engine.team
+        missing = team.missing_lines(self._said)
         deadline = time.monotonic() + _MAX_LINES_SECONDS
-        while not self._engine.team.has_heard(self._said):
+        while missing:
             left = deadline - time.monotonic()
             if left <= 0 or self._mailbox.error is not None:
                 break
             self._mailbox.results.clear()  # done twice
             self._engine.wait(self._mailbox, min(left, _NEXT_LINES_SECONDS))
+            before, missing = missing, team.missing_lines(self._said)
+            if missing < before:
+                deadline = time.monotonic() + _MAX_LINES_SECONDS
 
     def cancel(self) -> None:
         """Withdraw it: workers stop what they do of it."""

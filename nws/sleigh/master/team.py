@@ -439,9 +439,10 @@ class Team:
             self._told = dict(self._read)
             self._publish(OUTPUT_READ, self._told)
 
-    def has_heard(self, said: dict[int, int]) -> bool:
-        """Tell whether all lines have come that workers, by process id, wrote so far."""
-        return all(self._heard.get(pid, 0) >= count for pid, count in said.items())
+    def missing_lines(self, said: dict[int, int]) -> int:
+        """Return how many lines have not come of those that workers, by process id, wrote."""
+        heard = self._heard
+        return sum(max(0, count - heard.get(pid, 0)) for pid, count in said.items())
 
     # Reports
 
