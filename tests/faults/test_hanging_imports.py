@@ -22,7 +22,9 @@ LIMIT = 0.2
 def sleigh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sleigh]:
     """Two workers with a supervisor that is as impatient as the test."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import nws.sleigh.shared.messages as messages\nmessages.MIN_LOADING_SECONDS = 0.5\n"
+        "from nws.sleigh.supervisor import supervisor\n"
+        "from nws.sleigh.worker import crash_policy\n"
+        "supervisor.MIN_LOADING_SECONDS = crash_policy.MIN_LOADING_SECONDS = 0.5\n"
     )
     (tmp_path / "blocking.py").write_text(
         "import os\n"

@@ -276,7 +276,7 @@ def test_output_that_nobody_reads_is_bounded(
 
 @pytest.mark.slow
 def test_all_that_is_read_slowly_arrives(tmp_path: Path) -> None:
-    count, length = 60_000, 200
+    count, length = 30_000, 200
     read: Lines = []
 
     def read_slowly(some: Sequence[Line]) -> None:

@@ -16,7 +16,7 @@ from tests.support.strikes import struck
 
 SOON = 10.0
 
-STRIDE = 7
+STRIDE = 29
 """A call has several hundred moments; all of them would take minutes."""
 
 
