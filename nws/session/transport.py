@@ -248,12 +248,11 @@ class Transport:
             return
         try:
             self._finish(exchange, blame)
-        except (OSError, NwsException) as error:
+        except (OSError, NwsException, MemoryError) as error:
             if isinstance(error, OSError) and not is_system_error(error):
                 raise
-            self._be_stuck(
-                f"{describe_request(exchange.fields)} was interrupted, and then: {error}"
-            )
+            why = str(error) or "there was no memory"
+            self._be_stuck(f"{describe_request(exchange.fields)} was interrupted, and then: {why}")
         self.pending = None
 
     def close(self) -> None:
