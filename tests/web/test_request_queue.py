@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any, cast
 
+import pytest
 from twisted.internet.task import Clock
 from twisted.web.server import Request
 
@@ -15,13 +17,16 @@ class Slow:
 
     Attributes:
         done: the requests that were responded to.
-        at_end: called at the end of each.
+        crowded: whether clients of the space are served in every turn of the reactor.
+        next: requests that come with the end of others.
     """
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.done: list[object] = []
-        self.queue = RequestQueue(self.clock, self.respond)
+        self.crowded = False
+        self._turns = count()
+        self.queue = RequestQueue(self.clock, self.respond, self._last_served)
         self.next: list[object] = []
 
     def respond(self, request: Request) -> None:
@@ -33,6 +38,9 @@ class Slow:
     def add(self, request: object) -> None:
         self.queue.add(cast(Any, request))
 
+    def _last_served(self) -> float:
+        return next(self._turns) if self.crowded else 0.0
+
 
 def test_a_first_request_is_responded_to_at_once() -> None:
     slow = Slow()
@@ -40,19 +48,30 @@ def test_a_first_request_is_responded_to_at_once() -> None:
     assert slow.done == [1]
 
 
-def test_there_is_a_pause_behind_each() -> None:
+def test_the_reactor_has_a_turn_behind_each() -> None:
     slow = Slow()
     for number in range(4):
         slow.add(number)
     assert slow.done == [0]
-    slow.clock.advance(0.19)
+    slow.clock.advance(0)
+    assert slow.done == [0, 1, 2, 3]
+    assert slow.clock.seconds() == pytest.approx(0.4), "nobody else had anything to do"
+
+
+def test_a_pause_follows_when_a_client_was_served() -> None:
+    slow = Slow()
+    slow.crowded = True
+    for number in range(4):
+        slow.add(number)
+    slow.clock.advance(0)
+    slow.clock.advance(0.09)
     assert slow.done == [0]
     slow.clock.advance(0.02)
     assert slow.done == [0, 1]
     while slow.clock.getDelayedCalls():
         slow.clock.advance(0.05)
     assert slow.done == [0, 1, 2, 3]
-    assert slow.clock.seconds() > 3 * 0.4, "they took less than half of the time"
+    assert slow.clock.seconds() > 4 * 0.2, "they took at most half of the time"
 
 
 def test_requests_that_come_with_the_end_of_others_wait_too() -> None:
@@ -60,8 +79,8 @@ def test_requests_that_come_with_the_end_of_others_wait_too() -> None:
     slow.next = [2, 3]
     slow.add(1)
     assert slow.done == [1]
-    slow.clock.advance(0.3)
-    assert slow.done == [1, 2]
+    slow.clock.advance(0)
+    assert slow.done == [1, 2, 3]
 
 
 def test_nothing_comes_after_the_end() -> None:

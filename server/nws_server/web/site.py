@@ -89,7 +89,8 @@ class _Root(Resource):
         self._checks = RequestChecks(inspector.config.web_names, inspector.config.web_key)
         self._renderer = Renderer()
         self.live = LivePages(inspector, self._renderer, reactor)
-        self.requests = RequestQueue(reactor, self._begin_response)
+        space = inspector.hub.space
+        self.requests = RequestQueue(reactor, self._begin_response, lambda: space.now)
         folder = Path(__file__).parent / "static"
         self._static = {name: (folder / name).read_bytes() for name in _STATIC}
 
