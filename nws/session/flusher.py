@@ -2,8 +2,8 @@
 
 The system holds them back for 200 ms (``MSG_MORE``). A connection that is lost in that time would
 give a value out again that its reader has long had. So a thread tells the system after a few
-milliseconds to hold them no longer. It costs a fetch a fraction of a microsecond: the caller puts
-the socket into a queue, and a loop of fetches wakes the thread once in a few milliseconds.
+milliseconds to hold them no longer. It costs a fetch a fraction of a microsecond: the caller adds
+the socket to a set, and in a loop of fetches the thread looks at it once in a few milliseconds.
 
 A process that forks should have one thread only; so the thread ends before each fork, and begins
 again when it is needed.
@@ -35,19 +35,25 @@ class _Flusher:
 
     def reset(self) -> None:
         """Begin without a thread, and with locks that nobody holds: for a forked child."""
-        self._held: SimpleQueue[socket.socket | None] = SimpleQueue()
+        self._held: set[socket.socket] = set()
+        self._idle = True  # somebody has to wake the thread
+        self._ending = False
+        self._wakes: SimpleQueue[None] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def flush_soon(self, sock: socket.socket) -> None:
         """Send what the system holds back for a TCP connection, in a few milliseconds."""
-        self._held.put(sock)  # in C: no exception can strike inside
-        if self._thread is None:
-            self._start()
+        self._held.add(sock)
+        if self._idle:
+            self._wakes.put(None)
+            if self._thread is None:
+                self._start()
 
     def _start(self) -> None:
         with self._starting:
             if self._thread is None:
+                self._ending = False
                 thread = threading.Thread(target=self._run, name="nws flusher", daemon=True)
                 try:
                     thread.start()
@@ -59,36 +65,46 @@ class _Flusher:
         """End the thread; the next `flush_soon` starts it again."""
         thread, self._thread = self._thread, None
         if thread is not None:
-            self._held.put(None)
+            self._ending = True
+            self._wakes.put(None)
             thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
         """Flush each socket that has rested for a moment. In a loop of fetches none does; each
         acknowledgement travels with a request."""
-        resting = {self._held.get()}
-        while None not in resting:
+        resting: set[socket.socket] = set()
+        while not self._ending:
+            if not resting:
+                self._wait()
             time.sleep(_HOLD_SECONDS)
             active = self._take_all()
             for sock in resting - active:
                 _flush(sock)
-            resting = active or {self._held.get()}
-        for sock in resting:
+            resting = active
+        self._idle = True
+        for sock in resting | self._take_all():
             _flush(sock)
 
-    def _take_all(self) -> set[socket.socket | None]:
+    def _wait(self) -> None:
+        self._idle = True
+        if not self._held:  # else it came before anybody could know
+            self._wakes.get()
+        self._idle = False
+
+    def _take_all(self) -> set[socket.socket]:
+        """Empty what is held, while others may add to it."""
         taken = set()
-        while not self._held.empty():
-            taken.add(self._held.get())
+        while self._held:
+            taken.add(self._held.pop())
         return taken
 
 
-def _flush(sock: socket.socket | None) -> None:
-    if sock is not None:
-        try:
-            # To set it, even again, makes the system send at once: tcp(7).
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError:
-            pass  # it was closed: then all was sent
+def _flush(sock: socket.socket) -> None:
+    try:
+        # To set it, even again, makes the system send at once: tcp(7).
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        pass  # it was closed: then all was sent
 
 
 _flusher: Final = _Flusher()
