@@ -102,6 +102,7 @@ class Connection:
         "_closed",
         "_decoder",
         "_delivered",
+        "_delivered_bytes",
         "_encoder",
         "_expects_much",
         "_form",
@@ -149,6 +150,7 @@ class Connection:
         self._form = Form.SHORT
         self.removes = False
         self._delivered: tuple[Place, Sequence[Value]] | None = None
+        self._delivered_bytes = 0
         self._acknowledged = False
         self.deadline: float | None = None
         self._expects_much = False
@@ -366,6 +368,7 @@ class Connection:
     def value(self, value: Value, index: int, place: Place) -> None:
         if self.removes and self.extended:
             self._delivered = (place, (value,))
+            self._delivered_bytes = value.size
             self._acknowledged = False
         self._out.append(
             self._encoder.value(value.descriptor, place.id, index, value.size, value.metadata)
@@ -377,6 +380,7 @@ class Connection:
     def values(self, taken: list[Taken], place: Place) -> None:
         if not taken[0].lease:
             self._delivered = (place, [value for value, _ in taken])
+            self._delivered_bytes = sum(value.size for value, _ in taken)
             self._acknowledged = False
         encoder = self._encoder
         self._out.append(encoder.many(len(taken)))
@@ -436,9 +440,8 @@ class Connection:
         self._expects_much = False
         if self._delivered is not None and not self._acknowledged:
             self._acknowledged = True
-            values = self._delivered[1]
-            self.space.confirm(self.session, values)
-            if sum(value.size for value in values) > _MAX_KEPT_BYTES:
+            self.space.confirm(self.session, self._delivered[1])
+            if self._delivered_bytes > _MAX_KEPT_BYTES:
                 self.hub.keepers.enter(self, self.space.now + _KEEP_SECONDS)
 
     def forget_delivered(self) -> None:

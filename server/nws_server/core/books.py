@@ -157,6 +157,7 @@ class Books:
         variable.bytes = 0
         for lease in list(variable.leases.values()):
             self._close_lease(lease)
+            self.memory -= lease.value.weight
         if known and self.recorder is not None:
             self.recorder.variable_deleted(variable.id)
 
@@ -199,6 +200,7 @@ class Books:
         for value in values:
             value.index = variable.stored
             variable.stored += 1
+            self.memory += value.weight
             if self.recorder is not None:
                 self.recorder.stored(variable.id, value)
 
@@ -226,7 +228,6 @@ class Books:
         size = 0
         while queue and len(values) < limit and size < MAX_TAKE_BYTES:
             value = queue.take()
-            self.memory -= value.weight
             size += value.size
             values.append(value)
         variable.bytes -= size
@@ -239,34 +240,36 @@ class Books:
         """
         if session.acknowledges:
             session.hands[values[0]] = (variable, values)
-            self.memory += sum(value.weight for value in values)
+        else:
+            self._discount(values)
         if self.recorder is not None:
             _record_delivery(self.recorder, session, variable, values)
 
     def confirm(self, session: Session, values: Sequence[Value]) -> None:
         """A delivery has arrived: its values are gone."""
-        delivered = self._out_of_hands(session, values)
-        if delivered is not None and self.recorder is not None:
+        delivered = session.hands.pop(values[0], None)
+        if delivered is None:
+            return  # it was confirmed before
+        self._discount(values)
+        if self.recorder is not None:
             variable = delivered[0]
             if variable.workspace is not None:
                 self.recorder.removed(variable.id, values)
 
     def put_back(self, session: Session, variable: Variable, values: Sequence[Value]) -> None:
-        """Return delivered values to their places."""
-        self._out_of_hands(session, values)
-        if variable.workspace is not None:
-            for value in values:
-                self._return(variable, value)
+        """Return delivered values, confirmed or not, to their places."""
+        if session.hands.pop(values[0], None) is None:
+            self.memory += sum(value.weight for value in values)
+        if variable.workspace is None:
+            self._discount(values)
+            return
+        for value in values:
+            self._return(variable, value)
 
-    def _out_of_hands(
-        self, session: Session, values: Sequence[Value]
-    ) -> tuple[Variable, Sequence[Value]] | None:
-        """Take a delivery out of a session's hands; return None if it was acknowledged before."""
-        delivered = session.hands.pop(values[0], None)
-        if delivered is not None:
-            for value in values:
-                self.memory -= value.weight
-        return delivered
+    def _discount(self, values: Sequence[Value]) -> None:
+        """Values are gone: they cost no memory any more."""
+        for value in values:
+            self.memory -= value.weight
 
     def _return(self, variable: Variable, value: Value) -> None:
         """Put a value back into the queue. A single variable keeps the last value stored: one that
@@ -274,12 +277,12 @@ class Books:
         queue = variable.queue
         assert queue is not None
         if queue.mode == b"single" and value.index != variable.stored - 1:
+            self.memory -= value.weight
             if self.recorder is not None:
                 self.recorder.removed(variable.id, (value,))
             return
         queue.put_back(value)
         variable.bytes += value.size
-        self.memory += value.weight
         if self.recorder is not None:
             self.recorder.returned(variable.id, value)
 
@@ -290,7 +293,6 @@ class Books:
         number = self.last_lease = self.last_lease + 1
         lease = Lease(number, session, variable, value, self.now)
         self.leases[number] = session.leases[number] = variable.leases[number] = lease
-        self.memory += value.weight
         self.deadlines.enter(lease, self.now + seconds)
         if self.recorder is not None:
             self.recorder.leased(variable.id, value, number, session.number, seconds)
@@ -303,6 +305,7 @@ class Books:
     def settle(self, lease: Lease) -> None:
         """A leased value is gone for good."""
         self._close_lease(lease)
+        self.memory -= lease.value.weight
         if self.recorder is not None:
             self.recorder.removed(lease.variable.id, (lease.value,))
 
@@ -318,7 +321,6 @@ class Books:
         del lease.session.leases[number]
         del lease.variable.leases[number]
         lease.deadline = None
-        self.memory -= lease.value.weight
 
     # Waiting
 
