@@ -89,6 +89,8 @@ def _is_value(item: Any) -> bool:
 def _is_of_values(kind: type) -> bool:
     """Tell whether all objects of a class are values: texts, bytes, mappings, sets, records, data
     frames, and what cannot be iterated over."""
+    if kind is list or kind is tuple or kind is range:  # most are
+        return False
     return (
         not issubclass(kind, Iterable)
         or issubclass(kind, _VALUES)

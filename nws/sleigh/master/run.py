@@ -198,10 +198,11 @@ class Run:
             ]
             arrived = [element for element, _ in news]
             given: Sequence[Any] = [outcome for _, outcome in news]
+            for element in arrived:
+                flags[element] = 1
         else:
             arrived, given = list(elements), outcomes
-        for element in arrived:
-            flags[element] = 1
+            flags[first:end] = b"\1" * len(outcomes)
         self.state.arrived += len(arrived)
         if self._for_everyone is not None and not arrived:
             # A worker that took the place of one that had done its part has used up another's.
@@ -224,6 +225,8 @@ class Run:
             )
 
     def _values(self, elements: Sequence[int], outcomes: Sequence[Any]) -> list[Any]:
+        if {*map(type, outcomes)} <= PLAIN:
+            return list(outcomes)
         loads, failed = pickle.loads, self.state.failed
         try:
             return [

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
+from types import BuiltinFunctionType
 from typing import Any
 
 from nws.sleigh.shared.pickler import Pickler
@@ -24,6 +25,8 @@ class FunctionPickler(Pickler):
 
     def reducer_override(self, thing: Any) -> Any:
         """See `Pickler.reducer_override`."""
+        if type(thing) is BuiltinFunctionType:
+            return NotImplemented
         if isinstance(thing, random.Random):
             if thing is _global_of_random():
                 return getattr, (random, "_inst")

@@ -264,6 +264,9 @@ _log = logging.getLogger("nws")
 _MAX_NUMBER: Final = 2**62
 """A power of two: so numbers are all in range if all their bits together are."""
 
+_MAX_SECONDS: Final = 2.0**62 / 1e9
+"""They are counted in nanoseconds somewhere."""
+
 _PACKED_KINDS: Final[frozenset[type]] = PLAIN | {bytes, list, tuple}
 _OUTCOME_KINDS: Final[frozenset[type]] = _PACKED_KINDS | {Failure, type(None)}
 
@@ -282,31 +285,28 @@ def task_to_wire(task: Task) -> tuple[Any, ...]:
 def task_from_wire(value: Any) -> Task | None:
     """Undo `task_to_wire`."""
     try:
-        call, first, elements, failures, lost = value
-        task = Task(Call(*call), first, elements, failures, lost)
-        fits = (
-            type(first) is type(failures) is type(lost) is int
-            and 0 <= first | failures | lost < _MAX_NUMBER
+        (number, function, worker_count, everyone, timeout, retries, seed, reloaded), *rest = value
+        first, elements, failures, lost = rest
+        if (
+            _is_number(number | worker_count | retries | first | failures | lost)
+            and function.__class__ is str
+            and everyone.__class__ is bool
+            and timeout.__class__ is float
+            and 0 <= timeout < _MAX_SECONDS
+            and (seed is None or seed.__class__ is int)
+            and (reloaded == () or _are_reloaded(reloaded))
             and _are_packed(elements, _PACKED_KINDS)
-            and _is_call(task.call)
-        )
+        ):
+            call = Call(*value[0])
+            return Task(call, first, elements, failures, lost)
     except (TypeError, ValueError):
-        return None
-    return task if fits else None
+        pass
+    return None
 
 
-def _is_call(call: tuple[Any, ...]) -> bool:
-    number, function, worker_count, everyone, timeout, retries, seed, reloaded = call
-    return (
-        type(number) is type(worker_count) is type(retries) is int
-        and 0 <= number | worker_count | retries < _MAX_NUMBER
-        and type(function) is str
-        and type(everyone) is bool
-        and type(timeout) is float
-        and 0 <= timeout < _MAX_NUMBER / 1e9
-        and (seed is None or type(seed) is int)
-        and type(reloaded) is tuple
-        and (not reloaded or all(tuple(map(type, each)) == (str, str) for each in reloaded))
+def _are_reloaded(reloaded: Any) -> bool:
+    return type(reloaded) is tuple and all(
+        tuple(map(type, each)) == (str, str) for each in reloaded
     )
 
 
@@ -319,29 +319,33 @@ def message_from_wire(value: Any) -> Results | Lines | None:
     """Undo `message_to_wire`."""
     try:
         if value[0] is True:
-            results = Results(*value[1:])
-            return results if _is_results(results) else None
-        lines = Lines(*value[1:])
-        return lines if value[0] is False and _is_lines(lines) else None
+            _, call, rank, first, outcomes, seconds, lines = value
+            pid, count = lines
+            if (
+                _is_number(call | rank | first | pid | count)
+                and lines.__class__ is tuple
+                and 0 <= seconds < _MAX_SECONDS
+                and _are_packed(outcomes, _OUTCOME_KINDS)
+            ):
+                return Results(call, rank, first, outcomes, seconds, lines)
+        elif value[0] is False:
+            said = Lines(*value[1:])
+            return said if _are_lines(said) else None
     except (TypeError, ValueError, LookupError):
-        return None
+        pass
+    return None
 
 
-def _is_results(results: Results) -> bool:
-    call, rank, first, outcomes, seconds, (pid, said) = results
-    return (
-        type(call) is type(rank) is type(first) is type(pid) is type(said) is int
-        and 0 <= call | rank | first | pid | said < _MAX_NUMBER
-        and 0 <= seconds < _MAX_NUMBER
-        and _are_packed(outcomes, _OUTCOME_KINDS)
-    )
-
-
-def _is_lines(lines: Lines) -> bool:
-    rank, (pid, count), texts, died = lines
-    return _are_numbers(rank, pid, count, died) and all(
+def _are_lines(said: Lines) -> bool:
+    rank, (pid, count), texts, died = said
+    return _is_number(rank | pid | count | died) and all(
         tuple(map(type, text)) == (int, int, str, str) for text in texts
     )
+
+
+def _is_number(bits: Any) -> bool:
+    """Tell whether all numbers, whose bits these are, are whole and not out of range."""
+    return type(bits) is int and 0 <= bits < _MAX_NUMBER
 
 
 def _are_packed(things: Any, kinds: frozenset[type]) -> bool:
@@ -358,10 +362,6 @@ def _are_packed(things: Any, kinds: frozenset[type]) -> bool:
 
 def _is_tuple(thing: Any) -> bool:
     return type(thing) is tuple
-
-
-def _are_numbers(*numbers: Any) -> bool:
-    return all(type(number) is int and 0 <= number < _MAX_NUMBER for number in numbers)
 
 
 def death_from_wire(value: Any) -> Death | None:

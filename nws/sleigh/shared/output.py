@@ -122,11 +122,15 @@ class OutputWriter:
 
     def finish_line(self) -> None:
         """Write what was printed without a newline at its end."""
-        for name in ("stdout", "stderr"):
-            try:
-                getattr(sys, name).flush()
-            except Exception:
-                pass  # the user's stream, or one that the user has closed or deleted
+        # Either may be the user's own stream, or one that the user has closed or deleted.
+        try:
+            sys.stdout.flush()
+        except Exception:
+            pass
+        try:
+            sys.stderr.flush()
+        except Exception:
+            pass
         out, err = self._streams
         if out.begun or err.begun:
             out.finish_line()

@@ -134,17 +134,19 @@ class StatusCells:
 
     def begin_task(self, call: int, lease: int, first: int, size: int) -> None:
         """Write which task the worker does from now on."""
-        self.call, self.lease, self.first, self.size = call, lease, first, size
+        numbers = self.numbers
+        numbers[CALL], numbers[LEASE], numbers[FIRST], numbers[SIZE] = call, lease, first, size
 
     def keep(self, begin: int, end: int) -> None:
         """Write which elements of the task are still this worker's own to do or to send."""
-        self.begin, self.end = begin, end
+        self.numbers[BEGIN], self.numbers[END] = begin, end
 
     def begin_element(self, element: int, state: int = RUNNING) -> int:
         """Write that an element runs from now on; return when that is."""
-        self.element = element
-        self.since = now = time.monotonic_ns()
-        self.state = state
+        numbers = self.numbers
+        numbers[ELEMENT] = element
+        numbers[SINCE] = now = time.monotonic_ns()
+        numbers[STATE] = state
         return now
 
     # The supervisor's side

@@ -102,7 +102,9 @@ class CurrentTask:
             self._lock.release()
         self._writer.finish_line()
         with self._lock:
-            weight = sum(size_of(each) for each in self._outcomes if type(each) is tuple)
+            weight = 0
+            if tuple in map(type, self._outcomes):
+                weight = sum(size_of(each) for each in self._outcomes if type(each) is tuple)
             self._settler.add(lease, self._stores(len(self._outcomes)), weight)
             size = self._begin + len(self._outcomes) - begin
             self._task, self._outcomes = None, []

@@ -177,6 +177,8 @@ class Worker:
     def _limit(self, seconds: float) -> None:
         """Limit the time of each element; 0 for any time."""
         former = self._cells.limit
+        if not seconds and not former:
+            return
         self._cells.limit = int(seconds * 1e9)
         if seconds and not former:
             os.kill(os.getppid(), signal.SIGCHLD)  # wakes the supervisor, so that it watches us
