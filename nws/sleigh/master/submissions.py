@@ -339,11 +339,11 @@ class Submissions:
             if submission.number not in self._outstanding:
                 continue  # it was done twice, or cancelled
             if isinstance(outcome, Results):
-                packed, *more = *outcome.outcomes, None
-                if packed is None or len(more) != 1:
+                outcomes = outcome.outcomes
+                if len(outcomes) != 1 or outcomes[0] is None:
                     log_dropped(RESULT, outcome)
                     continue
-                value = value_of(0, packed)
+                value = value_of(0, outcomes[0])
                 is_failure = isinstance(value, SleighTaskException)
                 self._engine.end(submission.number)
             else:

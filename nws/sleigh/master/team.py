@@ -400,9 +400,10 @@ class Team:
         arrived = self._arrived
         if not arrived and not self._inbox.take(timeout, eager=eager, into=arrived):
             self._confirm_if_idle()  # perhaps the tasks were refused
+        ranks = self._expected or MAX_RANKS
         while arrived:
             message = message_from_wire(arrived[0])
-            if message is None or not self._is_rank(message.rank):
+            if message is None or message.rank >= ranks:
                 log_dropped(RESULT, arrived.popleft())
             elif isinstance(message, Lines):
                 arrived.popleft()  # for the user's function may fail again and again
@@ -410,9 +411,6 @@ class Team:
             else:
                 yield message
                 arrived.popleft()
-
-    def _is_rank(self, rank: int) -> bool:
-        return rank < (self._expected or MAX_RANKS)
 
     def _confirm_if_idle(self) -> None:
         if self._sending.acquire(False):
