@@ -28,6 +28,8 @@ class ServerStatus(TypedDict):
     uptime: float
     """Seconds."""
     connections: int
+    max_connections: int
+    """How many clients there can be."""
     sessions: int
     workspaces: int
     variables: int
@@ -41,6 +43,10 @@ class ServerStatus(TypedDict):
     """Bytes that count towards the server's limit."""
     spooled: int
     """Bytes in files."""
+    refused_connections: int
+    """Those of clients beyond ``max_connections``."""
+    refused_values: int
+    """Those that could not be kept in files."""
     web: int | None
     """The port of the inspector."""
 

@@ -56,7 +56,7 @@ class Config:
         max_value_size: longer values are refused; None for no limit.
         memory_limit: bound on the memory for values, roughly; None for no limit.
         spool_limit: bound on the spool folder; None for no limit.
-        max_connections: further ones are refused.
+        max_connections: of clients; further ones are refused. See `open_files`.
         handshake_timeout: a connection that has not completed its handshake by then is closed.
         peer_timeout: a connection to a machine that has not answered for so long is closed.
         extensions: offer what the original protocol does not have.

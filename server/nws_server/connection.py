@@ -34,7 +34,15 @@ from nws.wire.replies import ReplyEncoder
 from nws.wire.requests import LongBody, Request, RequestDecoder
 from nws_server.core.space import Place, Session, Taken, Value, Waiter
 from nws_server.hub import Hub
-from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, UNKNOWN, Refusal
+from nws_server.operations import (
+    EXTENDED_OPERATIONS,
+    OPERATIONS,
+    RESERVED_EXTENDED_OPERATIONS,
+    RESERVED_OPERATIONS,
+    UNKNOWN,
+    Handler,
+    Refusal,
+)
 
 _MAX_JOINED_BYTES: Final = 64 * 1024
 """Longer payloads are written by themselves instead of being copied together with their head, and
@@ -77,6 +85,9 @@ class Outlet(Protocol):
     def close(self) -> None:
         """Send what was written and hang up."""
 
+    def admit(self) -> None:
+        """Let the connection stay, although there are too many."""
+
 
 class Connection:
     """The server's end of one connection.
@@ -96,6 +107,7 @@ class Connection:
     __slots__ = (
         "__weakref__",
         "_acknowledged",
+        "_admitted",
         "_backlog",
         "_backlog_size",
         "_cancels",
@@ -127,13 +139,14 @@ class Connection:
         "waiter",
     )
 
-    def __init__(self, hub: Hub, outlet: Outlet, peer: bytes) -> None:
+    def __init__(self, hub: Hub, outlet: Outlet, peer: bytes, *, admitted: bool = True) -> None:
         """Begin a connection.
 
         Args:
             hub: the server.
             outlet: where answers go.
             peer: the client's address, for listings and the log.
+            admitted: False if it has a reserved place, as there are too many connections.
         """
         self.hub = hub
         self.space = hub.space
@@ -146,6 +159,7 @@ class Connection:
         self._encoder = ReplyEncoder(Dialect())
         self.extended = False
         self._operations = OPERATIONS
+        self._admitted = admitted
         self.session: Session
         self._form = Form.SHORT
         self.removes = False
@@ -260,8 +274,13 @@ class Connection:
         )
         self._encoder = ReplyEncoder(dialect)
         self.extended = dialect.extensions
-        self._operations = EXTENDED_OPERATIONS if dialect.extensions else OPERATIONS
+        self._operations = self._known_operations()
         self.session = self.hub.sessions.join(self, self.peer, acknowledges=dialect.extensions)
+
+    def _known_operations(self) -> dict[bytes, Handler]:
+        if self._admitted:
+            return EXTENDED_OPERATIONS if self.extended else OPERATIONS
+        return RESERVED_EXTENDED_OPERATIONS if self.extended else RESERVED_OPERATIONS
 
     def _give_up(self, reason: str) -> None:
         """Hang up on a client that cannot be understood."""
@@ -435,6 +454,17 @@ class Connection:
             self._outlet.write(data)
 
     # What operations do to the connection (see `Caller`)
+
+    def admit(self) -> None:
+        self._admitted = True
+        self._operations = self._known_operations()
+        self._outlet.admit()
+
+    def turn_away(self) -> None:
+        self.failed(Status.REFUSED, self.hub.refuse_connection(self.peer))
+        self._flush()
+        self._end()
+        self._outlet.close()
 
     def acknowledge(self) -> None:
         self._expects_much = False

@@ -14,6 +14,7 @@ from nws.wire.dialect import EXTENSIONS, METADATA_FROM_SERVER, METADATA_TO_SERVE
 from nws.wire.requests import Sink
 from nws_server.core.deadlines import Deadlines, Timed
 from nws_server.core.space import Space
+from nws_server.incidents import Incidents
 from nws_server.run_queue import RunQueue
 from nws_server.session_registry import SessionRegistry
 
@@ -43,7 +44,7 @@ class Keeper(Timed, Protocol):
         """Keep it no longer."""
 
 
-def _ignore(peer: bytes, reason: str) -> None:
+def _ignore(*_: object) -> None:
     """Log nothing."""
 
 
@@ -64,6 +65,9 @@ class Hub:
         started: when it began, in seconds of the clock.
         log_refusal: logs that a peer's connection is given up, and why.
         log_crash: logs what failed for a peer, and the error that is being handled.
+        max_connections: how many clients there can be.
+        refused_connections: those of clients beyond that.
+        refused_values: those that could not be kept in files.
     """
 
     def __init__(
@@ -77,6 +81,8 @@ class Hub:
         clock: Callable[[], float] = time.monotonic,
         log_refusal: Callable[[bytes, str], None] = _ignore,
         log_crash: Callable[[bytes, str], None] = _ignore,
+        log_warning: Callable[[str], None] = _ignore,
+        max_connections: int = NO_LIMIT,
     ) -> None:
         self.space = space
         self.sessions = SessionRegistry(space)
@@ -92,6 +98,18 @@ class Hub:
         self.started = clock()
         self.log_refusal = log_refusal
         self.log_crash = log_crash
+        self.max_connections = max_connections
+        self.refused_connections = Incidents(clock, log_warning)
+        self.refused_values = Incidents(clock, log_warning)
+
+    def refuse_connection(self, peer: bytes) -> str:
+        """Note that a client has no place; return the reason."""
+        reason = (
+            f"{self.max_connections} clients are connected already, and the server takes no more; "
+            "--max-connections and the limit of its open files (ulimit -n) set how many"
+        )
+        self.refused_connections.add(f"refused {peer.decode()}: {reason}")
+        return reason
 
     def advertise(self, web_port: int) -> None:
         """Tell clients from now on where the inspector is."""
@@ -116,6 +134,13 @@ class Hub:
         self.space.expire()
         self.run_queue.drain()
 
+    def refusals(self) -> dict[str, int]:
+        """Count what could not be served."""
+        return {
+            "refused_connections": self.refused_connections.count,
+            "refused_values": self.refused_values.count,
+        }
+
     def status(self) -> bytes:
         """Describe the server as JSON."""
         return json.dumps(
@@ -124,9 +149,11 @@ class Hub:
                 "pid": os.getpid(),
                 "uptime": round(self.clock() - self.started, 3),
                 "connections": self.sessions.connection_count(),
+                "max_connections": self.max_connections,
                 "sessions": self.sessions.session_count(),
                 **self.space.views.totals(),
                 "spooled": self.spooled(),
+                **self.refusals(),
                 "web": self.web_port,
             }
         ).encode()

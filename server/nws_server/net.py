@@ -72,8 +72,8 @@ class NwsProtocol(TwistedProtocol):
         self._send: Callable[[bytes | memoryview], int] | None = None
         self._writable = True
         self._reading_paused = False
-        self._body: BinaryIO | None = None  # the long value that is being sent
-        self._body_left = 0  # bytes of it that are still to be read
+        self._body: LongBody | None = None  # the long value that is being sent
+        self._body_read = 0  # bytes of it that were read
         self._unsent: memoryview | None = None  # what the system did not take of a write
         self._queue: deque[bytes | LongBody] = deque()  # what is sent after these
         self._closing = False
@@ -88,9 +88,7 @@ class NwsProtocol(TwistedProtocol):
         self._tcp_socket = _tcp_socket(transport)
         if self._tcp_socket is not None:
             keep_alive(self._tcp_socket, self.factory.peer_timeout)
-        if not self.factory.admit(self):
-            transport.abortConnection()
-            return
+        admitted = self.factory.admit(self)
         if self.factory.fast_io:
             self._send = _direct_send(transport)
         if self._send is not None and local:
@@ -99,7 +97,7 @@ class NwsProtocol(TwistedProtocol):
                 socket.SOL_SOCKET, socket.SO_SNDBUF, _UNIX_SEND_BUFFER_BYTES
             )
         transport.registerProducer(self, self._send is None)
-        self._connection = Connection(self._hub, self, self._peer)
+        self._connection = Connection(self._hub, self, self._peer, admitted=admitted)
         self._deadline = self.factory.clock.callLater(
             self.factory.handshake_timeout, self._handshake_overdue
         )
@@ -180,6 +178,9 @@ class NwsProtocol(TwistedProtocol):
         self._closing = True
         self._pump()
 
+    def admit(self) -> None:
+        self.factory.admit_reserved(self)
+
     # Long values
 
     def _pump(self) -> None:
@@ -189,7 +190,7 @@ class NwsProtocol(TwistedProtocol):
                 if self._body is not None:
                     self._send_piece(self._body)
                 else:
-                    self._begin(self._queue.popleft())
+                    self._send_next(self._queue.popleft())
         except OSError as error:  # the value's head is sent: no other answer can be given
             reason = f"a value that is being sent to it cannot be read: {error.strerror or error}"
             self._hub.log_refusal(self._peer, reason)
@@ -235,21 +236,19 @@ class NwsProtocol(TwistedProtocol):
         self._unsent = None
         return True
 
-    def _begin(self, item: bytes | LongBody) -> None:
+    def _send_next(self, item: bytes | LongBody) -> None:
         if isinstance(item, bytes):
             self._put(item)
         else:
-            self._body = cast(_OpenableBody, item).open()
-            self._body_left = len(item)
+            self._body, self._body_read = item, 0
 
-    def _send_piece(self, file: BinaryIO) -> None:
-        piece = file.read(min(self._body_left, _PIECE_BYTES))
-        if self._body_left and not piece:
-            raise OSError("its file is too short")
-        self._body_left -= len(piece)
-        if not self._body_left:
+    def _send_piece(self, body: LongBody) -> None:
+        piece = _read_piece(body, self._body_read)
+        self._body_read += len(piece)
+        if self._body_read == len(body):
             self._body = None
-            file.close()
+            self._put(piece)
+            return
         # By way of the reactor, so that others have their turn between two pieces.
         self._transport.write(piece)
         if self._send is not None:
@@ -258,9 +257,7 @@ class NwsProtocol(TwistedProtocol):
     def _stop_sending(self) -> None:
         self._queue.clear()
         self._unsent = None
-        if self._body is not None:
-            self._body.close()
-            self._body = None
+        self._body = None
 
     def _handshake_overdue(self) -> None:
         self._deadline = None
@@ -270,6 +267,17 @@ class NwsProtocol(TwistedProtocol):
     @property
     def _transport(self) -> Any:
         return self.transport
+
+
+def _read_piece(body: LongBody, offset: int) -> bytes:
+    """Read the next bytes of a long value. Its file is not kept open: a reader that does not read
+    would take a file descriptor from clients."""
+    with cast(_OpenableBody, body).open() as file:
+        file.seek(offset)
+        piece = file.read(min(len(body) - offset, _PIECE_BYTES))
+    if not piece:
+        raise OSError("its file is too short")
+    return piece
 
 
 def _tcp_socket(transport: Any) -> socket.socket | None:
@@ -298,7 +306,13 @@ def _direct_send(transport: Any) -> Callable[[bytes | memoryview], int] | None:
 
 
 class NwsFactory(ServerFactory):
-    """Makes a protocol for each connection, up to a number of them."""
+    """Makes a protocol for each connection, up to a number of them.
+
+    Some places are reserved beyond that number. Who comes in there can do what an operator needs,
+    and is told why nothing else (see `operations`). When a quarter of these are taken, the one that
+    came first is dropped for each that comes: so there is always a place for a moment, also in a
+    crowd of clients. The others are for those that come before the dropped ones are gone.
+    """
 
     noisy = False  # Twisted would log its own start and stop lines beside ours
 
@@ -307,7 +321,7 @@ class NwsFactory(ServerFactory):
         hub: Hub,
         clock: IReactorTime,
         *,
-        max_connections: int,
+        reserved: int = 4,
         handshake_timeout: float,
         peer_timeout: int = DEFAULT_PEER_TIMEOUT,
         fast_io: bool = True,
@@ -317,7 +331,7 @@ class NwsFactory(ServerFactory):
         Args:
             hub: the server behind the connections.
             clock: the reactor, or a test's clock.
-            max_connections: further connections are closed at once.
+            reserved: places for connections beyond those that the hub allows.
             handshake_timeout: seconds that a connection has to complete its handshake.
             peer_timeout: seconds after which a client's machine that does not answer is gone.
             fast_io: send through the socket where that works; else always through Twisted.
@@ -328,26 +342,46 @@ class NwsFactory(ServerFactory):
         self.peer_timeout = peer_timeout
         self._peer_check: IDelayedCall | None = None
         self._hub = hub
-        self._max_connections = max_connections
+        self._reserved = reserved
+        self._count = 0
         self._protocols: set[NwsProtocol] = set()
+        self._in_reserve: dict[NwsProtocol, None] = {}  # in the order in which they came
 
-    def buildProtocol(self, addr: IAddress | None) -> NwsProtocol:  # type: ignore[override]
+    def buildProtocol(self, addr: IAddress | None) -> NwsProtocol | None:  # type: ignore[override]
         peer = str(getattr(addr, "host", None) or "local").encode()
+        if self._count >= self._hub.max_connections + self._reserved:
+            self._hub.refuse_connection(peer)
+            return None  # and Twisted hangs up at once
         protocol = NwsProtocol(self._hub, peer)
         protocol.factory = self
         return protocol
 
     def admit(self, protocol: NwsProtocol) -> bool:
-        """Register a new connection; return False if there are too many."""
-        if len(self._protocols) >= self._max_connections:
-            self._hub.log_refusal(protocol._peer, f"{self._max_connections} are connected already")
-            return False
-        self._protocols.add(protocol)
-        return True
+        """Register a new connection; return False if it has a reserved place only."""
+        self._count += 1
+        if len(self._protocols) < self._hub.max_connections:
+            self._protocols.add(protocol)
+            return True
+        self._in_reserve[protocol] = None
+        taken = len(self._protocols) + len(self._in_reserve)
+        if taken > self._hub.max_connections + self._reserved // 4:
+            oldest = next(iter(self._in_reserve))
+            del self._in_reserve[oldest]
+            self._hub.refuse_connection(oldest._peer)
+            oldest._transport.abortConnection()
+        return False
+
+    def admit_reserved(self, protocol: NwsProtocol) -> None:
+        """Let a connection stay that came into a reserved place."""
+        if protocol in self._in_reserve:
+            del self._in_reserve[protocol]
+            self._protocols.add(protocol)
 
     def dismiss(self, protocol: NwsProtocol) -> None:
         """Forget a connection that has ended."""
+        self._count -= 1
         self._protocols.discard(protocol)
+        self._in_reserve.pop(protocol, None)
 
     def startFactory(self) -> None:
         """Begin to look for clients whose machines have gone. Twisted calls this."""
@@ -366,10 +400,10 @@ class NwsFactory(ServerFactory):
     def _check_peers(self) -> None:
         self._schedule_peer_check()
         silence = self.peer_timeout * (1 - 1 / _PEER_CHECKS)  # it is noticed in time then
-        for protocol in list(self._protocols):
+        for protocol in [*self._protocols, *self._in_reserve]:
             protocol.check_peer(silence)
 
     def hang_up(self) -> None:
         """Close all connections."""
-        for protocol in list(self._protocols):
+        for protocol in [*self._protocols, *self._in_reserve]:
             protocol.close()

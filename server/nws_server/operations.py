@@ -22,6 +22,9 @@ from nws_server.core.space import Cookie, Reply, Session, Space, Value
 from nws_server.hub import Hub
 from nws_server.session_registry import Member
 
+_BABELFISH_SUFFIX: Final = b" babelfish"
+"""Ends the names of workspaces that are served by a babelfish."""
+
 _MAX_TAKEN_VALUES: Final = 9999
 """The four-digit count of a reply can announce no more."""
 
@@ -49,6 +52,12 @@ class Caller(Reply, Member, Protocol):
 
     def take_back(self) -> None:
         """What was delivered last returns to its place."""
+
+    def admit(self) -> None:
+        """The connection stays, although there are too many."""
+
+    def turn_away(self) -> None:
+        """Refuse the request because there are too many connections, and end this one."""
 
 
 # The operations of the original
@@ -231,6 +240,21 @@ def _status(client: Caller, fields: list[Any], _: bytes) -> None:
     reply_text(client, client.hub.status())
 
 
+# In a reserved place
+
+
+def _open_babelfish(client: Caller, fields: list[Any], metadata: bytes) -> None:
+    if fields[1].endswith(_BABELFISH_SUFFIX):
+        client.admit()
+        _open_ws(client, fields, metadata)
+    else:
+        client.turn_away()
+
+
+def _turn_away(client: Caller, fields: list[Any], _: bytes) -> None:
+    client.turn_away()
+
+
 @lru_cache(maxsize=1024)
 def _descriptor(text: bytes) -> bytes:
     """Check a descriptor and bring it into its form of twenty digits."""
@@ -320,6 +344,23 @@ def _bound(table: Mapping[bytes, wire.Operation]) -> dict[bytes, Handler]:
     }
 
 
+_RESERVED: Final[dict[bytes, _Perform]] = {
+    b"open ws": _open_babelfish,
+    **{name: _PERFORM[name] for name in (b"session", b"server status", b"list wss")},
+    **{name: _PERFORM[name] for name in (b"ack", b"nack", b"cancel")},
+}
+"""What a connection may ask for that has a reserved place: what an operator needs."""
+
+
+def _reserved(table: Mapping[bytes, Handler]) -> dict[bytes, Handler]:
+    return {
+        name: handler._replace(perform=_RESERVED.get(name, _turn_away))
+        for name, handler in table.items()
+    }
+
+
 UNKNOWN: Final = Handler(_unknown, Form.SHORT, 1, MAX_BATCH_FIELDS)
 OPERATIONS: Final = _bound(wire.OPERATIONS)
 EXTENDED_OPERATIONS: Final = _bound(wire.EXTENDED_OPERATIONS)
+RESERVED_OPERATIONS: Final = _reserved(OPERATIONS)
+RESERVED_EXTENDED_OPERATIONS: Final = _reserved(EXTENDED_OPERATIONS)

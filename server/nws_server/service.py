@@ -21,6 +21,7 @@ from nws_server.config import FAST_IO, NONE, Config, ConfigError
 from nws_server.core.memory import MemorySpace
 from nws_server.hub import NO_LIMIT, Hub, Limits
 from nws_server.net import NwsFactory
+from nws_server.open_files import open_files, raise_limit
 from nws_server.spool import Spool
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class NwsService(Service):
         """Prepare a server; nothing is opened before `start`."""
         self.config = config
         self._clock = clock
+        self._files = open_files(config.max_connections)
         self.ports: list[IListeningPort] = []
         self._reactor = reactor
         self._spool: Spool | None = None
@@ -73,7 +75,7 @@ class NwsService(Service):
         self._factory = NwsFactory(
             self._hub,
             self._reactor,
-            max_connections=config.max_connections,
+            reserved=self._files.reserved,
             handshake_timeout=config.handshake_timeout,
             peer_timeout=config.peer_timeout,
             fast_io=config.io == FAST_IO,
@@ -86,7 +88,13 @@ class NwsService(Service):
                 raise ConfigError(f"it cannot listen on {description!r}: {error}") from error
             self.ports.append(port)
         places = ", ".join(map(address_text, self.ports))
-        _log.info("NetWorkSpaces {version} serves on {places}", version=__version__, places=places)
+        _log.info(
+            "NetWorkSpaces {version} serves on {places}, up to {most} clients ({limit} open files)",
+            version=__version__,
+            places=places,
+            most=self._files.connections,
+            limit=self._files.limit,
+        )
         if config.web is not None:
             yield self._start_inspector(self._hub, config, config.web)
 
@@ -119,7 +127,7 @@ class NwsService(Service):
         options = babelfish_options(config.babelfish, self.ports[0])
         babelfish = None if options is None else BabelfishProcess(self._reactor, options)
         inspector = Inspector(hub, config, addresses, self._reactor, babelfish)
-        site = InspectorSite(inspector, self._reactor)
+        site = InspectorSite(inspector, self._reactor, max_connections=self._files.browsers)
         endpoint = serverFromString(self._reactor, _for_this_user(description))
         try:
             self.web_port = yield endpoint.listen(site)
@@ -192,7 +200,10 @@ class NwsService(Service):
             clock=self._clock,
             log_refusal=self._log_refusal,
             log_crash=self._log_crash,
+            log_warning=self._log_warning,
+            max_connections=self._files.connections,
         )
+        spool.on_refusal = lambda reason: hub.refused_values.add(f"refused a long value: {reason}")
         hub.on_earlier_deadline(self._set_timer)
         return hub
 
@@ -206,6 +217,9 @@ class NwsService(Service):
 
     def _log_refusal(self, peer: bytes, reason: str) -> None:
         _log.warn("refused {peer}: {reason}", peer=peer.decode(), reason=reason)
+
+    def _log_warning(self, text: str) -> None:
+        _log.warn("{text}", text=text)
 
     def _log_crash(self, peer: bytes, what: str) -> None:
         _log.failure("{what} (client {peer})", what=what, peer=peer.decode())
@@ -277,7 +291,8 @@ def make_service(config: Config, reactor: Any = None) -> NwsService:
     Args:
         config: its settings.
         reactor: what it runs on, also its clock; by default Twisted's global reactor, for which it
-            chooses the one that lingers (see `loop`) unless the program has one already.
+            chooses the one that lingers (see `loop`) unless the program has one already; then this
+            process also may open as many files as the system lets it.
     """
     if reactor is not None:
         return NwsService(config, reactor, reactor.seconds)
@@ -285,6 +300,7 @@ def make_service(config: Config, reactor: Any = None) -> NwsService:
         loop.install()
     from twisted.internet import reactor as global_reactor
 
+    raise_limit()
     # When the wall clock is set, no deadline may move.
     loop.use_monotonic_clock(global_reactor)
     return NwsService(config, global_reactor, time.monotonic)

@@ -1,8 +1,9 @@
 """Long values as files: written while they arrive, read while they are sent.
 
 A file lives exactly as long as the object that stands for it, so nothing can leave it behind: no
-deleted variable, no interrupted upload, no reader that is still reading. The folder is removed with
-the server; that of a killed server by the next one.
+deleted variable, no interrupted upload, no reader that is still reading. It is open only while a
+piece is written or read, so values take no file descriptors from clients. The folder is removed
+with the server; that of a killed server by the next one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -24,12 +26,17 @@ _FOLDER_PREFIX: Final = "nws-spool-"
 _LOCK_NAME: Final = "lock"
 
 
+def _ignore(reason: str) -> None:
+    """Report nothing."""
+
+
 class Spool:
     """A folder of long values, for one server.
 
     Attributes:
         used: bytes of all files; one that is still being written counts in full.
         limit: bytes that all files together may have; None for no limit.
+        on_refusal: called with the reason for each value that cannot be kept.
     """
 
     def __init__(self, parent: Path, limit: int | None = None) -> None:
@@ -46,19 +53,26 @@ class Spool:
         self.folder, self._lock = _make_folder(parent)
         self.used = 0
         self.limit = limit
+        self.on_refusal: Callable[[str], None] = _ignore
         self._count = 0
 
     def open(self, size: int) -> SpoolSink:
         """Return the sink for a value of ``size`` bytes. It reports errors when it finishes."""
-        self._count += 1
         if self.limit is not None and self.used + size > self.limit:
             reason = f"a value of {size} bytes exceeds the spool limit of {self.limit} bytes"
-            return SpoolSink(self, None, 0, reason)
-        try:
-            path = self.folder / f"{self._count}"
-            return SpoolSink(self, SpoolFile(self, path, size), size, "")
-        except OSError as error:
-            return SpoolSink(self, None, 0, f"the value cannot be spooled: {error}")
+            self.on_refusal(reason)
+            return SpoolSink(self, None, reason)
+        self._count += 1
+        return SpoolSink(self, SpoolFile(self, f"{self.folder}/{self._count}", size))
+
+    def failed(self, size: int, error: OSError) -> str:
+        """Report that a value cannot be written; return the reason."""
+        reason = (
+            f"a value of {size} bytes cannot be written to the server's folder {self.folder}: "
+            f"{error.strerror or error}; --tmp-dir sets another folder"
+        )
+        self.on_refusal(reason)
+        return reason
 
     def close(self) -> None:
         """Remove the folder and all that is in it."""
@@ -98,8 +112,7 @@ class SpoolFile:
 
     __slots__ = ("__weakref__", "_path", "_size")
 
-    def __init__(self, spool: Spool, path: Path, size: int) -> None:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    def __init__(self, spool: Spool, path: str, size: int) -> None:
         self._path = path
         self._size = size
         spool.used += size
@@ -109,51 +122,54 @@ class SpoolFile:
         return self._size
 
     def open(self, mode: str = "rb") -> BinaryIO:
-        """Open the file, unbuffered."""
-        return self._path.open(mode, buffering=0)  # type: ignore[return-value]
+        """Open the file, unbuffered. Only this user can read one that is made."""
+        return open(self._path, mode, buffering=0, opener=_open_private)  # type: ignore[return-value]
+
+    def append(self, data: bytes) -> None:
+        """Write the next bytes. The first make the file.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        # Not "wb": ext4 writes a file that was truncated to the disk as it is closed, and to remove
+        # it then takes a hundred times as long.
+        with self.open("ab") as file:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
 
 
-def _remove(spool: Spool, path: Path, size: int) -> None:
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _remove(spool: Spool, path: str, size: int) -> None:
     spool.used -= size
-    path.unlink(missing_ok=True)
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
 
 
 class SpoolSink:
     """Writes an arriving value to its file; a `nws.wire.requests.Sink`."""
 
-    def __init__(self, spool: Spool, file: SpoolFile | None, size: int, reason: str) -> None:
+    def __init__(self, spool: Spool, file: SpoolFile | None, reason: str = "") -> None:
+        self._spool = spool
         self._file = file
         self._reason = reason
-        self._output = file.open("wb") if file is not None else None
 
     def write(self, data: bytes, /) -> None:
-        if self._output is None:
-            return
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[self._output.write(rest) :]
-        except OSError as error:
-            self._fail(error)
+        if self._file is not None:
+            try:
+                self._file.append(data)
+            except OSError as error:
+                self._reason = self._spool.failed(len(self._file), error)
+                self._file = None
 
     def finish(self) -> SpoolFile | RefusedBody:
-        if self._output is not None:
-            try:
-                self._output.close()
-            except OSError as error:  # some file systems report only now that they are full
-                self._fail(error)
-        file = self._file
-        self.abandon()
+        file, self._file = self._file, None
         return RefusedBody(self._reason) if file is None else file
 
     def abandon(self) -> None:
-        output, self._output, self._file = self._output, None, None
-        if output is not None:
-            try:
-                output.close()
-            except OSError:
-                pass  # its contents are not needed
-
-    def _fail(self, error: OSError) -> None:
-        self._reason = f"the value cannot be spooled: {error}"
-        self.abandon()
+        self._file = None

@@ -52,7 +52,12 @@ class ServerOptions(usage.Options):
             "Refuse stores beyond this many bytes of memory; default: none.",
         ],
         ["spool-limit", None, None, "Refuse long values beyond this many bytes; default: none."],
-        ["max-connections", None, None, "Close further connections; default: 10000."],
+        [
+            "max-connections",
+            None,
+            None,
+            "Refuse further clients; default: 10000, or fewer if few files may be open.",
+        ],
         ["peer-timeout", None, None, "Give up machines silent for so many seconds; default: 30."],
         ["web", None, None, "Where the inspector listens, such as tcp:8766; or none."],
         ["web-folder", None, None, "Folder of files for clients, served under /clientCode/.", Path],

@@ -12,58 +12,20 @@ from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
-from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactor, StringTransport
 from twisted.test import iosim
 
-from nws_server.hub import Limits
-from nws_server.net import NwsFactory, NwsProtocol, _direct_send
+from nws_server.net import _direct_send
 from nws_server.spool import Spool
+from tests.support.edge import Edge
 from tests.support.frames import KINDS, PYTHON_TEXT, request
-from tests.support.link import MemoryServer, spool_files
-from tests.support.transports import NarrowClient, NarrowSocketTransport, NarrowTransport
+from tests.support.link import spool_files
+from tests.support.transports import NarrowSocketTransport, NarrowTransport
 
 MEBI: Final = 1024 * 1024
 PIECE: Final = 256 * 1024
 BUFFER: Final = 64 * 1024
 """Twisted asks who sends to pause when this many bytes wait."""
-
-
-class Edge:
-    """A factory with a clock, and a hub that spools."""
-
-    def __init__(
-        self,
-        spool: Spool,
-        transport: type[NarrowTransport] = NarrowSocketTransport,
-        *,
-        max_connections: int = 100,
-        fast_io: bool = True,
-    ) -> None:
-        self.transport = transport
-        self.clock = Clock()
-        self.server = MemoryServer(spool=spool, limits=Limits(spool_threshold=MEBI))
-        self.factory = NwsFactory(
-            self.server.hub,
-            self.clock,
-            max_connections=max_connections,
-            handshake_timeout=30,
-            fast_io=fast_io,
-        )
-
-    def client(self, kind: str | None = "cookie") -> NarrowClient:
-        return NarrowClient(self.factory, kind, self.transport)
-
-    def string(self, address: IAddress | None = None) -> tuple[NwsProtocol, StringTransport]:
-        """Connect a string transport, which is never full."""
-        protocol = self.factory.buildProtocol(address)
-        transport = StringTransport()
-        protocol.makeConnection(transport)
-        return protocol, transport
-
-    @property
-    def reasons(self) -> list[str]:
-        return [reason for _, reason in self.server.refused]
 
 
 @pytest.fixture(params=[NarrowTransport, NarrowSocketTransport], ids=["plain", "socket"])
@@ -160,22 +122,7 @@ def test_who_is_refused_is_sent_away_after_the_answer(edge: Edge) -> None:
     assert edge.reasons == ["its handshake asks for what this server does not offer"]
 
 
-# Admission
-
-
-def test_there_can_be_too_many(spool: Spool) -> None:
-    edge = Edge(spool, max_connections=3)
-    clients = [edge.client() for _ in range(3)]
-    for _ in range(2):
-        refused, transport = edge.string(IPv4Address("TCP", "10.9.8.7", 1))
-        assert dropped(transport)
-        refused.dataReceived(b"1112")
-        refused.connectionLost()
-        assert transport.value() == b""
-    assert edge.server.refused == 2 * [(b"10.9.8.7", "3 are connected already")]
-    clients[0].transport.hang_up()
-    edge.client().store("x", "v")
-    clients[1].store("x", "v")
+# Listings
 
 
 @pytest.mark.parametrize(

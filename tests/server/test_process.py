@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import resource
 import signal
 import socket
 import stat
@@ -16,6 +18,7 @@ import pytest
 import twisted
 
 from nws.version import __version__
+from nws_server.open_files import open_files
 from tests.support.frames import KINDS
 from tests.support.server import PATIENCE, ROOT, Client, environment, running, starting
 
@@ -44,6 +47,13 @@ def messages(lines: list[str]) -> list[str]:
     return [line.split("] ", 1)[1] for line in lines]
 
 
+def serves(place: str, clients: int) -> str:
+    """Return the first line of a log."""
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = open_files(clients).connections
+    return f"NetWorkSpaces 0.1.0 serves on {place}, up to {most} clients ({files} open files)"
+
+
 # Starts and ends
 
 
@@ -55,7 +65,7 @@ def test_it_announces_serves_and_ends_with_its_parent(tmp_path: Path) -> None:
             assert client.get("fetch", "ws", "x").payload == b"v"
         assert server.stop() == 0
         assert messages(server.log()) == [
-            f"NetWorkSpaces 0.1.0 serves on 127.0.0.1:{server.port}",
+            serves(f"127.0.0.1:{server.port}", 10_000),
             "NetWorkSpaces has stopped",
         ]
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
@@ -132,7 +142,9 @@ def test_the_environment_says_where_and_how(tmp_path: Path) -> None:
             client.store("x", 1000 * "v")
             assert sorted(path.name for path in spool.iterdir()) == ["1", "lock"]
             assert client.ask("store", "ws", "x", "0", 5001 * "v").status == 1
-            assert server.refuses()
+            with server.client() as second:
+                assert second.ask("use ws", "ws", "", "no").status == 1
+                assert second.at_end()
         assert server.stop() == 0
         assert list(folder.iterdir()) == []
 
@@ -234,8 +246,9 @@ def test_twistd_serves_until_sigterm(tmp_path: Path, arguments: list[str]) -> No
     with starting(logged, tmp_path, env) as server:
         assert server.process.stdout is not None
         for line in server.process.stdout:
-            if b" serves on " in line:
-                server.addresses = [line.decode().split()[-1]]
+            found = re.search(rb" serves on (\S+:\d+)", line)
+            if found:
+                server.addresses = [found[1].decode()]
                 break
         with server.client(ws="ws") as client:
             client.store("x", "v")
@@ -303,7 +316,9 @@ def test_the_log_has_a_line_for_each_thing_that_matters(tmp_path: Path) -> None:
                 client.get("fetch", "ws", "x")
                 client.ask("nonsense")
                 client.get("find", "nowhere", "x")
-            assert server.refuses()
+            with server.client("extended") as third:
+                assert third.ask("use ws", "ws", "", "no").status != 0
+                assert third.at_end()
             stranger.write(b"0000this is not the protocol")
             assert stranger.at_end()
             with server.client(None) as uninvited:
@@ -321,8 +336,9 @@ def test_the_log_has_a_line_for_each_thing_that_matters(tmp_path: Path) -> None:
         assert server.stop() == 0
         lines = messages(server.log())
     assert lines == [
-        f"NetWorkSpaces 0.1.0 serves on {server.addresses[0]}",
-        "refused 127.0.0.1: 2 are connected already",
+        serves(server.addresses[0], 2),
+        "refused 127.0.0.1: 2 clients are connected already, and the server takes no more; "
+        "--max-connections and the limit of its open files (ulimit -n) set how many",
         "refused 127.0.0.1: expected a number, got b'this'",
         "refused 127.0.0.1: it did not answer the server's offers",
         "refused 127.0.0.1: it went on before the server had answered, as web browsers do",

@@ -29,13 +29,16 @@ def connect(reactor: MemoryReactorClock) -> NwsProtocol:
 class StringClient(Speaker):
     """A raw client of a service on a memory reactor."""
 
-    def __init__(self, reactor: MemoryReactorClock, kind: str = "extended") -> None:
+    def __init__(
+        self, reactor: MemoryReactorClock, kind: str = "extended", ws: str | None = "ws"
+    ) -> None:
         self.protocol = connect(reactor)
         self.transport = StringTransport()
         self.protocol.makeConnection(self.transport)
         self._read = 0
         self.shake_hands(KINDS[kind])
-        assert self.ask("use ws", "ws", "", "no").status == 0
+        if ws is not None:
+            assert self.ask("use ws", ws, "", "no").status == 0
 
     def write(self, data: bytes) -> None:
         self.protocol.dataReceived(data)
@@ -169,11 +172,10 @@ def test_settings_reach_the_server(reactor: MemoryReactorClock, tmp_path: Path) 
         pass
     assert "memory limit of 20000" in answer.reason
     assert b"NwsExtensions" not in client.transport.value()
-    late, refused = connect(reactor), connect(reactor)
-    late_transport, refused_transport = StringTransport(), StringTransport()
+    late, late_transport = connect(reactor), StringTransport()
     late.makeConnection(late_transport)
-    refused.makeConnection(refused_transport)
-    assert refused_transport.disconnected
+    refused = StringClient(reactor, "metadata", ws=None)
+    assert refused.ask("use ws", "ws", "", "no").reason.startswith("2 clients are connected")
     reactor.advance(4)
     assert late_transport.disconnected
     late.connectionLost()

@@ -109,7 +109,7 @@ def test_a_folder_that_is_gone_refuses_values(spool: Spool) -> None:
     sink.write(10 * b"v")
     refused = sink.finish()
     assert isinstance(refused, RefusedBody)
-    assert refused.reason.startswith("the value cannot be spooled: ")
+    assert refused.reason.startswith("a value of 10 bytes cannot be written to the server's folder")
     assert spool.used == 0
     spool.folder.mkdir()  # for the fixture, which looks into it
 
@@ -117,20 +117,26 @@ def test_a_folder_that_is_gone_refuses_values(spool: Spool) -> None:
 class FullDisk:
     """A file on a disk with little room."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb", buffering=0)
-        self._room = 5
+    def __init__(self, path: str) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._room = 5 - os.fstat(self._fd).st_size
 
     def write(self, data: bytes) -> int:
         taken = min(len(data), self._room)
         if not taken:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._room -= taken
-        self._file.write(data[:taken])
+        os.write(self._fd, data[:taken])
         return taken
 
     def close(self) -> None:
-        self._file.close()
+        os.close(self._fd)
+
+    def __enter__(self) -> FullDisk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 @pytest.fixture
@@ -148,7 +154,36 @@ def test_a_full_disk_refuses_the_value_and_frees_what_it_took(spool: Spool) -> N
     sink.write(92 * b"v")
     refused = sink.finish()
     assert isinstance(refused, RefusedBody)
-    assert refused.reason == "the value cannot be spooled: [Errno 28] No space left on device"
+    assert refused.reason == (
+        f"a value of 100 bytes cannot be written to the server's folder {spool.folder}: "
+        "No space left on device; --tmp-dir sets another folder"
+    )
+
+
+def test_what_is_refused_is_reported(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, limit=100)
+    reasons: list[str] = []
+    spool.on_refusal = reasons.append
+    refused = [spool.open(size) for size in (101, 10**9)]
+    shutil.rmtree(spool.folder)
+    refused.append(spool.open(4))
+    for sink in refused:
+        sink.write(b"data")
+    assert [sink.finish() for sink in refused] == list(map(RefusedBody, reasons))
+    spool.close()
+
+
+def test_a_value_takes_no_file_descriptor(spool: Spool) -> None:
+    before = len(os.listdir("/dev/fd"))
+    sink = spool.open(6)
+    sink.write(b"abc")
+    assert len(os.listdir("/dev/fd")) == before
+    sink.write(b"def")
+    file = sink.finish()
+    assert len(os.listdir("/dev/fd")) == before
+    assert isinstance(file, SpoolFile)
+    with file.open() as opened:
+        assert opened.read() == b"abcdef"
 
 
 @pytest.mark.usefixtures("full_disk")
@@ -159,19 +194,18 @@ def test_a_value_that_failed_can_be_abandoned(spool: Spool) -> None:
     assert spool.used == 0
 
 
-def test_a_file_that_cannot_be_closed_was_not_written(spool: Spool) -> None:
+def test_a_file_that_cannot_be_closed_was_not_written(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Some file systems say only then that there is no room."""
-    sink = spool.open(4)
 
     class LateFailure(FullDisk):
         def close(self) -> None:
             super().close()
             raise OSError(errno.EDQUOT, "quota exceeded")
 
-    (path,) = spool_files(spool)
-    assert sink._output is not None
-    sink._output.close()
-    sink._output = LateFailure(path)  # type: ignore[assignment]
+    monkeypatch.setattr(SpoolFile, "open", lambda self, mode="rb": LateFailure(self._path))
+    sink = spool.open(4)
     sink.write(b"1234")
     refused = sink.finish()
     assert isinstance(refused, RefusedBody)

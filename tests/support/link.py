@@ -26,6 +26,7 @@ class MemoryOutlet:
         self.writes_left: int | None = None
         self.sent = bytearray()
         self.bodies = 0
+        self.admitted = False
         self.closed = False
         self.reading = True
 
@@ -54,6 +55,9 @@ class MemoryOutlet:
 
     def close(self) -> None:
         self.closed = True
+
+    def admit(self) -> None:
+        self.admitted = True
 
 
 class Link(Speaker):

@@ -107,7 +107,11 @@ class MemorySite:
     """
 
     def __init__(
-        self, folder: Path, babelfish: BabelfishProcess | None = None, **settings: Any
+        self,
+        folder: Path,
+        babelfish: BabelfishProcess | None = None,
+        max_connections: int = 100,
+        **settings: Any,
     ) -> None:
         self.clock = Clock()
         self.space = MemorySpace(memory_limit=settings.get("memory_limit"))
@@ -119,7 +123,7 @@ class MemorySite:
             *(self.hub, config, ["127.0.0.1:8765"], self.clock, babelfish),
             wall=lambda: 1e9 + self.clock.seconds(),
         )
-        self.site = InspectorSite(self.inspector, self.clock)
+        self.site = InspectorSite(self.inspector, self.clock, max_connections=max_connections)
         self.inspector.start()
         self._links: list[Link] = []
 

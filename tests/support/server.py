@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -71,21 +71,12 @@ class Server:
 
     def client(self, kind: str | None = "cookie", *, ws: str | None = None) -> Client:
         """Connect; with a kind, shake hands; with a workspace, use it."""
-        client = Client(socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE))
+        client = Client.to(self.port)
         if kind is not None:
             client.shake_hands(KINDS[kind])
         if ws is not None:
             assert client.ask("use ws", ws, "", "no").status == 0
         return client
-
-    def refuses(self) -> bool:
-        """Tell whether it closes a new connection at once."""
-        try:
-            client = self.client(None)
-        except ConnectionResetError:
-            return True  # it did so before the connection was there for us
-        with client:
-            return client.at_end()
 
     def memory(self) -> int:
         """Return the bytes of memory that the process has in use."""
@@ -128,10 +119,17 @@ def starting(
 
 @contextmanager
 def running(
-    folder: Path, *options: str, listen: str = LOOPBACK, env: Mapping[str, str] | None = None
+    folder: Path,
+    *options: str,
+    listen: str = LOOPBACK,
+    env: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """Run a server until the end of the block; it must end well and may not have failed inside."""
-    command = [sys.executable, "-m", "nws_server", "--listen", listen]
+    """Run a server until the end of the block; it must end well and may not have failed inside.
+
+    The prefix is a command that runs the one behind it.
+    """
+    command = [*prefix, sys.executable, "-m", "nws_server", "--listen", listen]
     settings = {"NWS_TMP_DIR": str(folder), **(env or {})}
     with starting([*command, "--announce", "--until-eof", *options], folder, settings) as server:
         server.hear()
@@ -148,6 +146,11 @@ class Client(Speaker):
         self.socket = sock
         self._buffer = b""
         sock.settimeout(PATIENCE)
+
+    @classmethod
+    def to(cls, port: int) -> Client:
+        """Connect to a port of this machine."""
+        return cls(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
 
     def write(self, data: bytes) -> None:
         self.socket.sendall(data)

@@ -153,8 +153,10 @@ class NarrowClient(Speaker):
         kind: str | None = "cookie",
         transport: Callable[[NwsProtocol], NarrowTransport] = NarrowTransport,
     ) -> None:
-        self.protocol: NwsProtocol = factory.buildProtocol(IPv4Address("TCP", "10.0.0.1", 4711))
-        self.transport = transport(self.protocol)
+        protocol = factory.buildProtocol(IPv4Address("TCP", "10.0.0.1", 4711))
+        assert protocol is not None
+        self.protocol = protocol
+        self.transport = transport(protocol)
         if kind is not None:
             self.shake_hands(KINDS[kind])
             assert self.ask("use ws", "ws", "", "no").status == 0

@@ -418,3 +418,25 @@ def test_names_that_the_operator_gives(tmp_path: Path) -> None:
     with inspected(tmp_path, "--web-name", "Space.Example", "--babelfish", "none") as (_, browser):
         assert browser.ask("GET", "/", Host="space.example:1").status == 200
         assert browser.ask("GET", "/", Host="other.example").status == 421
+
+
+# Too many connections
+
+
+def test_browsers_that_ask_for_nothing_make_room(tmp_path: Path) -> None:
+    with MemorySite(tmp_path, max_connections=4) as site:
+        links = [site.connect() for _ in range(4)]
+        assert [link.transport.disconnected for link in links] == [True, True, False, False]
+        assert site.site.buildProtocol(None) is None
+        links[0].hang_up()
+        assert site.ask(b"GET /api/server HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 200
+
+
+def test_browsers_that_follow_a_page_stay(tmp_path: Path) -> None:
+    with MemorySite(tmp_path, max_connections=4) as site:
+        followers = []
+        for _ in range(4):
+            followers.append(site.connect())
+            followers[-1].follow("server")
+        assert not any(follower.transport.disconnected for follower in followers)
+        assert site.site.buildProtocol(None) is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any, Final, cast
 
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
@@ -40,6 +42,14 @@ class BoundedChannel(HTTPChannel):
     totalHeadersSize = _MAX_HEAD_BYTES  # noqa: N815 - Twisted's name
     maxHeaders = 100  # noqa: N815 - Twisted's name
     _begun = False
+
+    def connectionMade(self) -> None:
+        super().connectionMade()  # type: ignore[no-untyped-call]
+        cast(Any, self).site.admit(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        cast(Any, self).site.dismiss(self)
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
     def setTimeout(self, period: float | None) -> float | None:  # noqa: N802 - Twisted's names, as those below
         self._begun = False

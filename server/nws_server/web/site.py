@@ -53,8 +53,18 @@ class InspectorSite(Site):
 
     protocol = BoundedChannel  # type: ignore[assignment]
 
-    def __init__(self, inspector: Inspector, reactor: Any) -> None:
-        """Serve the pages of an inspector."""
+    def __init__(self, inspector: Inspector, reactor: Any, *, max_connections: int) -> None:
+        """Serve the pages of an inspector.
+
+        Args:
+            inspector: what is shown.
+            reactor: what it runs on.
+            max_connections: of browsers. When there are half as many, the oldest that asks for
+                nothing is dropped for each that comes.
+        """
+        self._max_connections = max_connections
+        self._count = 0
+        self._channels: dict[BoundedChannel, None] = {}  # not dropped; in the order of their coming
         self._root = _Root(inspector, reactor)
         super().__init__(
             self._root,
@@ -65,12 +75,31 @@ class InspectorSite(Site):
         self.displayTracebacks = False
         self.noisy = False
 
+    def buildProtocol(self, addr: Any) -> Any:
+        if self._count >= self._max_connections:
+            return None  # and Twisted hangs up at once
+        return super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+
     def log(self, request: Any) -> None:
         """Log no requests."""
 
     def refuse_body(self, request: Request) -> HttpRefusal | None:
         """Check the head of a request that has a body; return why it is refused, or None."""
         return self._root.refuse_body(request)
+
+    def admit(self, channel: BoundedChannel) -> None:
+        """Register a new connection."""
+        self._count += 1
+        idle = next((each for each in self._channels if not each.requests), None)
+        if len(self._channels) >= self._max_connections // 2 and idle is not None:
+            del self._channels[idle]
+            cast(Any, idle).transport.abortConnection()
+        self._channels[channel] = None
+
+    def dismiss(self, channel: BoundedChannel) -> None:
+        """Forget a connection that has ended."""
+        self._count -= 1
+        self._channels.pop(channel, None)
 
     def stop(self) -> None:
         """End the responses to browsers that follow a page, and begin no others."""
