@@ -6,14 +6,21 @@ import os
 import socket
 from typing import Final
 
-__all__ = ["DEFAULT_PEER_TIMEOUT", "MIN_PEER_TIMEOUT", "PEER_TIMEOUT", "keep_alive", "peer_timeout"]
+__all__ = [
+    "DEFAULT_PEER_TIMEOUT",
+    "MAX_PEER_TIMEOUT",
+    "MIN_PEER_TIMEOUT",
+    "PEER_TIMEOUT",
+    "keep_alive",
+    "peer_timeout",
+]
 
 PEER_TIMEOUT: Final = "NWS_PEER_TIMEOUT"
 """Environment variable: seconds after which a machine that does not answer is gone."""
 
 DEFAULT_PEER_TIMEOUT: Final = 30
 MIN_PEER_TIMEOUT: Final = 3
-_MAX_PEER_TIMEOUT: Final = 24 * 3600
+MAX_PEER_TIMEOUT: Final = 24 * 3600
 """Systems take no much longer times."""
 
 
@@ -22,13 +29,13 @@ def peer_timeout() -> int:
     text = os.environ.get(PEER_TIMEOUT, "").strip()
     if not text.isdecimal() or len(text) > 9:
         return DEFAULT_PEER_TIMEOUT
-    return max(MIN_PEER_TIMEOUT, min(int(text), _MAX_PEER_TIMEOUT))
+    return max(MIN_PEER_TIMEOUT, min(int(text), MAX_PEER_TIMEOUT))
 
 
 def keep_alive(sock: socket.socket, seconds: int) -> None:
     """Let a connection on which nothing is under way fail when the other machine does not answer
     for this time, at least 3 seconds and at most a day."""
-    seconds = min(seconds, _MAX_PEER_TIMEOUT)
+    seconds = min(seconds, MAX_PEER_TIMEOUT)
     idle, interval = seconds // 3, max(1, seconds // 6)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     times = {

@@ -19,6 +19,9 @@ class Endpoint(NamedTuple):
 
     host: str
     port: int
+    peer_timeout: int = 0
+    """Seconds after which client and server give each other's machine up if it does not answer, if
+    that is earlier than they would; 0 for their own bounds."""
 
     def __str__(self) -> str:
         return self.host if self.host.startswith(UNIX) else f"{self.host}:{self.port}"

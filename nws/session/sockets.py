@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from nws.keepalive import keep_alive, peer_timeout
+from nws.keepalive import MAX_PEER_TIMEOUT, keep_alive, peer_timeout
 from nws.session.endpoint import UNIX, Endpoint
 
 __all__ = [
@@ -49,11 +49,11 @@ def candidate_sockets(endpoint: Endpoint) -> Iterator[tuple[socket.socket, Any]]
         yield socket.socket(family, kind, protocol), address
 
 
-def tune(sock: socket.socket) -> None:
-    """Send at once; notice within `peer_timeout` that the server's machine has gone, while a fetch
-    is blocked or a request is under way."""
+def tune(sock: socket.socket, endpoint: Endpoint) -> None:
+    """Send at once; notice within `peer_timeout`, or what the endpoint says, that the server's
+    machine has gone, while a fetch is blocked or a request is under way."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    seconds = peer_timeout()
+    seconds = min(peer_timeout(), endpoint.peer_timeout or MAX_PEER_TIMEOUT)
     keep_alive(sock, seconds)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * seconds)

@@ -125,7 +125,7 @@ class Transport:
                 sock.settimeout(timeout)
                 sock.connect(address)
                 if not self.endpoint.host.startswith(UNIX):
-                    tune(sock)
+                    tune(sock, self.endpoint)
                 return
             except BaseException as error:
                 sock.close()
@@ -135,7 +135,7 @@ class Transport:
         raise problem
 
     def _shake_hands(self, deadline: float) -> Dialect:
-        handshake = ClientHandshake()
+        handshake = ClientHandshake(self.endpoint.peer_timeout)
         try:
             self.socket.sendall(handshake.start())
             while handshake.dialect is None and handshake.refused is None:

@@ -15,6 +15,7 @@ __all__ = [
     "MAX_DICT_ENTRIES",
     "METADATA_FROM_SERVER",
     "METADATA_TO_SERVER",
+    "PEER_TIMEOUT",
     "REASON",
     "WEB_PORT",
     "Dialect",
@@ -28,6 +29,7 @@ METADATA_TO_SERVER: Final = b"MetadataToServer"
 METADATA_FROM_SERVER: Final = b"MetadataFromServer"
 WEB_PORT: Final = b"NwsWebPort"
 EXTENSIONS: Final = b"NwsExtensions"
+PEER_TIMEOUT: Final = b"NwsPeerTimeout"
 
 REASON: Final = b"nwsReason"
 """The metadata entry that carries the text of a failure."""
@@ -54,6 +56,9 @@ class Dialect:
     """A dict goes before each reply."""
     extensions: bool = False
     """The operations and status codes that the original does not have."""
+    peer_timeout: int = 0
+    """Seconds after which the server gives up the client's machine, if that is earlier than it
+    would; 0 if the client did not say."""
 
 
 def number(field: bytes) -> int:

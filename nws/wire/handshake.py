@@ -20,6 +20,7 @@ from nws.wire.dialect import (
     EXTENSIONS,
     METADATA_FROM_SERVER,
     METADATA_TO_SERVER,
+    PEER_TIMEOUT,
     Dialect,
     encode_dict,
     parse_dict,
@@ -38,6 +39,8 @@ REFUSED: Final = b"F000"
 
 _HTTP: Final = "it speaks HTTP; browsers are served by the inspector, on a port of its own"
 _UNASKED: Final = "it went on before the server had answered, as web browsers do"
+
+_MAX_SECONDS_DIGITS: Final = 9
 
 MAX_HANDSHAKE_BYTES: Final = 8 * 1024
 """Ten times what the longest known exchange needs."""
@@ -103,12 +106,17 @@ class ServerHandshake:
             metadata_in=wanted.get(METADATA_TO_SERVER) == b"1",
             metadata_out=wanted.get(METADATA_FROM_SERVER) == b"1",
             extensions=wanted.get(EXTENSIONS) == b"1",
+            peer_timeout=_seconds(wanted.get(PEER_TIMEOUT, b"")),
         )
         return ACCEPTED
 
     def _allows(self, name: bytes, value: bytes) -> bool:
         required = self._offers.get(name)
         return required is not None and required in (b"", value)
+
+
+def _seconds(text: bytes) -> int:
+    return int(text) if text.isdigit() and len(text) <= _MAX_SECONDS_DIGITS else 0
 
 
 class ClientHandshake:
@@ -119,7 +127,13 @@ class ClientHandshake:
         refused: None, or why there can be no connection.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, peer_timeout: int = 0) -> None:
+        """Prepare.
+
+        Args:
+            peer_timeout: seconds after which the server shall give up this machine; 0 for its own.
+        """
+        self._peer_timeout = peer_timeout
         self._buffer = b""
         self._wanted: dict[bytes, bytes] | None = None
         self.dialect: Dialect | None = None
@@ -158,6 +172,8 @@ class ClientHandshake:
         # Without the reasons of failures and the extensions together, neither is of use to us.
         ours = (METADATA_FROM_SERVER, EXTENSIONS)
         self._wanted = dict.fromkeys(ours, b"1") if all(name in offers for name in ours) else {}
+        if self._wanted and self._peer_timeout and PEER_TIMEOUT in offers:
+            self._wanted[PEER_TIMEOUT] = b"%d" % self._peer_timeout
         return REQUEST_OPTIONS + encode_dict(self._wanted)
 
     def _conclude(self, wanted: Mapping[bytes, bytes]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import webbrowser
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from nws.errors import NwsNoWorkSpaceException, NwsProtocolException
+from nws.keepalive import MAX_PEER_TIMEOUT, MIN_PEER_TIMEOUT
 from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WEB_PORT, Endpoint
 from nws.session.session import Session, encode_name
 from nws.values import Encoder
@@ -66,6 +68,7 @@ class NwsServer:
         *,
         pickle_protocol: int = 5,
         session: str = "",
+        peer_timeout: float | None = None,
     ) -> None:
         """Connect to a server.
 
@@ -76,6 +79,9 @@ class NwsServer:
                 Python 2 read them.
             session: the `session` of another process, to join that one rather than begin a new one.
                 Ownership and leases are shared. It ends when the last of its processes leaves.
+            peer_timeout: seconds, at least 3, after which this program and the server give each
+                other up if the other's machine does not answer. By default, and at most, what
+                ``NWS_PEER_TIMEOUT`` says here and ``--peer-timeout`` there.
 
         Raises:
             NwsConnectException: no NetWorkSpaces server answers there.
@@ -83,7 +89,11 @@ class NwsServer:
         """
         self.serverHost = host
         self.serverPort = port
-        self._session = Session(Endpoint(host, port), Encoder(pickle_protocol), session.encode())
+        seconds = 0
+        if peer_timeout is not None:
+            seconds = math.ceil(min(max(peer_timeout, MIN_PEER_TIMEOUT), MAX_PEER_TIMEOUT))
+        endpoint = Endpoint(host, port, seconds)
+        self._session = Session(endpoint, Encoder(pickle_protocol), session.encode())
 
     @property
     def nwsSocket(self) -> Any:  # noqa: N802 - the original's name

@@ -88,6 +88,9 @@ class Outlet(Protocol):
     def admit(self) -> None:
         """Let the connection stay, although there are too many."""
 
+    def limit_silence(self, seconds: int) -> None:
+        """Hang up when the client's machine does not answer for this time, if not earlier."""
+
 
 class Connection:
     """The server's end of one connection.
@@ -275,6 +278,8 @@ class Connection:
         self._encoder = ReplyEncoder(dialect)
         self.extended = dialect.extensions
         self._operations = self._known_operations()
+        if dialect.peer_timeout:
+            self._outlet.limit_silence(dialect.peer_timeout)
         self.session = self.hub.sessions.join(self, self.peer, acknowledges=dialect.extensions)
 
     def _known_operations(self) -> dict[bytes, Handler]:

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from nws.version import __version__
-from nws.wire.dialect import EXTENSIONS, METADATA_FROM_SERVER, METADATA_TO_SERVER, WEB_PORT
+from nws.wire.dialect import (
+    EXTENSIONS,
+    METADATA_FROM_SERVER,
+    METADATA_TO_SERVER,
+    PEER_TIMEOUT,
+    WEB_PORT,
+)
 from nws.wire.requests import Sink
 from nws_server.core.deadlines import Deadlines, Timed
 from nws_server.core.space import Space
@@ -89,7 +95,7 @@ class Hub:
         self.run_queue = RunQueue()
         self.keepers: Deadlines[Keeper] = Deadlines()
         self.limits = limits or Limits()
-        offers = (*_OFFERS, EXTENSIONS) if extensions else _OFFERS
+        offers = (*_OFFERS, EXTENSIONS, PEER_TIMEOUT) if extensions else _OFFERS
         self.offers = dict.fromkeys(offers, b"")
         self.web_port: int | None = None
         self.open_spool = open_spool

@@ -29,7 +29,7 @@ from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from nws.keepalive import DEFAULT_PEER_TIMEOUT, keep_alive
+from nws.keepalive import DEFAULT_PEER_TIMEOUT, MIN_PEER_TIMEOUT, keep_alive
 from nws_server.connection import Connection
 from nws_server.hub import Hub
 from nws_server.vanished import has_vanished
@@ -69,6 +69,7 @@ class NwsProtocol(TwistedProtocol):
         self._connection: Connection | None = None
         self._deadline: IDelayedCall | None = None
         self._tcp_socket: socket.socket | None = None
+        self._peer_timeout = 0
         self._send: Callable[[bytes | memoryview], int] | None = None
         self._writable = True
         self._reading_paused = False
@@ -87,7 +88,8 @@ class NwsProtocol(TwistedProtocol):
             transport.setTcpNoDelay(True)
         self._tcp_socket = _tcp_socket(transport)
         if self._tcp_socket is not None:
-            keep_alive(self._tcp_socket, self.factory.peer_timeout)
+            self._peer_timeout = self.factory.peer_timeout
+            keep_alive(self._tcp_socket, self._peer_timeout)
         admitted = self.factory.admit(self)
         if self.factory.fast_io:
             self._send = _direct_send(transport)
@@ -144,8 +146,9 @@ class NwsProtocol(TwistedProtocol):
     def stopProducing(self) -> None:
         self._stop_sending()
 
-    def check_peer(self, seconds: float) -> None:
-        """Hang up if the client's machine has not answered for this time; see `has_vanished`."""
+    def check_peer(self) -> None:
+        """Hang up if the client's machine has not answered in time; see `has_vanished`."""
+        seconds = self._peer_timeout * (1 - 1 / _PEER_CHECKS)  # it is noticed in time then
         if self._tcp_socket is not None and has_vanished(self._tcp_socket, seconds):
             self._hub.log_refusal(self._peer, f"its machine did not answer for {seconds:g} s")
             self._transport.abortConnection()
@@ -177,6 +180,11 @@ class NwsProtocol(TwistedProtocol):
     def close(self) -> None:
         self._closing = True
         self._pump()
+
+    def limit_silence(self, seconds: int) -> None:
+        if self._tcp_socket is not None:
+            self._peer_timeout = min(self._peer_timeout, max(seconds, MIN_PEER_TIMEOUT))
+            keep_alive(self._tcp_socket, self._peer_timeout)
 
     def admit(self) -> None:
         self.factory.admit_reserved(self)
@@ -394,14 +402,13 @@ class NwsFactory(ServerFactory):
             self._peer_check = None
 
     def _schedule_peer_check(self) -> None:
-        pause = self.peer_timeout / _PEER_CHECKS
+        pause = min(self.peer_timeout, DEFAULT_PEER_TIMEOUT) / _PEER_CHECKS
         self._peer_check = self.clock.callLater(pause, self._check_peers)
 
     def _check_peers(self) -> None:
         self._schedule_peer_check()
-        silence = self.peer_timeout * (1 - 1 / _PEER_CHECKS)  # it is noticed in time then
         for protocol in [*self._protocols, *self._in_reserve]:
-            protocol.check_peer(silence)
+            protocol.check_peer()
 
     def hang_up(self) -> None:
         """Close all connections."""

@@ -16,7 +16,9 @@ from tests.support.link import MemoryServer
 
 DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 TEXT: Final = DOCUMENT.read_text(encoding="utf-8")
-OFFERS: Final = frozenset({b"MetadataToServer", b"MetadataFromServer", b"NwsExtensions"})
+OFFERS: Final = frozenset(
+    {b"MetadataToServer", b"MetadataFromServer", b"NwsExtensions", b"NwsPeerTimeout"}
+)
 FORMS: Final = {"short": Form.SHORT, "long": Form.LONG, "many": Form.MANY, "none": Form.NONE}
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from twisted.internet import tcp
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 
 from nws import keepalive
 from nws.client import NwsServer
+from nws_server.net import NwsFactory
+from nws_server.spool import Spool
 from nws_server.vanished import has_vanished
+from tests.support.link import MemoryServer
+from tests.support.machines import another_machine
 from tests.support.server import PATIENCE, Client, Server, running
 from tests.support.spaces import HOST, until
 
@@ -41,11 +48,8 @@ def test_keepalive_ends_within_its_bound(seconds: int) -> None:
     with connection() as (sock, _):
         keepalive.keep_alive(sock, seconds)
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        idle, interval, count = (
-            tcp_option(sock, f"TCP_KEEP{name}") for name in ("IDLE", "INTVL", "CNT")
-        )
-        assert min(idle, interval, count) >= 1
-        assert 0.6 * min(seconds, 86400) < idle + interval * count <= seconds
+        assert all(tcp_option(sock, f"TCP_KEEP{name}") >= 1 for name in ("IDLE", "INTVL", "CNT"))
+        assert 0.6 * min(seconds, 86400) < bound_of(sock) <= seconds
 
 
 @pytest.mark.parametrize(
@@ -77,31 +81,36 @@ def test_a_client_knows_in_each_state(process: Server, monkeypatch: pytest.Monke
             assert tcp_option(sock, "TCP_USER_TIMEOUT") == 1000 * seconds
 
 
+def bound_of(sock: socket.socket) -> int:
+    """Return the seconds after which keepalive gives up."""
+    idle, interval, count = (
+        tcp_option(sock, f"TCP_KEEP{name}") for name in ("IDLE", "INTVL", "CNT")
+    )
+    return idle + interval * count
+
+
+def test_a_client_can_ask_for_a_shorter_bound(process: Server) -> None:
+    for asked, agreed in ((7.2, 8), (0.1, 3), (1e9, 30), (float("inf"), 30), (None, 30)):
+        with NwsServer(HOST, process.port, peer_timeout=asked) as server:
+            assert tcp_option(server.nwsSocket, "TCP_USER_TIMEOUT") == 1000 * agreed
+            with NwsServer(HOST, process.port, session=server.session, peer_timeout=asked) as more:
+                assert bound_of(more.nwsSocket) in (agreed, agreed - 1)
+
+
+def test_a_server_takes_the_shorter_bound(spool: Spool) -> None:
+    factory = NwsFactory(MemoryServer(spool=spool).hub, Clock(), handshake_timeout=30)
+    with connection() as (_, sock):
+        protocol = factory.buildProtocol(None)
+        assert protocol is not None
+        reactor: Any = MemoryReactorClock()
+        protocol.makeConnection(tcp.Server(sock, protocol, (HOST, 1), None, 0, reactor))  # type: ignore[arg-type]
+        for asked, agreed in ((60, 30), (12, 12), (20, 12), (1, 3)):
+            protocol.limit_silence(asked)
+            assert bound_of(sock) == agreed
+        protocol.connectionLost()
+
+
 # Real machines: network namespaces, if this user may make some
-
-
-@contextmanager
-def another_machine() -> Iterator[str]:
-    """Make a network namespace, linked to this one; its name is that of the link, too."""
-    name, here = f"nwstest{os.getpid() % 10000}", "10.213.97.1"
-    commands = [
-        f"ip netns add {name}",
-        f"ip link add {name} type veth peer name far netns {name}",
-        f"ip addr add {here}/24 dev {name}",
-        f"ip link set {name} up",
-        f"ip -n {name} addr add 10.213.97.2/24 dev far",
-        f"ip -n {name} link set far up",
-    ]
-    try:
-        for command in commands:
-            done = subprocess.run(command.split(), capture_output=True, check=False)
-            if done.returncode:
-                pytest.skip(f"cannot make a network namespace: {done.stderr.decode()}")
-        yield name
-    finally:
-        subprocess.run(f"ip link del {name}".split(), capture_output=True, check=False)
-        subprocess.run(f"ip netns del {name}".split(), capture_output=True, check=False)
-
 
 CLIENT = """
 import socket, sys

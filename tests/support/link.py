@@ -27,6 +27,7 @@ class MemoryOutlet:
         self.sent = bytearray()
         self.bodies = 0
         self.admitted = False
+        self.silence = 0
         self.closed = False
         self.reading = True
 
@@ -55,6 +56,9 @@ class MemoryOutlet:
 
     def close(self) -> None:
         self.closed = True
+
+    def limit_silence(self, seconds: int) -> None:
+        self.silence = seconds
 
     def admit(self) -> None:
         self.admitted = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from nws.wire.dialect import (
     EXTENSIONS,
     METADATA_FROM_SERVER,
     METADATA_TO_SERVER,
+    PEER_TIMEOUT,
     WEB_PORT,
     Dialect,
 )
@@ -23,6 +25,7 @@ ALL_OFFERS: Mapping[bytes, bytes] = {
     METADATA_TO_SERVER: b"",
     METADATA_FROM_SERVER: b"",
     EXTENSIONS: b"",
+    PEER_TIMEOUT: b"",
     WEB_PORT: b"8766",
 }
 
@@ -47,14 +50,17 @@ def served(*pieces: bytes) -> ServerHandshake:
 def test_our_client_and_our_server_agree_in_any_cutting(
     offered: dict[bytes, bytes], data: st.DataObject
 ) -> None:
-    client, server = ClientHandshake(), ServerHandshake(offered)
+    asked = data.draw(st.sampled_from([0, 3, 10**6]))
+    client, server = ClientHandshake(asked), ServerHandshake(offered)
     to_server = client.start()
     while client.dialect is None:
         answer = b"".join(server.feed(piece) for piece in data.draw(cuts(to_server)))
         to_server = b"".join(client.feed(piece) for piece in data.draw(cuts(answer)))
         assert answer or to_server
     ours = EXTENSIONS in offered and METADATA_FROM_SERVER in offered
-    assert client.dialect == server.dialect == Dialect(metadata_out=ours, extensions=ours)
+    assert client.dialect == Dialect(metadata_out=ours, extensions=ours)
+    agreed = asked if ours and PEER_TIMEOUT in offered else 0
+    assert server.dialect == replace(client.dialect, peer_timeout=agreed)
     assert (client.refused, server.refused) == (None, "")
 
 
@@ -121,6 +127,7 @@ def test_a_client_gets_what_it_asks_for(wanted: set[bytes], data: st.DataObject)
         metadata_in=METADATA_TO_SERVER in wanted,
         metadata_out=METADATA_FROM_SERVER in wanted,
         extensions=EXTENSIONS in wanted,
+        peer_timeout=int(PEER_TIMEOUT in wanted),
     )
 
 
@@ -243,3 +250,9 @@ def test_no_bytes_upset_the_client(stream: bytes, data: st.DataObject) -> None:
         if client.dialect is None:
             client.feed(piece)
     assert client.dialect is None or client.refused is None
+
+
+@pytest.mark.parametrize("text", [b"", b"-1", b"x", b"1.5", b"9" * 10, "²".encode()])
+def test_a_bound_that_is_no_number_has_no_effect(text: bytes) -> None:
+    server = served(b"X000", b"R000" + framed_dict({PEER_TIMEOUT: text}))
+    assert server.dialect == Dialect()

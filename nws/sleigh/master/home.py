@@ -65,11 +65,12 @@ class Home:
         # Not a method, which would keep us, and who has us, alive.
         self.close = weakref.finalize(self, _close, os.getpid(), [], self.processes, self._server)
 
-    def open(self, template: str, user_template: str) -> None:
+    def open(self, template: str, user_template: str, lease_time: float) -> None:
         """Make the workspaces.
 
         Args:
             template, user_template: of their names, with one ``%d``.
+            lease_time: seconds after which they go, if this machine has vanished.
 
         Raises:
             NwsException: the server cannot be reached or used.
@@ -78,7 +79,7 @@ class Home:
         if self._server is not None:
             self._server.wait_until_ready()
             self.host, self.port = self._server.host, self._server.port
-        server = NwsServer(self.host, self.port)
+        server = NwsServer(self.host, self.port, peer_timeout=lease_time)
         spaces: list[NetWorkSpace] = []
         self.close.detach()
         self.close = weakref.finalize(

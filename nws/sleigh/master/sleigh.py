@@ -68,7 +68,8 @@ class Sleigh:
     Attributes:
         lease_time: seconds. Workers that were not heard of for so long, because their machine is
             gone or they are stopped, lose their tasks to others. The end of a worker's process is
-            noticed at once.
+            noticed at once. If the master's machine, or the server's, is gone for so long, the
+            workers end.
     """
 
     lease_time: ClassVar[float] = 30.0
@@ -151,7 +152,7 @@ class Sleigh:
         self._calls = Occupancy(self._home)
         with undone_on_failure(self.stop):
             way = None if serial else launcher(options, self._home.processes)
-            self._home.open(wsNameTemplate, userWsNameTemplate)
+            self._home.open(wsNameTemplate, userWsNameTemplate, self.lease_time)
             if way is None:
                 self._team: AnyTeam = SerialTeam(self.nws, self.userNws)
             else:

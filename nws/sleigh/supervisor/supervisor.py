@@ -124,7 +124,7 @@ class Supervisor:
         """
         self._settings = settings
         where = settings.where
-        self._server = NwsServer(where.host, where.port)
+        self._server = NwsServer(where.host, where.port, peer_timeout=where.lease_time)
         self._workspace = self._server.useWs(where.workspace, create=False)
         self._check_protocol()
         self._log = self._open_log(settings.log_folder)
