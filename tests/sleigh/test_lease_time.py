@@ -109,3 +109,28 @@ def test_a_stopped_supervisor_costs_a_worker_its_element(sleigh: Sleigh, tmp_pat
         os.kill(supervisor, signal.SIGCONT)
     until(lambda: variable(sleigh.nws, "gone 0").values == 0, "the supervisor is there again")
     assert workers_that_answer(sleigh) == pids
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("all_of_them", [False, True], ids=["alone", "with its workers"])
+def test_a_supervisor_that_stays_stopped_is_replaced(
+    sleigh: Sleigh,
+    tmp_path: Path,
+    all_of_them: bool,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The call goes on, with other workers; and so do later ones."""
+    monkeypatch.setattr(sleigh._liveness, "_lost_after", 3.0)
+    pids = workers_that_answer(sleigh)
+    supervisor = supervisor_of(sleigh)
+    call = Aside(partial(sleigh.eachElem, wait_the_first_time, range(3), [tmp_path]))
+    until(lambda: len(list(tmp_path.glob("first *"))) == 3, "all have begun")
+    for pid in [supervisor, *(pids if all_of_them else ())]:
+        os.kill(pid, signal.SIGSTOP)
+    until_gone([supervisor, *pids])
+    monkeypatch.undo()  # so that the other one has its time
+    results = call.result()
+    assert not set(results) & set(pids), "all was done by others"
+    assert len(workers_that_answer(sleigh)) == 3
+    assert "did not answer for long and was killed" in caplog.text

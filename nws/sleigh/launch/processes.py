@@ -3,11 +3,12 @@ supervisors elsewhere. One that ends too early is started again."""
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from typing import Final, Protocol
 
 from nws.errors import SleighScriptException
@@ -17,6 +18,13 @@ from nws.sleigh.shared.settings import Settings
 from nws.sleigh.shared.stderr_file import StderrFile
 
 __all__ = ["Command", "LocalSupervisor", "Process", "Processes"]
+
+_log = logging.getLogger("nws")
+
+_SILENT: Final = (
+    "the supervisor of the workers on this machine did not answer for long and was killed: it was "
+    "stopped, most likely"
+)
 
 _IMPORTS: Final = "import psutil; from nws.sleigh.supervisor.supervisor import Settings, main"
 _CODE: Final = "sys.exit(main(Settings.from_plain(arguments)))"
@@ -52,6 +60,9 @@ class Process(Protocol):
 
     def wait(self, grace: float) -> None:
         """Wait for at most ``grace`` seconds until it has ended; then kill it."""
+
+    def kill(self) -> bool:
+        """Kill it, and all that it has started. Return False if it leads elsewhere."""
 
 
 class Supervisors(Protocol):
@@ -93,6 +104,20 @@ class LocalSupervisor:
         self._child.wait(grace)
         self._stderr_file.close()
 
+    def kill(self) -> bool:
+        import psutil  # takes 10 ms, and is seldom needed
+
+        try:
+            supervisor = psutil.Process(self._child.process.pid)
+            workers = supervisor.children(recursive=True)
+            supervisor.kill()
+            for worker in workers:  # one that is stopped would not see the end of its supervisor
+                with suppress(psutil.NoSuchProcess):
+                    worker.kill()
+        except psutil.NoSuchProcess:
+            pass  # it has just ended
+        return True
+
 
 class Command:
     """A command that leads to a supervisor elsewhere; that one ends when the workspace does."""
@@ -117,6 +142,9 @@ class Command:
 
     def request_end(self) -> None:
         pass
+
+    def kill(self) -> bool:
+        return False
 
     def wait(self, grace: float) -> None:
         try:
@@ -148,6 +176,7 @@ class _KeptProcess:
         self._began = time.monotonic()
         self._pause = 0.0
         self._due = 0.0  # when it is started again; 0.0 as long as it runs
+        self._is_silent = False  # and was killed for that
 
     def restart(self, status: int, last_start: float) -> str:
         """Start it again, now that it has ended, or after a pause.
@@ -177,7 +206,18 @@ class _KeptProcess:
             former.wait(0)
         return problem
 
+    def kill_silent(self, since: float) -> bool:
+        """Kill it if it was there before this time and runs here. Return whether it was."""
+        if self._began < since and self.process.status is None and self.process.kill():
+            self._is_silent = True
+            _log.warning("%s; another one takes its place", _SILENT)
+            return True
+        return False
+
     def _describe_end(self, status: int) -> str:
+        if self._is_silent:
+            self._is_silent = False
+            return _SILENT
         output = self.process.last_output() or "it said nothing"
         return f"what starts the workers ends early, with {name_of_end(status)}: {output}"
 
@@ -222,6 +262,19 @@ class Processes:
         """Start those at once that end again and again, and count from zero again."""
         for kept in self._all:
             kept.reset_backoff()
+
+    def kill_silent(self, silent: Mapping[str, float]) -> set[str]:
+        """Kill supervisors that run here but do not answer.
+
+        Args:
+            silent: their ids, and since when. One that was started later has time to come.
+
+        Returns:
+            The ids of those that were killed.
+        """
+        return {
+            kept.id for kept in self._all if kept.id in silent and kept.kill_silent(silent[kept.id])
+        }
 
     @property
     def are_coming(self) -> bool:

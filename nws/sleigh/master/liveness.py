@@ -88,8 +88,7 @@ class Liveness:
             return set()
         self._next_check = now + _CHECK_SECONDS
         self._team.restore_own()
-        self._gone = {rank: self._gone.get(rank, now) for rank in self._team.gone()}
-        lost = {rank for rank, since in self._gone.items() if now - since > self._lost_after}
+        lost = self._lost_ranks(now)
         group = self._team.group()
         if group.closed and not group.size:
             raise SleighJoinException("the group was closed before any worker had joined")
@@ -97,6 +96,17 @@ class Liveness:
             reason = self._processes.last_end() or "their machines cannot be reached"
             raise SleighJoinException(f"all workers are gone: {reason}")
         return lost
+
+    def _lost_ranks(self, now: float) -> set[int]:
+        """Return the ranks that are lost. If their supervisor is a process of ours that does not
+        answer, it is killed, and then they have time again to come back."""
+        gone = self._team.gone()
+        self._gone = {rank: self._gone.get(rank, now) for rank in gone}
+        lost = {rank for rank, since in self._gone.items() if now - since > self._lost_after}
+        killed = self._processes.kill_silent({gone[rank]: self._gone[rank] for rank in lost})
+        back = {rank for rank in lost if gone[rank] in killed}
+        self._gone.update(dict.fromkeys(back, now))
+        return lost - back
 
     def _nobody_is_left(self) -> bool:
         missing = len(self._team.gone()) >= self._team.group().size

@@ -42,8 +42,8 @@ class SerialTeam:
     def wait_for_all(self, *_: Any) -> int:
         return 1
 
-    def gone(self) -> set[int]:
-        return set()
+    def gone(self) -> dict[int, str]:
+        return {}
 
     def restore_own(self) -> None:
         pass  # tasks are done at once

@@ -189,19 +189,19 @@ class Team:
                 )
         return group.size
 
-    def gone(self) -> set[int]:
-        """Return the ranks whose supervisor is gone."""
+    def gone(self) -> dict[int, str]:
+        """Return the ranks whose supervisor is gone, each with the id of that."""
         listing = self._listing()
         refused = listing.get(REFUSED)
         if refused is not None and refused.values:
             self._tell_of_refused()
         wills = [name for name, info in listing.items() if name.startswith(GONE) and info.values]
-        ranks: set[int] = set()
+        gone: dict[int, str] = {}
         for will in wills:
             found = self._find(will)
             if isinstance(found, list) and all(map(_is_count, found)):
-                ranks.update(found)
-        return ranks
+                gone.update(dict.fromkeys(found, will.removeprefix(f"{GONE} ")))
+        return gone
 
     def _find(self, variable: str, timeout: float = 0.0) -> Any:
         """Return a value, None if there is none, or the error if it cannot be unpickled."""
