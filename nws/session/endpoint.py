@@ -26,6 +26,11 @@ class Endpoint(NamedTuple):
     def __str__(self) -> str:
         return self.host if self.host.startswith(UNIX) else f"{self.host}:{self.port}"
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the host stands for this machine."""
+        return self.host.startswith((UNIX, "127.")) or self.host in (DEFAULT_HOST, "::1")
+
     def web(self, port: int) -> str:
         """Return the web address of a port on the server's machine."""
         host = "localhost" if self.host.startswith(UNIX) else self.host

@@ -59,6 +59,12 @@ _CONNECT_TIMEOUT: Final = 20.0
 """Seconds for connecting and shaking hands."""
 
 _MORE: Final[int] = getattr(socket, "MSG_MORE", 0)
+_START_HERE: Final = "`nws server start` starts one on this machine"
+_START_THERE: Final = (
+    "a server listens to other machines only if it is started so, as by "
+    "`nws server start --interface 0.0.0.0`"
+)
+
 _ACK: Final = encode_request([b"ack"])
 _NACK: Final = encode_request([b"nack"])
 _CANCEL: Final = encode_request([b"cancel"])
@@ -108,9 +114,10 @@ class Transport:
         except (OSError, OverflowError, UnicodeError) as error:
             if raised_by_handler(error, deadline):
                 raise
+            advice = _START_HERE if endpoint.is_here else _START_THERE
             raise NwsConnectException(
                 f"cannot connect to a NetWorkSpaces server at {endpoint}: {error}; "
-                "is it running? `nws server start` starts one on this machine"
+                f"is it running? {advice}"
             ) from error
         self.dialect = self._shake_hands(deadline)
         weakref.finalize(self, self.socket.close)

@@ -225,7 +225,7 @@ def test_ssh_is_lost_for_good(
     [
         ({"scriptName": "nonsense"}, r"exit status 127: .*nonsense.*[Nn]o such file"),
         ({"logDir": "/nowhere"}, r"exit status 1: .*cannot join: .*'/nowhere/"),
-        ({"nwsPortRemote": 1}, r"exit status 1: .*cannot join: .*127\.0\.0\.1:1: .*refused"),
+        ({"nwsPortRemote": 1}, r"exit status 1: .*from .* 127\.0\.0\.1:1: .*refused.*--interface"),
     ],
 )
 def test_workers_that_cannot_start(

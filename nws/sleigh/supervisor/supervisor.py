@@ -14,6 +14,7 @@ calls its other tasks belong to. Twisted is never imported here.
 from __future__ import annotations
 
 import os
+import platform
 import selectors
 import signal
 import sys
@@ -23,6 +24,7 @@ from typing import Any, Final, TextIO
 
 from nws.client import Lease, NwsServer
 from nws.errors import (
+    NwsConnectException,
     NwsException,
     NwsLeaseLostException,
     NwsUnpicklingException,
@@ -95,11 +97,26 @@ def main(settings: Settings) -> int:
         _prepare_process(settings)
         supervisor = Supervisor(settings)
     except (NwsException, SleighJoinException, OSError) as error:
-        print(f"nws: a worker cannot join: {error}", file=sys.stderr)
+        why = _unreachable(settings, error) if _leads_elsewhere(settings, error) else error
+        print(f"nws: a worker cannot join: {why}", file=sys.stderr)
         if isinstance(error, ProtocolMismatch):
             return MISMATCH
         return TOO_LATE if isinstance(error, SleighJoinException) else 1
     return supervisor.run()
+
+
+def _leads_elsewhere(settings: Settings, error: Exception) -> bool:
+    return isinstance(error, NwsConnectException) and not settings.life_line
+
+
+def _unreachable(settings: Settings, error: Exception) -> str:
+    where = settings.where
+    return (
+        f"from {platform.node()} it cannot connect to the sleigh's server at "
+        f"{where.host}:{where.port}: {error.__cause__ or error}. A server listens to other "
+        "machines if it is started so (`nws server start --interface ADDRESS`), and nwsHost= is "
+        "its name there; or workers reach it through ssh (launch=sshforwardcmd)"
+    )
 
 
 def _prepare_process(settings: Settings) -> None:
