@@ -35,6 +35,7 @@ from scripts.benchmarks import (
     scale,
     singles,
     sleigh,
+    spooled,
     versions,
 )
 from scripts.benchmarks.processes import CannotStartError
@@ -55,6 +56,7 @@ ROWS: Final = {
     "pingpong": Row(pingpong.ABOUT, pingpong.run, 40, 5),
     "batches": Row(batches.ABOUT, batches.run, 40, 5),
     "large": Row(large.ABOUT, large.run, 20, 3),
+    "server-spooled": Row(spooled.ABOUT, spooled.run, 10, 2),
     "scale": Row(scale.ABOUT, scale.run, 20, 3),
     "inspector": Row(inspector.ABOUT, inspector.run, 6, 2),
     "sleigh-many": Row(sleigh.MANY_ABOUT, sleigh.many, 10, 2),

@@ -66,10 +66,10 @@ def _running(command: Sequence[str], ready: str) -> Iterator[str]:
 
 
 @contextmanager
-def our_server() -> Iterator[int]:
-    """Run a server of ours with its usual settings; give its port."""
+def our_server(*options: str) -> Iterator[int]:
+    """Run a server of ours, with its usual settings if no options are given; give its port."""
     command = [sys.executable, "-m", "nws_server", "--announce", "--until-eof"]
-    command += ["--listen", f"tcp:0:interface={HOST}"]
+    command += ["--listen", f"tcp:0:interface={HOST}", *options]
     with _running(command, "[") as line:
         yield int(json.loads(line)[0].rpartition(":")[2])
 
