@@ -132,7 +132,7 @@ class SpoolFile:
             OSError: they cannot be written.
         """
         # Not "wb": ext4 writes a file that was truncated to the disk as it is closed, and to remove
-        # it then takes a hundred times as long.
+        # it then takes many times as long.
         with self.open("ab") as file:
             rest = memoryview(data)
             while rest:
