@@ -10,7 +10,9 @@ BEGIN = """
 import importlib, os, sys, time
 from pathlib import Path
 from nws.sleigh import Sleigh, SleighTaskException
+# What is written twice in a second has the same time stamp, so Python would take it for compiled.
 sys.dont_write_bytecode = True
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 def edit(name, version):
     Path(f"{name}.py").write_text({

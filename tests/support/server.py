@@ -30,7 +30,6 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     env["PYTHONPATH"] = os.pathsep.join(
         str(folder) for folder in (ROOT, ROOT / "server", ROOT / "babelfish")
     )
-    env["PYTHONDONTWRITEBYTECODE"] = "1"
     return {**env, **(extra or {})}
 
 
