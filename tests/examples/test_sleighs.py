@@ -56,8 +56,8 @@ def test_the_same_pi_for_any_number_of_workers(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_another_pi_for_another_seed(tmp_path: Path) -> None:
     some = ["--points", 100_001]
-    said = [output("monte_carlo_pi", *some, "--seed", seed, cwd=tmp_path) for seed in (1, 1, 2)]
-    assert said[0] == said[1] != said[2]
+    said = [output("monte_carlo_pi", *some, "--seed", seed, cwd=tmp_path) for seed in (1, 2)]
+    assert said[0] != said[1]
     assert " of 100,001 points: " in said[0]
 
 
@@ -106,13 +106,9 @@ def test_an_interval_without_numpy(
 ) -> None:
     path, values = measured
     arguments = [path, "--resamples", 5000]
-    said = {
-        output("bootstrap", *arguments, "--workers", count, cwd=tmp_path, env=without_numpy)
-        for count in WORKERS
-    }
-    assert len(said) == 1
-    assert output("bootstrap", *arguments, cwd=tmp_path) not in said
-    check_interval(said.pop(), values, 5000)
+    said = output("bootstrap", *arguments, cwd=tmp_path, env=without_numpy)
+    assert output("bootstrap", *arguments, cwd=tmp_path) != said
+    check_interval(said, values, 5000)
 
 
 def test_an_interval_of_numbers_that_are_made_up(tmp_path: Path) -> None:
@@ -128,9 +124,11 @@ def test_an_interval_of_numbers_that_are_made_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", [1, 7, 30, 99])
+@pytest.mark.parametrize(
+    ("block", "numpy"), [(1, True), (7, False), (7, True), (30, False), (99, True)]
+)
 def test_a_product_with_numpy_and_without(
-    block: int, without_numpy: dict[str, str], tmp_path: Path
+    block: int, numpy: bool, without_numpy: dict[str, str], tmp_path: Path
 ) -> None:
     arguments = ["--size", 30, "--block", block, "--seed", 5]
     source = random.Random(5)
@@ -141,8 +139,8 @@ def test_a_product_with_numpy_and_without(
     )
     blocks = (-(-30 // block)) ** 2
     expected = f"{blocks} blocks make a product with trace {trace}: the same as the plain product\n"
-    assert output("matrix_product", *arguments, cwd=tmp_path) == expected
-    assert output("matrix_product", *arguments, cwd=tmp_path, env=without_numpy) == expected
+    env = None if numpy else without_numpy
+    assert output("matrix_product", *arguments, cwd=tmp_path, env=env) == expected
 
 
 def test_a_product_as_it_comes(tmp_path: Path) -> None:
@@ -176,7 +174,7 @@ def test_a_sweep_in_which_none_fails(tmp_path: Path) -> None:
 # worker_ring
 
 
-@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("workers", [1, 3])
 def test_a_ring_of_workers(workers: int, tmp_path: Path) -> None:
     said = output("worker_ring", "--workers", workers, "--rounds", 20, cwd=tmp_path)
     stations = [*map(str, range(workers)), "master"]

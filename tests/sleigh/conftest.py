@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,15 +32,29 @@ def sleigh(nothing_is_left: None) -> Iterator[Sleigh]:
         yield sleigh
 
 
+@pytest.fixture(scope="module")
+def on_server(server: Server) -> dict[str, Any]:
+    """Options of a sleigh on the server of the module: one of its own takes as long to start as
+    all the rest."""
+    return {"nwsHost": HOST, "nwsPort": server.port}
+
+
 @pytest.fixture
-def lonely(nothing_is_left: None) -> Iterator[Sleigh]:
-    """One worker and a private server, for one test."""
-    with Sleigh(workerCount=1) as sleigh:
+def lonely(on_server: dict[str, Any]) -> Iterator[Sleigh]:
+    """One worker for one test, on the server of the module."""
+    with Sleigh(**on_server, workerCount=1) as sleigh:
         yield sleigh
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def serial(on_server: dict[str, Any]) -> Iterator[Sleigh]:
+    """A serial sleigh, shared by the tests of a module."""
+    with Sleigh(**on_server, serial=True) as sleigh:
+        yield sleigh
+
+
+@pytest.fixture(scope="module")
+def server(nothing_is_left: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of ours, shared by the tests of a module."""
     with running(tmp_path_factory.mktemp("server")) as server:
         yield server

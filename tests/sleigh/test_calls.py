@@ -316,8 +316,8 @@ def test_a_call_that_is_forgotten(sleigh: Sleigh, tmp_path: Any) -> None:
     until_gone([running])
 
 
-def test_a_pending_call_of_a_stopped_sleigh() -> None:
-    with Sleigh(workerCount=1) as sleigh:
+def test_a_pending_call_of_a_stopped_sleigh(on_server: dict[str, Any]) -> None:
+    with Sleigh(**on_server, workerCount=1) as sleigh:
         pending = sleigh.eachElem("import time; time.sleep(100)", [1], blocking=False)
     with pytest.raises(SleighStoppedException):
         pending.wait()
@@ -336,14 +336,13 @@ def test_retries(sleigh: Sleigh, tmp_path: Any) -> None:
     assert results == list(range(5))
 
 
-def test_retries_of_a_serial_sleigh(tmp_path: Any) -> None:
+def test_retries_of_a_serial_sleigh(serial: Sleigh, tmp_path: Any) -> None:
     def fail_once(element: int, folder: Any) -> int:
         if is_first(folder, element):
             raise OSError(f"element {element}")
         return element
 
-    with Sleigh(serial=True) as sleigh:
-        assert sleigh.eachElem(fail_once, range(3), tmp_path, retries=1) == [0, 1, 2]
+    assert serial.eachElem(fail_once, range(3), tmp_path, retries=1) == [0, 1, 2]
 
 
 def test_retries_are_not_endless(sleigh: Sleigh, tmp_path: Any) -> None:
@@ -362,16 +361,17 @@ def test_retries_are_not_endless(sleigh: Sleigh, tmp_path: Any) -> None:
 # Random numbers
 
 
-def test_each_element_has_its_own_random_numbers(sleigh: Sleigh) -> None:
+def test_each_element_has_its_own_random_numbers(
+    sleigh: Sleigh, serial: Sleigh, on_server: dict[str, Any]
+) -> None:
     first = sleigh.eachElem(random_numbers, range(8), seed=1)
     assert len({number for numbers in first for number in numbers}) == 8 * 3
     assert sleigh.eachElem(random_numbers, range(8), seed=1, chunkSize=3) == first
     assert list(sleigh.imap(random_numbers, range(8), seed=1)) == first
     assert sleigh.eachElem(random_numbers, range(8), seed=2) != first
-    with Sleigh(workerCount=1) as other:
+    with Sleigh(**on_server, workerCount=1) as other:
         assert other.eachElem(random_numbers, range(8), seed=1) == first
-    with Sleigh(serial=True) as serial:
-        assert serial.eachElem(random_numbers, range(8), seed=1) == first
+    assert serial.eachElem(random_numbers, range(8), seed=1) == first
 
 
 def test_without_a_seed_there_is_none(sleigh: Sleigh) -> None:
@@ -379,10 +379,12 @@ def test_without_a_seed_there_is_none(sleigh: Sleigh) -> None:
     assert sleigh.eachElem("SleighSeed", [1]) == [None]
 
 
-def test_a_numpy_that_cannot_be_imported(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_numpy_that_cannot_be_imported(
+    on_server: dict[str, Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "numpy.py").write_text("raise ImportError('broken')")
     monkeypatch.syspath_prepend(tmp_path)
-    with Sleigh(workerCount=1) as sleigh:
+    with Sleigh(**on_server, workerCount=1) as sleigh:
         (number,) = sleigh.eachElem("import random; SleighValue = random.random()", [1], seed=1)
     assert 0 < number < 1
 
@@ -396,9 +398,11 @@ def test_inner_threads_have_a_fair_share(sleigh: Sleigh) -> None:
     assert shares == [os.environ.get("OMP_NUM_THREADS", str(max(1, cores // 2)))] * 2
 
 
-def test_the_users_own_number_of_threads_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_number_of_threads_stays(
+    on_server: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "17")
-    with Sleigh(workerCount=2) as sleigh:
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         assert sleigh.eachElem(os.getenv, ["OMP_NUM_THREADS"]) == ["17"]
 
 
@@ -433,41 +437,38 @@ def test_calls_of_a_stopped_sleigh() -> None:
 # In this process
 
 
-def test_a_serial_sleigh() -> None:
-    with Sleigh(serial=True) as sleigh:
-        assert sleigh.eachElem(os.getpid, [[]]) == []
-        assert (
-            sleigh.eachElem(threading.get_ident, argPermute=[], elementArgs=range(2))
-            == [threading.get_ident()] * 2
-        )
-        assert sleigh.eachWorker(who_am_i)[0][:2] == (0, 1)
-        assert list(sleigh.imap(times_ten, range(3))) == [0, 10, 20]
-        pending = sleigh.eachElem(times_ten, range(3), blocking=False)
-        assert (pending.check(), pending.wait()) == (0, [0, 10, 20])
-        (failed,) = sleigh.eachElem("1 / 0", [1])
-        assert isinstance(failed.__cause__, ZeroDivisionError)
-        assert isinstance(sleigh.userNws, NetWorkSpace)
+def test_a_serial_sleigh(serial: Sleigh) -> None:
+    assert serial.eachElem(os.getpid, [[]]) == []
+    assert (
+        serial.eachElem(threading.get_ident, argPermute=[], elementArgs=range(2))
+        == [threading.get_ident()] * 2
+    )
+    assert serial.eachWorker(who_am_i)[0][:2] == (0, 1)
+    assert list(serial.imap(times_ten, range(3))) == [0, 10, 20]
+    pending = serial.eachElem(times_ten, range(3), blocking=False)
+    assert (pending.check(), pending.wait()) == (0, [0, 10, 20])
+    (failed,) = serial.eachElem("1 / 0", [1])
+    assert isinstance(failed.__cause__, ZeroDivisionError)
+    assert isinstance(serial.userNws, NetWorkSpace)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, bdb.BdbQuit])
-def test_a_serial_call_can_be_interrupted(error: type[BaseException]) -> None:
+def test_a_serial_call_can_be_interrupted(serial: Sleigh, error: type[BaseException]) -> None:
     def interrupt(_: Any) -> None:
         raise error
 
-    with Sleigh(serial=True) as sleigh:
-        with pytest.raises(error):
-            sleigh.eachElem(interrupt, range(3))
-        assert sleigh.eachElem(times_ten, [1]) == [10]
+    with pytest.raises(error):
+        serial.eachElem(interrupt, range(3))
+    assert serial.eachElem(times_ten, [1]) == [10]
 
 
-def test_a_serial_task_cannot_change_the_masters_list() -> None:
+def test_a_serial_task_cannot_change_the_masters_list(serial: Sleigh) -> None:
     mine: list[int] = []
-    with Sleigh(serial=True) as sleigh:
-        sleigh.eachElem("SleighArguments[1].append(1)", [1, 2], [mine])
+    serial.eachElem("SleighArguments[1].append(1)", [1, 2], [mine])
     assert mine == []
 
 
-def test_a_serial_task_cannot_change_the_masters_array() -> None:
+def test_a_serial_task_cannot_change_the_masters_array(serial: Sleigh) -> None:
     numpy = pytest.importorskip("numpy")
 
     def fill(array: Any) -> float:
@@ -475,6 +476,5 @@ def test_a_serial_task_cannot_change_the_masters_array() -> None:
         return float(array.sum())
 
     array = numpy.zeros(100_000)
-    with Sleigh(serial=True) as sleigh:
-        assert sleigh.eachElem(fill, [[array]]) == [100_000.0]
+    assert serial.eachElem(fill, [[array]]) == [100_000.0]
     assert array.sum() == 0.0

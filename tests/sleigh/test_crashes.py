@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,9 +44,9 @@ DEATHS = [
 
 
 @pytest.fixture(scope="module")
-def sleigh(nothing_is_left: None) -> Iterator[Sleigh]:
+def sleigh(on_server: dict[str, Any]) -> Iterator[Sleigh]:
     """Three workers, which die often."""
-    with Sleigh(workerCount=3) as sleigh:
+    with Sleigh(**on_server, workerCount=3) as sleigh:
         yield sleigh
 
 
@@ -159,9 +160,11 @@ def test_the_only_worker_is_killed(lonely: Sleigh, tmp_path: Path) -> None:
     assert lonely.eachElem(count_runs, range(3), [{1}, "SIGKILL", tmp_path, 2]) == [0, 10, 20]
 
 
-def test_the_dead_are_replaced_while_results_keep_coming(tmp_path: Path) -> None:
+def test_the_dead_are_replaced_while_results_keep_coming(
+    on_server: dict[str, Any], tmp_path: Path
+) -> None:
     """Those who live on give the master no pause in which it would look after the others."""
-    with Sleigh(workerCount=2) as sleigh:
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         (tmp_path / "pids").mkdir()
         pids = sleigh.eachElem(_kill_one_and_go_on, range(100), [tmp_path])
         assert len(set(pids)) == 2, "one that lived on, and the one that came instead"
@@ -242,8 +245,8 @@ def _kill_the_supervisor(of: list[int]) -> None:
     until_gone([supervisor, *of])
 
 
-def test_the_supervisor_is_killed_between_calls() -> None:
-    with Sleigh(workerCount=2) as sleigh:
+def test_the_supervisor_is_killed_between_calls(on_server: dict[str, Any]) -> None:
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         killed = workers_that_answer(sleigh)
         _kill_the_supervisor(killed)
         assert sleigh.eachElem(times_ten, range(10)) == list(range(0, 100, 10))
@@ -251,16 +254,16 @@ def test_the_supervisor_is_killed_between_calls() -> None:
 
 
 @pytest.mark.slow
-def test_the_supervisor_is_killed_during_a_call(tmp_path: Path) -> None:
-    with Sleigh(workerCount=2) as sleigh:
+def test_the_supervisor_is_killed_during_a_call(on_server: dict[str, Any], tmp_path: Path) -> None:
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         call = Aside(partial(sleigh.eachElem, wait_the_first_time, range(4), [tmp_path]))
         _kill_the_supervisor([int(until_file(tmp_path / str(element))) for element in (0, 1)])
         _kill_the_supervisor([int(until_file(tmp_path / str(element))) for element in (2, 3)])
         assert call.result() == [0, 10, 20, 30]
 
 
-def test_a_killed_supervisor_takes_all_with_it(tmp_path: Path) -> None:
-    with Sleigh(workerCount=1) as sleigh:
+def test_a_killed_supervisor_takes_all_with_it(on_server: dict[str, Any], tmp_path: Path) -> None:
+    with Sleigh(**on_server, workerCount=1) as sleigh:
         call = Aside(partial(sleigh.eachElem, start_a_child_and_wait, [0], [tmp_path]))
         worker_pid, child_pid = map(int, until_file(tmp_path / "0").split())
         _kill_the_supervisor([worker_pid])
@@ -274,9 +277,9 @@ def test_a_killed_supervisor_takes_all_with_it(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_workers_that_cannot_start_end_the_call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    on_server: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Sleigh(workerCount=1) as sleigh:
+    with Sleigh(**on_server, workerCount=1) as sleigh:
         killed = workers_that_answer(sleigh)
         (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(9)\n")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -131,12 +131,12 @@ def test_a_callback_that_ends_its_thread(sleigh: Sleigh, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("error", [ValueError, OSError, NwsNoValueException, SystemExit])
 def test_output_that_cannot_be_written(
-    nothing_is_left: None, tmp_path: Path, error: type[BaseException]
+    on_server: dict[str, Any], tmp_path: Path, error: type[BaseException]
 ) -> None:
     def refuse(_: Sequence[Line]) -> NoReturn:
         raise error("the file is closed")
 
-    with Sleigh(workerCount=2, output=refuse) as sleigh:
+    with Sleigh(**on_server, workerCount=2, output=refuse) as sleigh:
         held = sleigh.submit(functions.arrive, 0, tmp_path)
         until_file(tmp_path / "0")
         assert sleigh.submit(print, "hello").result(SOON) is None

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,13 +41,13 @@ def lines() -> Lines:
 
 
 @pytest.fixture(scope="module")
-def sleigh(nothing_is_left: None, lines: Lines) -> Iterator[Sleigh]:
+def sleigh(on_server: dict[str, Any], lines: Lines) -> Iterator[Sleigh]:
     """Two workers whose lines are collected."""
 
     def collect(some: Sequence[Line]) -> None:
         lines.extend(some)
 
-    with Sleigh(workerCount=2, output=collect) as sleigh:
+    with Sleigh(**on_server, workerCount=2, output=collect) as sleigh:
         yield sleigh
 
 
@@ -109,16 +110,20 @@ def test_the_last_words_of_a_worker(sleigh: Sleigh, lines: Lines) -> None:
     assert said(lines, "stdout") == [(0, "element 7 is about to die")] * 3
 
 
-def test_by_default_lines_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    with Sleigh(workerCount=1) as sleigh:
+def test_by_default_lines_are_printed(
+    on_server: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Sleigh(**on_server, workerCount=1) as sleigh:
         sleigh.eachElem(speak, [5, 6])
     shown = capsys.readouterr()
     assert shown.out == "[0:0] element 5 is here\n[0:1] element 6 is here\n"
     assert shown.err == "[0:0] element 5 complains\n[0:1] element 6 complains\n"
 
 
-def test_output_can_be_dropped(capsys: pytest.CaptureFixture[str]) -> None:
-    with Sleigh(workerCount=1, output=None) as sleigh:
+def test_output_can_be_dropped(
+    on_server: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Sleigh(**on_server, workerCount=1, output=None) as sleigh:
         assert sleigh.eachElem(speak, [5]) == [5]
     assert capsys.readouterr() == ("", "")
 
@@ -132,14 +137,16 @@ def test_log_records_reach_the_masters_loggers(caplog: pytest.LogCaptureFixture)
     assert record.funcName == "log"
 
 
-def test_log_records_below_the_masters_level_stay_away(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR), Sleigh(workerCount=1) as sleigh:
+def test_log_records_below_the_masters_level_stay_away(
+    on_server: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR), Sleigh(**on_server, workerCount=1) as sleigh:
         sleigh.eachElem(log, ["a message"])
     assert [record for record in caplog.records if record.name == "tests.worker"] == []
 
 
-def test_a_log_file(tmp_path: object) -> None:
-    with Sleigh(workerCount=1, logDir=str(tmp_path), output=None) as sleigh:
+def test_a_log_file(on_server: dict[str, Any], tmp_path: object) -> None:
+    with Sleigh(**on_server, workerCount=1, logDir=str(tmp_path), output=None) as sleigh:
         sleigh.eachElem(speak, [5])
         (path,) = {worker["logfile"] for worker in sleigh.workerInfo()}
     with open(path) as file:
@@ -275,7 +282,7 @@ def test_output_that_nobody_reads_is_bounded(
 
 
 @pytest.mark.slow
-def test_all_that_is_read_slowly_arrives(tmp_path: Path) -> None:
+def test_all_that_is_read_slowly_arrives(on_server: dict[str, Any], tmp_path: Path) -> None:
     count, length = 30_000, 200
     read: Lines = []
 
@@ -283,7 +290,7 @@ def test_all_that_is_read_slowly_arrives(tmp_path: Path) -> None:
         let_pass(0.005)
         read.extend(some)
 
-    with Sleigh(workerCount=1, output=read_slowly) as sleigh:
+    with Sleigh(**on_server, workerCount=1, output=read_slowly) as sleigh:
         assert sleigh.eachElem(chatter, [[count]], [length, tmp_path]) == [count]
     assert len(read) == count
 

@@ -47,12 +47,8 @@ def following(iterator: Iterator[Any]) -> Any:
 
 
 @pytest.fixture(params=["parallel", "serial"])
-def either(request: pytest.FixtureRequest, sleigh: Sleigh) -> Iterator[Sleigh]:
-    if request.param == "parallel":
-        yield sleigh
-        return
-    with Sleigh(serial=True) as serial:
-        yield serial
+def either(request: pytest.FixtureRequest, sleigh: Sleigh, serial: Sleigh) -> Sleigh:
+    return sleigh if request.param == "parallel" else serial
 
 
 OPTIONS: list[dict[str, Any]] = [

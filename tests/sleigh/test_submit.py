@@ -257,9 +257,9 @@ def test_cancelling_a_call_of_the_guide_does_not_touch_it(lonely: Sleigh, tmp_pa
 
 
 def test_a_stopped_sleigh_takes_none_and_fails_those_under_way(
-    nothing_is_left: None, tmp_path: Path
+    on_server: dict[str, Any], tmp_path: Path
 ) -> None:
-    with Sleigh(workerCount=1) as sleigh:
+    with Sleigh(**on_server, workerCount=1) as sleigh:
         futures = [sleigh.submit(deadly.note_and_wait, n, tmp_path) for n in range(3)]
         until_file(tmp_path / "0")
     for future in futures:

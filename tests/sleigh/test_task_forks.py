@@ -154,7 +154,7 @@ def test_elements_behind_are_done_once(sleigh: Sleigh, tmp_path: Path) -> None:
     assert sorted(map(int, notes)) == [*range(20)]
 
 
-def test_what_the_child_writes_is_kept(nothing_is_left: None) -> None:
+def test_what_the_child_writes_is_kept(on_server: dict[str, Any]) -> None:
     lines: list[Line] = []
 
     def speak(_: int) -> int:
@@ -166,7 +166,7 @@ def test_what_the_child_writes_is_kept(nothing_is_left: None) -> None:
         print("no end", end="")
         raise ValueError("in the child")
 
-    with Sleigh(workerCount=1, output=lines.extend) as sleigh:
+    with Sleigh(**on_server, workerCount=1, output=lines.extend) as sleigh:
         assert Aside(lambda: sleigh.eachElem(speak, [1])).result() == [1]
 
         def said(stream: str) -> list[str]:

@@ -73,34 +73,48 @@ def with_babelfish(folder: Path, kind: str, **env: str) -> Iterator[tuple[Inspec
 # The server's own
 
 
+@pytest.fixture(scope="module")
+def safe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Inspected, Client]]:
+    """A server with the babelfish that it has by itself, shared by tests that do not harm it."""
+    with with_babelfish(tmp_path_factory.mktemp("safe"), "safe") as parts:
+        yield parts
+
+
+@pytest.fixture(scope="module")
+def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Inspected, Client]]:
+    """A server whose babelfish unpickles, shared by the tests with deadly values and others."""
+    with with_babelfish(tmp_path_factory.mktemp("trusting"), "trusting") as parts:
+        yield parts
+
+
 @pytest.mark.parametrize("kind", ["safe", "trusting"])
-def test_values_of_all_kinds_become_texts(tmp_path: Path, kind: str) -> None:
-    with with_babelfish(tmp_path, kind) as (site, client):
-        for value in (42, [1, "zwölf"], {"a": None}, 10**400):
-            store(client, pickle.dumps(value))
-        store(client, b"not a pickle")
-        store(client, b"")
-        store(client, pickle.dumps("x" * 2_000_000))
-        until_texts(site.browser, "42", "zwölf", "None", "000", "cannot", "", "xxx")
-        (pid,) = babelfishes(site)
-        assert len(texts(site.browser)[3]) <= 1000
-        seen = site.browser.see("value", ws="ws", name="x", index=1)
-        assert "zwölf" in seen.text
-        assert babelfishes(site) == [pid]
-        assert b"[42" not in client.get("list vars", "ws").payload
-        # it is asked once for each value
-        before = client.get("list wss").payload
-        texts(site.browser)
-        assert client.get("list wss").payload == before
+def test_values_of_all_kinds_become_texts(request: pytest.FixtureRequest, kind: str) -> None:
+    site, client = request.getfixturevalue(kind)
+    for value in (42, [1, "zwölf"], {"a": None}, 10**400):
+        store(client, pickle.dumps(value))
+    store(client, b"not a pickle")
+    store(client, b"")
+    store(client, pickle.dumps("x" * 2_000_000))
+    until_texts(site.browser, "42", "zwölf", "None", "000", "cannot", "", "xxx")
+    (pid,) = babelfishes(site)
+    assert len(texts(site.browser)[3]) <= 1000
+    seen = site.browser.see("value", ws="ws", name="x", index=1)
+    assert "zwölf" in seen.text
+    assert babelfishes(site) == [pid]
+    assert b"[42" not in client.get("list vars", "ws").payload
+    # it is asked once for each value
+    before = client.get("list wss").payload
+    texts(site.browser)
+    assert client.get("list wss").payload == before
 
 
-def test_the_safe_one_runs_nothing(tmp_path: Path) -> None:
+def test_the_safe_one_runs_nothing(safe: tuple[Inspected, Client], tmp_path: Path) -> None:
+    site, client = safe
     marker = tmp_path / "marker"
-    with with_babelfish(tmp_path, "safe") as (site, client):
-        store(client, call(f"open({str(marker)!r}, 'w')"))
-        store(client, pickle.dumps("neighbour"))
-        until_texts(site.browser, "exec", "neighbour")
-        assert not marker.exists()
+    store(client, call(f"open({str(marker)!r}, 'w')"), var="call")
+    store(client, pickle.dumps("neighbour"), var="call")
+    until_texts(site.browser, "exec", "neighbour", var="call")
+    assert not marker.exists()
 
 
 def test_without_one_python_is_not_read(tmp_path: Path) -> None:
@@ -134,13 +148,6 @@ if os.fork() == 0:
     os._exit(0)
 os._exit(1)""",
 }
-
-
-@pytest.fixture(scope="module")
-def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Inspected, Client]]:
-    """A server whose babelfish unpickles, shared by the tests with deadly values."""
-    with with_babelfish(tmp_path_factory.mktemp("trusting"), "trusting") as parts:
-        yield parts
 
 
 @pytest.mark.parametrize("deed", DEADLY)
@@ -206,35 +213,38 @@ def test_one_that_cannot_start_says_so_and_rests(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["doof", "food", "workspace"])
-def test_answers_stay_with_their_questions_whatever_is_deleted(tmp_path: Path, what: str) -> None:
+def test_answers_stay_with_their_questions_whatever_is_deleted(
+    trusting: tuple[Inspected, Client], what: str
+) -> None:
     own = "Python babelfish of the server"
-    with with_babelfish(tmp_path, "trusting") as (site, client):
-        store(client, pickle.dumps("first"), var="y")
-        until_texts(site.browser, "first", var="y")
-        store(client, call("import time; time.sleep(0.3)"))
-        for number in range(5):
-            store(client, pickle.dumps(f"number {number}"))
-        asking = Aside(lambda: texts(site.browser))
-        assert client.ask("use ws", own, "", "no").status == 0
-        until(lambda: b"doof\t0\t1" in client.get("list vars", own).payload, "a question")
-        if what == "workspace":
-            client.ask("delete ws", own)
-        else:
-            client.ask("delete var", own, what)
-        asking.result()
-        until_texts(site.browser, "", *(f"number {number}" for number in range(5)))
+    site, client = trusting
+    var = f"without {what}"
+    store(client, pickle.dumps("first"), var=f"before it is {var}")
+    until_texts(site.browser, "first", var=f"before it is {var}")
+    store(client, call("import time; time.sleep(0.3)"), var=var)
+    for number in range(5):
+        store(client, pickle.dumps(f"number {number}"), var=var)
+    asking = Aside(lambda: texts(site.browser, var))
+    assert client.ask("use ws", own, "", "no").status == 0
+    until(lambda: b"doof\t0\t1" in client.get("list vars", own).payload, "a question")
+    if what == "workspace":
+        client.ask("delete ws", own)
+    else:
+        client.ask("delete var", own, what)
+    asking.result()
+    until_texts(site.browser, "", *(f"number {number}" for number in range(5)), var=var)
 
 
-def test_what_strangers_store_is_no_answer(tmp_path: Path) -> None:
+def test_what_strangers_store_is_no_answer(safe: tuple[Inspected, Client]) -> None:
     own = "Python babelfish of the server"
-    with with_babelfish(tmp_path, "safe") as (site, client):
-        store(client, pickle.dumps("first"))
-        until_texts(site.browser, "first")
-        assert client.ask("use ws", own, "", "no").status == 0
-        for _ in range(3):
-            client.store("doof", "forged", ws=own)
-        store(client, pickle.dumps("second"))
-        until_texts(site.browser, "first", "second")
+    site, client = safe
+    store(client, pickle.dumps("first"), var="forged")
+    until_texts(site.browser, "first", var="forged")
+    assert client.ask("use ws", own, "", "no").status == 0
+    for _ in range(3):
+        client.store("doof", "forged", ws=own)
+    store(client, pickle.dumps("second"), var="forged")
+    until_texts(site.browser, "first", "second", var="forged")
 
 
 def test_where_memory_is_short_values_say_why_they_are_not_read(tmp_path: Path) -> None:
@@ -275,20 +285,22 @@ def test_the_end_of_the_server_is_its_end(
 # Those of users
 
 
-def test_a_pybabelfish_of_a_user_is_preferred(tmp_path: Path) -> None:
+def test_a_pybabelfish_of_a_user_is_preferred(
+    safe: tuple[Inspected, Client], tmp_path: Path
+) -> None:
     (tmp_path / "shapes.py").write_text(
         "class Square:\n    def __repr__(self):\n        return 'a very own square'\n"
     )
     payload = b"cshapes\nSquare\n)\x81."
-    with with_babelfish(tmp_path, "safe") as (site, client):
-        store(client, payload)
-        until_texts(site.browser, "shapes.Square")
-        command = ("-m", "nws_babelfish", "-p", str(site.server.port))
-        with python(*command, cwd=tmp_path) as process:
-            until_texts(site.browser, "a very own square")
-            process.terminate()
-            process.wait()
-        until_texts(site.browser, "shapes.Square")
+    site, client = safe
+    store(client, payload, var="square")
+    until_texts(site.browser, "shapes.Square", var="square")
+    command = ("-m", "nws_babelfish", "-p", str(site.server.port))
+    with python(*command, cwd=tmp_path) as process:
+        until_texts(site.browser, "a very own square", var="square")
+        process.terminate()
+        process.wait()
+    until_texts(site.browser, "shapes.Square", var="square")
 
 
 @contextmanager
