@@ -14,12 +14,21 @@ from nws.errors import NwsTimeoutException
 from nws.sleigh import Sleigh
 from tests.support.deadly import times_ten, wait_forever
 from tests.support.processes import Aside
+from tests.support.server import running
+from tests.support.spaces import HOST
 
 LIMIT = 0.2
 
 
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a server for all tests here."""
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server.port
+
+
 @pytest.fixture
-def sleigh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sleigh]:
+def sleigh(port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sleigh]:
     """Two workers with a supervisor that is as impatient as the test."""
     (tmp_path / "sitecustomize.py").write_text(
         "from nws.sleigh.supervisor import supervisor\n"
@@ -36,7 +45,7 @@ def sleigh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sleigh]:
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    with Sleigh(workerCount=2) as sleigh:
+    with Sleigh(workerCount=2, nwsHost=HOST, nwsPort=port) as sleigh:
         yield sleigh
     sys.modules.pop("blocking", None)
 

@@ -18,6 +18,7 @@ import pytest
 import twisted
 
 from nws.version import __version__
+from nws_server.__main__ import main
 from nws_server.open_files import open_files
 from tests.support.frames import KINDS
 from tests.support.server import PATIENCE, ROOT, Client, environment, running, starting
@@ -182,12 +183,18 @@ def test_all_interfaces_are_served_only_when_asked_for(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_setting_is_one_line_and_status_2(
-    tmp_path: Path, options: list[str], env: dict[str, str], message: str
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    env: dict[str, str],
+    message: str,
 ) -> None:
-    done = run([*MODULE, *options], tmp_path, **env)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert main(options) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = err.splitlines()
     assert line.startswith(f"nws_server: {message}")
 
 
@@ -206,12 +213,14 @@ def test_a_port_in_use_is_one_line_and_status_1(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_is_no_error(tmp_path: Path) -> None:
-    done = run([*MODULE, "--help"], tmp_path)
-    assert done.returncode == 0
-    assert done.stdout.startswith("Usage: python -m nws_server [options]\n")
+def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Usage: python -m nws_server [options]\n")
     for option in ("--listen", "--announce", "--until-eof", "--long-value-size", "--no-extensions"):
-        assert option in done.stdout
+        assert option in said
 
 
 @pytest.mark.parametrize("arguments", [["-m", "nws_server"], ["-m", "twisted", "nws"]])
@@ -226,8 +235,8 @@ def test_its_version(tmp_path: Path, arguments: list[str]) -> None:
 
 def twistd(*arguments: str) -> list[str]:
     """Form a command of twistd."""
-    main = "import sys; from twisted.scripts.twistd import run; sys.exit(run())"
-    return [sys.executable, "-c", main, "--nodaemon", "--pidfile=", *arguments]
+    program = "import sys; from twisted.scripts.twistd import run; sys.exit(run())"
+    return [sys.executable, "-c", program, "--nodaemon", "--pidfile=", *arguments]
 
 
 def test_the_plugin_of_twistd(tmp_path: Path) -> None:

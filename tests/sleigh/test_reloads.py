@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.sleigh.conftest import Script
+from tests.support.server import Server
 
 BEGIN = """
 import importlib, os, sys, time
@@ -48,7 +49,7 @@ CALLS = {
 RELOADS = """
 if __name__ == "__main__":
     call = CALLS[sys.argv[1]]
-    with Sleigh(workerCount=2) as sleigh:
+    with Sleigh(workerCount=2, nwsHost="127.0.0.1", nwsPort=int(sys.argv[2])) as sleigh:
         print(call(sleigh), call(sleigh))
         edit("tool", 2)
         importlib.reload(tool)
@@ -70,8 +71,8 @@ if __name__ == "__main__":
     "call",
     ["eachElem", "eachWorker", "imap", "submit", "object", "lambda", "lazily", "expression"],
 )
-def test_all_elements_run_what_the_master_has(script: Script, call: str) -> None:
-    assert script(BEGIN + RELOADS, call).stdout.splitlines() == [
+def test_all_elements_run_what_the_master_has(script: Script, server: Server, call: str) -> None:
+    assert script(BEGIN + RELOADS, call, str(server.port)).stdout.splitlines() == [
         "{(1, 1)} {(1, 1)}",
         "{(2, 1)} {(2, 1)}",
         "{(2, 3)} {(2, 3)}",

@@ -6,6 +6,7 @@ Moments in `Future.cancel` are left out: there it may leave a lock of the standa
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -60,8 +61,8 @@ def ask_everyone(sleigh: Sleigh) -> None:
     ],
     ids=lambda act: act.__name__,
 )
-def test_ctrl_c_at_each_moment(act: Callable[[Sleigh], None]) -> None:
-    with Sleigh(workerCount=2) as sleigh:
+def test_ctrl_c_at_each_moment(on_server: dict[str, Any], act: Callable[[Sleigh], None]) -> None:
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         act(sleigh)
         moment, was_struck = 0, True
         while was_struck:
