@@ -14,6 +14,8 @@ from tests.support.server import PATIENCE
 
 HOST = "127.0.0.1"
 
+_PAUSE_SECONDS = 0.001
+
 
 class Opener:
     """Opens workspaces on one server and closes them at the end.
@@ -56,13 +58,11 @@ def opening(port: int, name: str) -> Iterator[Opener]:
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
-    """Ask again and again until something holds; fail if it takes too long.
-
-    Whoever asks a server gives it time to get on, so nothing sleeps here.
-    """
+    """Ask again and again until something holds; fail if it takes too long."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < deadline, f"waited for: {what}"
+        time.sleep(_PAUSE_SECONDS)  # each question costs the server time, too
 
 
 def variable(ws: NetWorkSpace, name: str) -> VariableInfo:
