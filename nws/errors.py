@@ -20,6 +20,7 @@
     └── SleighException
         ├── SleighGatheredException                results were gathered already
         ├── SleighIllegalValueException            an argument that no sleigh can use
+        ├── SleighInitializerException             what each worker calls first has failed
         ├── SleighJoinException                    a worker could not join
         ├── SleighNwsException                     the server could not be used
         ├── SleighOccupiedException                another call is under way
@@ -53,6 +54,7 @@ __all__ = [
     "SleighException",
     "SleighGatheredException",
     "SleighIllegalValueException",
+    "SleighInitializerException",
     "SleighJoinException",
     "SleighNwsException",
     "SleighOccupiedException",
@@ -156,6 +158,14 @@ class SleighGatheredException(SleighException):
 
 class SleighIllegalValueException(SleighException):
     """An argument has a value that no sleigh can use."""
+
+
+class SleighInitializerException(SleighException):
+    """The sleigh's ``initializer`` has failed on a worker. The remote traceback is part of the
+    message.
+
+    When the worker's exception could be sent, it is the ``__cause__``.
+    """
 
 
 class SleighJoinException(SleighException):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nws.errors import NwsTimeoutException
-from nws.sleigh import Sleigh
+from nws.sleigh import Sleigh, SleighInitializerException
 from tests.support.deadly import times_ten, wait_forever
 from tests.support.processes import Aside
 from tests.support.server import running
@@ -28,8 +28,8 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @pytest.fixture
-def sleigh(port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sleigh]:
-    """Two workers with a supervisor that is as impatient as the test."""
+def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Supervisors are as impatient as the test."""
     (tmp_path / "sitecustomize.py").write_text(
         "from nws.sleigh.supervisor import supervisor\n"
         "from nws.sleigh.worker import crash_policy\n"
@@ -45,9 +45,15 @@ def sleigh(port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    sys.modules.pop("blocking", None)
+
+
+@pytest.fixture
+def sleigh(impatient: None, port: int) -> Iterator[Sleigh]:
+    """Two workers."""
     with Sleigh(workerCount=2, nwsHost=HOST, nwsPort=port) as sleigh:
         yield sleigh
-    sys.modules.pop("blocking", None)
 
 
 class HangsWhenRead:
@@ -89,6 +95,18 @@ def test_what_hangs_while_it_is_read(sleigh: Sleigh, name: str) -> None:
         assert "took longer than" in str(result)
         assert "wait_forever" in str(result), "it says what hung"
     assert sleigh.eachElem(times_ten, [1], timeout=60) == [10]
+
+
+@pytest.mark.slow
+def test_an_initializer_that_hangs(impatient: None) -> None:
+    """It ends the call, and not for as long as a single call lets it run."""
+    with Sleigh(workerCount=1, initializer=wait_forever) as sleigh:
+        pending = sleigh.eachElem(times_ten, [1], blocking=False)
+        pending.cancel()
+        with pytest.raises(SleighInitializerException, match=r"longer than 0.5 seconds") as caught:
+            Aside(lambda: sleigh.eachElem(times_ten, [1], timeout=LIMIT)).result()
+        assert "wait_forever" in str(caught.value), "it says what hung"
+        assert isinstance(caught.value.__cause__, TimeoutError)
 
 
 def raise_ours() -> None:

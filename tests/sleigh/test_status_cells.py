@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from nws.sleigh.shared.messages import NO_ELEMENT, control_from_wire
 from nws.sleigh.shared.status_cells import (
     IDLE,
+    INITIALIZING,
     LOADING,
     MAX_CANCELLED,
     RUNNING,
@@ -75,14 +76,14 @@ def test_the_newest_cancelled_calls_are_known() -> None:
     assert known == list(range(MAX_CANCELLED + 1, 2 * MAX_CANCELLED + 1))
 
 
-@pytest.mark.parametrize("state", [IDLE, LOADING, RUNNING, WAITING])
+@pytest.mark.parametrize("state", [IDLE, LOADING, RUNNING, WAITING, INITIALIZING])
 def test_what_runs_for_a_dropped_call(state: int) -> None:
     cells = StatusCells()
     cells.begin_task(7, 8, 0, 1)
     cells.begin_element(0, state)
     assert not cells.runs_dropped
     cells.drop(0, [7])
-    assert cells.runs_dropped == (state in (LOADING, RUNNING))
+    assert cells.runs_dropped == (state in (LOADING, RUNNING, INITIALIZING))
 
 
 @pytest.mark.parametrize(

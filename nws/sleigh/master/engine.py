@@ -28,12 +28,13 @@ from typing import Final, Protocol
 from nws.errors import NwsException, SleighException
 from nws.sleigh.master.alarm import Alarm
 from nws.sleigh.master.calls_report import CallsReport
+from nws.sleigh.master.initializer import initializer_error
 from nws.sleigh.master.mailbox import Mailbox
 from nws.sleigh.master.options import NO_OPTIONS, CallOptions
 from nws.sleigh.master.serial_team import SerialTeam
 from nws.sleigh.master.team import Team
 from nws.sleigh.shared.functions import Function
-from nws.sleigh.shared.messages import Call, Results
+from nws.sleigh.shared.messages import NO_CALL, RESULT, Call, Failure, Results, log_dropped
 from nws.sleigh.shared.reloads import Reloads
 
 __all__ = ["LOOK_SECONDS", "AnyTeam", "Engine", "Recipient"]
@@ -97,6 +98,7 @@ class Engine:
         self._reloads = Reloads()
         self._numbers = itertools.count(1)
         self._calls: dict[int, Recipient] = {}
+        self._not_initialized: Results | None = None  # the worker where that has failed says so
         self._cancelled: set[int] = set()
         self._changing = threading.RLock()  # which calls there are
         self._receiving = threading.Lock()
@@ -115,15 +117,26 @@ class Engine:
 
         Raises:
             SleighIllegalValueException: the function cannot be pickled.
+            SleighInitializerException: the initializer has failed on a worker.
         """
+        self._check_initialized()
         return self._register(recipient, self.team.provide(function), options)
 
     def begin_again(self, recipient: Recipient, function: str) -> Call | None:
         """Begin a call with the function of a former one, by the name of its variable. Return None
-        if it is not on the server any more."""
+        if it is not on the server any more.
+
+        Raises:
+            SleighInitializerException: the initializer has failed on a worker.
+        """
+        self._check_initialized()
         if not self.team.provide_again(function):
             return None
         return self._register(recipient, function, NO_OPTIONS)
+
+    def _check_initialized(self) -> None:
+        if self._not_initialized is not None:
+            raise initializer_error(self._not_initialized)
 
     def _register(self, recipient: Recipient, function: str, options: CallOptions) -> Call:
         recipient.function = function
@@ -263,8 +276,10 @@ class Engine:
                 if isinstance(message, Results):
                     progress = True
                     recipient = self._calls.get(message.call)
-                    if recipient is not None:  # else it was cancelled
+                    if recipient is not None:
                         recipient.deliver(message)
+                    elif message.call == NO_CALL:  # else it was cancelled
+                        self._note_not_initialized(message)
                 else:
                     try:
                         self.team.listen(message)
@@ -275,6 +290,15 @@ class Engine:
             self.fail(error)
         if progress:
             self._health.note_progress()
+
+    def _note_not_initialized(self, message: Results) -> None:
+        """Let all calls fail, and those to come: the next workers would fare no better."""
+        said_why = [*map(type, message.outcomes)] == [Failure]
+        if not (said_why and self.team.has_initializer):
+            log_dropped(RESULT, message)
+        elif self._not_initialized is None:
+            self._not_initialized = message
+            self.fail(initializer_error(message))
 
     # Health
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import weakref
 import webbrowser
@@ -19,6 +20,7 @@ from nws.errors import (
 from nws.session.endpoint import Endpoint
 from nws.sleigh.launch.private_server import PrivateServer
 from nws.sleigh.launch.processes import Processes
+from nws.sleigh.shared.settings import Where
 
 __all__ = ["Home"]
 
@@ -95,6 +97,12 @@ class Home:
         except BaseException:
             server.close()
             raise
+
+    def where(self, lease_time: float) -> Where:
+        """Return what workers need to know of the server and of our options."""
+        names = self.workspace.currentWs(), self.user_workspace.currentWs()
+        level = logging.getLogger().getEffectiveLevel()
+        return Where(self.host, self.port, *names, lease_time, level)
 
     def view(self) -> str:
         """Open the inspector's page about the sleigh in a browser, and return its address.

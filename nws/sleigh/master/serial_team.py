@@ -12,7 +12,7 @@ from nws.client import NetWorkSpace
 from nws.sleigh.master.team import Dropped, Group
 from nws.sleigh.shared.functions import Function, packed_function
 from nws.sleigh.shared.generators import arriving
-from nws.sleigh.shared.messages import Failure, Lines, Results, Task
+from nws.sleigh.shared.messages import NO_CALL, Call, Failure, Lines, Results, Task
 from nws.sleigh.shared.pickling import Packed, unpack
 from nws.sleigh.worker.runner import Runner
 
@@ -24,11 +24,18 @@ class SerialTeam:
 
     size = 1
 
-    def __init__(self, workspace: NetWorkSpace, user_workspace: NetWorkSpace) -> None:
+    def __init__(
+        self,
+        workspace: NetWorkSpace,
+        user_workspace: NetWorkSpace,
+        initializer: Function | None,
+    ) -> None:
         names = {"SleighRank": 0, "SleighNws": workspace, "SleighUserNws": user_workspace}
         self._runner = Runner(names, {}, let_through=(KeyboardInterrupt, bdb.BdbQuit))
         self._functions: dict[str, tuple[Function, Sequence[Any]]] = {}
         self._provided = 0
+        self._initializer = initializer  # until it has run
+        self.has_initializer = initializer is not None
         self._results: deque[Results] = deque()
         self.deaths: set[int] = set()
         self.on_refused: Callable[[Collection[int], Exception], None]
@@ -58,13 +65,9 @@ class SerialTeam:
         pass
 
     def provide(self, function: Function) -> str:
-        # Tasks may not change the master's objects here either.
-        given = tuple(function.fixed), function.keywords
-        with arriving() as generators:
-            fixed, keywords = unpack(_detached(packed_function(given)))
         self._provided += 1
         name = str(self._provided)
-        self._functions[name] = function._replace(fixed=fixed, keywords=keywords), generators
+        self._functions[name] = _detached_function(function)
         return name
 
     def provide_again(self, function: str) -> bool:
@@ -75,6 +78,8 @@ class SerialTeam:
 
     def submit(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
+            if not self._initialize(task.call):
+                return
             function, generators = self._functions[task.call.function]
             self._runner.prepare(function, task.call, generators)
             outcomes = [
@@ -82,6 +87,17 @@ class SerialTeam:
                 for element, packed in enumerate(task.elements, task.first)
             ]
             self._results.append(Results(task.call.number, 0, task.first, outcomes, 0.0))
+
+    def _initialize(self, call: Call) -> bool:
+        """Run the initializer before the first task. Tell whether it has not failed."""
+        if self._initializer is None:
+            return True
+        function, _ = _detached_function(self._initializer)
+        problem = self._runner.initialize(function, call)
+        self._initializer = None
+        if problem is not None:
+            self._results.append(Results(NO_CALL, 0, 0, [problem], 0.0))
+        return problem is None
 
     def _run(self, element: int, packed: Packed, retries: int) -> Packed | Failure:
         outcome = self._runner.run(element, _detached(packed))
@@ -115,6 +131,15 @@ class SerialTeam:
 
     def report(self, text: str) -> None:
         pass  # who looks at this process has a debugger
+
+
+def _detached_function(function: Function) -> tuple[Function, Sequence[Any]]:
+    """Return a function with copies of its arguments, and the generators among these: tasks may not
+    change the master's objects here either."""
+    given = tuple(function.fixed), function.keywords
+    with arriving() as generators:
+        fixed, keywords = unpack(_detached(packed_function(given)))
+    return function._replace(fixed=fixed, keywords=keywords), generators
 
 
 def _detached(packed: Packed) -> Packed:

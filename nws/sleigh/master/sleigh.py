@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ from nws.sleigh.master.collector import Accumulator, Collector
 from nws.sleigh.master.engine import LOOK_SECONDS, AnyTeam, Engine
 from nws.sleigh.master.error_scope import undone_on_failure
 from nws.sleigh.master.home import Home
+from nws.sleigh.master.initializer import initializer_of, packed_initializer
 from nws.sleigh.master.input_reader import is_prompt
 from nws.sleigh.master.liveness import Liveness
 from nws.sleigh.master.occupancy import Occupancy
@@ -52,7 +52,6 @@ from nws.sleigh.master.window import TaskWindow, Window, window_for
 from nws.sleigh.shared.cores import available_cores
 from nws.sleigh.shared.functions import Function, check_function
 from nws.sleigh.shared.output import Line, echo
-from nws.sleigh.shared.settings import Where
 from nws.sleigh.supervisor.worker_report import worker_reports
 
 __all__ = ["Sleigh"]
@@ -96,6 +95,8 @@ class Sleigh:
         verbose: bool = False,
         serial: bool = False,
         output: Callable[[Sequence[Line]], None] | None = echo,
+        initializer: Callable[..., object] | str | None = None,
+        initargs: Iterable[Any] = (),
     ) -> None:
         """Start workers.
 
@@ -124,6 +125,10 @@ class Sleigh:
             serial: do everything in this process instead, to find errors in tasks.
             output: is given the lines that workers write, as a list of `nws.sleigh.Line`. By
                 default they are printed. None drops them.
+            initializer: what each worker calls once before its first task, also one that takes the
+                place of another; a function or a text, as for `eachElem`. If it fails on a worker,
+                all calls end with a SleighInitializerException.
+            initargs: its arguments.
 
         Raises:
             SleighIllegalValueException: the arguments do not fit.
@@ -145,6 +150,7 @@ class Sleigh:
             user or "",
             verbose,
         )
+        first = initializer_of(initializer, initargs)
         self._submissions: Submissions | None = None
         self._lock = threading.Lock()  # for who makes that
         launcher = launcher_for(launch)
@@ -154,23 +160,18 @@ class Sleigh:
             way = None if serial else launcher(options, self._home.processes)
             self._home.open(wsNameTemplate, userWsNameTemplate, self.lease_time)
             if way is None:
-                self._team: AnyTeam = SerialTeam(self.nws, self.userNws)
+                self._team: AnyTeam = SerialTeam(self.nws, self.userNws, first)
             else:
-                self._team = Team(self.nws, way.expected, output)
+                self._team = Team(self.nws, way.expected, output, packed_initializer(first))
             self._liveness = Liveness(
                 self._team, self._home.processes, self._home.check_server, by_hand=launch == "web"
             )
             self._engine = Engine(self._team, self._liveness)
             self._calls.open(self._engine, self._liveness)
             if way is not None:
-                way.go(self._where(), self.nws)
+                way.go(self._home.where(self.lease_time), self.nws)
             if launch == "web":
                 self._team.close_group()
-
-    def _where(self) -> Where:
-        names = self.nws.currentWs(), self.userNws.currentWs()
-        level = logging.getLogger().getEffectiveLevel()
-        return Where(self._home.host, self._home.port, *names, self.lease_time, level)
 
     # Calls
 
@@ -240,6 +241,7 @@ class Sleigh:
             SleighIllegalValueException: the function or an argument cannot be used or pickled.
             SleighNwsException: the server is gone, or refused the tasks.
             SleighJoinException: workers end again and again without having done anything.
+            SleighInitializerException: the initializer has failed on a worker.
         """
         with self._calls.beginning():
             options, in_chunk = checked_options(timeout, retries, seed), checked_size(chunkSize)

@@ -27,6 +27,7 @@ from nws.sleigh.shared.messages import (
     CONTROL,
     DEATHS,
     GONE,
+    INITIALIZER,
     JOIN_SECONDS,
     MAX_RANKS,
     OUTPUT_READ,
@@ -90,6 +91,7 @@ class Team:
 
     Attributes:
         deaths: calls for which deaths of workers were noted in the workspace.
+        has_initializer: whether workers call something before their first task.
         on_refused: called with the calls whose tasks the server has refused, and its error.
     """
 
@@ -98,6 +100,7 @@ class Team:
         workspace: NetWorkSpace,
         expected: int,
         output: Callable[[Sequence[Line]], None] | None,
+        initializer: Packed | None,
     ) -> None:
         """Set the workspace up.
 
@@ -105,6 +108,7 @@ class Team:
             workspace: of the sleigh.
             expected: how many workers are to come; 0 if nobody knows.
             output: is given what workers write.
+            initializer: what each worker calls first.
 
         Raises:
             NwsException: the server cannot be used for this.
@@ -126,8 +130,20 @@ class Team:
         self.on_refused: Callable[[Collection[int], Exception], None] = _not_connected
         for name in (TASK, RESULT, DEATHS, REFUSED):
             workspace.declare(name, "fifo")
-        for name in (PROTOCOL, CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT, OUTPUT_READ, CALLS):
+        for name in (
+            INITIALIZER,
+            PROTOCOL,
+            CONTROL,
+            BARRIER,
+            RANK_COUNT,
+            WORKER_COUNT,
+            OUTPUT_READ,
+            CALLS,
+        ):
             workspace.declare(name, "single")
+        if initializer is not None:
+            workspace.store(INITIALIZER, initializer)
+        self.has_initializer = initializer is not None
         workspace.store(PROTOCOL, announcement())
         workspace.store(RANK_COUNT, 0)
         workspace.store(SUSPECTS, 0)

@@ -8,7 +8,7 @@ from nws.errors import SleighTaskException
 from nws.sleigh.shared.messages import Failure
 from nws.sleigh.shared.pickling import Packed, unpack
 
-__all__ = ["value_of"]
+__all__ = ["cause_of", "value_of"]
 
 
 def value_of(tag: int, outcome: Packed | Failure) -> Any:
@@ -29,11 +29,18 @@ def value_of(tag: int, outcome: Packed | Failure) -> Any:
 
 def _exception(tag: int, outcome: Failure) -> SleighTaskException:
     failed = SleighTaskException(f"element {tag} failed\n{outcome.text}")
-    if outcome.cause:
-        try:
-            failed.__cause__ = unpack(outcome.cause)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:
-            pass  # another exception in its place would mislead; the text says it all
+    failed.__cause__ = cause_of(outcome)
     return failed
+
+
+def cause_of(failure: Failure) -> BaseException | None:
+    """Return the worker's exception, if it could be sent and can be read here."""
+    if not failure.cause:
+        return None
+    try:
+        cause = unpack(failure.cause)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return None  # another exception in its place would mislead; the text says it all
+    return cause if isinstance(cause, BaseException) else None

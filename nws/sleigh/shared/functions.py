@@ -70,8 +70,12 @@ def _checked(text: str) -> str:
     return text
 
 
-def packed_function(things: Any) -> Packed:
+def packed_function(things: Any, what: str = "the function or fixedArgs") -> Packed:
     """Pack a function, or what belongs to one.
+
+    Args:
+        things: what is packed.
+        what: this is, for messages.
 
     Raises:
         SleighIllegalValueException: it cannot be pickled.
@@ -80,6 +84,4 @@ def packed_function(things: Any) -> Packed:
         return pack(things, FunctionPickler)
     except Exception as error:
         where = name_unpicklable(things, lambda thing: pack(thing, FunctionPickler))
-        raise SleighIllegalValueException(
-            f"the function or fixedArgs cannot be pickled: {error}{where}"
-        ) from error
+        raise SleighIllegalValueException(f"{what} cannot be pickled: {error}{where}") from error

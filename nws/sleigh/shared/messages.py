@@ -24,10 +24,13 @@ __all__ = [
     "CONTROL",
     "DEATHS",
     "GONE",
+    "INITIALIZER",
+    "IN_INITIALIZER",
     "JOIN_SECONDS",
     "MAX_BATCH_BYTES",
     "MAX_RANKS",
     "MIN_LOADING_SECONDS",
+    "NO_CALL",
     "NO_ELEMENT",
     "OUTPUT_READ",
     "RANK_COUNT",
@@ -65,6 +68,8 @@ DEATHS: Final = "deaths"
 CONTROL: Final = "control"
 """Which calls are dropped, for supervisors: a pair of a number, below which all calls are over, and
 a tuple with the numbers of other calls that were cancelled, the newest ones last."""
+INITIALIZER: Final = "initializer"
+"""Holds the function that each worker calls before its first task; nothing if there is none."""
 GONE: Final = "gone"
 """Begins the name of a variable for each supervisor. It holds a value that its supervisor leases
 for life: so others get it when the supervisor is gone, and only then."""
@@ -94,7 +99,8 @@ JOIN_SECONDS: Final = 60.0
 """For workers to join."""
 
 MIN_LOADING_SECONDS: Final = 20.0
-"""For a call's function to be read and all that it imports, where elements have less time."""
+"""For a call's function to be read and all that it imports, and for the initializer, where elements
+have less time."""
 
 MAX_BATCH_BYTES: Final = 16 * 1024 * 1024
 """Tasks or results with more bytes than this are sent before further ones are packed."""
@@ -104,6 +110,12 @@ _LINE_BYTES: Final = 32
 
 NO_ELEMENT: Final = -1
 """In place of an element: none has run yet, or the function was being read."""
+
+IN_INITIALIZER: Final = -2
+"""In place of an element: the initializer ran."""
+
+NO_CALL: Final = 0
+"""In place of a call's number, in `Results`: they hold the `Failure` of the initializer."""
 
 
 class Call(NamedTuple):
@@ -116,8 +128,8 @@ class Call(NamedTuple):
     everyone: bool = False
     """Each worker does exactly one task, whose element is the worker's rank."""
     timeout: float = 0.0
-    """Seconds that one element may take, and the reading of the function unless these are fewer
-    than `MIN_LOADING_SECONDS`; 0 for any time."""
+    """Seconds that one element may take, and so may the initializer and the reading of the function
+    unless these are fewer than `MIN_LOADING_SECONDS`; 0 for any time."""
     retries: int = 0
     """Times that an element that failed is tried again."""
     seed: int | None = None
@@ -206,7 +218,7 @@ class Death(NamedTuple):
     size: int
     """These two name the task."""
     element: int
-    """The element that ran; `NO_ELEMENT` if the function was being read."""
+    """The element that ran; `NO_ELEMENT` if the function was being read, or `IN_INITIALIZER`."""
     begin: int
     end: int
     """The elements that are still to be done; others of the task were passed on before."""

@@ -30,10 +30,13 @@ from typing import Any, Final
 from nws.sleigh.shared.messages import NO_ELEMENT
 
 __all__ = [
+    "BUSY",
     "ELEMENT",
     "ELEMENTS_DONE",
+    "FAILED",
     "FIRST_SPAN",
     "IDLE",
+    "INITIALIZING",
     "LOADING",
     "MAX_CANCELLED",
     "MAX_SPANS",
@@ -86,6 +89,13 @@ RUNNING: Final = 2
 """It runs an element, reads its arguments or packs its result."""
 WAITING: Final = 3
 """It has done its part of an `eachWorker` and waits for the others."""
+INITIALIZING: Final = 4
+"""It runs the sleigh's initializer."""
+FAILED: Final = 5
+"""The initializer has failed: the worker ends, and no other one takes its place."""
+
+BUSY: Final = (LOADING, RUNNING, INITIALIZING)
+"""Code of the user runs."""
 
 
 class _Cell:
@@ -159,8 +169,8 @@ class StatusCells:
 
     @property
     def is_busy(self) -> bool:
-        """Whether the worker runs an element or loads a function."""
-        return self.state in (LOADING, RUNNING)
+        """Whether the worker runs an element or the initializer, or loads a function."""
+        return self.state in BUSY
 
     @property
     def runs_dropped(self) -> bool:

@@ -36,6 +36,7 @@ from nws.sleigh.shared.messages import (
     CONTROL,
     DEATHS,
     GONE,
+    IN_INITIALIZER,
     JOIN_SECONDS,
     MIN_LOADING_SECONDS,
     RANK_COUNT,
@@ -50,7 +51,7 @@ from nws.sleigh.shared.messages import (
 )
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, ProtocolMismatch, check_protocol
 from nws.sleigh.shared.settings import Settings
-from nws.sleigh.shared.status_cells import LOADING, RUNNING
+from nws.sleigh.shared.status_cells import BUSY, FAILED, INITIALIZING, RUNNING
 from nws.sleigh.supervisor.output_relay import OutputRelay
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description, worker_reports
@@ -282,7 +283,7 @@ class Supervisor:
                 self._keep_up(worker, now)
                 if worker.poll():
                     self._handle_end(worker)
-                    if not self._over:
+                    if not self._over and worker.cells.state != FAILED:
                         self._start(worker)
         if not self._over:
             self._reports.look(now)
@@ -370,9 +371,9 @@ class Supervisor:
         """Return when what the worker runs or reads began, if it takes too long; else 0."""
         cells = worker.cells
         limit, since, state = cells.limit, cells.since, cells.state
-        if not limit or state not in (LOADING, RUNNING):
+        if not limit or state not in BUSY:
             return 0
-        if state == LOADING:
+        if state != RUNNING:
             limit = max(limit, int(MIN_LOADING_SECONDS * 1e9))
         late = time.monotonic_ns() - since > limit and cells.since == since
         return since if late else 0
@@ -418,7 +419,7 @@ class Supervisor:
             cells.call,
             cells.first,
             cells.size,
-            cells.element,
+            IN_INITIALIZER if cells.state == INITIALIZING else cells.element,
             cells.begin,
             cells.end,
             worker.overdue_since == cells.since,

@@ -24,6 +24,7 @@ from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.status_cells import StatusCells
 from nws.sleigh.shared.stderr_file import StderrFile
 from nws.sleigh.worker.fork import end_forks_of
+from nws.sleigh.worker.initializer import InitializerFailedError
 from nws.sleigh.worker.runner import Runner
 from nws.sleigh.worker.shared_memory import track_no_shared_memory
 from nws.sleigh.worker.worker import OutdatedError, Worker
@@ -235,8 +236,8 @@ def _be_a_worker(
         writer.take_over(where.log_level)
         end_forks_of(runner, writer)
         Worker(workspace, cells, process.rank, runner, writer, where.lease_time, replaces).work()
-    except OutdatedError:
-        status = 0  # the supervisor starts another one
+    except (OutdatedError, InitializerFailedError):
+        status = 0  # the supervisor starts another one, or does not
     except NwsException:
         status = 0  # the sleigh is over, or its server is gone: the master knows
     except BaseException:

@@ -17,7 +17,14 @@ from nws.client import NetWorkSpace
 from nws.errors import NwsNoWorkSpaceException, NwsOperationException, NwsUnpicklingException
 from nws.sleigh.shared.messages import NO_ELEMENT, WORKER, worker_variable
 from nws.sleigh.shared.spans import SHOWN, Span, spans_in
-from nws.sleigh.shared.status_cells import IDLE, LOADING, RUNNING, WAITING
+from nws.sleigh.shared.status_cells import (
+    FAILED,
+    IDLE,
+    INITIALIZING,
+    LOADING,
+    RUNNING,
+    WAITING,
+)
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.version import __version__
 
@@ -41,8 +48,10 @@ _STATES: Final = {
     LOADING: "loading",
     RUNNING: "running",
     WAITING: "waiting",
+    INITIALIZING: "initializing",
+    FAILED: "failed",
 }
-_BUSY: Final = ("loading", "running")
+_BUSY: Final = ("loading", "running", "initializing")
 
 _REPORT_KINDS: Final = {
     "id": str,
@@ -173,7 +182,8 @@ class WorkerReport:
 
     def _look(self) -> _Look:
         process, cells = self._process, self._process.cells
-        state = _STATES[cells.state] if process.pid else "starting"
+        is_there = process.pid or cells.state == FAILED
+        state = _STATES[cells.state] if is_there else "starting"
         return _Look(
             process.pid,
             "stopped" if process.pid and process.stopped_at else state,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nws.sleigh.shared.messages import (
+    IN_INITIALIZER,
     MIN_LOADING_SECONDS,
     NO_ELEMENT,
     Call,
@@ -61,9 +62,11 @@ def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0)
 
 
 def _text_of_overdue(element: int, call: Call) -> str:
+    seconds = max(call.timeout, MIN_LOADING_SECONDS)
     if element == NO_ELEMENT:
-        seconds = max(call.timeout, MIN_LOADING_SECONDS)
         return f"reading the function and what it imports took longer than {seconds:g} seconds"
+    if element == IN_INITIALIZER:
+        return f"the initializer took longer than {seconds:g} seconds"
     return f"it took longer than timeout={call.timeout:g} seconds"
 
 
@@ -87,7 +90,7 @@ def pieces_to_retry(task: Task, attempt: int, noted: Sequence[Death]) -> list[Ta
     end = min((death.end for death in deaths), default=task.first + len(task.elements))
     elements = task.elements[begin - task.first : end - task.first]
     left = task._replace(first=begin, elements=elements, lost=lost)
-    suspects = [death.element for death in deaths if death.element != NO_ELEMENT]
+    suspects = [death.element for death in deaths if death.element >= 0]
     if len(elements) > 1 and suspects:
         return list(cut_at(left, [suspects[-1], suspects[-1] + 1]))
     if len(elements) > 1 and lost > task.lost:

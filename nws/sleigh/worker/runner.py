@@ -17,6 +17,7 @@ from nws.sleigh.shared.functions import APPLY, DEFINE, EVAL, Function
 from nws.sleigh.shared.generators import restart, seed_for
 from nws.sleigh.shared.messages import Call, Failure
 from nws.sleigh.shared.pickling import Packed, pack, unpack
+from nws.sleigh.worker.kept_globals import KeptGlobals
 
 __all__ = ["Runner", "failure"]
 
@@ -53,6 +54,7 @@ class Runner:
         self.keeps_arguments = self.failed = False
         self.end_fork: Callable[[BaseException | None], NoReturn] | None = None
         self._globals: dict[str, Any] = {}
+        self._kept = KeptGlobals()
         self._apply: Callable[..., Any] = _not_prepared
 
     def prepare(self, function: Function, call: Call, generators: Sequence[Any] = ()) -> None:
@@ -61,6 +63,7 @@ class Runner:
         self._generators = generators
         self.names["SleighWorkerCount"] = call.worker_count
         self._namespace.update(self.names)
+        self._kept.give(self._namespace)
         self._globals = self._namespace
         if function.kind == EVAL:
             apply = self._evaluator(function.thing)
@@ -75,6 +78,23 @@ class Runner:
         if self._seed is not None:
             with suppress(ImportError):
                 import numpy.random  # noqa: F401 - so that its generator is there to be seeded
+
+    def initialize(self, function: Function, call: Call) -> Failure | None:
+        """Run the sleigh's initializer for what it does, not for its result. Return why it has
+        failed, if it has."""
+        self.prepare(function, call._replace(seed=None))
+        try:
+            with self._kept.noting(self._globals):
+                self._apply()
+            if self.end_fork is not None:
+                self.end_fork(None)
+        except self._let_through:
+            raise
+        except BaseException as error:
+            if self.end_fork is not None:
+                self.end_fork(error)
+            return failure(error)
+        return None
 
     def run(self, element: int, arguments: Packed) -> Packed | Failure:
         """Run one element; whatever it raises is its outcome."""
@@ -102,6 +122,7 @@ class Runner:
         """Set the names where a function, and what it is a decorated form of, looks for them."""
         for layer in _layers_of(function):
             _globals_of(layer).update(self.names)
+            self._kept.give(_globals_of(layer))
 
     def _define(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def keep(*_: Any) -> None:

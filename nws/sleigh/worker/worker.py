@@ -21,7 +21,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from nws.client import Lease, NetWorkSpace
 from nws.errors import (
@@ -32,11 +32,13 @@ from nws.errors import (
 )
 from nws.sleigh.shared.messages import (
     BARRIER,
+    NO_CALL,
     RESULT,
     SUSPECTS,
     TASK,
     Death,
     Failure,
+    Results,
     Task,
     cancelled_results,
     log_dropped,
@@ -47,12 +49,13 @@ from nws.sleigh.shared.messages import (
 from nws.sleigh.shared.output import OutputWriter
 from nws.sleigh.shared.pickling import Packed, packed_again
 from nws.sleigh.shared.spans import Spans
-from nws.sleigh.shared.status_cells import IDLE, WAITING, StatusCells
+from nws.sleigh.shared.status_cells import FAILED, IDLE, WAITING, StatusCells
 from nws.sleigh.worker.crash_policy import ALONE_AFTER, pieces_to_retry, verdict_on
 from nws.sleigh.worker.current_task import SLICE_SECONDS, CurrentTask
 from nws.sleigh.worker.deaths import Deaths
 from nws.sleigh.worker.failure_report import FailureReport
 from nws.sleigh.worker.handback import Handback
+from nws.sleigh.worker.initializer import Initializer, InitializerFailedError
 from nws.sleigh.worker.loader import Loader
 from nws.sleigh.worker.runner import Runner
 from nws.sleigh.worker.settler import Settler
@@ -105,6 +108,7 @@ class Worker:
         self._lease_time = lease_time
         self._spans = Spans(cells)
         self._deaths = Deaths(workspace, replaces=replaces)
+        self._initializer = Initializer(workspace, cells, runner, self._deaths)
         self._loader = Loader(workspace, cells, runner, self._deaths)
         self._failures = FailureReport(workspace, rank)
         self._settler = Settler(workspace, rank, writer, self._failures)
@@ -121,6 +125,7 @@ class Worker:
         Raises:
             NwsException: it was, or the server is gone.
             OutdatedError: another worker has to take the place of this one.
+            InitializerFailedError: this worker can do no tasks; the master has been told why.
         """
         self._handback.start()
         self._wait_for_the_others()
@@ -158,8 +163,11 @@ class Worker:
             return
         if call.reloaded and self._loader.modules.is_older(call.reloaded):
             self._leave(lease)
+            raise OutdatedError
         cells.begin_task(call.number, lease.id, task.first, len(task.elements))
         self._limit(call.timeout)
+        if not self._initializer.is_over:
+            self._initialize(lease, task)
         if call.everyone:
             self._do_for_everyone(lease, task)
         elif lease.attempt > 1 or task.lost:
@@ -167,12 +175,23 @@ class Worker:
         else:
             self._run(lease, task)
 
-    def _leave(self, lease: Lease) -> NoReturn:
-        """Make room for a worker that imports anew what the master has reloaded."""
+    def _leave(self, lease: Lease) -> None:
+        """Give all tasks back: this worker cannot do them."""
         self._settler.settle()
         self._return_spare()
         self._workspace.release([lease], blame=False)
-        raise OutdatedError
+
+    def _initialize(self, lease: Lease, task: Task) -> None:
+        """Run the initializer. If it fails, tell the master, which then ends all its calls."""
+        self._cells.keep(task.first, task.first + len(task.elements))
+        problem = self._initializer.run(task.call)
+        self._writer.finish_line()
+        if problem is not None:
+            failed = Results(NO_CALL, self._rank, 0, [problem], 0.0, self._writer.lines)
+            self._workspace.settle([], [(RESULT, message_to_wire(failed))])
+            self._cells.state = FAILED
+            self._leave(lease)
+            raise InitializerFailedError
 
     def _limit(self, seconds: float) -> None:
         """Limit the time of each element; 0 for any time."""
