@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import weakref
+from collections.abc import Sequence
 from typing import Any, Final
 
 from nws.sleigh.shared.generation import CHILD_MARK, check_generation
@@ -41,12 +42,15 @@ class ChildProcess:
         close_stdin: call it so that the child ends.
     """
 
-    def __init__(self, imports: str, code: str, **options: Any) -> None:
+    def __init__(
+        self, imports: str, code: str, *, flags: Sequence[str] = (), **options: Any
+    ) -> None:
         """Start it; it waits for its arguments then.
 
         Args:
             imports: Python statements in one line.
             code: one line of Python, which finds ``arguments`` and `sys`.
+            flags: options for Python.
             options: for `subprocess.Popen`.
 
         Raises:
@@ -60,7 +64,7 @@ class ChildProcess:
         self.close_stdin.atexit = False
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT.format(imports=imports, code=code)],
+                [sys.executable, *flags, "-c", _BOOT.format(imports=imports, code=code)],
                 stdin=read_end,
                 start_new_session=sys.platform != "win32",
                 env=env,

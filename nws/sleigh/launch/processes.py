@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from nws.errors import SleighScriptException
 from nws.sleigh.launch.child_process import ChildProcess, kill_group
 from nws.sleigh.shared.exit_status import MISMATCH, TOO_LATE, name_of_end
+from nws.sleigh.shared.interpreter import interpreter_flags
 from nws.sleigh.shared.settings import Settings
 from nws.sleigh.shared.stderr_file import StderrFile
 
@@ -83,7 +84,11 @@ class LocalSupervisor:
         """Start it. It imports what it needs, and waits to be told the rest."""
         self._stderr_file = StderrFile()
         self._child = ChildProcess(
-            _IMPORTS, _CODE, stdout=subprocess.DEVNULL, stderr=self._stderr_file
+            _IMPORTS,
+            _CODE,
+            flags=interpreter_flags(),
+            stdout=subprocess.DEVNULL,
+            stderr=self._stderr_file,
         )
 
     def send_settings(self, settings: Settings) -> None:

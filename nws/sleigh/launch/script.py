@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Mapping
 
+from nws.sleigh.shared.interpreter import interpreter_flags, interpreter_name
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.supervisor.supervisor import main as supervise
 
@@ -19,9 +21,13 @@ __all__ = ["main", "settings_from", "variables_for"]
 
 _PREFIX = "PythonSleigh"
 
+_BEGUN_AGAIN = "NWS_SLEIGH_BEGUN_AGAIN"
+"""A variable of the environment: Python was started again with the master's options."""
+
 
 def variables_for(settings: Settings) -> list[str]:
-    """Return the variables that tell a script these settings, as ``NAME=VALUE``."""
+    """Return the variables that tell a script these settings and how our Python was started, as
+    ``NAME=VALUE``."""
     where = settings.where
     values = {
         "NwsHost": where.host,
@@ -37,12 +43,14 @@ def variables_for(settings: Settings) -> list[str]:
         "ModulePath": os.pathsep.join(settings.module_path),
         "LogDir": settings.log_folder,
         "Neighbours": settings.neighbours,
+        "Interpreter": interpreter_name(),
+        "Flags": shlex.join(interpreter_flags()),
     }
     return [f"{_PREFIX}{name}={value}" for name, value in values.items() if value != ""]
 
 
 def settings_from(variables: Mapping[str, str]) -> Settings:
-    """Undo `variables_for`.
+    """Return the settings in what `variables_for` returns.
 
     Raises:
         KeyError: one is missing.
@@ -71,10 +79,21 @@ def settings_from(variables: Mapping[str, str]) -> Settings:
     )
 
 
+def _begin_again(variables: Mapping[str, str]) -> None:
+    """Start Python again with the master's options, if there are any and it is the same Python."""
+    if os.environ.pop(_BEGUN_AGAIN, None) is not None:
+        return
+    flags = shlex.split(variables.get(f"{_PREFIX}Flags", ""))
+    if flags and variables.get(f"{_PREFIX}Interpreter") == interpreter_name():
+        os.environ[_BEGUN_AGAIN] = "1"
+        os.execv(sys.executable, [sys.executable, *flags, *sys.orig_argv[1:]])
+
+
 def main() -> None:
     """Run one worker until the sleigh is over."""
     variables = dict(os.environ)
     variables.update(word.partition("=")[::2] for word in sys.argv[1:])
+    _begin_again(variables)
     try:
         settings = settings_from(variables)
     except (KeyError, ValueError) as error:

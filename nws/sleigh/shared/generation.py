@@ -69,8 +69,9 @@ def freeze_support() -> None:
     A frozen program calls it before anything else, like `multiprocessing.freeze_support`. That one
     may be called instead, as ``multiprocessing.freeze_support()``, once `nws.sleigh` is imported.
     """
-    if CHILD_MARK in os.environ and sys.argv[1:2] == ["-c"] and len(sys.argv) == 3:
+    if CHILD_MARK in os.environ and sys.argv[-2:-1] == ["-c"]:  # behind options for Python
         code = sys.argv.pop()
+        sys.argv[1:] = ["-c"]
         exec(code, {"__name__": "__main__"})
         sys.exit()
 
