@@ -21,6 +21,7 @@ from nws.sleigh.launch.open_files import check_open_files
 from nws.sleigh.launch.processes import Command, LocalSupervisor, Process, Processes, started
 from nws.sleigh.launch.script import variables_for
 from nws.sleigh.shared.settings import Settings, Where
+from nws.sleigh.shared.surroundings import Surroundings
 
 __all__ = [
     "DEFAULT_NODES",
@@ -96,9 +97,11 @@ class Launcher(Protocol):
 
     Attributes:
         expected: how many workers there will be; 0 if nobody knows.
+        surroundings: whose changes are told to the workers.
     """
 
     expected: int
+    surroundings: Surroundings
 
     def __init__(self, options: WorkerOptions, processes: Processes) -> None:
         """Begin with what can be done before the workspace is there.
@@ -126,8 +129,8 @@ class LocalLauncher:
         )
         self._options = options
         self._processes = processes
-        self._first: Process | None = None
-        self._supervisor = started(LocalSupervisor)
+        self.surroundings = Surroundings(variables=True, folder=not options.workingDir)
+        self._supervisor = started(self._new_supervisor)
         processes.add(_LOCAL, self._supervisor, self._start_again)
 
     def go(self, where: Where, workspace: NetWorkSpace) -> None:
@@ -143,11 +146,13 @@ class LocalLauncher:
             neighbours=self.expected,
             life_line=True,
         )
-        assert isinstance(self._supervisor, LocalSupervisor)
         self._supervisor.send_settings(self._settings)
 
+    def _new_supervisor(self) -> LocalSupervisor:
+        return LocalSupervisor(self.surroundings.environment)
+
     def _start_again(self) -> Process:
-        supervisor = LocalSupervisor()
+        supervisor = self._new_supervisor()
         supervisor.send_settings(self._settings)
         return supervisor
 
@@ -173,6 +178,7 @@ class CommandLauncher:
             )
         self.expected = len(machines)
         check_open_files(f"nodeList has {self.expected} machines", self.expected + _FILES_BESIDES)
+        self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
         self._options = options
         self._processes = processes
 
@@ -212,6 +218,7 @@ class WebLauncher:
     expected = 0
 
     def __init__(self, options: WorkerOptions, processes: Processes) -> None:
+        self.surroundings = Surroundings(variables=False, folder=False)
         self._options = options
 
     def go(self, where: Where, workspace: NetWorkSpace) -> None:

@@ -4,12 +4,13 @@ supervisors elsewhere. One that ends too early is started again."""
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from nws.errors import SleighScriptException
 from nws.sleigh.launch.child_process import ChildProcess, kill_group
@@ -66,6 +67,9 @@ class Process(Protocol):
         """Kill it, and all that it has started. Return False if it leads elsewhere."""
 
 
+Started = TypeVar("Started", bound=Process)
+
+
 class Supervisors(Protocol):
     """What is known of supervisors, by their ids."""
 
@@ -80,13 +84,15 @@ class Supervisors(Protocol):
 class LocalSupervisor:
     """A supervisor on this machine; it ends when we do."""
 
-    def __init__(self) -> None:
-        """Start it. It imports what it needs, and waits to be told the rest."""
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start it, with these variables or ours. It imports what it needs, and waits to be told
+        the rest."""
         self._stderr_file = StderrFile()
         self._child = ChildProcess(
             _IMPORTS,
             _CODE,
             flags=interpreter_flags(),
+            env=os.environ if environment is None else environment,
             stdout=subprocess.DEVNULL,
             stderr=self._stderr_file,
         )
@@ -329,7 +335,7 @@ def _next_pause(pause: float) -> float:
     return min(max(_FIRST_PAUSE_SECONDS, 2 * pause), _MAX_PAUSE_SECONDS)
 
 
-def started(start: Callable[[], Process]) -> Process:
+def started(start: Callable[[], Started]) -> Started:
     """Start a process.
 
     Raises:

@@ -36,6 +36,7 @@ from nws.sleigh.master.team import Team
 from nws.sleigh.shared.functions import Function
 from nws.sleigh.shared.messages import NO_CALL, RESULT, Call, Failure, Results, log_dropped
 from nws.sleigh.shared.reloads import Reloads
+from nws.sleigh.shared.surroundings import Surroundings
 
 __all__ = ["LOOK_SECONDS", "AnyTeam", "Engine", "Recipient"]
 
@@ -90,12 +91,21 @@ class Engine:
         report: says for people how far the calls are.
     """
 
-    def __init__(self, team: AnyTeam, health: Health) -> None:
-        """Serve a team whose health is checked regularly while calls are under way."""
+    def __init__(
+        self, team: AnyTeam, health: Health, surroundings: Surroundings | None = None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            team: the workers.
+            health: is checked regularly while calls are under way.
+            surroundings: whose changes are told to the workers; None where these are our own.
+        """
         self.team = team
         self.report = CallsReport(team.report)
         self._health = health
         self._reloads = Reloads()
+        self._surroundings = surroundings or Surroundings(variables=False, folder=False)
         self._numbers = itertools.count(1)
         self._calls: dict[int, Recipient] = {}
         self._not_initialized: Results | None = None  # the worker where that has failed says so
@@ -143,8 +153,8 @@ class Engine:
         with self._changing:
             number = recipient.number = next(self._numbers)
             self._calls[number] = recipient
-        size = self.team.size
-        return Call(number, function, size, recipient.everyone, *options, self._reloads.look())
+        size, reloaded, changes = self.team.size, self._reloads.look(), self._surroundings.look()
+        return Call(number, function, size, recipient.everyone, *options, reloaded, changes)
 
     def end(self, number: int) -> None:
         """Forget a call whose results have all arrived."""

@@ -166,7 +166,7 @@ class Sleigh:
             self._liveness = Liveness(
                 self._team, self._home.processes, self._home.check_server, by_hand=launch == "web"
             )
-            self._engine = Engine(self._team, self._liveness)
+            self._engine = Engine(self._team, self._liveness, way.surroundings if way else None)
             self._calls.open(self._engine, self._liveness)
             if way is not None:
                 way.go(self._home.where(self.lease_time), self.nws)

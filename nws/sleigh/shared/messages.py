@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from nws.errors import NwsUnpicklingException
 from nws.sleigh.shared.pickling import PLAIN, Packed, is_in_pieces, packed_again, pieces_of
 from nws.sleigh.shared.reloads import Reloaded
+from nws.sleigh.shared.surroundings import Changes, are_changes
 
 __all__ = [
     "BARRIER",
@@ -135,6 +136,8 @@ class Call(NamedTuple):
     seed: int | None = None
     reloaded: Reloaded = ()
     """Modules that the master has reloaded since the sleigh began."""
+    changes: Changes = ()
+    """What has changed of the master's environment and working folder since then."""
 
 
 class Task(NamedTuple):
@@ -297,20 +300,20 @@ def task_to_wire(task: Task) -> tuple[Any, ...]:
 def task_from_wire(value: Any) -> Task | None:
     """Undo `task_to_wire`."""
     try:
-        (number, function, worker_count, everyone, timeout, retries, seed, reloaded), *rest = value
-        first, elements, failures, lost = rest
+        call_fields, first, elements, failures, lost = value
+        number, function, size, everyone, timeout, retries, seed, reloaded, changes = call_fields
         if (
-            _is_number(number | worker_count | retries | first | failures | lost)
+            _is_number(number | size | retries | first | failures | lost)
             and function.__class__ is str
             and everyone.__class__ is bool
             and timeout.__class__ is float
             and 0 <= timeout < _MAX_SECONDS
             and (seed is None or seed.__class__ is int)
             and (reloaded == () or _are_reloaded(reloaded))
+            and (changes == () or are_changes(changes))
             and _are_packed(elements, _PACKED_KINDS)
         ):
-            call = Call(*value[0])
-            return Task(call, first, elements, failures, lost)
+            return Task(Call(*call_fields), first, elements, failures, lost)
     except (TypeError, ValueError):
         pass
     return None

@@ -50,6 +50,7 @@ from nws.sleigh.shared.output import OutputWriter
 from nws.sleigh.shared.pickling import Packed, packed_again
 from nws.sleigh.shared.spans import Spans
 from nws.sleigh.shared.status_cells import FAILED, IDLE, WAITING, StatusCells
+from nws.sleigh.shared.surroundings import WorkerSurroundings
 from nws.sleigh.worker.crash_policy import ALONE_AFTER, pieces_to_retry, verdict_on
 from nws.sleigh.worker.current_task import SLICE_SECONDS, CurrentTask
 from nws.sleigh.worker.deaths import Deaths
@@ -108,6 +109,7 @@ class Worker:
         self._lease_time = lease_time
         self._spans = Spans(cells)
         self._deaths = Deaths(workspace, replaces=replaces)
+        self._surroundings = WorkerSurroundings()
         self._initializer = Initializer(workspace, cells, runner, self._deaths)
         self._loader = Loader(workspace, cells, runner, self._deaths)
         self._failures = FailureReport(workspace, rank)
@@ -164,6 +166,8 @@ class Worker:
         if call.reloaded and self._loader.modules.is_older(call.reloaded):
             self._leave(lease)
             raise OutdatedError
+        if call.changes != self._surroundings.changes:
+            self._surroundings.apply(call.changes)
         cells.begin_task(call.number, lease.id, task.first, len(task.elements))
         self._limit(call.timeout)
         if not self._initializer.is_over:
