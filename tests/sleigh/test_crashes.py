@@ -279,14 +279,14 @@ def test_a_killed_supervisor_takes_all_with_it(on_server: dict[str, Any], tmp_pa
 def test_workers_that_cannot_start_end_the_call(
     on_server: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with Sleigh(**on_server, workerCount=1) as sleigh:
         killed = workers_that_answer(sleigh)
         (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(9)\n")
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
         _kill_the_supervisor(killed)
         with pytest.raises(SleighJoinException, match=r"exit status 9"):
             sleigh.eachElem(echo, [1, 2])
-        monkeypatch.delenv("PYTHONPATH")
+        (tmp_path / "sitecustomize.py").unlink()
         assert sleigh.eachElem(echo, [3]) == [(3,)]
 
 
