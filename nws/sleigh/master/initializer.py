@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nws.errors import SleighIllegalValueException, SleighInitializerException
+from nws.sleigh.master.source_lines import with_source_lines
 from nws.sleigh.master.values import cause_of
 from nws.sleigh.shared.functions import Function, check_function, packed_function
 from nws.sleigh.shared.messages import Failure, Results
@@ -47,7 +48,7 @@ def initializer_error(failed: Results) -> SleighInitializerException:
     failure = failed.outcomes[0]
     assert isinstance(failure, Failure)
     error = SleighInitializerException(
-        f"the initializer failed on worker {failed.rank}\n{failure.text}"
+        f"the initializer failed on worker {failed.rank}\n{with_source_lines(failure.text)}"
     )
     error.__cause__ = cause_of(failure)
     return error

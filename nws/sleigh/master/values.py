@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nws.errors import SleighTaskException
+from nws.sleigh.master.source_lines import with_source_lines
 from nws.sleigh.shared.messages import Failure
 from nws.sleigh.shared.pickling import Packed, unpack
 
@@ -28,7 +29,7 @@ def value_of(tag: int, outcome: Packed | Failure) -> Any:
 
 
 def _exception(tag: int, outcome: Failure) -> SleighTaskException:
-    failed = SleighTaskException(f"element {tag} failed\n{outcome.text}")
+    failed = SleighTaskException(f"element {tag} failed\n{with_source_lines(outcome.text)}")
     failed.__cause__ = cause_of(outcome)
     return failed
 

@@ -101,16 +101,17 @@ def pickled(
 
 def _reduced_code(code: CodeType) -> Any:
     _, arguments = _reduced_by_cloudpickle[CodeType](code)
-    return _code, (_ORIGIN, arguments)
+    # cloudpickle has another name, under which no traceback would find the source.
+    return _code, (_ORIGIN, code.co_filename, arguments)
 
 
-def _code(origin: tuple[str, str, str], arguments: tuple[Any, ...]) -> CodeType:
+def _code(origin: tuple[str, str, str], file: str, arguments: tuple[Any, ...]) -> CodeType:
     if origin[:2] != _ORIGIN[:2]:
         raise SleighIllegalValueException(
             f"a function was sent as byte code of {_shown(origin)}, which {_shown(_ORIGIN)} cannot "
             "run: put it into a module that can be imported on both, or use the same Python"
         )
-    return CodeType(*arguments)
+    return CodeType(*arguments).replace(co_filename=file)
 
 
 def _shown(origin: tuple[str, str, str]) -> str:

@@ -35,7 +35,10 @@ _READ_BYTES: Final = 64 * 1024
 _MAX_READS: Final = 16
 """Of a pipe in a row, for a worker may write faster than we read. A pipe holds less than that."""
 
-_OWN_FRAMES: Final = (f'File "{Path(__file__).parents[1]}{os.sep}', 'File "<string>"')
+_OWN_FRAMES: Final = (
+    f'File "{Path(__file__).parents[1]}{os.sep}',
+    'File "<string>", line 1 in <module>',
+)
 """How lines of a traceback begin that are not the user's."""
 
 _TRACEBACK_SIGNAL: Final = signal.SIGUSR2 if hasattr(signal, "SIGUSR2") else None
