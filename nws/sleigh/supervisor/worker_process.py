@@ -23,6 +23,7 @@ from nws.sleigh.shared.output import LineReader, OutputWriter, Said, new_mark
 from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.status_cells import StatusCells
 from nws.sleigh.shared.stderr_file import StderrFile
+from nws.sleigh.worker.exit_functions import take_over_exit_functions
 from nws.sleigh.worker.fork import end_forks_of
 from nws.sleigh.worker.initializer import InitializerFailedError
 from nws.sleigh.worker.runner import Runner
@@ -255,7 +256,7 @@ def _be_a_worker(
 def _prepare_process(stderr_file: StderrFile, life_line: int) -> None:
     """Undo what the supervisor has set up for itself, and set up what a worker needs."""
     note_worker()
-    atexit._clear()
+    take_over_exit_functions()
     track_no_shared_memory()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

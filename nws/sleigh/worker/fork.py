@@ -9,6 +9,7 @@ import traceback
 from typing import Any, NoReturn
 
 from nws.sleigh.shared.output import OutputWriter
+from nws.sleigh.worker.exit_functions import disown_finalizers
 from nws.sleigh.worker.runner import Runner
 
 __all__ = ["end_forks_of"]
@@ -28,6 +29,7 @@ def end_forks_of(runner: Runner, writer: OutputWriter) -> None:
             os._exit(status)
 
     def note_fork() -> None:
+        disown_finalizers()
         runner.end_fork = end
 
     os.register_at_fork(after_in_child=note_fork)
