@@ -211,7 +211,12 @@ def count_runs(
 
 def start_a_child() -> int:
     """Start a process that nobody ends, and return its process id."""
-    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"]).pid
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    _children.append(child)  # Python would warn of one that is forgotten
+    return child.pid
+
+
+_children: list[subprocess.Popen[bytes]] = []
 
 
 def start_a_child_and_wait(element: int, folder: Path) -> NoReturn:
