@@ -192,7 +192,13 @@ class SleighTaskException(SleighException):
     """A task failed on its worker. The remote traceback is part of the message.
 
     When the worker's exception could be sent, it is the ``__cause__``.
+
+    Attributes:
+        pickled_result: if the task had a result, but the master could not read it: its pickle, for
+            ``pickle.loads`` when what it needs is there. Else empty.
     """
+
+    pickled_result: bytes = b""
 
 
 class Status:

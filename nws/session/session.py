@@ -25,6 +25,7 @@ from nws.session.stream import Stream
 from nws.session.transport import Transport
 from nws.values import Encoder, decode
 from nws.wire.dialect import BLANK_ID
+from nws.wire.operations import EXTENDED_OPERATIONS, describe_request
 from nws.wire.replies import Answer, Item
 from nws.wire.requests import MAX_NAME_BYTES, Field
 
@@ -122,7 +123,8 @@ class Session:
             workspace, variable: where.
             timeout: seconds to wait; None for any time.
             cookie: id of the variable and index of the value that an iterator saw last. With it, a
-                value that cannot be read is returned as the NwsUnpicklingException.
+                value that cannot be read and does not go back is returned as the
+                NwsUnpicklingException.
             into: a file that is given the payload.
             missing: returned for an empty payload that is not direct.
 
@@ -143,12 +145,9 @@ class Session:
                 if into is None:
                     value = decode(answer.descriptor, answer.payload, missing)
             except NwsUnpicklingException as error:
-                if cookie is None:
-                    transport.acknowledge()
-                    if mine:
-                        transport.pending = None
-                    raise
-                value = error
+                value = self._explained(error, fields)
+                if cookie is None or transport.pending is not None:  # it goes back below
+                    raise value from error.exception
             transport.acknowledge()
             # No exception can strike from here to the caller's caller; see `Pool`.
             if mine:
@@ -208,9 +207,26 @@ class Session:
                 mine[0].give_back(blame=isinstance(error, NwsUnpicklingException))
                 if isinstance(error, MemoryError):
                     pool.repair(mine)
+            if isinstance(error, NwsUnpicklingException):
+                raise self._explained(error, fields) from error.exception
             raise
         finally:
             pool.idle += mine
+
+    def _explained(
+        self, error: NwsUnpicklingException, fields: Sequence[bytes]
+    ) -> NwsUnpicklingException:
+        """Return an error that also says which value cannot be read, and where that is now."""
+        operation = EXTENDED_OPERATIONS[fields[0]]
+        left = ""
+        if operation.removes:
+            left = "; it stays in its place, and fetchFile takes its bytes out"
+            if not self.extended:
+                left = "; this server has removed it: `obj` of this exception has its bytes"
+        request = describe_request(fields)
+        return NwsUnpicklingException(
+            f"{request} at {self.endpoint}: {error}{left}", error.exception, error.obj
+        )
 
     def _bind_again(self, transport: Transport) -> None:
         """In a forked child: use the workspaces that the parent had at hand."""

@@ -20,8 +20,11 @@ class NwsValueIterator:
     """Goes through the values of a fifo or single variable; see `NetWorkSpace.ifind` and others.
 
     The ``Try`` kinds end when there is no further value; the others wait for one. Once it has ended
-    it stays so until `restart` or `reset`. After a value that cannot be read
-    (NwsUnpicklingException) or a timeout (NwsTimeoutException) it goes on.
+    it stays so until `restart` or `reset`. After a timeout (NwsTimeoutException) it goes on.
+
+    A value that cannot be read (NwsUnpicklingException) stays in the variable. An iterator that
+    finds goes on behind it. One that fetches stays before it, until `writeTo` or somebody else has
+    taken it out. (An original server has removed it, and both go on.)
 
     Any kind raises NwsOperationException when the variable is lifo or multi, or was deleted, also
     while it waits; NwsNoWorkSpaceException when the workspace was deleted before. On an original

@@ -176,8 +176,8 @@ class NetWorkSpace:
             NwsTimeoutException: no value came in time. It is a TimeoutError.
             NwsOperationException: the variable or the workspace was deleted while this waited.
             NwsNoWorkSpaceException: the workspace was deleted before.
-            NwsUnpicklingException: the value cannot be read here; the exception carries its bytes,
-                and the value is gone from the variable.
+            NwsUnpicklingException: the value cannot be read here. It stays in its place (but on an
+                original server); `fetchFile` takes it out, and the exception carries its bytes.
         """
         ((_, value),) = starmap(self._session.get, [(b"fetch", self._name, varName, timeout)])
         return value

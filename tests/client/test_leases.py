@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from io import BytesIO
 from threading import Thread
 from typing import Any
 
@@ -233,14 +234,19 @@ def test_a_value_that_cannot_be_read_goes_back(opened: Opener, server: Server) -
         ws.lease,
         lambda name: ws.lease_many(name, 5),
         lambda name: ws.fetch_many(name, 5),
+        ws.fetch,
+        ws.fetchTry,
+        lambda name: ws.fetch(name, timeout=60),
+        lambda name: next(ws.ifetch(name)),
+        lambda name: next(ws.ifetchTry(name)),
     ):
-        with pytest.raises(NwsUnpicklingException) as caught:
+        with pytest.raises(NwsUnpicklingException, match="stays in its place") as caught:
             take("x")
         assert caught.value.obj == b"written by R"
         assert state(ws) == (1, 0)
-    with pytest.raises(NwsUnpicklingException):
-        ws.fetch("x")
-    assert state(ws) == (0, 0), "a plain fetch removes it; the exception has it"
+    with BytesIO() as file:
+        ws.fetchFile("x", file)
+        assert file.getvalue() == b"written by R"
 
 
 def test_that_is_an_attempt(opened: Opener) -> None:

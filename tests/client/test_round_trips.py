@@ -120,6 +120,8 @@ def test_what_others_store(opened_either: Opener, server: Server, original: Serv
                 with pytest.raises(NwsUnpicklingException, match=f"by {name} ") as caught:
                     get("x")
                 assert caught.value.obj == b"foreign"
+                removed = "fetch" in get.__name__ and running is original
+                assert ("this server has removed it" in str(caught.value)) == removed
             ws.deleteVar("x")
 
 

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from io import BytesIO
 from typing import Any, Final, NamedTuple
 
 from nws.client import Lease, NetWorkSpace, VariableInfo
@@ -171,8 +172,7 @@ class Team:
                 self._closed = Group(count, True)
             elif count is not None:
                 log_dropped(WORKER_COUNT, count)
-                with suppress(NwsUnpicklingException):
-                    self._workspace.fetchTry(WORKER_COUNT)
+                self._workspace.fetchTryFile(WORKER_COUNT, BytesIO())
         if self._closed is not None:
             return self._closed
         count = self._find(RANK_COUNT, JOIN_SECONDS)  # a worker that joins may hold it for a moment

@@ -7,7 +7,7 @@ from typing import Any
 from nws.errors import SleighTaskException
 from nws.sleigh.master.source_lines import with_source_lines
 from nws.sleigh.shared.messages import Failure
-from nws.sleigh.shared.pickling import Packed, unpack
+from nws.sleigh.shared.pickling import Packed, in_one_piece, unpack
 
 __all__ = ["cause_of", "value_of"]
 
@@ -22,8 +22,10 @@ def value_of(tag: int, outcome: Packed | Failure) -> Any:
         raise  # by the user's Ctrl-C
     except BaseException as error:  # sys.exit() too is the end of the element only
         failed = SleighTaskException(
-            f"the result of element {tag} cannot be read by the master: {error!r}"
+            f"the result of element {tag} cannot be read by the master: {error!r}; "
+            "`pickled_result` of this exception has its pickle"
         )
+        failed.pickled_result = in_one_piece(outcome)
         failed.__cause__ = error
         return failed
 

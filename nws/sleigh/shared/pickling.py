@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from functools import partial
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final, TypeAlias
 
@@ -22,6 +23,7 @@ from nws.sleigh.shared.pickler import Pickler, can_be_imported, pickled
 __all__ = [
     "PLAIN",
     "Packed",
+    "in_one_piece",
     "is_in_pieces",
     "pack",
     "packed_again",
@@ -134,6 +136,25 @@ def unpack(packed: Packed, *, again: bool = False) -> Any:
         return packed
     data, *buffers = packed
     return pickle.loads(data, buffers=map(bytearray, buffers) if again else buffers)
+
+
+def in_one_piece(packed: Packed) -> bytes:
+    """Return a pickle that `pickle.loads` reads, of what may have buffers apart from it."""
+    if isinstance(packed, tuple):
+        return pickle.dumps(_Joined(*map(bytes, pieces_of(packed))), 5)
+    return packed if isinstance(packed, bytes) else pickle.dumps(packed, 5)
+
+
+class _Joined:
+    """Stands in a pickle for what is read of another one and its buffers."""
+
+    __slots__ = ("buffers", "data")
+
+    def __init__(self, data: bytes, *buffers: bytes) -> None:
+        self.data, self.buffers = data, buffers
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(pickle.loads, self.data, buffers=self.buffers), ()
 
 
 def packed_again(packed: Packed) -> Packed:
