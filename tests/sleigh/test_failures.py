@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import platform
+import sys
 import threading
 from asyncio import CancelledError
 from collections.abc import Iterator
@@ -153,23 +155,52 @@ def test_arguments_that_the_worker_cannot_read(sleigh: Sleigh) -> None:
     assert "the arguments cannot be read by the worker" in str(results[1])
 
 
-def test_fixed_arguments_that_the_worker_cannot_read(sleigh: Sleigh) -> None:
-    results = sleigh.eachElem(echo, [1, 2], Unreadable())
-    for result in results:
-        assert "ValueError: this is private" in str(failure(result))
-        assert "the function or fixedArgs cannot be read by the worker" in str(result)
+CALLS = {
+    "eachElem": lambda sleigh, fun, **fixed: sleigh.eachElem(fun, range(100), **fixed),
+    "pending": lambda sleigh, fun, **fixed: sleigh.eachElem(
+        fun, range(100), blocking=False, **fixed
+    ).wait(),
+    "imap": lambda sleigh, fun, **_: next(sleigh.imap(fun, range(100))),
+    "submit": lambda sleigh, fun, **_: sleigh.submit(fun, 1).result(),
+    "eachWorker": lambda sleigh, fun, **_: sleigh.eachWorker(fun, 1),
+}
 
 
+@pytest.mark.parametrize("kind", ["eachElem", "pending"])
+def test_fixed_arguments_that_the_worker_cannot_read(sleigh: Sleigh, kind: str) -> None:
+    """It is the call's failure, and said once."""
+    with pytest.raises(
+        SleighTaskException, match="fixedArgs cannot be read by the worker"
+    ) as caught:
+        CALLS[kind](sleigh, echo, fixedArgs=Unreadable())
+    assert "ValueError: this is private" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", CALLS)
 def test_a_function_of_a_module_that_only_the_master_has(
-    sleigh: Sleigh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sleigh: Sleigh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     (tmp_path / "only_here.py").write_text("def work(number):\n    return number\n")
     monkeypatch.syspath_prepend(tmp_path)  # after the workers were told theirs
+    monkeypatch.delitem(sys.modules, "only_here", raising=False)
     from only_here import work  # type: ignore[import-not-found]
 
-    for result in sleigh.eachElem(work, [1, 2]):
-        assert "No module named 'only_here'" in str(failure(result))
-        assert isinstance(result.__cause__, ModuleNotFoundError)
+    with pytest.raises(SleighTaskException, match="No module named 'only_here'") as caught:
+        CALLS[kind](sleigh, work)
+    where = f"on {platform.node()} with Python {platform.python_version()} ({sys.executable}): "
+    assert where in str(caught.value)
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+
+
+def imports(_: int) -> None:
+    import there_is_no_such_module  # type: ignore[import-not-found]  # noqa: F401
+
+
+def test_a_module_that_is_imported_in_the_function(sleigh: Sleigh) -> None:
+    """That may not concern all elements."""
+    for result in sleigh.eachElem(imports, [1, 2]):
+        assert f"it cannot import what it needs on {platform.node()} " in str(failure(result))
+        assert f"({sys.executable}): install it there" in str(result)
 
 
 def test_what_the_server_does_not_take(tmp_path: Path) -> None:

@@ -117,7 +117,15 @@ def double(number):
 )
 def test_a_module_that_makes_a_sleigh(script: Script, tmp_path: Path, call: str) -> None:
     (tmp_path / "module.py").write_text(MODULE)
-    text = f"from module import double, sleigh\nwith sleigh:\n    print(*{call})\n"
+    text = (
+        "from module import double, sleigh\n"
+        "from nws.sleigh import SleighTaskException\n"
+        "with sleigh:\n"
+        "    try:\n"
+        f"        print(*{call})\n"
+        "    except SleighTaskException as error:\n"  # where the function cannot be read
+        "        print(error)\n"
+    )
     said = script(text).stdout
     assert "the module 'module' makes a sleigh while a worker imports it" in said
     assert "`if __name__ == '__main__':`" in said

@@ -76,14 +76,11 @@ Elsewhere = Callable[..., Sleigh]
 
 @pytest.fixture
 def elsewhere(server: Server) -> Elsewhere:
-    """Makes a sleigh of two workers that use the tests' server, over ssh if nothing else is said.
-
-    They do not find modules where we do.
-    """
+    """Makes a sleigh of two workers that use the tests' server, over ssh by default."""
 
     def make(**options: Any) -> Sleigh:
-        given = {"launch": sshcmd, "nodeList": NODES, "modulePath": str(ROOT), **options}
-        return LongLeased(nwsHost=HOST, nwsPort=server.port, **given)
+        given = {"launch": sshcmd, "nodeList": NODES, "nwsHost": HOST, **options}
+        return LongLeased(nwsPort=server.port, **given)
 
     return make
 
@@ -110,11 +107,15 @@ def test_where_workers_are_and_what_they_find(
     folder = tmp_path / "it's a folder; with $HOME and ä"
     folder.mkdir()
     (folder / "hidden.py").write_text("import os\ndef where(_): return __file__, os.getcwd()\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "only the master has this folder"))
     monkeypatch.syspath_prepend(str(folder))
     from hidden import where  # type: ignore[import-not-found]
 
-    with elsewhere(workingDir=str(folder), modulePath=f"{ROOT}{os.pathsep}{folder}") as sleigh:
+    with elsewhere(workingDir=str(folder), modulePath=str(tmp_path)) as sleigh:
         assert sleigh.eachElem(where, [0]) == [(str(folder / "hidden.py"), str(folder))]
+        (path,) = sleigh.eachElem("__import__('sys').path", [0])
+    assert path[:2] == [str(tmp_path), str(folder)], "those of modulePath= come first, then ours"
+    assert all(map(os.path.exists, path[: path.index(str(ROOT))]))
 
 
 def test_what_they_write(ssh: Ssh, elsewhere: Elsewhere, tmp_path: Path) -> None:
@@ -144,14 +145,13 @@ from tests.support.sleighs import LongLeased
 
 sleigh = LongLeased(
     launch=sshcmd, nodeList=["node1", "node2"], nwsHost="127.0.0.1", nwsPort=int(sys.argv[2]),
-    modulePath=sys.argv[3],
 )
 sleigh.eachElem(note_and_wait, [0, 1], [Path(sys.argv[1])])
 """
 
 
 def test_the_master_is_killed(ssh: Ssh, server: Server, tmp_path: Path) -> None:
-    arguments = ("-c", KILLED, str(tmp_path), str(server.port), str(ROOT))
+    arguments = ("-c", KILLED, str(tmp_path), str(server.port))
     with python(*arguments, cwd=tmp_path) as master:
         for element in range(2):
             assert runs(int(until_file(tmp_path / str(element))))

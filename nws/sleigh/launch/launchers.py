@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 import os
 import shlex
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
@@ -17,6 +18,7 @@ from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException
 from nws.sleigh.launch.by_hand import wait_for_a_person
 from nws.sleigh.launch.commands import LaunchOptions
+from nws.sleigh.launch.module_path import own_entries
 from nws.sleigh.launch.open_files import check_open_files
 from nws.sleigh.launch.processes import Command, LocalSupervisor, Process, Processes, started
 from nws.sleigh.launch.script import variables_for
@@ -199,7 +201,7 @@ class CommandLauncher:
             expected=self.expected,
             machine=machine,
             working_folder=options.working_folder,
-            module_path=options.module_path,
+            module_path=[*options.module_path, *own_entries(sys.path)],
             log_folder=options.log_folder,
             neighbours=options.nodeList.count(machine),
         )

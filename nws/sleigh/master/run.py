@@ -13,12 +13,13 @@ from nws.sleigh.master.calls_report import CallState
 from nws.sleigh.master.chunks import Chunks
 from nws.sleigh.master.engine import Engine
 from nws.sleigh.master.mailbox import Mailbox
-from nws.sleigh.master.values import value_of
+from nws.sleigh.master.values import exception_of, value_of
 from nws.sleigh.master.window import Window
 from nws.sleigh.shared.messages import (
     MAX_BATCH_BYTES,
     RESULT,
     Call,
+    Failure,
     Results,
     Task,
     log_dropped,
@@ -162,7 +163,8 @@ class Run:
         further elements if they are being read.
 
         Raises:
-            Exception: no more will come, for this reason.
+            SleighTaskException: a worker cannot read the function, and there is no result yet.
+            Exception: no more will come, for another reason.
         """
         state, mailbox = self.state, self._mailbox
         only_one = state.exhausted and state.submitted - state.arrived == 1
@@ -203,6 +205,8 @@ class Run:
         else:
             arrived, given = list(elements), outcomes
             flags[first:end] = b"\1" * len(outcomes)
+        if not self.state.arrived and given:
+            _check_function(given[0])
         self.state.arrived += len(arrived)
         if self._for_everyone is not None and not arrived:
             # A worker that took the place of one that had done its part has used up another's.
@@ -284,3 +288,9 @@ class Run:
         if not self.over:
             self._engine.report.end(self.state, cancelled=True)
         self._engine.cancel([self._call.number])
+
+
+def _check_function(first: Any) -> None:
+    """Raise the exception of the first outcome of a call if no element of it can be run."""
+    if isinstance(first, Failure) and first.of_call:
+        raise exception_of(first, first.text)

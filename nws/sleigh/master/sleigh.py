@@ -116,7 +116,8 @@ class Sleigh:
             scriptExec: makes the part of the command that runs the worker's script.
             scriptDir: folder of that script there; by default where it is here.
             scriptName: name of that script.
-            modulePath: folders in which workers look for modules first, between colons.
+            modulePath: folders in which workers look for modules first, between colons. Then they
+                look where we do, where that exists there, but for the libraries of our Python.
             workingDir: the workers' working folder, if it exists there; by default ours.
             logDir: folder there, for a file with all that a worker writes.
             user: name by which to log in to the machines; by default as the launch command has it.
@@ -235,7 +236,8 @@ class Sleigh:
             traceback, whose cause is the worker's exception.
 
         Raises:
-            SleighTaskException: an element failed, and ``raising`` is true.
+            SleighTaskException: an element failed, and ``raising`` is true; or a worker cannot read
+                the function, and no element is done yet.
             SleighStoppedException: the sleigh was stopped.
             SleighOccupiedException: another call is under way.
             SleighIllegalValueException: the function or an argument cannot be used or pickled.

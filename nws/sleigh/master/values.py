@@ -9,13 +9,13 @@ from nws.sleigh.master.source_lines import with_source_lines
 from nws.sleigh.shared.messages import Failure
 from nws.sleigh.shared.pickling import Packed, in_one_piece, unpack
 
-__all__ = ["cause_of", "value_of"]
+__all__ = ["cause_of", "exception_of", "value_of"]
 
 
 def value_of(tag: int, outcome: Packed | Failure) -> Any:
     """Return the value that an outcome stands for, or a SleighTaskException object."""
     if isinstance(outcome, Failure):
-        return _exception(tag, outcome)
+        return exception_of(outcome, f"element {tag} failed\n{outcome.text}")
     try:
         return unpack(outcome)
     except KeyboardInterrupt:
@@ -30,8 +30,9 @@ def value_of(tag: int, outcome: Packed | Failure) -> Any:
         return failed
 
 
-def _exception(tag: int, outcome: Failure) -> SleighTaskException:
-    failed = SleighTaskException(f"element {tag} failed\n{with_source_lines(outcome.text)}")
+def exception_of(outcome: Failure, text: str) -> SleighTaskException:
+    """Return an exception with this text, caused by what the worker has sent."""
+    failed = SleighTaskException(with_source_lines(text))
     failed.__cause__ = cause_of(outcome)
     return failed
 

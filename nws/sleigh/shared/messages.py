@@ -162,6 +162,8 @@ class Failure(NamedTuple):
     """The remote traceback, or another reason."""
     cause: Packed = b""
     """The packed exception, if it could be packed."""
+    of_call: bool = False
+    """The function cannot be read, so no element can be run there."""
 
     @property
     def summary(self) -> str:

@@ -122,7 +122,7 @@ def _unreachable(settings: Settings, error: Exception) -> str:
 
 def _prepare_process(settings: Settings) -> None:
     """Set what workers inherit, before anything that depends on it is imported."""
-    sys.path[:0] = settings.module_path
+    sys.path[:0] = filter(os.path.exists, settings.module_path)
     if os.path.isdir(settings.working_folder):  # on another machine it may not be there
         os.chdir(settings.working_folder)
     threads = str(max(1, available_cores() // max(1, settings.neighbours)))

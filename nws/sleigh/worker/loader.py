@@ -72,7 +72,8 @@ class Loader:
         except BaseException as error:
             if self._runner.end_fork is not None:
                 self._runner.end_fork(error)
-            return failure(error, "the function or fixedArgs cannot be read by the worker\n")
+            said = failure(error, "the function or fixedArgs cannot be read by the worker\n")
+            return said._replace(of_call=True)
         finally:
             cells.state = IDLE
         self._ready_for = wanted

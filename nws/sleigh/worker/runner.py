@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import platform
 import random
 import struct
 import sys
@@ -221,8 +222,14 @@ def failure(error: BaseException, stage: str = "") -> Failure:
 
     Args:
         error: what was raised.
-        stage: what comes before the traceback.
+        stage: a line that comes before the traceback. If a module is missing it says where.
     """
+    if isinstance(error, ImportError):
+        what = stage.rstrip() or "it cannot import what it needs"
+        stage = (
+            f"{what} on {platform.node()} with Python {platform.python_version()} "
+            f"({sys.executable}): install it there, or name its folder by modulePath=\n"
+        )
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
         frames = frames.tb_next
