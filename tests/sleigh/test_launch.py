@@ -254,7 +254,7 @@ def test_through_a_tunnel(ssh: Ssh, elsewhere: Elsewhere) -> None:
 
 # Commands
 
-SSH = "ssh -n -x -o BatchMode=yes -o ServerAliveInterval=15"
+SSH = "ssh -n -x -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15"
 OPTIONS = LaunchOptions("server", 8765, "localhost", 9999, "/the scripts/", "script.sh", "")
 AS_SANTA = OPTIONS._replace(user="santa")
 

@@ -22,8 +22,12 @@ __all__ = [
 ]
 
 
-_SSH: Final = ("ssh", "-n", "-x", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=15")
-"""It asks for nothing, and notices within a minute that the other machine is gone."""
+_SSH: Final = (
+    *("ssh", "-n", "-x", "-o", "BatchMode=yes"),
+    *("-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15"),
+)
+"""It asks for nothing, gives up a machine that does not answer after ten seconds, and notices
+within a minute that the other machine is gone."""
 
 
 class LaunchOptions(NamedTuple):

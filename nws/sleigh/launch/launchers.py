@@ -12,6 +12,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from textwrap import shorten
 from typing import Any, Final, NamedTuple, Protocol
 
 from nws.client import NetWorkSpace
@@ -46,6 +47,9 @@ _FILES_PER_WORKER: Final = 4
 
 _FILES_BESIDES: Final = 16
 """In a supervisor, or in a master."""
+
+_MAX_SHOWN_CHARS: Final = 120
+"""Of a command, in messages. Behind that there are only the variables of the script."""
 
 _LOCAL: Final = "0"
 """Id of the only supervisor on this machine."""
@@ -133,7 +137,7 @@ class LocalLauncher:
         self._processes = processes
         self.surroundings = Surroundings(variables=True, folder=not options.workingDir)
         self._supervisor = started(self._new_supervisor)
-        processes.add(_LOCAL, self._supervisor, self._start_again)
+        processes.add(_LOCAL, "this machine", self._supervisor, self._start_again)
 
     def go(self, where: Where, workspace: NetWorkSpace) -> None:
         options = self._options
@@ -187,7 +191,9 @@ class CommandLauncher:
     def go(self, where: Where, workspace: NetWorkSpace) -> None:
         for number, machine in enumerate(self._options.nodeList):
             id = str(number)
-            self._processes.start(id, partial(Command, self._command(id, machine, where)))
+            command = self._command(id, machine, where)
+            shown = shorten(shlex.join(command), _MAX_SHOWN_CHARS, placeholder=" …")
+            self._processes.start(id, f"{machine} (by `{shown}`)", partial(Command, command))
 
     def _command(self, id: str, machine: str, where: Where) -> list[str]:
         options = self._options

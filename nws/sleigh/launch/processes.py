@@ -171,14 +171,16 @@ class _KeptProcess:
 
     Attributes:
         id: of its supervisor.
+        place: where that is, and how this process leads there.
         process: as it is now.
         ends: how many have ended in a row.
         kills: how many have been killed in a row when they had started workers.
         last_end: how the last one has ended; empty if none has.
     """
 
-    def __init__(self, id: str, process: Process, start: Callable[[], Process]) -> None:
+    def __init__(self, id: str, place: str, process: Process, start: Callable[[], Process]) -> None:
         self.id = id
+        self.place = place
         self.process = process
         self.ends = self.kills = 0
         self.last_end = ""
@@ -190,7 +192,8 @@ class _KeptProcess:
         self._is_silent = False  # and was killed for that
 
     def restart(self, status: int, last_start: float) -> str:
-        """Start it again, now that it has ended, or after a pause.
+        """Start it again, now that it has ended, or after a pause. How it has ended is logged,
+        unless the last one has ended in the same way.
 
         Args:
             status: with which it has ended.
@@ -205,7 +208,7 @@ class _KeptProcess:
             self._last_start = last_start
             self.kills += killed
             self.ends += not killed
-            self.last_end = self._describe_end(status)
+            self._note_end(self._describe_end(status), is_news=not killed)
             early = now - self._began < _EARLY_SECONDS and not killed
             self._pause = _next_pause(self._pause) if early else 0.0
             self._due = now + self._pause
@@ -230,7 +233,14 @@ class _KeptProcess:
             self._is_silent = False
             return _SILENT
         output = self.process.last_output() or "it said nothing"
-        return f"what starts the workers ends early, with {name_of_end(status)}: {output}"
+        return (
+            f"what starts workers on {self.place} ends early, with {name_of_end(status)}: {output}"
+        )
+
+    def _note_end(self, described: str, *, is_news: bool) -> None:
+        if is_news and described not in (self.last_end, _SILENT):
+            _log.warning("%s; it is started again", described)
+        self.last_end = described
 
     def note_progress(self) -> None:
         """Take note that workers do their work."""
@@ -248,17 +258,24 @@ class Processes:
     def __init__(self) -> None:
         self._all: list[_KeptProcess] = []
 
-    def add(self, id: str, process: Process, start: Callable[[], Process]) -> None:
-        """Restart the process of the supervisor with this id from now on, when it has ended."""
-        self._all.append(_KeptProcess(id, process, start))
+    def add(self, id: str, place: str, process: Process, start: Callable[[], Process]) -> None:
+        """Restart the process of the supervisor with this id from now on, when it has ended.
 
-    def start(self, id: str, start: Callable[[], Process]) -> None:
-        """Start a process, and restart it when it has ended.
+        Args:
+            id: of the supervisor.
+            place: where that is and what leads there, for messages.
+            process: as it is now.
+            start: starts another one.
+        """
+        self._all.append(_KeptProcess(id, place, process, start))
+
+    def start(self, id: str, place: str, start: Callable[[], Process]) -> None:
+        """Start a process, and restart it when it has ended; see `add`.
 
         Raises:
             SleighScriptException: it cannot be started.
         """
-        self.add(id, started(start), start)
+        self.add(id, place, started(start), start)
 
     def note_progress(self) -> None:
         """Take note that workers do their work."""

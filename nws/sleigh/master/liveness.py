@@ -9,7 +9,8 @@ from typing import Final
 
 from nws.errors import SleighJoinException
 from nws.sleigh.launch.processes import Processes
-from nws.sleigh.master.engine import AnyTeam
+from nws.sleigh.master.engine import LOOK_SECONDS, AnyTeam
+from nws.sleigh.master.team import Group
 
 __all__ = ["Liveness"]
 
@@ -57,6 +58,21 @@ class Liveness:
         """
         with self._turn:
             return self._processes.restart_ended(self._team)
+
+    def wait_for_group(self, timeout: float) -> Group:
+        """Wait up to ``timeout`` seconds until the group is closed, and return it. Supervisors that
+        end meanwhile are restarted.
+
+        Raises:
+            SleighScriptException: a process cannot be started.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            group = self._team.group(min(left, LOOK_SECONDS))
+            if group.closed or not left:
+                return group
+            self.restart()
 
     def note_progress(self) -> None:
         """Note that results have come, so supervisors work."""

@@ -429,7 +429,7 @@ class Sleigh:
         """
         self._calls.check()
         with self._calls.scope():
-            group = self._team.group(timeout)
+            group = self._liveness.wait_for_group(timeout)
             if closeGroup and not group.closed:
                 group = self._team.close_group()
         return group.size, int(group.closed)
