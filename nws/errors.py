@@ -221,6 +221,8 @@ class Status:
     """The request is malformed or goes beyond a limit of the server."""
     NO_VALUE: Final = 3008
     """A get that does not wait found nothing, or an iterator is at its end."""
+    SHUT_DOWN: Final = 3009
+    """The server was stopped while the operation waited."""
 
 
 _EXCEPTIONS: Final[dict[int, type[NwsException]]] = {
@@ -232,6 +234,7 @@ _EXCEPTIONS: Final[dict[int, type[NwsException]]] = {
     Status.LEASE_LOST: NwsLeaseLostException,
     Status.REFUSED: NwsOperationException,
     Status.NO_VALUE: NwsNoValueException,
+    Status.SHUT_DOWN: NwsConnectionDroppedException,
     Status.INTERNAL: NwsServerException,
 }
 

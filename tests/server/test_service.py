@@ -147,7 +147,7 @@ def test_stopping_hangs_up(service: NwsService, reactor: MemoryReactorClock) -> 
     client.send("fetch", "ws", "x", "", "", "5000")
     service.stopService()
     assert client.transport.disconnecting
-    assert client.long().status == Status.NO_WORKSPACE
+    assert client.long().status == Status.SHUT_DOWN
 
 
 def test_settings_reach_the_server(reactor: MemoryReactorClock, tmp_path: Path) -> None:

@@ -196,10 +196,12 @@ class MemorySpace:
         self.books.bind(session, workspace)
         return workspace
 
-    def _purge(self, workspace: Workspace) -> None:
-        reason = f"the workspace {shown(workspace.name)} was deleted"
+    def _purge(
+        self, workspace: Workspace, status: int = Status.NO_WORKSPACE, reason: str = ""
+    ) -> None:
+        reason = reason or f"the workspace {shown(workspace.name)} was deleted"
         for variable in list(workspace.variables.values()):
-            self._matching.delete(variable, Status.NO_WORKSPACE, reason)
+            self._matching.delete(variable, status, reason)
         self.books.delete_workspace(workspace)
 
     # Variables
@@ -470,5 +472,5 @@ class MemorySpace:
 
     def close(self) -> None:
         for workspace in list(self.books.workspaces.values()):
-            self._purge(workspace)
+            self._purge(workspace, Status.SHUT_DOWN, "the server was shut down")
         self._matching.send_replies()

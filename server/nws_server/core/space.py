@@ -231,4 +231,4 @@ class Space(Protocol):
         ``now``."""
 
     def close(self) -> None:
-        """Drop everything."""
+        """Drop everything; whoever waits is told that the server was shut down."""

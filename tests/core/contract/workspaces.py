@@ -306,7 +306,7 @@ class WorkspaceContract:
         client.lease(b"x")
         waiting = client.find(b"y", wait=True)
         space.close()
-        assert waiting.status == Status.NO_WORKSPACE
+        assert (waiting.status, waiting.reason) == (Status.SHUT_DOWN, "the server was shut down")
         assert client.list_wss() == b"\n"
         totals = space.views.totals()
         assert not any(totals.values()), totals
