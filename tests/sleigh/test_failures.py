@@ -199,7 +199,7 @@ def imports(_: int) -> None:
 def test_a_module_that_is_imported_in_the_function(sleigh: Sleigh) -> None:
     """That may not concern all elements."""
     for result in sleigh.eachElem(imports, [1, 2]):
-        assert f"it cannot import what it needs on {platform.node()} " in str(failure(result))
+        assert f"it cannot do what it needs on {platform.node()} " in str(failure(result))
         assert f"({sys.executable}): install it there" in str(result)
 
 

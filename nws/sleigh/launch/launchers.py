@@ -151,6 +151,7 @@ class LocalLauncher:
             log_folder=options.log_folder,
             neighbours=self.expected,
             life_line=True,
+            authkey=_authkey(),
         )
         self._supervisor.send_settings(self._settings)
 
@@ -161,6 +162,13 @@ class LocalLauncher:
         supervisor = self._new_supervisor()
         supervisor.send_settings(self._settings)
         return supervisor
+
+
+def _authkey() -> str:
+    """Return the key of `multiprocessing` in this process, if that is imported: else nobody has
+    used it yet."""
+    process: Any = sys.modules.get("multiprocessing.process")
+    return "" if process is None else bytes(process.current_process().authkey).hex()
 
 
 def _checked_count(count: Any) -> int:

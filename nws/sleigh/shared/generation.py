@@ -15,7 +15,7 @@ from typing import Final
 
 from nws.errors import SleighScriptException
 
-__all__ = ["CHILD_MARK", "check_generation", "freeze_support", "note_worker"]
+__all__ = ["CHILD_MARK", "check_generation", "freeze_support", "is_worker", "note_worker"]
 
 CHILD_MARK: Final = "NWS_SLEIGH_CHILD"
 """A variable of the environment of a process that is started and has not got our code yet."""
@@ -27,6 +27,11 @@ _workers: list[int] = []
 def note_worker() -> None:
     """Take note that this process is a worker."""
     _workers.append(os.getpid())
+
+
+def is_worker() -> bool:
+    """Tell whether this process is a worker, or a fork of one."""
+    return bool(_workers)
 
 
 def check_generation() -> None:

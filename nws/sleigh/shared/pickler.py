@@ -24,6 +24,14 @@ from typing import Any, Final
 import cloudpickle
 
 from nws.errors import SleighIllegalValueException
+from nws.sleigh.shared.decorated import (
+    CACHED_FUNCTION,
+    is_dispatching,
+    reduced_cache,
+    reduced_dispatch,
+    reduced_property,
+)
+from nws.sleigh.shared.generation import is_worker
 
 __all__ = ["Pickler", "can_be_imported", "pickled"]
 
@@ -57,7 +65,13 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
         if kind is MethodType:
             return self._reduced_method(thing)
         if kind is FunctionType:
-            return NotImplemented if can_be_imported(thing) else super().reducer_override(thing)
+            if can_be_imported(thing):
+                return NotImplemented
+            return (
+                reduced_dispatch(thing)
+                if is_dispatching(thing)
+                else super().reducer_override(thing)
+            )
         if isinstance(thing, type) and not can_be_imported(thing):
             return _reduced_class(thing, super().reducer_override(thing))
         return NotImplemented
@@ -119,6 +133,11 @@ def _shown(origin: tuple[str, str, str]) -> str:
     return f"{implementation} {version} on {machine}"
 
 
+def _reduced_cached_function(function: Any) -> Any:
+    has_name = hasattr(function, "__name__")  # a partial, for one, has none
+    return NotImplemented if has_name and can_be_imported(function) else reduced_cache(function)
+
+
 # Classes that travel by value
 
 _names: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
@@ -159,10 +178,13 @@ def _class(name: str, make: Callable[..., type], arguments: tuple[Any, ...]) -> 
 
 
 def _fill(kind: type, given: tuple[Callable[[type, Any], object], Any]) -> None:
-    """Set the attributes of a class, unless it has come home."""
+    """Set the attributes of a class, unless it has come home. In a worker, pickle finds it then by
+    its name, as in the main program."""
     fill, state = given
     if kind not in _own:
         fill(kind, state)
+        if kind.__module__ == "__main__" and kind.__qualname__ == kind.__name__ and is_worker():
+            setattr(sys.modules["__main__"], kind.__name__, kind)
 
 
 _reduced_by_cloudpickle: Final[dict[type, Callable[[Any], Any]]] = dict(
@@ -170,4 +192,8 @@ _reduced_by_cloudpickle: Final[dict[type, Callable[[Any], Any]]] = dict(
 )
 _REDUCERS: Final = {
     kind: reduced for kind, reduced in _reduced_by_cloudpickle.items() if kind is not MethodType
-} | {CodeType: _reduced_code}
+} | {
+    CodeType: _reduced_code,
+    CACHED_FUNCTION: _reduced_cached_function,
+    cached_property: reduced_property,
+}

@@ -39,6 +39,9 @@ class Settings(NamedTuple):
     """Workers of the sleigh on this machine, these included."""
     life_line: bool = False
     """Whether stdin is a pipe that ends with the master."""
+    authkey: str = ""
+    """The key of `multiprocessing`, in hexadecimal digits, by which the objects of the master's
+    managers can be used; empty for none. It is sent through such a pipe only."""
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> Settings:

@@ -128,6 +128,10 @@ def _prepare_process(settings: Settings) -> None:
     threads = str(max(1, available_cores() // max(1, settings.neighbours)))
     for variable in _THREAD_VARIABLES:
         os.environ.setdefault(variable, threads)
+    if settings.authkey:
+        from multiprocessing import process  # few programs need it
+
+        process.current_process().authkey = bytes.fromhex(settings.authkey)
 
 
 class Supervisor:

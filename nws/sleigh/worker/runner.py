@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import platform
 import random
 import struct
 import sys
@@ -14,11 +13,13 @@ from hashlib import blake2b
 from types import FunctionType, MethodType
 from typing import Any, Final, NoReturn
 
+from nws.sleigh.shared.decorated import CACHED_FUNCTION
 from nws.sleigh.shared.functions import APPLY, DEFINE, EVAL, Function
 from nws.sleigh.shared.generators import restart, seed_for
 from nws.sleigh.shared.messages import Call, Failure
 from nws.sleigh.shared.pickling import Packed, pack, unpack
 from nws.sleigh.worker.kept_globals import KeptGlobals
+from nws.sleigh.worker.remedies import remedy_for
 
 __all__ = ["Runner", "failure"]
 
@@ -122,8 +123,13 @@ class Runner:
     def _make_known(self, function: Any) -> None:
         """Set the names where a function, and what it is a decorated form of, looks for them."""
         for layer in _layers_of(function):
-            _globals_of(layer).update(self.names)
-            self._kept.give(_globals_of(layer))
+            known = _globals_of(layer)
+            known.update(self.names)
+            self._kept.give(known)
+            if known.get("__name__") == "__main__":
+                # So that pickle, which the function may use, finds them by their names.
+                self._namespace.update(filter(_is_of_main, list(known.items())))
+        self._namespace.update(filter(_is_of_main, [(_name_of(function), function)]))
 
     def _define(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def keep(*_: Any) -> None:
@@ -187,7 +193,22 @@ def _with_fixed(apply: Callable[..., Any], function: Function) -> Callable[..., 
     return apply
 
 
-_WRAPPERS: Final = (FunctionType, type(functools.lru_cache(abs)))
+def _is_of_main(item: tuple[str, Any]) -> bool:
+    """Tell whether these are the name and the value of a function or class of the main program."""
+    name, value = item
+    return (
+        isinstance(value, (type, *_WRAPPERS))
+        and value.__module__ == "__main__"
+        and name == getattr(value, "__qualname__", None)
+    )
+
+
+def _name_of(function: Any) -> str:
+    """Return the name of a function; an empty one for other things that can be called."""
+    return getattr(function, "__name__", "") if isinstance(function, _WRAPPERS) else ""
+
+
+_WRAPPERS: Final = (FunctionType, CACHED_FUNCTION)
 """Kinds of decorated functions that name the function inside. Other objects may have any attribute,
 and one that leads round in a circle."""
 
@@ -222,14 +243,11 @@ def failure(error: BaseException, stage: str = "") -> Failure:
 
     Args:
         error: what was raised.
-        stage: a line that comes before the traceback. If a module is missing it says where.
+        stage: a line that comes before the traceback.
     """
-    if isinstance(error, ImportError):
-        what = stage.rstrip() or "it cannot import what it needs"
-        stage = (
-            f"{what} on {platform.node()} with Python {platform.python_version()} "
-            f"({sys.executable}): install it there, or name its folder by modulePath=\n"
-        )
+    remedy = remedy_for(error)
+    if remedy:
+        stage = f"{stage.rstrip() or 'it cannot do what it needs'} {remedy}\n"
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
         frames = frames.tb_next

@@ -1,0 +1,30 @@
+"""What to do about exceptions of tasks whose own texts do not say it."""
+
+from __future__ import annotations
+
+import pickle
+import platform
+import sys
+
+__all__ = ["remedy_for"]
+
+
+def remedy_for(error: BaseException) -> str:
+    """Return a line about what to do, without its end; empty for most exceptions."""
+    if isinstance(error, ImportError):
+        return (
+            f"on {platform.node()} with Python {platform.python_version()} ({sys.executable}): "
+            "install it there, or name its folder by modulePath="
+        )
+    text = " ".join(each for each in error.args if isinstance(each, str))  # str() may be the user's
+    if isinstance(error, AttributeError | pickle.PicklingError) and "__main__" in text:
+        return (
+            "(of the main program, workers have what the function of the call uses: put functions "
+            "and classes that are found by their names only into a module)"
+        )
+    if type(error).__name__ == "AuthenticationError":
+        return (
+            "(objects of a multiprocessing.Manager are open to workers on this machine, if "
+            "multiprocessing was imported before the sleigh was made)"
+        )
+    return ""
