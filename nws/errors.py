@@ -29,12 +29,12 @@
         └── SleighTaskException                    a task failed
 
 The names are those of the original's user guide, appendices A.1 and A.2. This module imports
-nothing and holds no logic beyond the table at its end.
+nothing and holds no logic beyond the table at its end, and that a SleighTaskException is no value.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NoReturn
 
 __all__ = [
     "NwsConnectException",
@@ -191,7 +191,8 @@ class SleighStoppedException(SleighException):
 class SleighTaskException(SleighException):
     """A task failed on its worker. The remote traceback is part of the message.
 
-    When the worker's exception could be sent, it is the ``__cause__``.
+    When the worker's exception could be sent, it is the ``__cause__``. Where it is used as if it
+    were the result, in arithmetic, comparisons of size or as a number, it is raised.
 
     Attributes:
         pickled_result: if the task had a result, but the master could not read it: its pickle, for
@@ -199,6 +200,17 @@ class SleighTaskException(SleighException):
     """
 
     pickled_result: bytes = b""
+
+    def _raise(self, *_: object) -> NoReturn:
+        raise self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __rmatmul__ = _raise
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _raise
+    __divmod__ = __rdivmod__ = __pow__ = __rpow__ = __lshift__ = __rlshift__ = _raise
+    __rshift__ = __rrshift__ = __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _raise
+    __neg__ = __pos__ = __abs__ = __invert__ = __round__ = __trunc__ = __floor__ = __ceil__ = _raise
+    __lt__ = __le__ = __gt__ = __ge__ = _raise
+    __int__ = __float__ = __complex__ = __index__ = _raise
 
 
 class Status:
