@@ -18,7 +18,7 @@ import psutil
 
 from nws.client import DICT, NwsServer
 from nws.errors import NwsConnectException, NwsException, NwsUnsupportedOperationException
-from nws.session.endpoint import DEFAULT_PORT, Endpoint
+from nws.session.endpoint import DEFAULT_PORT, UNIX, Endpoint
 from nws.session.transport import Transport
 from nws.version import __version__
 
@@ -102,9 +102,9 @@ def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -
 
     Options after `--` are passed to the server: see `python -m nws_server --help`.
     """
-    if _answers(port, interface):
-        raise click.ClickException(f"a server runs on port {port} already")
     files = _Files(port)
+    if files.server_process() is not None or _answers(port, interface):
+        raise click.ClickException(f"a server runs on port {port} already")
     environment = {**os.environ, "NWS_SERVER_PORT": str(port), "NWS_INTERFACE": interface}
     environment["PYTHONSAFEPATH"] = "1"  # no modules from the working folder, whatever is in it
     # Its own end of a pipe: who knows what else is printed on stdout as Python starts.
@@ -133,6 +133,7 @@ def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -
             said.seek(0)
             reason = f"{error}{said.read().decode(errors='replace')}{_text_from(files.log, begin)}"
             raise click.ClickException(f"the server did not start:\n{reason}") from None
+    files.address.write_text(places[0])
     process.returncode = 0  # it runs on without us; else Python would warn of that
     web = [place for place in places if place.startswith("http")]
     addresses = [place for place in places if place not in web]
@@ -172,7 +173,7 @@ def stop(port: int, timeout: float) -> None:
                 f"say so: it is damaged; end the server with `kill {living.pid}`"
             )
         files.pid.unlink(missing_ok=True)
-        if _answers(port):
+        if _answers(port, os.environ.get("NWS_INTERFACE", "")):
             raise click.ClickException(
                 f"the server on port {port} was not started by `nws server start`; "
                 "stop it in the way in which it was started"
@@ -195,16 +196,17 @@ def stop(port: int, timeout: float) -> None:
 @server.command()
 @click.option(
     "--host",
-    default=lambda: _host_of(os.environ.get("NWS_INTERFACE", "")),
-    show_default="where `nws server start` listens, else localhost",
+    show_default="that of the server which `nws server start` has started, else NWS_INTERFACE or "
+    "localhost",
     help="Host of the server.",
 )
 @_port_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(host: str, port: int, as_json: bool) -> None:
+def status(host: str | None, port: int, as_json: bool) -> None:
     """Show what a server holds. The exit status is 3 if there is no server."""
+    place = Endpoint(host, port) if host else _Files(port).endpoint()
     try:
-        with NwsServer(host, port) as found:
+        with NwsServer(place.host, place.port) as found:
             report = _report(found)
     except NwsConnectException as error:
         click.echo(f"{error} (--host and --port name another one)", err=True)
@@ -239,20 +241,22 @@ def _report(found: NwsServer) -> Mapping[str, object]:
 
 
 class _Files:
-    """A server's pid file and log, in the folder that this user has for the state of programs."""
+    """A server's pid file, address and log, in this user's folder for the state of programs."""
 
     def __init__(self, port: int) -> None:
-        folder = platformdirs.user_state_path("nws", appauthor=False)
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folder.chmod(0o700)  # it may have been there
-        except OSError as error:
-            raise click.ClickException(f"cannot make the folder for the log: {error}") from error
-        self.pid = folder / f"{port}.pid"
-        self.log = folder / f"{port}.log"
+        self._port = port
+        self._folder = platformdirs.user_state_path("nws", appauthor=False)
+        self.pid = self._folder / f"{port}.pid"
+        self.address = self._folder / f"{port}.address"
+        self.log = self._folder / f"{port}.log"
 
     def open_log(self) -> IO[bytes]:
         """Open the log to append to it. Only this user can read it."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._folder.chmod(0o700)  # it may have been there
+        except OSError as error:
+            raise click.ClickException(f"cannot make the folder for the log: {error}") from error
         self.log.touch(mode=0o600)
         self.log.chmod(0o600)  # it may have been there
         return self.log.open("ab")
@@ -265,9 +269,21 @@ class _Files:
         try:
             process = psutil.Process(int(self.pid.read_text()))
             command = process.cmdline()
-        except (FileNotFoundError, ValueError, psutil.Error):
+        except (OSError, ValueError, psutil.Error):
             return None
         return process if self._is_ours(command) else None
+
+    def endpoint(self) -> Endpoint:
+        """Return where the server is: where it has said, if it lives and was started by `start`."""
+        said = ""
+        if self.server_process() is not None and self.address.exists():
+            said = self.address.read_text()
+        host, _, port = said.rpartition(":")
+        if port.isdecimal():
+            return Endpoint(_host_of(host), int(port))
+        if said:
+            return Endpoint(f"{UNIX}{said}", self._port)
+        return Endpoint(_host_of(os.environ.get("NWS_INTERFACE", "")), self._port)
 
     def search_server(self) -> psutil.Process | None:
         """Look for the server among all processes: the pid file may be damaged."""

@@ -27,14 +27,22 @@ from nws_server.tap import ServerOptions
 class RunOptions(ServerOptions):
     """The options of running a server in the foreground; Twisted adds those of the base class."""
 
-    synopsis = "Usage: python -m nws_server [options]"
+    usage_line = (
+        "Usage: python -m nws_server [--listen=ENDPOINT] [--web=ENDPOINT] [--OPTION=VALUE ...]"
+    )
     optFlags: ClassVar[list[Any]] = [
         ["announce", None, "Write the addresses as a JSON list, in a line, once they are served."],
         ["until-eof", None, "End when stdin is closed, that is, with the process that holds it."],
     ]
     optParameters: ClassVar[list[Any]] = [
         ["announce-fd", None, 1, "The file descriptor that --announce writes to.", int],
-        ["pidfile", None, None, "Write the process id here while the server runs.", Path],
+        [
+            "pidfile",
+            None,
+            None,
+            "Write the process id here while the server runs; default: nowhere.",
+            Path,
+        ],
     ]
 
 

@@ -20,7 +20,7 @@ _TEXT_SETTINGS: Final = ("tmp_dir", "web", "web_folder", "babelfish", "io")
 class ServerOptions(usage.Options):
     """The settings as options. An option overrides its NWS_* environment variable."""
 
-    synopsis = "[options]"
+    usage_line = "Usage: twistd -n nws [--listen=ENDPOINT] [--web=ENDPOINT] [--OPTION=VALUE ...]"
     longdesc = (
         "Serve named workspaces. Without options the server listens on port 8765 of the loopback "
         "interface, and its inspector on port 8766. Other ones can be given as NWS_SERVER_PORT, "
@@ -59,15 +59,27 @@ class ServerOptions(usage.Options):
             "Refuse further clients; default: 10000, or fewer if few files may be open.",
         ],
         ["peer-timeout", None, None, "Give up machines silent for so many seconds; default: 30."],
-        ["web", None, None, "Where the inspector listens, such as tcp:8766; or none."],
-        ["web-folder", None, None, "Folder of files for clients, served under /clientCode/.", Path],
+        [
+            "web",
+            None,
+            None,
+            "Where the inspector listens, or none; default: tcp:8766:interface=127.0.0.1, with "
+            "--listen none.",
+        ],
+        [
+            "web-folder",
+            None,
+            None,
+            "Folder of files for clients, served under /clientCode/; default: none.",
+            Path,
+        ],
         [
             "babelfish",
             None,
             None,
-            "Reads Python values for the inspector: safe (default), trusting, none.",
+            "Reads Python values for the inspector: safe, trusting or none; default: safe.",
         ],
-        ["io", None, None, "fast (default), or plain: use documented interfaces of Twisted only."],
+        ["io", None, None, "fast, or plain: only documented interfaces of Twisted; default: fast."],
     ]
 
     def __init__(self) -> None:
@@ -75,14 +87,18 @@ class ServerOptions(usage.Options):
         self.listen: list[str] = []
         self.web_names: list[str] = []
 
+    def getSynopsis(self) -> str:
+        """Return the first line of the help."""
+        return self.usage_line
+
     def opt_listen(self, endpoint: str) -> None:
-        """Twisted endpoint to listen on, such as unix:/run/nws.sock. Can be given several times."""
+        """Twisted endpoint; can be given several times; default: tcp:8765:interface=127.0.0.1."""
         self.listen.append(endpoint)
 
     opt_l = opt_listen
 
     def opt_web_name(self, name: str) -> None:
-        """A further name by which browsers may call this machine. Can be given several times."""
+        """Name for browsers of this machine; can be given several times; default: none."""
         self.web_names.append(name)
 
     def opt_version(self) -> NoReturn:

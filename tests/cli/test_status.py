@@ -6,6 +6,9 @@ import json
 import os
 import signal
 import socket
+from pathlib import Path
+
+import pytest
 
 from nws.version import __version__
 from tests.cli.conftest import Nws
@@ -68,8 +71,23 @@ def test_of_a_server_on_another_interface(nws: Nws) -> None:
     assert lines(nws.server("status").stdout)["pid"] == str(nws.pid)
     assert nws.server("start", status=1).stderr.endswith("already\n")
     nws.env = {}
-    assert "--host" in nws.server("status", status=3).stderr
+    assert lines(nws.server("status").stdout)["pid"] == str(nws.pid)
     assert lines(nws.server("status", "--host", "127.0.0.2").stdout)["pid"] == str(nws.pid)
+    said = nws.server("start", status=1).stderr
+    assert said.endswith(f"a server runs on port {nws.port} already\n"), "its files are in use"
+    nws.server("stop")
+    assert "--host" in nws.server("status", status=3).stderr
+
+
+@pytest.mark.parametrize(
+    "listen", ["tcp:0:interface=127.0.0.4", "tcp:0:interface=0.0.0.0", "unix:"]
+)
+def test_of_a_server_that_listens_where_its_options_say(
+    nws: Nws, tmp_path: Path, listen: str
+) -> None:
+    place = listen + str(tmp_path / "socket") if listen == "unix:" else listen
+    nws.server("start", "--", "--listen", place, "--web", "none")
+    assert lines(nws.server("status").stdout)["pid"] == str(nws.pid)
     nws.server("stop")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.python import usage
 
+from nws_server.__main__ import RunOptions
 from nws_server.config import Config, ConfigError
 from nws_server.tap import ServerOptions
 
@@ -256,3 +258,11 @@ def test_each_setting_is_described() -> None:
     described = " ".join(options.getUsage().split())
     for row in [*ServerOptions.optParameters, *ServerOptions.optFlags]:
         assert f"--{row[0]}" in described
+
+
+@pytest.mark.parametrize("kind", [ServerOptions, RunOptions])
+def test_each_setting_tells_its_default(kind: type[ServerOptions]) -> None:
+    described = kind().getUsage().partition("\n\n")[0]
+    for option in re.split(r"\n(?=      --|  -\w, --)", described):
+        if "= " in option:
+            assert "default: " in " ".join(option.split())
