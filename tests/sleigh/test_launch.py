@@ -36,7 +36,6 @@ from tests.support.processes import (
     Aside,
     children,
     python,
-    run_python,
     runs,
     until,
     until_file,
@@ -434,8 +433,14 @@ def test_no_port_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"launch": "service"}, "launch='service' is neither a function nor one of local, web"),
         ({"launch": ["ssh"]}, r"launch=\['ssh'\] is neither"),
         ({"launch": None}, "launch=None is neither"),
-        ({"launch": sshcmd, "nodeList": []}, r"nodeList=\[\]: "),
-        ({"launch": sshcmd, "nodeList": "node1"}, "nodeList='node1': "),
+        *(
+            (
+                {"launch": sshcmd, "nodeList": machines},
+                "nodeList=.*: a sleigh needs a list of the names",
+            )
+            for machines in ([], "node1", 3, iter(["node1"]), ["node1", 2], b"node1", None)
+        ),
+        ({"nodeList": 3}, "nodeList=3 is for workers on other machines"),
         ({"workerCount": 0}, "workerCount=0: "),
         ({"workerCount": 2.0}, "workerCount=2.0 is not a whole number"),
         ({"workerCount": "2"}, "workerCount='2' is not a whole number"),
@@ -480,21 +485,3 @@ def test_as_many_workers_as_open_files(few_files: None) -> None:
 def test_a_count_that_is_no_int_but_a_whole_number() -> None:
     with Sleigh(workerCount=np.int64(1)) as sleigh:
         assert sleigh.eachWorker("7") == [7]
-
-
-def test_a_working_folder_that_is_gone(tmp_path: Path) -> None:
-    text = """
-import os, sys
-from nws.sleigh import Sleigh, SleighIllegalValueException
-if __name__ == "__main__":
-    os.rmdir(os.getcwd())
-    try:
-        Sleigh(workerCount=1)
-    except SleighIllegalValueException as error:
-        print(error)
-    with Sleigh(workerCount=1, workingDir="/") as sleigh:
-        print(sleigh.eachWorker(os.getcwd))
-"""
-    done = run_python("-c", text, cwd=tmp_path)
-    assert "the working folder of this process is gone" in done.stdout
-    assert done.stdout.endswith("['/']\n")

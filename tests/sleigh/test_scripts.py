@@ -232,3 +232,21 @@ if __name__ == "__main__":
 """
     done = run_python("-c", text, cwd=tmp_path)
     assert done.stderr == "what workers print cannot be shown: [Errno 32] Broken pipe\n[1]\n"
+
+
+def test_a_working_folder_that_is_gone(tmp_path: Path) -> None:
+    text = """
+import os, sys
+from nws.sleigh import Sleigh, SleighIllegalValueException
+if __name__ == "__main__":
+    os.rmdir(os.getcwd())
+    try:
+        Sleigh(workerCount=1)
+    except SleighIllegalValueException as error:
+        print(error)
+    with Sleigh(workerCount=1, workingDir="/") as sleigh:
+        print(sleigh.eachWorker(os.getcwd))
+"""
+    done = run_python("-c", text, cwd=tmp_path)
+    assert "the working folder of this process is gone" in done.stdout
+    assert done.stdout.endswith("['/']\n")

@@ -124,7 +124,7 @@ class LocalLauncher:
     """Workers on this machine."""
 
     def __init__(self, options: WorkerOptions, processes: Processes) -> None:
-        if tuple(options.nodeList) != DEFAULT_NODES:
+        if not _is_list(options.nodeList) or tuple(options.nodeList) != DEFAULT_NODES:
             raise SleighIllegalValueException(
                 f"nodeList={options.nodeList!r} is for workers on other machines, which need a "
                 "command that leads there, such as launch=sshcmd; here, workerCount says how many"
@@ -164,6 +164,11 @@ class LocalLauncher:
         return supervisor
 
 
+def _is_list(machines: Any) -> bool:
+    is_sequence = isinstance(machines, Sequence) and not isinstance(machines, str)
+    return is_sequence and all(isinstance(machine, str) for machine in machines)
+
+
 def _authkey() -> str:
     """Return the key of `multiprocessing` in this process, if that is imported: else nobody has
     used it yet."""
@@ -186,9 +191,9 @@ class CommandLauncher:
 
     def __init__(self, options: WorkerOptions, processes: Processes) -> None:
         machines = options.nodeList
-        if isinstance(machines, str) or not machines:
+        if not _is_list(machines) or not machines:
             raise SleighIllegalValueException(
-                f"nodeList={machines!r}: a sleigh needs a list of machines"
+                f"nodeList={machines!r}: a sleigh needs a list of the names of machines"
             )
         self.expected = len(machines)
         check_open_files(f"nodeList has {self.expected} machines", self.expected + _FILES_BESIDES)
