@@ -105,6 +105,14 @@ def test_an_exception_whose_text_fails(sleigh: Sleigh) -> None:
     assert "Mute" in str(failure(failed))
 
 
+def test_an_exception_whose_arguments_are_none(sleigh: Sleigh) -> None:
+    class Odd(AttributeError):
+        args = None  # type: ignore[assignment]
+
+    (failed,) = sleigh.eachElem(fail, [Odd])
+    assert "Odd" in str(failure(failed))
+
+
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
 def test_the_end_of_a_task_is_not_the_end_of_the_worker(
     sleigh: Sleigh, kind: type[BaseException]

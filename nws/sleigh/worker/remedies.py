@@ -5,8 +5,11 @@ from __future__ import annotations
 import pickle
 import platform
 import sys
+from typing import Any, Final
 
 __all__ = ["remedy_for"]
+
+_arguments_of: Final[Any] = vars(BaseException)["args"].__get__
 
 
 def remedy_for(error: BaseException) -> str:
@@ -16,7 +19,8 @@ def remedy_for(error: BaseException) -> str:
             f"on {platform.node()} with Python {platform.python_version()} ({sys.executable}): "
             "install it there, or name its folder by modulePath="
         )
-    text = " ".join(each for each in error.args if isinstance(each, str))  # str() may be the user's
+    arguments = _arguments_of(error)  # what `str` and ``error.args`` do may be the user's
+    text = " ".join(each for each in arguments if isinstance(each, str))
     if isinstance(error, AttributeError | pickle.PicklingError) and "__main__" in text:
         return (
             "(of the main program, workers have what the function of the call uses: put functions "
