@@ -126,10 +126,9 @@ class Sleigh:
             serial: do everything in this process instead, to find errors in tasks.
             output: is given the lines that workers write, as a list of `nws.sleigh.Line`. By
                 default they are printed. None drops them.
-            initializer: what each worker calls once before its first task, also one that takes the
-                place of another; a function or a text, as for `eachElem`. If it fails on a worker,
-                all calls end with a SleighInitializerException.
-            initargs: its arguments.
+            initializer, initargs: what each worker calls once before its first task, also one that
+                takes the place of another: a function or text, as for `eachElem`, and arguments. If
+                it fails on a worker, all calls end with a SleighInitializerException.
 
         Raises:
             SleighIllegalValueException: the arguments do not fit.
@@ -218,9 +217,8 @@ class Sleigh:
                 Then nothing is returned.
             chunkSize: elements in a task. By default it is chosen, and tasks that turn out to be
                 long are cut.
-            timeout: seconds that one element may take, any real number that is more than 0; None or
-                infinity for any time. Then its worker is killed and replaced, and
-                the element has failed with a TimeoutError.
+            timeout: seconds that one element may take, more than 0; None or infinity for any time.
+                Then its worker is killed and replaced, and the element fails with a TimeoutError.
             retries: how many times to retry an element that failed or timed out. An element whose
                 worker dies is tried three times in any case.
             progress: True for a bar, or a function that is called with the number of elements that
