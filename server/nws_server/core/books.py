@@ -326,22 +326,35 @@ class Books:
 
     def wait(self, waiter: Waiter, timeout: float | None) -> None:
         """Add a waiter to its line."""
-        variable = waiter.variable
-        if variable.queue is None and variable.workspace is not None:
-            variable.workspace.probed.pop(variable.name, None)
-        variable.line_for(waiter).join(waiter)
+        self._join(waiter, waiter.variable)
         self.waiting += 1
         waiter.since = self.now
         if timeout is not None:
             self.deadlines.enter(waiter, self.now + timeout)
 
+    def wait_also(self, waiter: Waiter, variable: Variable) -> None:
+        """Add a waiter to the line of another variable too."""
+        waiter.also.append(variable)
+        self._join(waiter, variable)
+
+    def _join(self, waiter: Waiter, variable: Variable) -> None:
+        if variable.queue is None and variable.workspace is not None:
+            variable.workspace.probed.pop(variable.name, None)
+        variable.line_for(waiter).join(waiter)
+
     def leave(self, waiter: Waiter) -> None:
-        """Remove a waiter from its line, in O(1)."""
-        variable = waiter.variable
-        line = variable.fetchers if waiter.removes else variable.finders
-        line.leave(waiter)
+        """Remove a waiter from its line, in O(1), and from the lines of other variables."""
         waiter.deadline = None
         self.waiting -= 1
+        self._leave(waiter, waiter.variable)
+        if waiter.also:
+            for variable in waiter.also:
+                self._leave(waiter, variable)
+            waiter.also = []
+
+    def _leave(self, waiter: Waiter, variable: Variable) -> None:
+        line = variable.fetchers if waiter.removes else variable.finders
+        line.leave(waiter)
         workspace = variable.workspace
         if (
             variable.queue is None

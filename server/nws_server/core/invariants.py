@@ -12,7 +12,7 @@ def check_invariants(space: MemorySpace) -> None:
     books = space.books
     assert not space._matching.replies, "a reply was not sent"
     memory = leases = 0
-    waiters: list[Timed] = []
+    waiters: dict[Waiter, None] = {}  # some wait for several variables
     for name, workspace in books.workspaces.items():
         assert workspace.alive
         assert workspace.name == name
@@ -24,13 +24,15 @@ def check_invariants(space: MemorySpace) -> None:
             _check_variable(variable)
             held = [*(variable.queue or ()), *(x.value for x in variable.leases.values())]
             memory += variable.weight + sum(value.weight for value in held)
-            waiters += [*variable.fetchers, *variable.finders]
+            waiters.update(dict.fromkeys([*variable.fetchers, *variable.finders]))
             leases += len(variable.leases)
     for session in books.sessions.values():
         delivered = [value for _, values in session.hands.values() for value in values]
         memory += sum(value.weight for value in delivered)
     assert (memory, len(waiters)) == (books.memory, books.waiting)
     assert leases == len(books.leases)
+    for waiter in waiters:
+        _check_waiter(waiter)
     _check_deadlines(books.deadlines, [*waiters, *books.leases.values()])
     for number, lease in books.leases.items():
         assert lease.id == number
@@ -42,6 +44,14 @@ def check_invariants(space: MemorySpace) -> None:
     for number, session in books.sessions.items():
         assert session.number == number
         _check_session(session)
+
+
+def _check_waiter(waiter: Waiter) -> None:
+    variables = [waiter.variable, *waiter.also]
+    assert len(set(variables)) == len(variables)
+    for variable in variables:
+        assert variable.workspace is waiter.variable.workspace
+        assert waiter in (variable.fetchers if waiter.removes else variable.finders)
 
 
 def _check_session(session: Session) -> None:
@@ -92,4 +102,4 @@ def _check_variable(variable: Variable) -> None:
     for waiter in variable.finders:
         assert not held or waiter.after >= max(indexes)
     for waiter in [*variable.fetchers, *variable.finders]:
-        assert waiter.variable is variable
+        assert variable in (waiter.variable, *waiter.also)

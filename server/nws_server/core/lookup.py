@@ -5,7 +5,7 @@ Nothing has changed yet when an operation is refused here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from nws.errors import Status
 from nws_server.core.books import Books
@@ -70,6 +70,17 @@ class Lookup:
             reply_failed(reply, Status.REFUSED, f"the name {shown(var)} holds control characters")
             return None
         return workspace
+
+    def may_have(self, session: Session, ws: bytes, names: Collection[bytes], reply: Reply) -> bool:
+        """Tell whether a workspace has, or may have, variables of all these names."""
+        weight = 0
+        for var in names:
+            workspace = self.nameable(session, ws, var, reply)
+            if workspace is None:
+                return False
+            if var not in workspace.variables:
+                weight += variable_weight(var)
+        return not (weight and self.is_full(weight, reply))
 
     def is_full(self, weight: int, reply: Reply) -> bool:
         """Tell whether the memory limit refuses this many bytes more."""

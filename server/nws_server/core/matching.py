@@ -51,11 +51,12 @@ class Matching:
         first, newest = variable.stored, variable.stored + len(values) - 1
         if variable.finders:
             for waiter in list(variable.finders):
-                self._show(waiter, values[0], first if queue.iterable else newest)
+                self._show(waiter, variable, values[0], first if queue.iterable else newest)
         given = 0
         while variable.fetchers and given < len(values):
             waiter = variable.fetchers.first()
             books.leave(waiter)
+            waiter.variable = variable
             if waiter.limit is None:
                 value = values[given]
                 books.pass_on(variable, value, waiter.session)
@@ -95,10 +96,11 @@ class Matching:
         for waiter in list(variable.finders):
             found = queue.after(waiter.after) if queue.iterable else queue.peek()
             if found is not None:
-                self._show(waiter, found, variable.index_of(found))
+                self._show(waiter, variable, found, variable.index_of(found))
         while queue and variable.fetchers:
             waiter = variable.fetchers.first()
             self._books.leave(waiter)
+            waiter.variable = variable
             if waiter.limit is None:
                 value = self._books.take(variable, waiter.session)
                 self.replies.append((waiter, Status.OK, value, variable.index_of(value)))
@@ -116,6 +118,17 @@ class Matching:
             return [Taken(value, 0) for value in values]
         open_lease = self._books.lease
         return [Taken(value, open_lease(session, variable, value, lease)) for value in values]
+
+    def take(
+        self, session: Session, variable: Variable, reply: Reply, limit: int, lease: float | None
+    ) -> None:
+        """Let a session have what is in the queue, which may not be empty, and reply."""
+        taken = self.hand_over(session, variable, self._books.collect(variable, limit), lease)
+        try:
+            reply.values(taken, variable)
+        except Exception as error:
+            self.not_delivered(reply, error, session, variable, taken)
+            self.send_replies()
 
     def not_delivered(
         self,
@@ -139,10 +152,12 @@ class Matching:
         self._books.leave(waiter)
         self.replies.append((waiter, status, reason, 0))
 
-    def _show(self, waiter: Waiter, value: Value, index: int) -> None:
+    def _show(self, waiter: Waiter, variable: Variable, value: Value, index: int) -> None:
         """End the wait of a finder."""
         self._books.leave(waiter)
-        self.replies.append((waiter, Status.OK, value, index))
+        waiter.variable = variable
+        what = value if waiter.limit is None else [Taken(value, 0)]
+        self.replies.append((waiter, Status.OK, what, index))
 
     def _hand_over_to(self, waiter: Waiter, values: Sequence[Value]) -> None:
         taken = self.hand_over(waiter.session, waiter.variable, values, waiter.lease)

@@ -13,6 +13,7 @@ from typing import Final
 
 from nws.errors import Status
 from nws_server.core import listings, templates
+from nws_server.core.any_of import AnyOf
 from nws_server.core.books import MAX_PROBED, Books
 from nws_server.core.lookup import Lookup
 from nws_server.core.matching import Matching
@@ -83,6 +84,8 @@ class MemorySpace:
         self.views: Views = MemoryViews(self.books)
         self._matching = Matching(self.books)
         self._lookup = Lookup(self.books, memory_limit)
+        any_of = AnyOf(self.books, self._lookup, self._matching)
+        self.take_any, self.find_any = any_of.take, any_of.find
         self._token = b"__nwss" + token
         self._memory_limit = memory_limit
         self._ending: deque[Session] = deque()  # closed, but some of their leases are still open
@@ -368,13 +371,7 @@ class MemorySpace:
         if variable is None:
             return None
         if variable.queue:
-            values = self.books.collect(variable, limit)
-            taken = self._matching.hand_over(session, variable, values, lease)
-            try:
-                reply.values(taken, variable)
-            except Exception as error:
-                self._matching.not_delivered(reply, error, session, variable, taken)
-                self._matching.send_replies()
+            self._matching.take(session, variable, reply, limit, lease)
             return None
         waiter = Waiter(session, reply, variable, removes=True, limit=limit, lease=lease)
         return self._miss(waiter, wait, timeout)

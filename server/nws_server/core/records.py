@@ -167,9 +167,10 @@ class Waiter:
     Attributes:
         session: on whose behalf.
         reply: where the answer goes.
-        variable: where it waits.
+        variable: where it waits; once it is served, where its value came from.
+        also: other variables where it waits too.
         removes: whether it stands in the line of the fetchers, not of the finders.
-        limit: the most values it takes, or None for an operation that answers with one.
+        limit: the most values it takes, or None for an operation that answers with a single one.
         lease: seconds for which it leases what it takes, or None.
         after: the last index of an iterator that finds; a value that comes *back* must be newer to
             satisfy it.
@@ -180,6 +181,7 @@ class Waiter:
     __slots__ = (
         "__weakref__",
         "after",
+        "also",
         "deadline",
         "lease",
         "limit",
@@ -204,6 +206,7 @@ class Waiter:
         self.session = session
         self.reply = reply
         self.variable = variable
+        self.also: list[Variable] = []
         self.removes = removes
         self.limit = limit
         self.lease = lease

@@ -14,6 +14,10 @@ class Place(Protocol):
     def id(self) -> bytes:
         """Twenty digits that name the variable; iterators keep them."""
 
+    @property
+    def name(self) -> bytes:
+        """The variable's name in its workspace."""
+
 
 class Taken(NamedTuple):
     """One of several values that an operation took."""
@@ -54,7 +58,7 @@ class Reply(Protocol):
         """A get succeeded. ``index`` is what an iterator has to keep."""
 
     def values(self, taken: list[Taken], place: Place) -> None:
-        """A take or lease succeeded, with at least one value."""
+        """A take succeeded, or a get from any of several variables, with at least one value."""
 
     def text(self, text: bytes) -> None:
         """The result is a listing, or a name."""

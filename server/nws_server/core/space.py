@@ -190,6 +190,36 @@ class Space(Protocol):
         number of seconds; else they are delivered.
         """
 
+    def take_any(
+        self,
+        session: Session,
+        ws: bytes,
+        names: Sequence[bytes],
+        reply: Reply,
+        *,
+        limit: int,
+        timeout: float | None = None,
+        lease: float | None = None,
+    ) -> Waiter | None:
+        """Take from the first of these variables that has something, as `take` does from one.
+
+        If none has, it waits in the lines of all of them; the first value that comes to it in any
+        of them ends its wait in all. It makes variables only if it waits. It fails if one of them
+        is deleted meanwhile.
+        """
+
+    def find_any(
+        self,
+        session: Session,
+        ws: bytes,
+        names: Sequence[bytes],
+        reply: Reply,
+        *,
+        timeout: float | None = None,
+    ) -> Waiter | None:
+        """Read what `find` would in the first of these variables that has something; wait like
+        `take_any`. The answer is one of several values."""
+
     def confirm(self, session: Session, values: Sequence[Value]) -> None:
         """A delivery has reached its client: all its values are gone for good. Nothing happens if
         they are not in the session's hands."""
@@ -220,7 +250,8 @@ class Space(Protocol):
         """
 
     def cancel(self, waiter: Waiter) -> None:
-        """Withdraw a waiting operation, in O(1). Its reply will not be called."""
+        """Withdraw a waiting operation, in O(1) for each variable where it waits. Its reply will
+        not be called."""
 
     def next_deadline(self) -> float | None:
         """Return when `expire` has something to do, or None."""
