@@ -26,10 +26,13 @@ MAX_BATCH_FIELDS: Final = 9999
 """The most that the four-digit count can announce: a batch of the extensions."""
 
 
+_SHOWN_VARIABLES: Final = 3
+
+
 class Form:
     """The forms of replies. An operation of the last form is never answered."""
 
-    SHORT, LONG, MANY, NONE = range(4)
+    SHORT, LONG, MANY, ANY, NONE = range(5)
 
 
 class Operation(NamedTuple):
@@ -129,6 +132,11 @@ EXTENDED_OPERATIONS: Final[Mapping[bytes, Operation]] = {
         ),
         _operation("take", "WS VAR LIMIT TIMEOUT", Form.MANY, _REMOVES, waits=True),
         _operation("lease", "WS VAR LIMIT TIMEOUT TIME", Form.MANY, _REMOVES, waits=True),
+        _operation("take any", "WS LIMIT TIMEOUT VAR [VAR ...]", Form.ANY, _REMOVES, waits=True),
+        _operation(
+            "lease any", "WS LIMIT TIMEOUT TIME VAR [VAR ...]", Form.ANY, _REMOVES, waits=True
+        ),
+        _operation("find any", "WS TIMEOUT VAR [VAR ...]", Form.ANY, waits=True),
         _operation("renew", "IDS TIME", Form.SHORT),
         _operation("release", "IDS BLAME", Form.SHORT, _CHANGES),
         _operation("settle", "IDS [WS VAR DESCRIPTOR VALUE ...]", Form.SHORT, _CHANGES),
@@ -151,6 +159,11 @@ def describe_request(fields: Sequence[Any]) -> str:
     arguments = operation.arguments
     if arguments.startswith("WS VAR"):
         return f"{name} of {_shown(fields[2])} in workspace {_shown(fields[1])}"
+    if operation.form == Form.ANY:
+        variables = fields[operation.min_fields - 1 :]
+        shown = ", ".join(map(_shown, variables[:_SHOWN_VARIABLES]))
+        more = ", ..." if len(variables) > _SHOWN_VARIABLES else ""
+        return f"{name} of {shown}{more} in workspace {_shown(fields[1])}"
     if arguments.startswith(("WS", "[WS", "[TEMPLATE")) and len(fields) > 1:
         return f"{name} {_shown(fields[1])}"
     return name

@@ -1,6 +1,6 @@
 """Replies: how a server forms them, and how a client reads them, without any I/O.
 
-There are three forms (see `nws.wire.operations.Form` and docs/protocol.md, section 4). Which one a
+There are four forms (see `nws.wire.operations.Form` and docs/protocol.md, section 4). Which one a
 request gets depends on its operation, so a decoder is made for each request.
 
 `ReplyDecoder` says where the next bytes belong. Small ones it takes in any pieces; for a large
@@ -53,6 +53,8 @@ class Answer(NamedTuple):
     size: int = 0
     """Length of the payload, also when it went to a sink."""
     items: Sequence[Item] = ()
+    place: int = 0
+    """Which of the variables of the request they come from."""
 
 
 _SHORT_OK: Final = b"00000000"
@@ -100,6 +102,7 @@ class ReplyDecoder:
     lacking = 1
     rest = b""
     _dropping = False
+    _place = 0
     _items: list[Item]
     _progress: _Progress | None = None
 
@@ -238,12 +241,16 @@ class ReplyDecoder:
         if self._progress is not None:
             return self._go_on_many(self._progress)
         data = self._data()
-        reason, at = self._head(data, 8)
+        width = 12 if self._form == Form.ANY else 8
+        reason, at = self._head(data, width)
         if at < 0:
             return None
         self._items = []
         status = _number(data[at : at + 4])
-        return self._decode_items(status, reason, _number(data[at + 4 : at + 8]), data, at + 8)
+        if self._form == Form.ANY:
+            self._place = _number(data[at + 8 : at + 12])
+        total = _number(data[at + 4 : at + 8])
+        return self._decode_items(status, reason, total, data, at + width)
 
     def _go_on_many(self, progress: _Progress) -> Answer | None:
         status, reason, total, done, self.pieces, item, payload = progress
@@ -286,7 +293,7 @@ class ReplyDecoder:
             at = end
         else:
             self._end(data, at)
-            return Answer(status, reason, items=items)
+            return Answer(status, reason, items=items, place=self._place)
         self._progress = _Progress(status, reason, total, len(items), [data[at:]])
         self.pieces = self._progress.pieces
         self.lacking = needed - len(data)
@@ -393,6 +400,11 @@ class ReplyEncoder:
         """Form the head of a reply with several values; `item` comes before each of them."""
         return b"%b%04d%04d" % (self._dict, Status.OK, count)
 
+    def any(self, count: int, place: int) -> bytes:
+        """Form the head of a reply with values from one of several variables, by its place in the
+        request; `item` comes before each of them."""
+        return b"%b%04d%04d%04d" % (self._dict, Status.OK, count, place)
+
     def item(
         self, descriptor: bytes, lease: int, attempt: int, size: int, metadata: bytes
     ) -> bytes:
@@ -401,8 +413,12 @@ class ReplyEncoder:
         return b"%b%b%020d%04d%020d" % (head, descriptor, lease, attempt, size)
 
     def many_failure(self, status: int, reason: str) -> bytes:
-        """Form a failed reply of that kind."""
+        """Form a failed reply with several values."""
         return self._reason(reason) + b"%04d%04d" % (status, 0)
+
+    def any_failure(self, status: int, reason: str) -> bytes:
+        """Form a failed reply with values from one of several variables."""
+        return self._reason(reason) + b"%04d%04d%04d" % (status, 0, 0)
 
     def _reason(self, reason: str) -> bytes:
         if not self._metadata:

@@ -104,7 +104,7 @@ class Connection:
         performed: how many operations it has asked for.
         received, sent: bytes.
         deadline: when it gives up what it keeps for a ``nack``, or None.
-        extended, session, removes, waiter: see `Caller`.
+        extended, session, removes, asked, waiter: see `Caller`.
     """
 
     __slots__ = (
@@ -128,6 +128,7 @@ class Connection:
         "_paused",
         "_stalled",
         "_unsent",
+        "asked",
         "deadline",
         "extended",
         "hub",
@@ -166,6 +167,7 @@ class Connection:
         self.session: Session
         self._form = Form.SHORT
         self.removes = False
+        self.asked: Sequence[bytes] = ()
         self._delivered: tuple[Place, Sequence[Value]] | None = None
         self._delivered_bytes = 0
         self._acknowledged = False
@@ -386,6 +388,8 @@ class Connection:
             self._out.append(encoder.long_failure(status, reason))
         elif self._form == Form.MANY:
             self._out.append(encoder.many_failure(status, reason))
+        elif self._form == Form.ANY:
+            self._out.append(encoder.any_failure(status, reason))
         if self.waiter is not None:
             self._wait_is_over()
 
@@ -402,12 +406,15 @@ class Connection:
             self._wait_is_over()
 
     def values(self, taken: list[Taken], place: Place) -> None:
-        if not taken[0].lease:
+        if self.removes and not taken[0].lease:
             self._delivered = (place, [value for value, _ in taken])
             self._delivered_bytes = sum(value.size for value, _ in taken)
             self._acknowledged = False
         encoder = self._encoder
-        self._out.append(encoder.many(len(taken)))
+        if self._form == Form.ANY:
+            self._out.append(encoder.any(len(taken), self.asked.index(place.name)))
+        else:
+            self._out.append(encoder.many(len(taken)))
         for value, lease in taken:
             attempt = value.attempt + 1 if lease else 0
             self._out.append(

@@ -8,7 +8,7 @@ goes. Which operations there are, with how many fields and what form of reply, i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
@@ -29,6 +29,10 @@ _MAX_TAKEN_VALUES: Final = 9999
 """The four-digit count of a reply can announce no more."""
 
 
+_MAX_ASKED: Final = 1000
+"""It takes the server some two microseconds for each variable."""
+
+
 class Refusal(Exception):
     """A request that can be read but not performed; the message says why."""
 
@@ -39,6 +43,7 @@ class Caller(Reply, Member, Protocol):
     Attributes:
         extended: whether it speaks the extensions.
         removes: what is answered with a value leaves the books.
+        asked: the variables of a request that names several.
     """
 
     hub: Hub
@@ -46,6 +51,7 @@ class Caller(Reply, Member, Protocol):
     session: Session
     extended: bool
     removes: bool
+    asked: Sequence[bytes]
 
     def acknowledge(self) -> None:
         """The client has received what was delivered last."""
@@ -168,19 +174,64 @@ def _lease(client: Caller, fields: list[Any], _: bytes) -> None:
 
 
 def _take_or_lease(client: Caller, fields: list[Any], lease: float | None) -> None:
-    limit = number(fields[3])
-    if limit < 1:
-        raise Refusal("at least one value must be asked for")
+    client.removes = True
     client.waiter = client.space.take(
         client.session,
         fields[1],
         fields[2],
         client,
-        limit=min(limit, _MAX_TAKEN_VALUES),
+        limit=_limit(fields[3]),
         wait=True,
         timeout=_timeout(fields, 4),
         lease=lease,
     )
+
+
+def _limit(text: bytes) -> int:
+    limit = number(text)
+    if limit < 1:
+        raise Refusal("at least one value must be asked for")
+    return min(limit, _MAX_TAKEN_VALUES)
+
+
+def _take_any(client: Caller, fields: list[Any], _: bytes) -> None:
+    _take_or_lease_any(client, fields, _asked(client, fields, 4), None)
+
+
+def _lease_any(client: Caller, fields: list[Any], _: bytes) -> None:
+    _take_or_lease_any(client, fields, _asked(client, fields, 5), number(fields[4]) / 1000)
+
+
+def _take_or_lease_any(
+    client: Caller, fields: list[Any], names: Sequence[bytes], lease: float | None
+) -> None:
+    client.removes = True
+    client.waiter = client.space.take_any(
+        client.session,
+        fields[1],
+        names,
+        client,
+        limit=_limit(fields[2]),
+        timeout=_timeout(fields, 3),
+        lease=lease,
+    )
+
+
+def _find_any(client: Caller, fields: list[Any], _: bytes) -> None:
+    client.removes = False
+    names = _asked(client, fields, 3)
+    client.waiter = client.space.find_any(
+        client.session, fields[1], names, client, timeout=_timeout(fields, 2)
+    )
+
+
+def _asked(client: Caller, fields: list[Any], begin: int) -> Sequence[bytes]:
+    """Note and return the variables that a request names from here on."""
+    names: Sequence[bytes] = fields[begin:]
+    if len(names) > _MAX_ASKED:
+        raise Refusal(f"at most {_MAX_ASKED:,} variables can be waited for at once")
+    client.asked = names
+    return names
 
 
 def _renew(client: Caller, fields: list[Any], _: bytes) -> None:
@@ -324,6 +375,9 @@ _PERFORM: Final[dict[bytes, _Perform]] = {
     b"store many": _store_many,
     b"take": _take,
     b"lease": _lease,
+    b"take any": _take_any,
+    b"lease any": _lease_any,
+    b"find any": _find_any,
     b"renew": _renew,
     b"release": _release,
     b"settle": _settle,

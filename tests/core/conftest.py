@@ -8,7 +8,17 @@ from nws_server.core.space import Space
 
 # Their assertions shall show values too, as those of test modules do.
 for _module in (
-    *("batches", "deletion", "gets", "iterators", "leases", "put_back", "settling", "views"),
+    *(
+        "any_of",
+        "batches",
+        "deletion",
+        "gets",
+        "iterators",
+        "leases",
+        "put_back",
+        "settling",
+        "views",
+    ),
     *("timeouts", "variables", "waiting", "workspaces"),
 ):
     pytest.register_assert_rewrite(f"tests.core.contract.{_module}")

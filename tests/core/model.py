@@ -96,7 +96,8 @@ class Model:
         workspace = self.workspaces.pop(name)
         workspace.alive = False
         for variable in list(workspace.variables.values()):
-            self._drop(variable, Status.NO_WORKSPACE)
+            if variable.alive:
+                self._drop(variable, Status.NO_WORKSPACE)
 
     # Variables
 
@@ -157,7 +158,7 @@ class Model:
         self._in_use(variable)
         variable.alive = False
         for wait in [*variable.fetchers, *variable.finders]:
-            self.waits.remove(wait)
+            self._leave(wait)
             self._fails(wait.answer, status)
         for lease in [each for each in self.leases.values() if each.variable is variable]:
             del self.leases[lease.id]
@@ -180,11 +181,13 @@ class Model:
             variable.stored += 1
         for wait in list(variable.finders):
             self._leave(wait)
+            wait.variable = variable
             self._found(wait, rest[0])
         while rest and variable.fetchers:
             wait = variable.fetchers[0]
             share = 1 if wait.limit is None or variable.mode == b"single" else wait.limit
             self._leave(wait)
+            wait.variable = variable
             self._deliver(wait, rest[:share])
             rest = rest[share:]
         for item in rest:
@@ -240,9 +243,51 @@ class Model:
         else:
             self._join(get, timeout)
 
-    def _sights(self, get: Wait) -> list[Item]:
-        """Return the values that a get may see, the first one first."""
-        variable = get.variable
+    def get_any(
+        self,
+        slot: int,
+        ws: bytes,
+        names: Sequence[bytes],
+        answer: Answer,
+        *,
+        removes: bool,
+        timeout: float | None,
+        limit: int = 1,
+        lease: float | None = None,
+    ) -> None:
+        """A get from any of several variables."""
+        workspace = self._workspace(slot, ws, answer)
+        if workspace is None:
+            return
+        known = [workspace.variables[name] for name in names if name in workspace.variables]
+        full = [variable for variable in known if variable.items]
+        if not full and timeout is not None and timeout <= 0:
+            self._fails(answer, Status.TIMED_OUT)
+            return
+        get: Wait | None = None
+        for name in dict.fromkeys([full[0].name] if full else names):
+            variable = self._variable(slot, ws, name, answer)
+            assert variable is not None
+            if get is None:
+                get = Wait(
+                    answer=answer,
+                    session=slot,
+                    variable=variable,
+                    removes=removes,
+                    limit=limit,
+                    lease=lease,
+                )
+                if full:
+                    self._serve(get)
+                else:
+                    self._join(get, timeout)
+            else:
+                get.also.append(variable)
+                self._stand_in_line(get, variable)
+
+    def _sights(self, get: Wait, variable: Variable | None = None) -> list[Item]:
+        """Return the values that a get may see in its variable, the first one first."""
+        variable = variable or get.variable
         if variable.mode in WANDERING:
             return variable.items[::-1]
         return [item for item in variable.items if get.removes or item.index > get.after]
@@ -263,6 +308,10 @@ class Model:
             self._found(get, chosen[0])
 
     def _found(self, get: Wait, item: Item) -> None:
+        if get.limit is not None:
+            self._expect(get.answer, Kind.VALUES)
+            assert get.answer.payloads == [item.payload]
+            return
         self._expect(get.answer, Kind.VALUE)
         variable = get.variable
         assert get.answer.payload == item.payload
@@ -295,23 +344,28 @@ class Model:
     # Waiting
 
     def _join(self, get: Wait, timeout: float | None) -> None:
-        self._in_use(get.variable)
-        line = get.variable.fetchers if get.removes else get.variable.finders
-        line.append(get)
+        self._stand_in_line(get, get.variable)
         self.waits.append(get)
         if timeout is not None:
             self._enter(get, self.now + timeout)
 
+    def _stand_in_line(self, get: Wait, variable: Variable) -> None:
+        self._in_use(variable)
+        line = variable.fetchers if get.removes else variable.finders
+        line.append(get)
+
     def _leave(self, get: Wait) -> None:
-        line = get.variable.fetchers if get.removes else get.variable.finders
-        line.remove(get)
         self.waits.remove(get)
+        for variable in (get.variable, *get.also):
+            line = variable.fetchers if get.removes else variable.finders
+            line.remove(get)
+            is_unknown = variable.alive and variable.mode is None
+            if is_unknown and not (variable.fetchers or variable.finders):
+                self._probe(variable)
+        get.also = []
 
     def cancel(self, get: Wait) -> None:
         self._leave(get)
-        variable = get.variable
-        if variable.mode is None and not (variable.fetchers or variable.finders):
-            self._probe(variable)
 
     # Values back
 
@@ -329,12 +383,14 @@ class Model:
             if variable.alive and not replaced:
                 self._keep(variable, item)
         for get in list(variable.finders):
-            if self._sights(get):
+            if self._sights(get, variable):
                 self._leave(get)
+                get.variable = variable
                 self._serve(get)
         while variable.items and variable.fetchers:
             get = variable.fetchers[0]
             self._leave(get)
+            get.variable = variable
             self._serve(get)
 
     def _undo(self, leases: Sequence[Lease], *, blame: bool) -> None:

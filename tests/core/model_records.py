@@ -54,6 +54,7 @@ class Wait(Timed):
     answer: Answer = field(kw_only=True)
     session: int = field(kw_only=True)
     variable: Variable = field(kw_only=True)
+    also: list[Variable] = field(default_factory=list)
     removes: bool = True
     limit: int | None = None
     lease: float | None = None

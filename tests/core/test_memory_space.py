@@ -6,6 +6,7 @@ import pytest
 
 from nws_server.core.invariants import check_invariants
 from nws_server.core.memory import MemorySpace
+from tests.core.contract.any_of import AnyOfContract
 from tests.core.contract.batches import BatchContract
 from tests.core.contract.deletion import DeletionContract
 from tests.core.contract.gets import GetContract
@@ -60,6 +61,10 @@ class TestLeases(LeaseContract):
 
 
 class TestSettling(SettlingContract):
+    pass
+
+
+class TestAnyOf(AnyOfContract):
     pass
 
 

@@ -294,6 +294,36 @@ class SpaceMachine(RuleBasedStateMachine):
         answer = self.clients[slot].take(var, ws=ws, **options)
         self._told(lambda: self.model.get(slot, ws, var, answer, removes=True, **options))
 
+    @rule(
+        slot=slots,
+        ws=workspaces,
+        several=st.lists(st.sampled_from([b"x", b"y", b"u", b"v"]), min_size=1, max_size=4),
+        removes=mostly,
+        limit=st.integers(1, 3),
+        lease=leasing,
+        timeout=timeouts,
+    )
+    def get_any(
+        self,
+        slot: int,
+        ws: bytes,
+        several: list[bytes],
+        removes: bool,
+        limit: int,
+        lease: float | None,
+        timeout: float | None,
+    ) -> None:
+        client = self.clients[slot]
+        options: dict[str, Any] = {"timeout": timeout}
+        if removes:
+            options |= {"limit": limit, "lease": lease}
+            answer = client.take_any(several, ws=ws, **options)
+        else:
+            answer = client.find_any(several, ws=ws, **options)
+        self._told(
+            lambda: self.model.get_any(slot, ws, several, answer, removes=removes, **options)
+        )
+
     @precondition(lambda self: self.model.deliveries)
     @rule(which=places, confirm=st.booleans())
     def put_back_or_confirm(self, which: int, confirm: bool) -> None:

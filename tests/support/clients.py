@@ -188,6 +188,30 @@ class Client:
     ) -> Answer:
         return self.take(var, limit, ws=ws, wait=wait, timeout=timeout, lease=seconds)
 
+    def take_any(
+        self,
+        names: Sequence[bytes],
+        limit: int = 1,
+        *,
+        ws: bytes = WS,
+        timeout: float | None = None,
+        lease: float | None = None,
+    ) -> Answer:
+        return self._ask(
+            "take any",
+            lambda reply: self.space.take_any(
+                self.session, ws, names, reply, limit=limit, timeout=timeout, lease=lease
+            ),
+        )
+
+    def find_any(
+        self, names: Sequence[bytes], *, ws: bytes = WS, timeout: float | None = None
+    ) -> Answer:
+        return self._ask(
+            "find any",
+            lambda reply: self.space.find_any(self.session, ws, names, reply, timeout=timeout),
+        )
+
     # What becomes of them
 
     def confirm(self, answer: Answer) -> None:

@@ -204,7 +204,9 @@ class MemorySpace:
     ) -> None:
         reason = reason or f"the workspace {shown(workspace.name)} was deleted"
         for variable in list(workspace.variables.values()):
-            self._matching.delete(variable, status, reason)
+            # One that nobody waits for any more may have been deleted as one too many.
+            if variable.workspace is not None:
+                self._matching.delete(variable, status, reason)
         self.books.delete_workspace(workspace)
 
     # Variables
