@@ -311,6 +311,7 @@ class Model:
         if get.limit is not None:
             self._expect(get.answer, Kind.VALUES)
             assert get.answer.payloads == [item.payload]
+            self._check_place(get)
             return
         self._expect(get.answer, Kind.VALUE)
         variable = get.variable
@@ -328,6 +329,7 @@ class Model:
         else:
             self._expect(answer, Kind.VALUES)
             assert answer.payloads == [item.payload for item in items]
+            self._check_place(get)
         if get.lease is None:
             assert not any(answer.lease_ids)
             confirmed = get.session not in self.acknowledging
@@ -340,6 +342,10 @@ class Model:
             lease = Lease(id=number, item=item, variable=get.variable, session=get.session)
             self.leases[number] = lease
             self._enter(lease, self.now + get.lease)
+
+    def _check_place(self, get: Wait) -> None:
+        assert get.answer.place is not None
+        assert get.answer.place.name == get.variable.name
 
     # Waiting
 

@@ -321,6 +321,19 @@ def test_settle_into_variables_that_were_only_probed() -> None:
     assert [client.fetch(var).payload for var in (b"new", b"a", b"b")] == [b"1", b"2", b"3"]
 
 
+def test_who_waits_for_more_variables_than_may_be_probed() -> None:
+    company = probing(1)
+    client, other = company.clients(2)
+    wanted = [b"%d" % number for number in range(5)]
+    waiting = client.take_any(wanted)
+    assert names(company) == wanted
+    client.cancel(waiting)
+    assert names(company) == [b"4"]
+    waiting = client.take_any(wanted)
+    assert other.delete_ws().succeeded
+    assert waiting.status == Status.NO_WORKSPACE
+
+
 def test_bound_is_at_least_one() -> None:
     # With none, a get would wait in a variable that was dropped as it was made.
     with pytest.raises(ValueError, match="max_probed"):

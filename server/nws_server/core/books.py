@@ -347,10 +347,8 @@ class Books:
         waiter.deadline = None
         self.waiting -= 1
         self._leave(waiter, waiter.variable)
-        if waiter.also:
-            for variable in waiter.also:
-                self._leave(waiter, variable)
-            waiter.also = []
+        for variable in waiter.also:
+            self._leave(waiter, variable)
 
     def _leave(self, waiter: Waiter, variable: Variable) -> None:
         line = variable.fetchers if waiter.removes else variable.finders
