@@ -41,6 +41,9 @@ EXTENDED: Final[list[tuple[Text, ...]]] = [
     ("take", "ws", "x", "3", "200"),
     ("take", "ws", "x", "0", ""),
     ("lease", "ws", "x", "2", "", "500"),
+    ("take any", "ws", "2", "", "y", "x"),
+    ("lease any", "ws", "2", "300", "500", "x", "y"),
+    ("find any", "ws", "", "x", "y"),
     ("settle", "1", "ws", "y", TEXT, "v"),
     ("release", "2", "yes"),
     ("cancel",),
@@ -114,6 +117,7 @@ class Actor:
             Form.SHORT: self.link.short,
             Form.LONG: self.link.long,
             Form.MANY: self.link.many,
+            Form.ANY: self.link.any,
         }
         for form in self._owed:
             readers[form]()

@@ -25,6 +25,8 @@ def answer_of(link: Link, form: int) -> Answer:
     """Read a reply of a form."""
     if form == Form.SHORT:
         return link.short()
+    if form == Form.ANY:
+        return link.any()
     return link.long() if form == Form.LONG else link.many()
 
 

@@ -19,7 +19,13 @@ TEXT: Final = DOCUMENT.read_text(encoding="utf-8")
 OFFERS: Final = frozenset(
     {b"MetadataToServer", b"MetadataFromServer", b"NwsExtensions", b"NwsPeerTimeout"}
 )
-FORMS: Final = {"short": Form.SHORT, "long": Form.LONG, "many": Form.MANY, "none": Form.NONE}
+FORMS: Final = {
+    "short": Form.SHORT,
+    "long": Form.LONG,
+    "many": Form.MANY,
+    "any": Form.ANY,
+    "none": Form.NONE,
+}
 
 
 def examples() -> dict[str, str]:
@@ -60,7 +66,7 @@ def described_operations() -> dict[bytes, tuple[str, int]]:
     return {
         name.encode(): (arguments.strip(), FORMS[form or "none"])
         for name, arguments, form in re.findall(
-            r"^#### `([^`]+)`([^→,\n]*)(?: → (short|long|many)|, no reply)$", TEXT, re.MULTILINE
+            r"^#### `([^`]+)`([^→,\n]*)(?: → (short|long|many|any)|, no reply)$", TEXT, re.MULTILINE
         )
     }
 
@@ -79,6 +85,8 @@ def test_the_operations_are_described_as_they_are() -> None:
         (b"settle", (2, 9999), (5, 4)),
         (b"ifetchTry", (5, 5), (0, 0)),
         (b"lease", (6, 6), (0, 0)),
+        (b"take any", (5, 9999), (0, 0)),
+        (b"find any", (4, 9999), (0, 0)),
         (b"ack", (1, 1), (0, 0)),
     ],
 )

@@ -181,6 +181,13 @@ class Speaker(ABC):
         items = tuple(self._item() for _ in range(int(self.read(4))))
         return Answer(status, items=items, metadata=metadata)
 
+    def any(self) -> Answer:
+        """Read a reply from any of several variables."""
+        metadata = self._metadata()
+        status, count, place = (int(self.read(4)) for _ in range(3))
+        items = tuple(self._item() for _ in range(count))
+        return Answer(status, items=items, index=place, metadata=metadata)
+
     def _item(self) -> Item:
         metadata = self._metadata()
         descriptor, lease, attempt = (int(self.read(width)) for width in (20, 20, 4))

@@ -57,7 +57,7 @@ def filling(size: int) -> bytes:
 
 
 dialects = st.builds(Dialect, cookie=st.booleans(), metadata_out=st.booleans())
-forms = st.sampled_from([Form.SHORT, Form.LONG, Form.MANY])
+forms = st.sampled_from([Form.SHORT, Form.LONG, Form.MANY, Form.ANY])
 contents = st.integers(0, 3 * IN_PLACE).map(filling)
 descriptors = st.sampled_from([0, PICKLE, PYTHON_BYTES])
 metadata = st.dictionaries(st.binary(max_size=40), st.binary(max_size=80), max_size=3)
@@ -76,14 +76,18 @@ def sent_replies(draw: st.DrawFn) -> Sent:
     head += b"%04d" % status
     if form == Form.SHORT:
         return Sent(form, dialect, head, Answer(status, reason))
-    if form == Form.MANY:
+    if form in (Form.MANY, Form.ANY):
         several = [] if status else draw(st.lists(items, max_size=4))
         parts = [head + b"%04d" % len(several)]
+        place = draw(st.integers(0, 9999)) if form == Form.ANY else 0
+        if form == Form.ANY:
+            parts.append(b"%04d" % place)
         for item in several:
             parts.append(framed_dict(draw(metadata)) if dialect.metadata_out else b"")
             parts.append(b"%020d%020d%04d" % (item.descriptor, item.lease, item.attempt))
             parts.append(b"%020d" % len(item.payload) + item.payload)
-        return Sent(form, dialect, b"".join(parts), Answer(status, reason, items=several))
+        answer = Answer(status, reason, items=several, place=place)
+        return Sent(form, dialect, b"".join(parts), answer)
     payload = b"" if status else draw(contents)
     descriptor = draw(descriptors)
     variable_id, index = b"", 0
@@ -201,6 +205,7 @@ def test_failures_come_through(dialect: Dialect, status: int, reason: str) -> No
         Form.SHORT: encoder.short_failure,
         Form.LONG: encoder.long_failure,
         Form.MANY: encoder.many_failure,
+        Form.ANY: encoder.any_failure,
     }
     for form, encode in forms.items():
         answer = fed(ReplyDecoder(form, dialect), [encode(status, reason)])
@@ -208,7 +213,7 @@ def test_failures_come_through(dialect: Dialect, status: int, reason: str) -> No
         assert (answer.status, answer.payload, answer.items) == (
             status,
             b"",
-            [] if form == 2 else (),
+            [] if form in (Form.MANY, Form.ANY) else (),
         )
         assert answer.reason == (reason if dialect.metadata_out else "")
 
