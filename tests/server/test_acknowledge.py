@@ -16,9 +16,10 @@ REMOVING: dict[str, tuple[str | bytes, ...]] = {
     "ifetch": ("ifetch", "ws", "x", BLANK, ""),
     "ifetchTry": ("ifetchTry", "ws", "x", BLANK, ""),
     "take": ("take", "ws", "x", "1", ""),
+    "take any": ("take any", "ws", "1", "", "none", "x"),
 }
 each_removal = pytest.mark.parametrize("name", REMOVING)
-each_waiting_removal = pytest.mark.parametrize("name", ["fetch", "ifetch", "take"])
+each_waiting_removal = pytest.mark.parametrize("name", ["fetch", "ifetch", "take", "take any"])
 
 
 def remove(link: Link, name: str) -> bytes:
@@ -29,6 +30,8 @@ def remove(link: Link, name: str) -> bytes:
 
 def delivered(link: Link, name: str) -> bytes:
     """Read the answer to a removal."""
+    if name == "take any":
+        return link.any().items[0].payload
     return link.many().items[0].payload if name == "take" else link.long().payload
 
 
