@@ -364,22 +364,26 @@ def _size(field: bytes) -> int:
 class ReplyEncoder:
     """Forms replies in one dialect. Each method returns the bytes before the payload, if any."""
 
-    __slots__ = ("_cookie", "_dict", "_metadata", "short_ok")
+    __slots__ = ("_cookie", "_dict", "_metadata", "_nothing", "short_ok")
 
     def __init__(self, dialect: Dialect) -> None:
         self._cookie = dialect.cookie
         self._metadata = dialect.metadata_out
         self._dict = b"0000" if dialect.metadata_out else b""
         self.short_ok = self._dict + b"0000"
+        place = BLANK_ID + b"%020d" % 0 if dialect.cookie else b""
+        self._nothing = {
+            Form.SHORT: b"",
+            Form.LONG: b"%020d%b%020d" % (0, place, 0),
+            Form.MANY: b"0000",
+            Form.ANY: b"00000000",
+        }
 
-    def short_failure(self, status: int, reason: str) -> bytes:
-        """Form a failed short reply; the reason goes into the metadata, where there is any."""
-        return self._reason(reason) + b"%04d" % status
-
-    def long_failure(self, status: int, reason: str) -> bytes:
-        """Form a failed long reply, which is always complete."""
-        head = self._reason(reason) + b"%04d%020d" % (status, 0)
-        return head + (BLANK_ID + b"%040d" % 0 if self._cookie else b"%020d" % 0)
+    def failure(self, form: int, status: int, reason: str) -> bytes:
+        """Form a failed reply, which is always complete. The reason goes into the metadata, where
+        there is any."""
+        head = encode_dict({REASON: reason.encode("utf-8", "replace")}) if self._metadata else b""
+        return head + b"%04d" % status + self._nothing[form]
 
     def value(
         self, descriptor: bytes, variable_id: bytes, index: int, size: int, metadata: bytes
@@ -411,16 +415,3 @@ class ReplyEncoder:
         """Form the head of one of several values; ``lease`` is 0 for a plain take."""
         head = (metadata or self._dict) if self._metadata else b""
         return b"%b%b%020d%04d%020d" % (head, descriptor, lease, attempt, size)
-
-    def many_failure(self, status: int, reason: str) -> bytes:
-        """Form a failed reply with several values."""
-        return self._reason(reason) + b"%04d%04d" % (status, 0)
-
-    def any_failure(self, status: int, reason: str) -> bytes:
-        """Form a failed reply with values from one of several variables."""
-        return self._reason(reason) + b"%04d%04d%04d" % (status, 0, 0)
-
-    def _reason(self, reason: str) -> bytes:
-        if not self._metadata:
-            return b""
-        return encode_dict({REASON: reason.encode("utf-8", "replace")})

@@ -379,17 +379,10 @@ class Connection:
             self._flush()
 
     def failed(self, status: int, reason: str) -> None:
-        encoder = self._encoder
         if not self.extended:
             status = Status.FAILED
-        if self._form == Form.SHORT:
-            self._out.append(encoder.short_failure(status, reason))
-        elif self._form == Form.LONG:
-            self._out.append(encoder.long_failure(status, reason))
-        elif self._form == Form.MANY:
-            self._out.append(encoder.many_failure(status, reason))
-        elif self._form == Form.ANY:
-            self._out.append(encoder.any_failure(status, reason))
+        if self._form != Form.NONE:
+            self._out.append(self._encoder.failure(self._form, status, reason))
         if self.waiter is not None:
             self._wait_is_over()
 

@@ -10,15 +10,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
 
 from nws.errors import Status
 from nws_server.core.space import Cookie
 from tests.core.model_records import Delivery, Item, Lease, Timed, Variable, Wait, Workspace
 from tests.support.answers import Answer, Kind
-
-Overview = dict[bytes, tuple[Any, ...]]
-"""What a space holds, by workspace."""
 
 WANDERING = (b"lifo", b"multi")
 """Modes that cannot be iterated."""
@@ -455,37 +451,6 @@ class Model:
             assert variable is not None
             self._give(variable, [payload])
         self._expect(answer, Kind.DONE)
-
-    # What it holds
-
-    def overview(self) -> Overview:
-        return {
-            name: (
-                *(workspace.owned, workspace.owner, workspace.persistent, workspace.probed),
-                [self._view(variable) for variable in workspace.variables.values()],
-            )
-            for name, workspace in self.workspaces.items()
-        }
-
-    def _view(self, variable: Variable) -> tuple[Any, ...]:
-        return (
-            variable.name,
-            variable.mode or b"unknown",
-            variable.stored,
-            [item.payload for item in variable.items],
-            [get.answer for get in variable.fetchers],
-            [get.answer for get in variable.finders],
-            {
-                lease.id: (
-                    lease.item.payload,
-                    lease.item.attempt + 1,
-                    lease.deadline,
-                    lease.session,
-                )
-                for lease in self.leases.values()
-                if lease.variable is variable
-            },
-        )
 
     # Time
 

@@ -5,7 +5,7 @@ After each step the space is also made again from what its recorder was told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 from unittest import TestCase
 
@@ -21,10 +21,10 @@ from hypothesis.stateful import (
 
 from nws_server.core.invariants import check_invariants
 from nws_server.core.memory import MemorySpace
-from nws_server.core.records import Session, Variable
 from nws_server.core.space import Cookie
 from tests.core.contract.timeouts import Alarm
-from tests.core.model import Model, Overview
+from tests.core.model import Model
+from tests.core.overviews import of_model, of_space
 from tests.support.answers import Answer, Kind
 from tests.support.clients import Client, Company
 from tests.support.recorder import MemoryRecorder, describe
@@ -53,35 +53,6 @@ places = st.integers(0, 99)
 def pick(choices: list[_T], place: int) -> _T:
     """Choose one, by a number that Hypothesis can make smaller."""
     return choices[place % len(choices)]
-
-
-def overview(space: MemorySpace, slots: Mapping[Session, int]) -> Overview:
-    """Return what a space holds as `Model.overview` has it, given the slot of each session."""
-    return {
-        name: (
-            workspace.owned,
-            None if workspace.owner is None else slots[workspace.owner],
-            workspace.persistent,
-            list(workspace.probed),
-            [_view(variable, slots) for variable in workspace.variables.values()],
-        )
-        for name, workspace in space.books.workspaces.items()
-    }
-
-
-def _view(variable: Variable, slots: Mapping[Session, int]) -> tuple[Any, ...]:
-    return (
-        variable.name,
-        variable.mode,
-        variable.stored,
-        [value.payload for value in sorted(variable.queue or (), key=lambda value: value.index)],
-        [waiter.reply for waiter in variable.fetchers],
-        [waiter.reply for waiter in variable.finders],
-        {
-            lease.id: (lease.value.payload, lease.attempt, lease.deadline, slots[lease.session])
-            for lease in variable.leases.values()
-        },
-    )
 
 
 class SpaceMachine(RuleBasedStateMachine):
@@ -408,7 +379,7 @@ class SpaceMachine(RuleBasedStateMachine):
     @invariant()
     def space_and_model_agree(self) -> None:
         slots = {client.session: slot for slot, client in self.clients.items()}
-        assert overview(self.space, slots) == self.model.overview()
+        assert of_space(self.space, slots) == of_model(self.model)
 
     @invariant()
     def hands_agree(self) -> None:
