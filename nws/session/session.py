@@ -188,17 +188,23 @@ class Session:
                 pause = min(2 * pause, _MAX_POLL_SECONDS)
 
     def take(
-        self, fields: Sequence[bytes], timeout: float | None, make: Callable[[Item], Any]
+        self, fields: Sequence[bytes], timeout: float | None, make: Callable[[Item, int], Any]
     ) -> list[Any]:
-        """Take or lease several values; if one cannot be made into what is wanted, all go back.
+        """Take, lease or find several values; if one cannot be made into what is wanted, all go
+        back. What removes values calls this by `starmap`; see `Pool`.
 
-        It is called by `starmap`; see `Pool`.
+        Args:
+            fields: of the request.
+            timeout: seconds to wait; None for any time.
+            make: makes what is wanted of an item, and of the place of its variable among those that
+                were named.
         """
         pool = self.pool
         mine: list[Transport] = []
         try:
             transport = pool.acquire(mine)
-            made = [make(item) for item in transport.run(fields, wait=timeout).items]
+            answer = transport.run(fields, wait=timeout)
+            made = [make(item, answer.place) for item in answer.items]
             transport.acknowledge()
             transport.pending = None  # see `get`
             return made

@@ -53,5 +53,5 @@ def fetch_many(
     return values
 
 
-def _value_of(item: Item) -> Any:
+def _value_of(item: Item, _: int) -> Any:
     return decode(item.descriptor, item.payload)

@@ -12,7 +12,7 @@ from nws.session.session import Session, encode_limit, encode_name, milliseconds
 from nws.values import decode
 from nws.wire.replies import Item
 
-__all__ = ["Lease", "lease_ids", "lease_many"]
+__all__ = ["Lease", "LeasingWorkspace", "lease_ids", "lease_many"]
 
 
 class LeasingWorkspace(Protocol):
@@ -117,7 +117,7 @@ def lease_many(
     fields = [b"lease", workspace, encode_name(varName), number]
     fields += (milliseconds(timeout), milliseconds(duration))
 
-    def make(item: Item) -> Lease:
+    def make(item: Item, _: int) -> Lease:
         try:
             value = decode(item.descriptor, item.payload)
         except NwsUnpicklingException as error:

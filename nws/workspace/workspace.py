@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import starmap
-from typing import Any, BinaryIO
+from typing import Any
 
-from nws.descriptors import BINARY
 from nws.errors import (
     NwsDeclarationFailedException,
     NwsNoValueException,
@@ -16,9 +15,9 @@ from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT
 from nws.session.session import encode_name, milliseconds
 from nws.wire.listings import VariableInfo, columns_of_the_guide, parse_variables
 from nws.wire.requests import Field
-from nws.workspace import batches
+from nws.workspace import any_of, batches
 from nws.workspace.constants import FIFO, LIFO, MULTI, SINGLE, STRING
-from nws.workspace.files import check_writable, upload_of
+from nws.workspace.file_transfers import FileTransfers
 from nws.workspace.iterators import NwsValueIterator
 from nws.workspace.leases import Lease, lease_ids, lease_many
 from nws.workspace.server import NwsServer, check_format
@@ -28,7 +27,7 @@ from nws.workspace.textfile import NwsTextFile
 __all__ = ["NetWorkSpace"]
 
 
-class NetWorkSpace:
+class NetWorkSpace(FileTransfers):
     """A workspace on a server: variables that hold values, for any process to store and fetch.
 
     What any call can raise is listed in `nws.client`.
@@ -257,68 +256,7 @@ class NetWorkSpace:
             )
         return NwsValueIterator(self._session, self._name, varName, operation, timeout)
 
-    # Files
-
-    def storeFile(self, varName: str, fobj: BinaryIO, n: int = 0) -> int:
-        """Store the bytes of a file as one value; see `store`. They are not gathered in memory.
-
-        Args:
-            varName: name of the variable.
-            fobj: a file that is open for reading bytes; it is read from its present position.
-            n: store at most ``n`` bytes; 0 for all to the end.
-
-        Returns:
-            How many bytes were stored. 0 at the end of the file: then nothing was stored.
-
-        Raises:
-            TypeError: the file is not open for reading bytes.
-            OSError: it cannot be read. Nothing is stored.
-            NwsException: as for `store`.
-        """
-        name = encode_name(varName)
-        body = upload_of(fobj, n)
-        if len(body):
-            self._session.run([b"store", self._name, name, BINARY, body])
-        return len(body)
-
-    def fetchFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
-        """Remove a value and write its bytes, serialized or not, to a binary file; see `fetch`.
-
-        Returns:
-            How many bytes were written.
-
-        Raises:
-            TypeError: the file is not open for writing bytes.
-            OSError: the file cannot be written; the value stays in the variable.
-            NwsException: as for `fetch`.
-        """
-        (size,) = starmap(self._to_file, [(b"fetch", varName, fobj, timeout)])
-        return size
-
-    def fetchTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
-        """Like `fetchFile`, but return False if there is no value; see `fetchTry`."""
-        (size,) = starmap(self._to_file, [(b"fetchTry", varName, fobj)])
-        return size
-
-    def findFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
-        """Write a value's bytes to a binary file, without removing it; see `fetchFile`."""
-        return self._to_file(b"find", varName, fobj, timeout)
-
-    def findTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
-        """Like `findFile`, but return False if there is no value; see `fetchTry`."""
-        return self._to_file(b"findTry", varName, fobj)
-
-    def _to_file(
-        self, operation: bytes, varName: str, fobj: BinaryIO, timeout: float | None = None
-    ) -> int | bool:
-        """Return the length of the value; False if there is none, and it is not waited for."""
-        check_writable(fobj)
-        request = (operation, self._name, varName, timeout, None, fobj)
-        try:
-            ((answer, _),) = starmap(self._session.get, [request])
-        except NwsNoValueException:
-            return False
-        return answer.size
+    # Text files
 
     def makefile(self, varName: str, mode: str = "r") -> NwsTextFile:
         """Return a text file whose lines are the values of a fifo variable.
@@ -452,6 +390,44 @@ class NetWorkSpace:
             NwsLeaseLostException: a lease has ended before; nothing was done.
         """
         self._session.run([b"renew", lease_ids(leases), milliseconds(duration)])
+
+    # Several variables
+
+    def fetchAny(self, varNames: Iterable[str], *, timeout: float | None = None) -> tuple[str, Any]:
+        """Remove a value from the first of several variables that has one; wait until one has.
+
+        Who waits stands in the lines of all of them, and is served once.
+
+        Args:
+            varNames: names of up to 1,000 variables, the preferred ones first.
+            timeout: seconds to wait at most; None to wait for any time.
+
+        Returns:
+            The name of the variable, and the value.
+
+        Raises:
+            ValueError: no name is given.
+            NwsTimeoutException: no value came in time.
+            NwsOperationException: one of the variables was deleted.
+            NwsUnsupportedOperationException: the server speaks only the original protocol.
+            NwsException: as for `fetch`.
+        """
+        (got,) = starmap(any_of.fetch, [(self._session, self._name, varNames, timeout)])
+        return got
+
+    def findAny(self, varNames: Iterable[str], *, timeout: float | None = None) -> tuple[str, Any]:
+        """Return the name and a value of the first of several variables that has one, without
+        removing it; see `fetchAny`."""
+        return any_of.find(self._session, self._name, varNames, timeout)
+
+    def leaseAny(
+        self, varNames: Iterable[str], *, timeout: float | None = None, duration: float = 60.0
+    ) -> Lease:
+        """Take a value for a time from the first of several variables that has one; see `fetchAny`
+        and `lease`. Its ``variable`` says from which."""
+        request = (self, self._session, self._name, varNames, timeout, duration)
+        (lease,) = starmap(any_of.lease, [request])
+        return lease
 
     # Streams
 

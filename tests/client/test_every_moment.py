@@ -40,6 +40,7 @@ TAKES: Final[dict[str, Callable[[NetWorkSpace], list[Any]]]] = {
     "fetchFile": fetch_file,
     "ifetch": lambda ws: [next(ws.ifetch("x"))],
     "fetch_many": lambda ws: ws.fetch_many("x", 5),
+    "fetchAny": lambda ws: [ws.fetchAny(["none", "x"])[1]],
 }
 
 

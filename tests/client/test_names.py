@@ -94,7 +94,7 @@ GUIDE: Final[dict[str, str]] = {
     "NwsValueIterator.writeTo": "fobj",
 }
 OURS: Final = {
-    "NetWorkSpace": "fetch_many inbox lease lease_many outbox "
+    "NetWorkSpace": "fetchAny fetch_many findAny inbox lease leaseAny lease_many outbox "
     "release renew settle store_many watch",
     "NwsServer": "nwsSocket session status view",
     "NwsValueIterator": "",
