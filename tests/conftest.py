@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+# Their assertions shall show values too, as those of test modules do.
+pytest.register_assert_rewrite("tests.support", "tests.core.contract", "tests.core.model")
+
 
 @pytest.hookimpl(tryfirst=True)  # pytest-twisted keeps the default handler if it finds it
 def pytest_configure() -> None:

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.support.web", "tests.support.memory_site")
-
-from tests.support.server import Client  # noqa: E402
-from tests.support.web import Browser, Inspected, inspected  # noqa: E402
+from tests.support.server import Client
+from tests.support.web import Browser, Inspected, inspected
 
 
 @pytest.fixture(scope="module")
