@@ -154,18 +154,19 @@ def test_each_time(sleigh: Sleigh, tmp_path: Path, moment: str, way: str, kind: 
     failed = results[GUILTY]
     assert isinstance(failed, SleighTaskException)
     assert results == [*expected(kind)[:GUILTY], failed, *expected(kind)[GUILTY + 1 :]]
-    check_what_it_says(str(failed), way)
-    tries = 1 if way in RAISING else 3
-    assert len(list(tmp_path.glob("first harm *"))) == tries
+    tries = len(list(tmp_path.glob("first harm *")))
+    # A lease of a fraction of a second may end before the death is noted, on a busy machine.
+    assert tries == (1 if way in RAISING else 3) or (tries > 3 and way in STOPPING)
+    check_what_it_says(str(failed), way, tries)
     assert (failed.__cause__ is None) == (way not in RAISING)
 
 
-def check_what_it_says(text: str, way: str) -> None:
+def check_what_it_says(text: str, way: str, tries: int = 3) -> None:
     assert f"element {GUILTY} failed" in text
     assert way in text
     if way not in RAISING:
-        assert "each of the 3 workers that ran it ended" in text
-        assert "(3 times)" in text
+        assert f"each of the {tries} workers that ran it ended" in text
+        assert f"({tries} times)" in text
     if way == "SIGSEGV":
         assert "Segmentation fault" in text
         assert "in _read_nowhere" in text, "the place in Python"
