@@ -54,7 +54,9 @@ if __name__ == "__main__":
 def test_the_master_is_killed(tmp_path: Path, way: str) -> None:
     with python("-c", MASTER, str(tmp_path), way, cwd=tmp_path) as master:
         until_file(tmp_path / "hangs")
-        ours = [*children(master.pid), *all_workers(master.pid)]
+        pid = master.pid
+        until(lambda: len(all_workers(pid)) == 2, "the other worker has begun as well")
+        ours = [*children(pid), *all_workers(pid)]
         assert len(ours) == 4, "the server, the supervisor and two workers"
         master.kill()
         until_gone(ours)
@@ -70,6 +72,7 @@ def test_the_server_is_killed(tmp_path: Path, way: str) -> None:
     with LongLeased(workerCount=2) as sleigh:
         call = Aside(partial(sleigh.eachElem, hang, range(100), [0, way, tmp_path, 1000]))
         until_file(tmp_path / "hangs")
+        until(lambda: len(all_workers(me)) == 2, "the other worker has begun as well")
         ours = [*supervisors(me), *all_workers(me)]
         assert len(ours) == 3
         (server,) = servers(me)

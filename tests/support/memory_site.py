@@ -110,7 +110,7 @@ class MemorySite:
         self,
         folder: Path,
         babelfish: BabelfishProcess | None = None,
-        max_connections: int = 100,
+        max_connections: int = 1000,
         **settings: Any,
     ) -> None:
         self.clock = Clock()
