@@ -68,6 +68,7 @@ class ChildProcess:
                 stdin=read_end,
                 start_new_session=sys.platform != "win32",
                 env=env,
+                cwd=_folder_to_start_in(),
                 **options,
             )
         except BaseException:
@@ -111,6 +112,15 @@ class ChildProcess:
                 self.process.returncode = os.waitstatus_to_exitcode(status)
             except ChildProcessError:
                 pass  # another thread has seen its end
+
+
+def _folder_to_start_in() -> str | None:
+    """Return None for our own, unless that is gone: Python may fail to import anything there."""
+    try:
+        os.getcwd()
+    except OSError:
+        return os.path.sep
+    return None
 
 
 def kill_group(process: subprocess.Popen[Any]) -> None:
