@@ -191,7 +191,7 @@ def test_where_a_payload_ends_up(form: int, descriptor: int, size: int) -> None:
     assert answer is not None
     payload = answer.payload if form == Form.LONG else answer.items[0].payload
     assert payload == filling(size)
-    in_place = size > IN_PLACE and is_direct(descriptor)
+    in_place = size > IN_PLACE and is_direct(descriptor) and not payloads._BYTES_IO_CRASHES
     assert isinstance(payload, bytes if size < WRITABLE or in_place else bytearray)
 
 
