@@ -64,6 +64,8 @@ class ServerHandshake:
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes from the client and return the answer, which may be empty."""
+        if not data:
+            return b""  # as before: what is complete is answered once
         self._buffer += data
         if self._negotiating:
             return self._negotiate()
