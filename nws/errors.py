@@ -212,6 +212,9 @@ class SleighTaskException(SleighException):
     __lt__ = __le__ = __gt__ = __ge__ = _raise
     __int__ = __float__ = __complex__ = __index__ = _raise
 
+    def __format__(self, format_spec: str) -> str:
+        return self._raise() if format_spec else str(self)
+
 
 class Status:
     """The status codes of replies.

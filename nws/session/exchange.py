@@ -84,7 +84,7 @@ class Exchange:
         self.removes = operation.removes and dialect.extensions
         self._socket = sock
         self._timeouts = timeouts
-        self._reply_timeout = None if wait is None else wait + timeouts.reply
+        self._reply_timeout = None if wait is None else float(wait) + timeouts.reply
         self._parts = frame_request(fields)
         self._size = sum(map(len, self._parts))
         self._sent: list[int] = []  # what each call took

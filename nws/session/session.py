@@ -172,7 +172,7 @@ class Session:
         into: BinaryIO | None,
     ) -> tuple[Answer, Any]:
         """Wait for a time on a server that cannot be told to."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + float(timeout)
         pause = _FIRST_POLL_SECONDS
         while True:
             try:

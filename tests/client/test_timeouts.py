@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from random import Random
 from threading import Thread
 from typing import Any, Final
@@ -75,8 +77,8 @@ def test_an_original_server_is_asked_until_the_time_is_over(
         assert clock.now == pytest.approx(1020)
 
 
-@pytest.mark.parametrize("seconds", [0, 0.001, 5, 10**9])
-def test_what_is_there_is_not_waited_for(opened_either: Opener, seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [0, 0.001, 5, 10**9, Decimal("0.5"), Fraction(1, 2)])
+def test_what_is_there_is_not_waited_for(opened_either: Opener, seconds: Any) -> None:
     ws = opened_either()
     for call in calls_of(opened_either).values():
         ws.store("x", 1)

@@ -23,6 +23,7 @@ from nws.sleigh.master.options import (
     checked_options,
     checked_permutation,
 )
+from nws.sleigh.shared.messages import Call, Task, task_from_wire, task_to_wire
 from tests.sleigh.conftest import Script
 from tests.sleigh.functions import echo
 from tests.support.deadly import note_and_wait, times_ten
@@ -44,6 +45,8 @@ LONG = [
     Decimal("Infinity"),
     sys.maxsize,
     sys.float_info.max,
+    4.7e9,
+    9e9,
     1e11,
     10**400,
     Fraction(10**400),
@@ -58,7 +61,7 @@ TIMES = [
     (1e-300, 1e-9),
     (Decimal("1e-400"), 1e-9),
     (Fraction(1, 10**400), 1e-9),
-    (8e9, 8e9),
+    (4e9, 4e9),
     (Decimal(2), 2.0),
     (Fraction(1, 4), 0.25),
     (Number(2), 2.0),
@@ -121,12 +124,20 @@ def test_what_is_no_whole_number(name: str, given: Any) -> None:
         checked_options(**{"timeout": None, "retries": 0, name: given})
 
 
-@pytest.mark.parametrize("number", [0, 3, Number(3), Level.HIGH, np.uint8(3), True, 10**400])
+@pytest.mark.parametrize("number", [0, 3, Number(3), Level.HIGH, np.uint8(3), True, 2**31])
 def test_whole_numbers_become_plain(number: Any) -> None:
     options = checked_options(None, number, number)
     assert options == CallOptions(0.0, number, number)
     assert [type(each) for each in options] == [float, int, int]
     assert checked_options(None, 0, -5).seed == -5
+
+
+@pytest.mark.parametrize("number", [0, 2**31, 2**62, 10**400], ids=["0", "31", "62", "more"])
+@pytest.mark.parametrize("timeout", [1e-300, 4e9, 4.7e9, 9e9, math.inf])
+def test_what_is_checked_is_read_by_workers(timeout: Any, number: int) -> None:
+    options = checked_options(timeout, number, number)
+    call = Call(1, "function 0", 2, False, *options)
+    assert task_from_wire(task_to_wire(Task(call, 0, [1]))) is not None
 
 
 def test_load_factors() -> None:

@@ -75,6 +75,36 @@ def fail(*args: Any, **kwargs: Any) -> None:
     raise ValueError(args, kwargs)
 
 
+class _Nameless(type):
+    """A class of these has no names."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        if name in {"__name__", "__qualname__", "__module__"}:
+            raise LookupError
+        return super().__getattribute__(name)
+
+
+class _Odd(Exception, metaclass=_Nameless):
+    pass
+
+
+class _Ending(Exception):
+    @property
+    def __notes__(self) -> Any:
+        raise SystemExit
+
+
+def _raise(kind: type[Exception]) -> None:
+    raise kind
+
+
+@pytest.mark.parametrize("kind", [_Odd, _Ending], ids=["nameless", "ending"])
+def test_an_exception_whose_class_is_odd_ends_its_element_only(kind: type[Exception]) -> None:
+    failed = run(prepared(Function(INVOKE, _raise, (kind,), {}, None)))
+    assert isinstance(failed, Failure)
+    assert "whose traceback cannot be written" in failed.text
+
+
 def test_each_element_has_random_numbers_of_its_own() -> None:
     function = Function(APPLY, draw, (), {}, None)
     state = random.getstate()

@@ -91,6 +91,18 @@ def test_nothing_is_sent_when_nothing_has_changed(monkeypatch: pytest.MonkeyPatc
     assert surroundings.look() == ()
 
 
+def test_a_thread_that_removes_variables_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    surroundings = Surroundings(variables=True, folder=False)
+    monkeypatch.setenv(LATER, "new \udcff")
+
+    def decode(name: bytes) -> str:
+        os.environ.pop(LATER, None)
+        return os.fsdecode(name)
+
+    monkeypatch.setattr(os.environ, "decodekey", decode)
+    assert surroundings.look() == ("", ((LATER, "new \udcff"),))
+
+
 def test_no_variables_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     surroundings = Surroundings(variables=True, folder=True)
     for name in list(os.environ):

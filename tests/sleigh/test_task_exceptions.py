@@ -64,6 +64,7 @@ USES: dict[str, Callable[[list[Any]], object]] = {
     "divided": lambda results: [result / 2 for result in results],
     "rounded": lambda results: [round(result) for result in results],
     "negative": lambda results: [-result for result in results],
+    "formatted": lambda results: [f"{result:.3f}" for result in results],
     "as an index": lambda results: [[0, 1, 2, 3][result] for result in results],
 }
 

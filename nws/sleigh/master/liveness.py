@@ -66,7 +66,7 @@ class Liveness:
         Raises:
             SleighScriptException: a process cannot be started.
         """
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + float(timeout)
         while True:
             left = max(0.0, deadline - time.monotonic())
             group = self._team.group(min(left, LOOK_SECONDS))

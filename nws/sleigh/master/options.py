@@ -27,10 +27,13 @@ __all__ = [
 _MIN_SECONDS: Final = 1e-9
 """Workers count in nanoseconds."""
 
-_MAX_SECONDS: Final = 9e9
-"""Some 285 years, which is what their 63 bits have room for. A longer time is any time."""
+_MAX_SECONDS: Final = 4e9
+"""Some 126 years, which their 62 bits have room for. A longer time is any time."""
 
 _MAX_FACTOR: Final = 1e12
+
+_MAX_RETRIES: Final = 2**31
+"""Numbers that travel have a bound; nobody lives to see this many."""
 
 
 class CallOptions(NamedTuple):
@@ -57,7 +60,7 @@ def checked_options(timeout: Any, retries: Any, seed: Any = None) -> CallOptions
     """
     return CallOptions(
         _checked_time(timeout),
-        _whole_number("retries", retries, 0),
+        min(_whole_number("retries", retries, 0), _MAX_RETRIES),
         None if seed is None else _whole_number("seed", seed),
     )
 

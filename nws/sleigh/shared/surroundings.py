@@ -48,7 +48,9 @@ class Surroundings:
 
     def _compare(self) -> Changes:
         before = self.environment
-        now = dict(os.environ) if self._has_variables else before
+        now = before
+        if self._has_variables:  # what was seen: another thread may change them meanwhile
+            now = {os.fsdecode(name): os.fsdecode(value) for name, value in self._seen.items()}
         names = sorted(before.keys() | now.keys())
         changed = [(name, now.get(name)) for name in names if now.get(name) != before.get(name)]
         folder = self._folder if self._folder != self._first_folder else ""

@@ -7,9 +7,16 @@ import platform
 import sys
 from typing import Any, Final
 
-__all__ = ["remedy_for"]
+__all__ = ["kind_of", "remedy_for"]
 
 _arguments_of: Final[Any] = vars(BaseException)["args"].__get__
+_name_of: Final[Any] = vars(type)["__qualname__"].__get__
+
+
+def kind_of(error: BaseException) -> str:
+    """Return the name of an exception's class, whatever its metaclass says."""
+    name: str = _name_of(type(error))
+    return name
 
 
 def remedy_for(error: BaseException) -> str:
@@ -26,7 +33,7 @@ def remedy_for(error: BaseException) -> str:
             "(of the main program, workers have what the function of the call uses: put functions "
             "and classes that are found by their names only into a module)"
         )
-    if type(error).__name__ == "AuthenticationError":
+    if kind_of(error) == "AuthenticationError":
         return (
             "(objects of a multiprocessing.Manager are open to workers on this machine, if "
             "multiprocessing was imported before the sleigh was made)"

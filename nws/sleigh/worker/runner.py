@@ -19,7 +19,7 @@ from nws.sleigh.shared.generators import restart, seed_for
 from nws.sleigh.shared.messages import Call, Failure
 from nws.sleigh.shared.pickling import Packed, pack, unpack
 from nws.sleigh.worker.kept_globals import KeptGlobals
-from nws.sleigh.worker.remedies import remedy_for
+from nws.sleigh.worker.remedies import kind_of, remedy_for
 
 __all__ = ["Runner", "failure"]
 
@@ -253,8 +253,12 @@ def failure(error: BaseException, stage: str = "") -> Failure:
         frames = frames.tb_next
     try:
         text = stage + "".join(traceback.format_exception(type(error), error, frames))
-    except Exception as problem:  # by something in it that is the user's
-        kind, why = type(error).__qualname__, type(problem).__qualname__
+    except (
+        Exception,
+        SystemExit,
+        GeneratorExit,
+    ) as problem:  # by something in it that is the user's
+        kind, why = kind_of(error), kind_of(problem)
         text = f"{stage}{kind}, whose traceback cannot be written ({why})\n"
     try:
         return Failure(text, pack(error))
