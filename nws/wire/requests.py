@@ -65,7 +65,15 @@ def frame_request(fields: Sequence[Field]) -> list[Part | LongBody]:
     """Frame a request (the operation's name is the first field): the parts to send, in order.
 
     Short fields are joined. Long ones, and those that are not in memory, are parts by themselves.
+
+    Raises:
+        ValueError: there are more fields than a request can have.
     """
+    if len(fields) > MAX_BATCH_FIELDS:  # the server would hang up
+        raise ValueError(
+            f"this takes {len(fields):,} fields, and a request can have at most "
+            f"{MAX_BATCH_FIELDS:,}: do less at once"
+        )
     small = [b"%04d" % len(fields)]
     parts: list[Part | LongBody] = []
     for given in fields:

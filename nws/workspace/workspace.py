@@ -360,6 +360,7 @@ class NetWorkSpace(FileTransfers):
         Raises:
             NwsLeaseLostException: a lease has ended before; nothing was done.
             NwsOperationException: the leases are of several workspaces; nothing was done.
+            ValueError: there are more than some 2,400 values to store; nothing was done.
             NwsException: as for `store`.
         """
         fields: list[Field] = [b"settle", lease_ids(leases)]
