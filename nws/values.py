@@ -30,7 +30,7 @@ from nws.descriptors import (
 )
 from nws.errors import NwsPicklingException, NwsUnpicklingException
 
-__all__ = ["Encoder", "Pieces", "decode"]
+__all__ = ["Encoder", "Pieces", "decode", "decode_or_error"]
 
 _MIN_BUFFER_BYTES: Final = 64 * 1024
 """Smaller buffers are cheaper inside the pickle."""
@@ -124,6 +124,17 @@ def _split(payload: memoryview) -> list[memoryview]:
     if position != len(payload):
         raise ValueError("the payload is cut short")
     return parts
+
+
+def decode_or_error(descriptor: int, payload: bytes | bytearray) -> Any:
+    """Return a value, or the NwsUnpicklingException if it cannot be read: also if reading it ends
+    the program, as a value of somebody else's may try."""
+    try:
+        return decode(descriptor, payload)
+    except NwsUnpicklingException as error:
+        return error
+    except SystemExit as error:
+        return NwsUnpicklingException(f"the pickle calls {error!r}", None, bytes(payload))
 
 
 def decode(

@@ -14,8 +14,10 @@ pytest.register_assert_rewrite("tests.support", "tests.core.contract", "tests.co
 
 @pytest.hookimpl(tryfirst=True)  # pytest-twisted keeps the default handler if it finds it
 def pytest_configure() -> None:
-    # A shell starts its background jobs with SIGINT ignored, and children inherit that.
+    # A shell starts its background jobs with SIGINT ignored, nohup those with SIGHUP, and children
+    # inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

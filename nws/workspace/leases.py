@@ -7,9 +7,9 @@ from itertools import starmap
 from types import TracebackType
 from typing import Any, Protocol
 
-from nws.errors import NwsException, NwsUnpicklingException
+from nws.errors import NwsException
 from nws.session.session import Session, encode_limit, encode_name, milliseconds
-from nws.values import decode
+from nws.values import decode, decode_or_error
 from nws.wire.replies import Item
 
 __all__ = ["Lease", "LeasingWorkspace", "lease_ids", "lease_many"]
@@ -117,13 +117,10 @@ def lease_many(
     fields = [b"lease", workspace, encode_name(varName), number]
     fields += (milliseconds(timeout), milliseconds(duration))
 
+    read = decode_or_error if keep_unreadable else decode
+
     def make(item: Item, _: int) -> Lease:
-        try:
-            value = decode(item.descriptor, item.payload)
-        except NwsUnpicklingException as error:
-            if not keep_unreadable:
-                raise
-            value = error
+        value = read(item.descriptor, item.payload)
         return Lease(ws, varName, item.lease, item.attempt, value)
 
     (leases,) = starmap(session.take, [(fields, timeout, make)])

@@ -13,11 +13,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from nws.errors import NwsOperationException, NwsUnpicklingException
+from nws.errors import NwsOperationException
 from nws.session.session import Session, encode_name
-from nws.values import decode
+from nws.values import decode, decode_or_error
 from nws.wire.dialect import BLANK_ID
-from nws.wire.replies import Item
 from nws.wire.requests import Field
 
 __all__ = ["Inbox", "Outbox", "Watch"]
@@ -150,7 +149,7 @@ class Inbox:
         if not stream.has_reply() and not self._poll(timeout, eager):
             return []
         items = stream.answer().items
-        values = [_readable(item) for item in items]
+        values = [decode_or_error(item.descriptor, item.payload) for item in items]
         if into is not None:
             into.extend(values)
         stream.ask(self._fields)  # which acknowledges these
@@ -173,10 +172,3 @@ class Inbox:
     def close(self) -> None:
         """Close the connection. What has come and was not taken goes back."""
         self._stream.close()
-
-
-def _readable(item: Item) -> Any:
-    try:
-        return decode(item.descriptor, item.payload)
-    except NwsUnpicklingException as error:
-        return error

@@ -22,7 +22,7 @@ from tests.support.processes import Aside, until, until_file
 from tests.support.server import running
 from tests.support.spaces import HOST
 
-CALL = (1, "function 0", 2, False, 0.0, 0, None)
+CALL = (1, "function 0", 2, False, 0.0, 0, None, (), ())
 ODD: dict[str, Any] = {
     "a number": 7,
     "a text": "x",
@@ -34,9 +34,8 @@ ODD: dict[str, Any] = {
     "a task of elements that are none": (CALL, 0, 7, 0, 0),
     "a task of odd elements": (CALL, 0, [{}], 0, 0),
     "a task of a far element": (CALL, 10**30, [b""], 0, 0),
-    "a task with a function that is none": ((1, 7, 2, False, 0.0, 0, None), 0, [b""], 0, 0),
-    "a task that takes for ever": ((1, "function 0", 2, False, 1e300, 0, None), 0, [b""], 0, 0),
-    "a task of another call": ((10**9, "function 0", 2, False, 0.0, 0, None), 0, [b""], 0, 0),
+    "a task with a function that is none": ((1, 7, *CALL[2:]), 0, [b""], 0, 0),
+    "a task that takes for ever": ((*CALL[:4], 1e300, *CALL[5:]), 0, [b""], 0, 0),
     "results of far elements": (True, 1, 0, 10**12, [1], 0.0, (1, 1)),
     "results of elements that are none": (True, 1, 0, -5, [1], 0.0, (1, 1)),
     "results that are none": (True, 1, 0, 0, 7, 0.0, (1, 1)),
@@ -98,6 +97,21 @@ def store_unreadable(ws: NetWorkSpace, variable: str) -> None:
     module.Odd = odd  # type: ignore[attr-defined]
     ws.store(variable, odd())
     del sys.modules["only_here"]
+
+
+class Exits:
+    """Ends the program that unpickles it."""
+
+    def __reduce__(self) -> Any:
+        return sys.exit, (3,)
+
+
+@pytest.mark.parametrize("variable", [messages.TASK, messages.RESULT])
+def test_a_value_that_ends_its_reader(sleigh: Sleigh, rogue: NetWorkSpace, variable: str) -> None:
+    rogue.store(variable, Exits())
+    assert sleigh.eachElem(times_ten, range(10)) == [10 * n for n in range(10)]
+    assert list(sleigh.imap(times_ten, range(3))) == [0, 10, 20]
+    assert sleigh.submit(times_ten, 4).result(30) == 40
 
 
 def fails(element: int) -> float:
