@@ -37,6 +37,7 @@ from nws.sleigh.launch.commands import (
 from nws.sleigh.master.pending import SleighPending
 from nws.sleigh.master.result_iterator import SleighResultIterator
 from nws.sleigh.master.sleigh import Sleigh
+from nws.sleigh.master.submissions import SleighFuture
 from nws.sleigh.shared.generation import freeze_support
 from nws.sleigh.shared.output import Line
 
@@ -45,6 +46,7 @@ __all__ = [
     "Line",
     "Sleigh",
     "SleighException",
+    "SleighFuture",
     "SleighGatheredException",
     "SleighIllegalValueException",
     "SleighInitializerException",

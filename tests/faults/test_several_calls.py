@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pytest
 
-from nws.sleigh import Sleigh, SleighTaskException
+from nws.sleigh import Sleigh, SleighFuture, SleighTaskException
 from tests.support.deadly import count_runs, hold_each, times_ten
 from tests.support.processes import Aside, children, until, until_file
 from tests.support.sleighs import until_replaced
@@ -148,7 +148,7 @@ def test_ten_thousand_futures_from_eight_threads_while_workers_are_killed(sleigh
     def count_back(number: int, _: object) -> None:
         calls_back.update([number])
 
-    def submit_some(thread: int) -> list[Future[Any]]:
+    def submit_some(thread: int) -> list[SleighFuture]:
         futures = []
         for number in range(1250 * thread, 1250 * (thread + 1)):
             future = sleigh.submit(times_ten, number)

@@ -164,6 +164,14 @@ def who_am_i(*arguments: Any) -> tuple[int, int, list[str], tuple[Any, ...]]:
     return SleighRank, SleighWorkerCount, spaces, arguments
 
 
+def meet_in(folder: Path, place: int, count: int) -> int:
+    """Wait until so many tasks run at the same time."""
+    note(folder, place)
+    while len(list(folder.iterdir())) < count:
+        threading.Event().wait(0.005)
+    return place
+
+
 def meet(count: int) -> int:
     """Wait in a task until all workers are at theirs."""
     SleighUserNws.store("here", SleighRank)

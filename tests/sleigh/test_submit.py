@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from nws.sleigh import (
+    Line,
     Sleigh,
     SleighIllegalValueException,
     SleighNwsException,
@@ -195,8 +196,31 @@ def test_a_callback_may_use_the_sleigh(sleigh: Sleigh) -> None:
 
 
 def test_as_completed(sleigh: Sleigh) -> None:
-    futures = {sleigh.submit(deadly.times_ten, n): n for n in range(30)}
+    futures: dict[Future[Any], int] = {sleigh.submit(deadly.times_ten, n): n for n in range(30)}
     assert {futures[future] for future in as_completed(futures, SOON)} == set(range(30))
+
+
+# What a worker writes
+
+
+def test_lines_come_before_the_result(on_server: dict[str, Any]) -> None:
+    heard: list[Line] = []
+    with Sleigh(**on_server, workerCount=2, output=heard.extend) as sleigh:
+        futures = [sleigh.submit(functions.say, f"line {n}") for n in range(50)]
+        for n, future in enumerate(futures):
+            future.result(SOON)
+            said = [line for line in list(heard) if line.text == f"line {n}"]
+            assert [line.call for line in said] == [future.number]
+            assert [line.rank for line in said] == [future.rank]
+            assert future.seconds > 0
+
+
+def test_lines_that_do_not_come_hold_up_nothing(
+    lonely: Sleigh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nws.sleigh.master.submissions._MAX_LINES_SECONDS", 0.1)
+    monkeypatch.setattr(lonely._team, "missing_lines", lambda said: 1)
+    assert lonely.submit(functions.say, "heard by nobody").result(SOON) is None
 
 
 # Cancelling

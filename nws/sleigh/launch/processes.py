@@ -277,6 +277,12 @@ class Processes:
         """
         self.add(id, place, started(start), start)
 
+    def end(self, id: str) -> None:
+        """Kill one for good."""
+        for kept in [kept for kept in self._all if kept.id == id]:
+            self._all.remove(kept)
+            kept.process.wait(0)
+
     def note_progress(self) -> None:
         """Take note that workers do their work."""
         for kept in self._all:

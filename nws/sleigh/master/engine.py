@@ -179,6 +179,10 @@ class Engine:
         for recipient in ended:
             self._clean_up(recipient)
 
+    def is_under_way(self, number: int) -> bool:
+        """Tell whether a call has begun and is not over."""
+        return number in self._calls
+
     def _dropped(self) -> tuple[int, tuple[int, ...], bool]:
         """Return below which number all calls are over, which later ones are cancelled, and
         whether there is no other call."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from typing import Any, ClassVar
 
 from nws.client import NetWorkSpace
@@ -46,7 +45,7 @@ from nws.sleigh.master.pending import SleighPending
 from nws.sleigh.master.progress import Progress, no_progress, progress_for
 from nws.sleigh.master.result_iterator import SleighResultIterator
 from nws.sleigh.master.serial_team import SerialTeam
-from nws.sleigh.master.submissions import Submissions
+from nws.sleigh.master.submissions import SleighFuture, Submissions
 from nws.sleigh.master.team import Team
 from nws.sleigh.master.window import TaskWindow, Window, window_for
 from nws.sleigh.shared.cores import available_cores
@@ -380,7 +379,7 @@ class Sleigh:
                 run.submit_up_to_problem()
             return iterator
 
-    def submit(self, fun: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, fun: Callable[..., Any], /, *args: Any, **kwargs: Any) -> SleighFuture:
         """Call a function once, on any worker, without waiting.
 
         It is no call of the guide: it may be used beside one, and from several threads. Calls that
@@ -396,7 +395,8 @@ class Sleigh:
             the remote traceback, whose cause is the worker's exception. ``cancel()`` succeeds until
             the result has arrived, and stops the call if it runs. Callbacks run one at a time, on a
             thread of the sleigh. If the sleigh is stopped or its server is gone, the future has a
-            SleighException.
+            SleighException. Its attributes ``number``, ``rank`` and ``seconds`` are those of the
+            call and of the worker that did it.
 
         Raises:
             SleighStoppedException: the sleigh was stopped.

@@ -45,12 +45,26 @@ _MAX_PAUSE_SECONDS: Final = 0.004
 
 _NO_RANKS: Final[set[int]] = set()
 
+_MAX_LINES_SECONDS: Final = 5.0
+"""To wait for lines that a worker has written before a result."""
+
 _LINGER_SECONDS: Final = 1.0
 """Without submissions, after which the thread ends."""
 
 
 class SleighFuture(Future[Any]):
-    """The future of a submitted call."""
+    """The future of a submitted call. When it is done, all lines that the worker had written by
+    then have been passed on.
+
+    Attributes:
+        number: of the call, as in `nws.sleigh.Line`.
+        rank: of the worker that did it, once it is done; -1 if none did.
+        seconds: that the worker took.
+    """
+
+    number = 0
+    rank = -1
+    seconds = 0.0
 
     def __init__(self, withdraw: Callable[[], bool]) -> None:
         super().__init__()
@@ -122,6 +136,7 @@ class Submissions:
         self._immediate = isinstance(engine.team, SerialTeam)
         self._unsent: deque[tuple[_Submission, Task]] = deque()
         self._arrived: deque[tuple[_Submission, Results | Exception]] = deque()
+        self._held: list[tuple[_Submission, Results, float]] = []  # until lines come, or that time
         self._alarm = Alarm()
         self._pause = _MIN_PAUSE_SECONDS
         self._next_message = 0.0  # not before this time
@@ -135,7 +150,7 @@ class Submissions:
 
     # Any thread
 
-    def submit(self, fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future[Any]:
+    def submit(self, fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SleighFuture:
         """Submit a call; return its future.
 
         Raises:
@@ -154,6 +169,7 @@ class Submissions:
         submission = _Submission(self)
         try:
             call = self._begin(submission, thing, APPLY if kwargs else INVOKE)
+            submission.future.number = call.number
             with self._lock:
                 self._count(submission, fun)
                 self._unsent.append((submission, Task(call, 0, [packed])))
@@ -334,17 +350,23 @@ class Submissions:
 
     def _set_futures(self) -> None:
         failed: list[int] = []
+        if self._held:
+            self._release_held()
         while self._arrived:
             submission, outcome = self._arrived.popleft()
             if submission.number not in self._outstanding:
                 continue  # it was done twice, or cancelled
             if isinstance(outcome, Results):
+                if outcome.lines[1] and self._hold(submission, outcome):
+                    continue
                 outcomes = outcome.outcomes
                 if len(outcomes) != 1 or outcomes[0] is None:
                     log_dropped(RESULT, outcome)
                     continue
                 value = value_of(0, outcomes[0])
                 is_failure = isinstance(value, SleighTaskException)
+                submission.future.rank = outcome.rank
+                submission.future.seconds = outcome.seconds
                 self._engine.end(submission.number)
             else:
                 value, is_failure = self._explain(outcome), True
@@ -354,6 +376,26 @@ class Submissions:
         if failed:
             with suppress(NwsException, OSError):  # without a server there is nothing to cancel
                 self._engine.cancel(failed)
+
+    def _hold(self, submission: _Submission, results: Results) -> bool:
+        """Keep a result for later if lines are missing that came before it. Tell whether."""
+        if not self._engine.team.missing_lines(dict([results.lines])):
+            return False
+        self._held.append((submission, results, time.monotonic() + _MAX_LINES_SECONDS))
+        return True
+
+    def _release_held(self) -> None:
+        """Take up again the results whose lines have come, or have not come in time."""
+        now = time.monotonic()
+        held, self._held = self._held, []
+        for each in held:
+            submission, results, deadline = each
+            if now > deadline:
+                results = results._replace(lines=(0, 0))
+            elif self._engine.team.missing_lines(dict([results.lines])):
+                self._held.append(each)
+                continue
+            self._arrived.append((submission, results))
 
     def _settle(self, future: SleighFuture, value: Any, *, is_failure: bool) -> None:
         try:

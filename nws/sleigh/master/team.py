@@ -443,7 +443,7 @@ class Team:
             self.deaths.add(message.died)
         self._note_read(message)
         if self._output is not None and message.texts:
-            self._output([Line(message.rank, *each[1:]) for each in message.texts])
+            self._output([Line(message.rank, *each[1:], each[0]) for each in message.texts])
 
     def _note_read(self, message: Lines) -> None:
         """Count what was read of a worker's output, and tell its supervisor from time to time."""

@@ -24,7 +24,16 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from nws.sleigh.shared.log_records import record_to_json, show_record
 
-__all__ = ["Line", "LineReader", "LogSender", "OutputWriter", "Said", "echo", "new_mark"]
+__all__ = [
+    "Line",
+    "LineReader",
+    "LogSender",
+    "OutputWriter",
+    "Said",
+    "echo",
+    "new_mark",
+    "write_text",
+]
 
 _log = logging.getLogger("nws")
 
@@ -50,12 +59,14 @@ class Line(NamedTuple):
         element: that was running; -1 before the first.
         stream: ``stdout``, ``stderr`` or ``log``.
         text: without the newline; for ``log`` a JSON object.
+        call: the number of the call that was running, as in `Sleigh.callInfo`; 0 before the first.
     """
 
     rank: int
     element: int
     stream: str
     text: str
+    call: int = 0
 
 
 def new_mark() -> bytes:
@@ -345,14 +356,18 @@ def echo(lines: Sequence[Line]) -> None:
         for line in lines:
             who = f"[worker {line.rank}]" if line.element < 0 else f"[{line.rank}:{line.element}]"
             if line.stream != "log" or not show_record(line.text, who, line.rank, line.element):
-                _write(
-                    f"{who} {line.text}\n", sys.stdout if line.stream == "stdout" else sys.stderr
-                )
+                stream = sys.stdout if line.stream == "stdout" else sys.stderr
+                write_text(f"{who} {line.text}\n", stream)
     except (OSError, ValueError) as error:
         _log.warning("what workers print cannot be shown: %s", error)
 
 
-def _write(text: str, stream: Any) -> None:
+def write_text(text: str, stream: Any) -> None:
+    """Write to a stream, if there is one. Characters that it cannot encode are replaced.
+
+    Raises:
+        OSError, ValueError: nothing can be written there.
+    """
     if stream is None:
         return  # a program without a console has no streams
     try:

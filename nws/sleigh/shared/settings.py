@@ -42,6 +42,8 @@ class Settings(NamedTuple):
     authkey: str = ""
     """The key of `multiprocessing`, in hexadecimal digits, by which the objects of the master's
     managers can be used; empty for none. It is sent through such a pipe only."""
+    fresh: bool = False
+    """Whether each task gets a worker in which none has run before."""
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> Settings:

@@ -195,7 +195,7 @@ class Supervisor:
         return workers
 
     def _new_worker(self, rank: int, former: Mapping[str, Any]) -> WorkerProcess:
-        worker = WorkerProcess(rank, self._settings.where)
+        worker = WorkerProcess(rank, self._settings.where, fresh=self._settings.fresh)
         report = WorkerReport(worker, self._common, former)
         self._reports.add(rank, report)
         self._relays[rank] = OutputRelay(self._workspace, worker, report, self._log)

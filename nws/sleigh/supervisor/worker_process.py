@@ -62,10 +62,18 @@ class WorkerProcess:
         overdue_at: when it was told so.
         started_at: when the worker was started.
         early_deaths: how many workers in a row have died before any task.
+        fresh: a worker does one task only.
+        replaces: the next worker replaces one that has died.
     """
 
-    def __init__(self, rank: int, where: Where) -> None:
-        """Prepare; `start` starts a worker."""
+    def __init__(self, rank: int, where: Where, *, fresh: bool = False) -> None:
+        """Prepare; `start` starts a worker.
+
+        Args:
+            rank: of the worker.
+            where: the sleigh is.
+            fresh: a worker does one task only.
+        """
         self.rank = rank
         self.pid = 0
         self.cells = StatusCells()
@@ -76,7 +84,8 @@ class WorkerProcess:
         self.overdue_since, self.overdue_at = 0, 0.0
         self.early_deaths = 0
         self._where = where
-        self._replaces = False
+        self.fresh = fresh
+        self.replaces = False
         self._end = ""
         self._peak_mb = 0
 
@@ -106,8 +115,8 @@ class WorkerProcess:
                 os.dup2(old, new)
             for fd in (out, out_end, err, err_end, nothing):
                 os.close(fd)
-            _be_a_worker(self, self._where, session, self._replaces, mark, close_inherited)
-        self._replaces = True
+            _be_a_worker(self, self._where, session, mark, close_inherited)
+        self.replaces = True
         self._said = {}
         for fd, end, name in ((out, out_end, "stdout"), (err, err_end, "stderr")):
             os.close(end)
@@ -218,7 +227,6 @@ def _be_a_worker(
     process: WorkerProcess,
     where: Where,
     session: str,
-    replaces: bool,
     mark: bytes,
     close_inherited: Callable[[], int],
 ) -> None:
@@ -239,7 +247,10 @@ def _be_a_worker(
         writer = OutputWriter(lambda: (cells.call, cells.element), mark)
         writer.take_over(where.log_level)
         end_forks_of(runner, writer)
-        Worker(workspace, cells, process.rank, runner, writer, where.lease_time, replaces).work()
+        worker = Worker(
+            workspace, cells, process.rank, runner, writer, where.lease_time, process.replaces
+        )
+        worker.work(once=process.fresh)
     except (OutdatedError, InitializerFailedError):
         status = 0  # the supervisor starts another one, or does not
     except NwsException:

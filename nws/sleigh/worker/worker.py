@@ -74,7 +74,8 @@ _TURN_SECONDS: Final = 0.25
 
 
 class OutdatedError(Exception):
-    """This worker has imported a module that the master has reloaded since."""
+    """This worker has imported a module that the master has reloaded since, or has done the only
+    task that it was for."""
 
 
 class Worker:
@@ -121,8 +122,8 @@ class Worker:
         self._spare: deque[Lease] = deque()  # tasks that were not begun
         self._handback = Handback(self._has_waiting, self._hand_back, SLICE_SECONDS / 2)
 
-    def work(self) -> None:
-        """Do tasks until the workspace is deleted.
+    def work(self, *, once: bool = False) -> None:
+        """Do tasks until the workspace is deleted; or only one.
 
         Raises:
             NwsException: it was, or the server is gone.
@@ -148,6 +149,8 @@ class Worker:
                     self._do(lease, task)
                 done += 1
             self._settler.settle()
+            if once:
+                raise OutdatedError
             self._cells.limit = 0  # the supervisor need not look until the next task
             pace = (time.monotonic() - begun) / max(done, 1)
             in_time = int(_BATCH_SECONDS / pace)
