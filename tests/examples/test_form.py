@@ -10,12 +10,13 @@ import pytest
 from tests.examples.conftest import EXAMPLES
 
 FILES = sorted(EXAMPLES.glob("*.py"))
-PUBLIC = {"nws.client", "nws.sleigh"}
+PUBLIC = {"nws", "nws.client", "nws.sleigh"}
 SPECIAL = {"_", "__cause__", "__doc__", "__name__"}
 TESTED = {
     *("chat", "hello", "ping_pong", "ring", "tutorial", "wordcount"),
     *("bootstrap", "file_batch", "matrix_product", "monte_carlo_pi"),
     *("parameter_sweep", "worker_ring"),
+    *("pp_quick_start", "pp_callbacks"),
 }
 
 

@@ -1,0 +1,131 @@
+"""A job: what `Server.submit` returns."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from nws.errors import SleighStoppedException, SleighTaskException
+from nws.pp.callbacks import is_in_callback
+from nws.sleigh.shared.output import write_text
+
+__all__ = ["DestroyedServerError", "Job"]
+
+
+class DestroyedServerError(RuntimeError):
+    """The server was destroyed."""
+
+
+class Job:
+    """A job that was submitted. Call it for its result.
+
+    Attributes:
+        tid: its number; the first job of a server has 0.
+        group: see `Server.submit`.
+        callback, callbackargs: likewise.
+        finished: whether its result is there, and its callback has returned.
+    """
+
+    def __init__(
+        self,
+        tid: int,
+        group: str,
+        callback: Callable[..., object] | None,
+        callbackargs: tuple[Any, ...],
+        proto: int,
+    ) -> None:
+        """Prepare; `settle` gives it its result. Users get jobs from `Server.submit`.
+
+        Args:
+            tid, group, callback, callbackargs: see above.
+            proto: protocol number of `pickle` for raw results.
+        """
+        self.tid = tid
+        self.group = group
+        self.callback = callback
+        self.callbackargs = callbackargs
+        self._proto = proto
+        self._has_result = threading.Event()
+        self._over = threading.Event()
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._output = ""
+        self._is_shown = False
+        self._showing = threading.Lock()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the result is there, and the callback has returned."""
+        return self._over.is_set()
+
+    def wait(self) -> None:
+        """Wait until the job is finished. In a callback, wait for its result only: other callbacks
+        run later."""
+        (self._has_result if is_in_callback() else self._over).wait()
+
+    def __call__(self, raw_result: bool = False) -> Any:
+        """Wait for the job, print what it has printed unless that was done, and return its result.
+
+        Args:
+            raw_result: return a pickle of the result and the output, as a pair, and print nothing.
+
+        Raises:
+            SleighTaskException: the job has failed; with the traceback of the worker, whose
+                exception is the cause. With ``legacy_errors`` the result is None instead, and the
+                traceback is printed.
+            DestroyedServerError: the server was destroyed before.
+            SleighException: workers cannot be started, or the space has ended.
+        """
+        self.wait()
+        if not raw_result:
+            self.show_output()
+        if self._error is not None:
+            raise self._error
+        if raw_result:
+            return pickle.dumps((self._result, self._output), self._proto)
+        return self._result
+
+    def settle(
+        self, result: Any, error: BaseException | None, output: str, *, legacy_errors: bool
+    ) -> None:
+        """Take what became of it. Called once, by the server."""
+        if isinstance(error, SleighStoppedException):
+            self._error = DestroyedServerError("the server was destroyed before the job was done")
+            self._error.__cause__ = error
+        elif legacy_errors and isinstance(error, SleighTaskException):
+            output += f"{error}\n"
+        else:
+            self._result, self._error = result, error
+        self._output = output
+        self._has_result.set()
+
+    def await_result(self, timeout: float) -> None:
+        """Wait up to ``timeout`` seconds for the result."""
+        self._has_result.wait(timeout)
+
+    def finish(self) -> None:
+        """Note that the callback has returned, or that there is none."""
+        self._has_result.set()
+        self._over.set()
+
+    def run_callback(self) -> None:
+        """Print what the job has printed, and call the callback, if there is a result for it.
+
+        Raises:
+            BaseException: the job has failed, or what the callback raises.
+        """
+        self.show_output()
+        if self._error is not None:
+            raise self._error
+        if self.callback is not None:
+            self.callback(*self.callbackargs, self._result)
+
+    def show_output(self) -> None:
+        """Print what the job has printed, once."""
+        with self._showing:
+            shown, self._is_shown = self._is_shown, True
+        if self._output and not shown:
+            write_text(self._output, sys.stdout)

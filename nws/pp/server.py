@@ -1,0 +1,272 @@
+"""`Server`: submits jobs to workers on this machine and on nodes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from itertools import count
+from typing import Any, ClassVar, Final, TextIO
+
+from nws.errors import SleighStoppedException
+from nws.pp.arguments import AUTODETECT, check_callback, check_tuple, worker_count
+from nws.pp.callbacks import Callbacks, is_in_callback
+from nws.pp.job import DestroyedServerError, Job
+from nws.pp.known_names import prepared
+from nws.pp.local_workers import LOCAL
+from nws.pp.statistics import NodeStatistics, RankTimes, table
+from nws.pp.worker_pool import WorkerPool
+from nws.sleigh.master.submissions import SleighFuture
+from nws.sleigh.shared.output import Line, echo
+
+__all__ = ["Server"]
+
+_log = logging.getLogger("pp")
+
+_END_SECONDS: Final = 5.0
+"""For jobs to notice that their server was destroyed."""
+
+
+class Server:
+    """Runs jobs on workers. Workers end with the program, or with `destroy`.
+
+    Any thread may use it. A fork of this process cannot.
+    """
+
+    default_port: ClassVar[int] = 60000
+    """Of nodes."""
+    default_secret: ClassVar[str] = "epo20pdosl;dksldkmm"
+    """Known to everybody, so it is refused as a secret."""
+
+    def __init__(
+        self,
+        ncpus: int | str = AUTODETECT,
+        ppservers: tuple[str, ...] = (),
+        secret: str | None = None,
+        loglevel: int = logging.WARNING,
+        logstream: TextIO | None = None,
+        restart: bool = False,
+        proto: int = 0,
+        *,
+        legacy_errors: bool = False,
+    ) -> None:
+        """Start workers.
+
+        Args:
+            ncpus: how many on this machine; ``autodetect`` for as many as this process may use
+                cores. 0 for none.
+            loglevel: of the logger ``pp``.
+            logstream: where that logger writes; by default it is left as `logging` has it.
+            restart: run each job in a worker in which none has run before.
+            proto: protocol number of `pickle`, for ``raw_result`` only.
+            legacy_errors: the result of a job that fails is None, as in pp, and the traceback is
+                printed with its output. By default the job raises.
+
+        Raises:
+            TypeError, ValueError: an argument has a type or value that it may not have.
+            SleighNwsException: the private server of the workers cannot be started.
+            SleighScriptException: a worker cannot be started.
+        """
+        workers = worker_count(ncpus)
+        self._proto = proto
+        self._legacy_errors = legacy_errors
+        self._tids = count()
+        self._lines: dict[int, list[str]] = defaultdict(list)  # by call
+        self._unfinished: dict[str, dict[int, Job]] = defaultdict(dict)  # by group and tid
+        self._done = RankTimes()
+        self._began = time.monotonic()
+        self._destroyed = False
+        self._changing = threading.Lock()  # the number of workers
+        self._callbacks = Callbacks()
+        self._log_handler = _follow(loglevel, logstream)
+        self._pool = WorkerPool(workers, self._take_lines, fresh=restart)
+
+    # Jobs
+
+    def submit(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        depfuncs: tuple[Any, ...] = (),
+        modules: tuple[str, ...] = (),
+        callback: Callable[..., object] | None = None,
+        callbackargs: tuple[Any, ...] = (),
+        group: str = "default",
+        globals: dict[str, Any] | None = None,
+    ) -> Job:
+        """Submit a job, and return at once.
+
+        Args:
+            func: any callable. What workers cannot import, such as a lambda, is sent to them, with
+                what it uses.
+            args: its arguments.
+            depfuncs: functions and classes that it is to find by their names.
+            modules: names of modules to import for it, or whole import statements. One that cannot
+                be imported is noted in the job's output.
+            callback: called as ``callback(*callbackargs, result)`` when the job is done. Callbacks
+                run one at a time, on a thread of this server. One that raises is logged. If the job
+                fails, that is logged in its place.
+            group: for `wait`.
+            globals: a dict, such as ``globals()``, whose functions, classes and modules it is to
+                find by their names.
+
+        Raises:
+            TypeError: an argument has another type than it must have.
+            ValueError: one of ``modules`` is neither a name nor an import statement.
+            SleighIllegalValueException: the function or an argument cannot be pickled.
+            DestroyedServerError: the server was destroyed.
+            SleighNwsException: the private server of the workers is gone.
+        """
+        self._check()
+        function = prepared(func, depfuncs, modules, globals)
+        check_tuple("args", args)
+        check_callback(callback, callbackargs)
+        try:
+            future = self._pool.submit(function, args)
+        except SleighStoppedException as error:
+            raise _destroyed(error) from error
+        job = Job(next(self._tids), group, callback, callbackargs, self._proto)
+        self._unfinished[group][job.tid] = job
+        future.add_done_callback(partial(self._settle, job))
+        return job
+
+    def wait(self, group: str | None = None) -> None:
+        """Wait until all jobs are finished, with their callbacks.
+
+        Args:
+            group: of these jobs; by default those of all groups. An unknown one has no jobs.
+        """
+        while jobs := self._jobs(group):
+            for job in jobs:
+                job.wait()
+            if is_in_callback():
+                return  # its own job is not finished before it returns
+
+    def _jobs(self, group: str | None) -> list[Job]:
+        """Return the jobs that are not finished."""
+        groups = list(self._unfinished) if group is None else [group]
+        return [job for each in groups for job in list(self._unfinished.get(each, {}).values())]
+
+    def _take_lines(self, lines: Sequence[Line]) -> None:
+        """Keep what jobs print until somebody asks for their results; show the rest at once."""
+        for line in lines:
+            if line.stream != "log" and self._pool.is_under_way(line.call):
+                self._lines[line.call].append(f"{line.text}\n")
+            else:
+                echo([line])
+
+    def _settle(self, job: Job, future: Future[Any]) -> None:
+        assert isinstance(future, SleighFuture)
+        output = "".join(self._lines.pop(future.number, ()))
+        error = future.exception()
+        result = None if error is not None else future.result()
+        if future.rank >= 0:
+            self._done.add(future.rank, future.seconds)
+        job.settle(result, error, output, legacy_errors=self._legacy_errors)
+        if job.callback is None or not self._callbacks.call(partial(self._run_callback, job)):
+            self._finish(job)
+
+    def _run_callback(self, job: Job) -> None:
+        try:
+            job.run_callback()
+        except BaseException:  # such as sys.exit(), which ends no program here and no thread
+            _log.exception("job %d has failed, or its callback has", job.tid)
+        finally:
+            self._finish(job)
+
+    def _finish(self, job: Job) -> None:
+        self._unfinished[job.group].pop(job.tid, None)
+        job.finish()
+
+    # Workers
+
+    def get_ncpus(self) -> int:
+        """Return how many workers there are on this machine."""
+        return self._pool.local.count
+
+    def set_ncpus(self, ncpus: int | str = AUTODETECT) -> None:
+        """Set how many workers there are on this machine. With fewer than there are, wait first
+        until all jobs are finished, so that none has to run twice.
+
+        Args:
+            ncpus: see `Server`.
+
+        Raises:
+            TypeError, ValueError: it is no such number.
+            DestroyedServerError: the server was destroyed.
+            SleighScriptException: a worker cannot be started.
+        """
+        workers = worker_count(ncpus)
+        self._check()
+        if workers < self.get_ncpus():
+            self.wait()
+        with self._changing:
+            self._pool.local.set_count(workers)
+
+    def get_active_nodes(self) -> dict[str, int]:
+        """Return how many workers each node has that is there; ``local`` is this machine."""
+        return {LOCAL: self.get_ncpus()}
+
+    def get_stats(self) -> dict[str, NodeStatistics]:
+        """Return what each node has done: a dict of objects with ``ncpus``, ``njobs`` and ``time``.
+
+        Raises:
+            DestroyedServerError: the server was destroyed.
+        """
+        self._check()
+        return self._done.by_node(self._pool.nodes_by_rank(), self.get_active_nodes())
+
+    def print_stats(self) -> None:
+        """Print what each node has done, the seconds since this server was made, and how many jobs
+        are under way.
+
+        Raises:
+            DestroyedServerError: the server was destroyed.
+        """
+        statistics = self.get_stats()
+        print("Job execution statistics:")
+        print(table(statistics))
+        print(f"Time elapsed since server creation {time.monotonic() - self._began:.4f}")
+        cores = sum(self.get_active_nodes().values())
+        print(f"{len(self._jobs(None))} active tasks, {cores} cores\n")
+
+    # The end
+
+    def destroy(self) -> None:
+        """End the workers. Jobs that are not done raise, and `wait` returns. Callbacks that were
+        not called yet are not called. A second call does nothing."""
+        if self._destroyed:
+            return
+        self._destroyed = True
+        self._callbacks.close()
+        self._pool.close()
+        for job in self._jobs(None):
+            job.await_result(_END_SECONDS)
+            self._finish(job)
+        if self._log_handler is not None:
+            _log.removeHandler(self._log_handler)
+
+    def _check(self) -> None:
+        try:
+            self._pool.check()
+        except SleighStoppedException as error:
+            raise _destroyed(error) from error
+
+
+def _destroyed(error: SleighStoppedException) -> DestroyedServerError:
+    return DestroyedServerError(f"the server cannot be used any more: {error}")
+
+
+def _follow(level: int, stream: TextIO | None) -> logging.Handler | None:
+    """Set up the logger. Return the handler that writes into the stream."""
+    _log.setLevel(level)
+    if stream is None:
+        return None
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s: %(message)s"))
+    _log.addHandler(handler)
+    return handler

@@ -1,0 +1,57 @@
+"""A job description that is kept, so that only the arguments have to be given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nws.pp.arguments import check_callback
+from nws.pp.job import Job
+from nws.pp.known_names import prepared
+from nws.pp.server import Server
+
+__all__ = ["Template"]
+
+
+class Template:
+    """A job without its arguments."""
+
+    def __init__(
+        self,
+        job_server: Server,
+        func: Callable[..., Any],
+        depfuncs: tuple[Any, ...] = (),
+        modules: tuple[str, ...] = (),
+        callback: Callable[..., object] | None = None,
+        callbackargs: tuple[Any, ...] = (),
+        group: str = "default",
+        globals: dict[str, Any] | None = None,
+    ) -> None:
+        """Prepare jobs.
+
+        Args:
+            job_server: that the jobs are for.
+            func, depfuncs, modules, callback, callbackargs, group, globals: see `Server.submit`.
+                What ``globals`` holds is looked up now, not for each job.
+
+        Raises:
+            TypeError, ValueError: see `Server.submit`.
+        """
+        if not isinstance(job_server, Server):
+            raise TypeError(f"job_server must be a Server, not {type(job_server).__name__}")
+        check_callback(callback, callbackargs)
+        self._server = job_server
+        self._function = prepared(func, depfuncs, modules, globals)
+        self._callback = callback
+        self._callbackargs = callbackargs
+        self._group = group
+
+    def submit(self, *args: Any) -> Job:
+        """Submit a job with these arguments; see `Server.submit`."""
+        return self._server.submit(
+            self._function,
+            args,
+            callback=self._callback,
+            callbackargs=self._callbackargs,
+            group=self._group,
+        )

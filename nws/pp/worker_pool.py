@@ -1,0 +1,96 @@
+"""The workers of a pp server, and the calls that they do: parts of a sleigh without its rule of one
+call at a time and without a fixed number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from nws.errors import SleighStoppedException
+from nws.pp.local_workers import LocalWorkers
+from nws.sleigh.master.engine import Engine
+from nws.sleigh.master.error_scope import undone_on_failure
+from nws.sleigh.master.home import Home
+from nws.sleigh.master.liveness import Liveness
+from nws.sleigh.master.occupancy import Occupancy
+from nws.sleigh.master.submissions import SleighFuture, Submissions
+from nws.sleigh.master.team import Team
+from nws.sleigh.shared.messages import MAX_RANKS
+from nws.sleigh.shared.output import Line
+from nws.sleigh.supervisor.worker_report import worker_reports
+
+__all__ = ["WorkerPool"]
+
+_LEASE_SECONDS: Final = 30.0
+"""See `nws.sleigh.Sleigh.lease_time`."""
+
+
+class WorkerPool:
+    """Workers here and elsewhere.
+
+    Attributes:
+        local: those here.
+    """
+
+    def __init__(
+        self, ncpus: int, output: Callable[[Sequence[Line]], None], *, fresh: bool
+    ) -> None:
+        """Start workers here, with a private server.
+
+        Args:
+            ncpus: how many.
+            output: is given the lines that workers write.
+            fresh: each job gets a worker in which none has run before.
+
+        Raises:
+            SleighNwsException: the server cannot be started or used.
+            SleighScriptException: a worker cannot be started.
+        """
+        self._home = Home(None, None, may_be_private=True)
+        self._calls = Occupancy(self._home)
+        with undone_on_failure(self.close):
+            self.local = LocalWorkers(self._home.processes, ncpus, fresh=fresh)
+            self._home.open("pp_%04d", "pp_user_%04d", _LEASE_SECONDS)
+            # The group is never closed: any number of workers may join.
+            self._team = Team(self._home.workspace, MAX_RANKS, output, None)
+            liveness = Liveness(
+                self._team, self._home.processes, self._home.check_server, by_hand=False
+            )
+            self._engine = Engine(self._team, liveness)
+            self._calls.open(self._engine, liveness)
+            self._submissions = Submissions(self._engine, self._calls.explained)
+            self.local.join(self._home.where(_LEASE_SECONDS))
+
+    def submit(self, function: Callable[..., Any], args: tuple[Any, ...]) -> SleighFuture:
+        """Submit a call.
+
+        Raises:
+            SleighStoppedException: the pool was closed.
+            SleighIllegalValueException: the function or an argument cannot be pickled.
+            SleighNwsException: the server is gone.
+        """
+        with self._calls.scope():
+            return self._submissions.submit(function, args, {})
+
+    def is_under_way(self, call: int) -> bool:
+        """Tell whether a call has begun and is not over."""
+        return self._engine.is_under_way(call)
+
+    def nodes_by_rank(self) -> dict[int, str]:
+        """Return the names of the workers' nodes."""
+        with self._calls.scope():
+            return {
+                report["rank"]: report["name"] for report in worker_reports(self._home.workspace)
+            }
+
+    def check(self) -> None:
+        """Raise SleighStoppedException if the pool was closed or belongs to another process."""
+        self._calls.check()
+
+    def close(self) -> None:
+        """End the workers and the private server. Calls under way fail."""
+        self._calls.stopped = True
+        engine: Engine | None = getattr(self, "_engine", None)  # None if it could not be made
+        if engine is not None:
+            engine.fail(SleighStoppedException("this server was destroyed"))
+        self._home.close()

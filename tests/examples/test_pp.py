@@ -1,0 +1,37 @@
+"""The examples of Parallel Python, on local workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.examples.conftest import EXAMPLES
+from tests.support.processes import run_python
+
+
+def output(name: str, *arguments: str, cwd: Path) -> list[str]:
+    """Run an example, which may not complain, and return the lines that it prints."""
+    done = run_python(EXAMPLES / f"{name}.py", *arguments, cwd=cwd)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+@pytest.mark.slow
+def test_the_quick_start(tmp_path: Path) -> None:
+    said = output("pp_quick_start", "2", cwd=tmp_path)
+    assert said[:2] == ["Starting pp with 2 workers", "Sum of primes below 10000 is 5736396"]
+    assert said[6] == "Sum of primes below 10050 is 5776488"
+    assert said[7] == "Job execution statistics:"
+    assert said[9].split(" | ")[0].strip() == "6"
+    assert said[9].endswith("| local")
+
+
+@pytest.mark.slow
+def test_callbacks(tmp_path: Path) -> None:
+    said = output("pp_callbacks", cwd=tmp_path)
+    assert len([line for line in said if line.startswith("partial sum: ")]) == 5
+    assert said[5:] == [
+        "1 + 1/2 + ... + 1/100000 = 12.090146",
+        "it has failed: ZeroDivisionError",
+    ]

@@ -1,0 +1,291 @@
+"""Jobs on local workers: results, failures, output, callbacks and groups."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import pickle
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nws import pp
+from tests.sleigh import functions
+from tests.support import deadly
+from tests.support.processes import until, until_file
+
+
+def shout(text: str, result: object = None) -> object:
+    print(text)
+    return result
+
+
+def shout_and_fail(text: str) -> None:
+    print(text)
+    raise ValueError("no such station")
+
+
+def die_the_first_time(number: int, folder: Path) -> int:
+    if deadly.is_first(folder, number):
+        os.kill(os.getpid(), 9)
+    return 10 * number
+
+
+def test_a_result_as_often_as_it_is_asked_for(job_server: pp.Server) -> None:
+    job = job_server.submit(deadly.times_ten, (4,))
+    assert [job(), job()] == [40, 40]
+    assert job.finished
+    assert isinstance(job, pp.Job)
+
+
+def test_what_a_job_tells_of_itself(job_server: pp.Server) -> None:
+    callback = list[int]().append
+    first = job_server.submit(pow, (2, 3))
+    second = job_server.submit(pow, (2, 3), (), (), callback, (), "powers")
+    assert second.tid == first.tid + 1
+    assert (first.group, first.callback, first.callbackargs) == ("default", None, ())
+    assert (second.group, second.callback, second.callbackargs) == ("powers", callback, ())
+    job_server.wait()
+
+
+def test_tids_count_from_zero() -> None:
+    server = pp.Server(0)
+    assert [server.submit(abs, (1,)).tid for _ in range(3)] == [0, 1, 2]
+    server.destroy()
+
+
+def test_raw_results(job_server: pp.Server, capfd: pytest.CaptureFixture[str]) -> None:
+    job = job_server.submit(shout, ("heard", {"a": 1}))
+    raw = job(raw_result=True)
+    assert isinstance(raw, bytes)
+    assert pickle.loads(raw) == ({"a": 1}, "heard\n")
+    assert capfd.readouterr().out == ""
+    assert job() == {"a": 1}
+
+
+def test_ten_thousand(job_server: pp.Server) -> None:
+    results: list[int] = []
+    jobs = [
+        job_server.submit(deadly.times_ten, (n,), callback=results.append) for n in range(10_000)
+    ]
+    job_server.wait()
+    assert sorted(results) == list(range(0, 100_000, 10))
+    assert all(job.finished for job in jobs)
+    assert [job() for job in jobs] == list(range(0, 100_000, 10))
+
+
+def test_a_bounded_number_in_flight(job_server: pp.Server) -> None:
+    todo, flying, results = list(range(60)), list[pp.Job](), list[int]()
+    while todo or flying:
+        while todo and len(flying) < 4:
+            flying.append(job_server.submit(deadly.times_ten, (todo.pop(),)))
+        done = [job for job in flying if job.finished]
+        results += [job() for job in done]
+        flying = [job for job in flying if job not in done]
+        time.sleep(0)
+    assert sorted(results) == list(range(0, 600, 10))
+
+
+# Failures
+
+
+def test_a_failed_job_raises_with_the_remote_traceback(job_server: pp.Server) -> None:
+    job = job_server.submit(functions.fail, (ValueError, "no such station"))
+    for _ in range(2):
+        with pytest.raises(pp.SleighTaskException, match="no such station") as caught:
+            job()
+        assert "in fail" in str(caught.value)
+        assert isinstance(caught.value.__cause__, ValueError)
+    with pytest.raises(pp.SleighTaskException, match="no such station"):
+        job(raw_result=True)
+    assert job.finished
+
+
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
+def test_the_end_of_a_job_is_no_end_of_the_program(job_server: pp.Server, end: type) -> None:
+    with pytest.raises(pp.SleighTaskException, match=end.__name__):
+        job_server.submit(functions.fail, (end, "over"))()
+
+
+def test_what_cannot_be_pickled(job_server: pp.Server) -> None:
+    with pytest.raises(Exception, match="pickle"):
+        job_server.submit(deadly.times_ten, (threading.Lock(),))
+    job_server.wait()
+    with pytest.raises(pp.SleighTaskException, match="cannot be pickled"):
+        job_server.submit(threading.Lock)()
+
+
+def test_a_worker_that_dies(job_server: pp.Server, tmp_path: Path) -> None:
+    assert job_server.submit(die_the_first_time, (7, tmp_path))() == 70
+    with pytest.raises(pp.SleighTaskException, match="SIGKILL"):
+        job_server.submit(deadly.die, ("SIGKILL",))()
+    assert job_server.submit(deadly.times_ten, (1,))() == 10
+
+
+@pytest.fixture(scope="module")
+def legacy(nothing_is_left: None) -> Iterator[pp.Server]:
+    server = pp.Server(1, restart=True, legacy_errors=True)
+    yield server
+    server.destroy()
+
+
+def test_legacy_errors(legacy: pp.Server, capfd: pytest.CaptureFixture[str]) -> None:
+    results: list[Any] = []
+    job = legacy.submit(shout_and_fail, ("before",))
+    assert job() is None
+    said = capfd.readouterr().out
+    assert said.startswith("before\n")
+    assert "ValueError: no such station" in said
+    legacy.submit(shout_and_fail, ("before",), callback=results.append)
+    legacy.wait()
+    assert results == [None]
+
+
+def test_a_fresh_worker_for_each_job(legacy: pp.Server) -> None:
+    jobs = [legacy.submit(functions.worker) for _ in range(4)]
+    assert len({job() for job in jobs}) == 4
+
+
+# Output
+
+
+def test_output_is_printed_once_when_the_result_is_asked_for(
+    job_server: pp.Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    jobs = [job_server.submit(shout, (f"line {n}", n)) for n in range(20)]
+    job_server.wait()
+    assert capfd.readouterr() == ("", "")
+    for n, job in enumerate(jobs):
+        assert job() == n
+        assert capfd.readouterr().out == f"line {n}\n"
+        assert job() == n
+        assert capfd.readouterr().out == ""
+
+
+def test_output_of_failed_jobs_of_dead_workers_and_of_children(
+    job_server: pp.Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(pp.SleighTaskException):
+        job_server.submit(shout_and_fail, ("before",))()
+    assert capfd.readouterr().out == "before\n"
+    job_server.submit(os.system, ("echo from a shell; echo and its stderr >&2",))()
+    assert sorted(capfd.readouterr().out.splitlines()) == ["and its stderr", "from a shell"]
+
+    def speak_and_die() -> None:
+        print("the last words")
+        os.kill(os.getpid(), 9)
+
+    with pytest.raises(pp.SleighTaskException):
+        job_server.submit(speak_and_die)()
+    assert set(capfd.readouterr().out.splitlines()) == {"the last words"}
+
+
+def test_log_records_go_to_loggers(job_server: pp.Server, caplog: pytest.LogCaptureFixture) -> None:
+    job_server.submit(logging.getLogger("weather").warning, ("rain",))()
+    assert "rain" in caplog.text
+
+
+# Callbacks
+
+
+def test_callbacks_run_one_at_a_time_with_their_arguments(job_server: pp.Server) -> None:
+    seen: list[tuple[object, ...]] = []
+    inside = threading.Lock()
+    threads = set()
+
+    def note(*arguments: object) -> None:
+        assert inside.acquire(blocking=False), "another callback runs"
+        threads.add(threading.current_thread())
+        seen.append(arguments)
+        inside.release()
+
+    jobs = [
+        job_server.submit(deadly.times_ten, (n,), callback=note, callbackargs=("x", n))
+        for n in range(100)
+    ]
+    jobs[0].wait()
+    assert seen
+    job_server.wait()
+    assert sorted(seen) == sorted(("x", n, 10 * n) for n in range(100))
+    assert len(threads) == 1
+
+
+def test_a_callback_prints_the_output(
+    job_server: pp.Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    job = job_server.submit(shout, ("heard",), callback=lambda result: print("then", result))
+    job_server.wait()
+    assert capfd.readouterr().out == "heard\nthen None\n"
+    job()
+    assert capfd.readouterr().out == ""
+
+
+def test_a_callback_that_raises_is_logged_and_harms_nothing(
+    job_server: pp.Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(result: int) -> None:
+        raise SystemExit(f"in the callback of {result}")
+
+    job = job_server.submit(deadly.times_ten, (3,), callback=fail)
+    assert job() == 30
+    assert job.finished
+    assert "in the callback of 30" in caplog.text
+    assert job_server.submit(deadly.times_ten, (4,))() == 40
+
+
+def test_the_callback_of_a_failed_job_is_not_called(
+    job_server: pp.Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    results: list[object] = []
+    job_server.submit(shout_and_fail, ("x",), callback=results.append)
+    job_server.wait()
+    assert results == []
+    assert "no such station" in caplog.text
+
+
+def test_a_callback_may_submit_and_wait_for_results(job_server: pp.Server) -> None:
+    results: list[int] = []
+
+    def go_on(result: int) -> None:
+        following = job_server.submit(deadly.times_ten, (result,), callback=results.append)
+        job_server.wait()
+        results.append(following() + 1)
+
+    job_server.submit(deadly.times_ten, (3,), callback=go_on)
+    job_server.wait()
+    assert results == [301, 300]
+
+
+# Groups
+
+
+def test_groups(job_server: pp.Server, tmp_path: Path) -> None:
+    held = job_server.submit(functions.arrive, (0, tmp_path), group="held")
+    until_file(tmp_path / "0")
+    free = [job_server.submit(deadly.times_ten, (n,), group="free") for n in range(10)]
+    job_server.wait("free")
+    assert all(job.finished for job in free)
+    job_server.wait("no such group")
+    assert not held.finished
+    (tmp_path / "go").touch()
+    job_server.wait("held")
+    assert held.finished
+
+
+def test_nothing_is_kept_of_jobs_that_are_done(job_server: pp.Server) -> None:
+    jobs = [job_server.submit(shout, (n,), callback=functions.echo) for n in range(10)]
+    kept = [weakref.ref(job) for job in jobs]
+    del jobs
+    job_server.wait()
+
+    def all_gone() -> bool:
+        gc.collect()  # a result and its future know of each other
+        return not any(job() for job in kept)
+
+    until(all_gone, "the end of the jobs")
