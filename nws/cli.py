@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Final
 
 import click
@@ -43,8 +44,21 @@ _SHOWN_LOG_LINES: Final = 10
 """How many lines of a failed server's log are shown."""
 
 
+_COMMANDS: Final = {"ppserver": "nws.pp.command"}
+"""Commands that have modules of their own, which are imported only for them."""
+
+
 class _Main(click.Group):
     """Says where a command is that is given without its group."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_COMMANDS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -13,11 +13,13 @@ from itertools import count
 from typing import Any, ClassVar, Final, TextIO
 
 from nws.errors import SleighStoppedException
+from nws.pp.addresses import DEFAULT_PORT, addresses_of
 from nws.pp.arguments import AUTODETECT, check_callback, check_tuple, worker_count
 from nws.pp.callbacks import Callbacks, is_in_callback
 from nws.pp.job import DestroyedServerError, Job
 from nws.pp.known_names import prepared
 from nws.pp.local_workers import LOCAL
+from nws.pp.secret import PUBLISHED_SECRET, check_secret, secret_for
 from nws.pp.statistics import NodeStatistics, RankTimes, table
 from nws.pp.worker_pool import WorkerPool
 from nws.sleigh.master.submissions import SleighFuture
@@ -37,9 +39,9 @@ class Server:
     Any thread may use it. A fork of this process cannot.
     """
 
-    default_port: ClassVar[int] = 60000
+    default_port: ClassVar[int] = DEFAULT_PORT
     """Of nodes."""
-    default_secret: ClassVar[str] = "epo20pdosl;dksldkmm"
+    default_secret: ClassVar[str] = PUBLISHED_SECRET
     """Known to everybody, so it is refused as a secret."""
 
     def __init__(
@@ -59,6 +61,11 @@ class Server:
         Args:
             ncpus: how many on this machine; ``autodetect`` for as many as this process may use
                 cores. 0 for none.
+            ppservers: nodes, each as ``host`` or ``host:port``, on which `nws ppserver` runs. They
+                are connected to in the background, and again when they were lost; see
+                `wait_for_nodes`.
+            secret: that the nodes know. By default the environment variable PP_SECRET, or
+                ``pp_secret`` in ``~/.pythonrc.py``. Who knows it can run code here and there.
             loglevel: of the logger ``pp``.
             logstream: where that logger writes; by default it is left as `logging` has it.
             restart: run each job in a worker in which none has run before.
@@ -71,7 +78,11 @@ class Server:
             SleighNwsException: the private server of the workers cannot be started.
             SleighScriptException: a worker cannot be started.
         """
-        workers = worker_count(ncpus)
+        workers, nodes = worker_count(ncpus), addresses_of(ppservers)
+        if nodes:
+            secret = secret_for(secret, "secret=")
+        elif secret is not None:
+            check_secret(secret, "secret=")
         self._proto = proto
         self._legacy_errors = legacy_errors
         self._tids = count()
@@ -83,7 +94,7 @@ class Server:
         self._changing = threading.Lock()  # the number of workers
         self._callbacks = Callbacks()
         self._log_handler = _follow(loglevel, logstream)
-        self._pool = WorkerPool(workers, self._take_lines, fresh=restart)
+        self._pool = WorkerPool(workers, nodes, secret or "", self._take_lines, fresh=restart)
 
     # Jobs
 
@@ -209,7 +220,30 @@ class Server:
 
     def get_active_nodes(self) -> dict[str, int]:
         """Return how many workers each node has that is there; ``local`` is this machine."""
-        return {LOCAL: self.get_ncpus()}
+        nodes = self._pool.nodes
+        return {LOCAL: self.get_ncpus(), **(nodes.active() if nodes is not None else {})}
+
+    def wait_for_nodes(self, number: int, timeout: float) -> None:
+        """Wait until so many nodes are there, besides this machine.
+
+        Args:
+            number: of nodes.
+            timeout: seconds.
+
+        Raises:
+            TimeoutError: it takes longer; the text says why each of the others is not there.
+            ValueError: there are not so many in ``ppservers``.
+            DestroyedServerError: the server was destroyed.
+        """
+        self._check()
+        nodes = self._pool.nodes
+        if nodes is None:
+            if number > 0:
+                raise ValueError(f"{number} nodes will never be there: ppservers is empty")
+            return
+        if not nodes.wait(number, timeout):
+            there, why = len(nodes.active()), nodes.problems() or "no answer yet"
+            raise TimeoutError(f"{there} of {number} nodes are there in {timeout:g} seconds; {why}")
 
     def get_stats(self) -> dict[str, NodeStatistics]:
         """Return what each node has done: a dict of objects with ``ncpus``, ``njobs`` and ``time``.

@@ -3,10 +3,12 @@ call at a time and without a fixed number of workers."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from nws.errors import SleighStoppedException
+from nws.errors import SleighJoinException, SleighStoppedException
+from nws.pp.addresses import Address
 from nws.pp.local_workers import LocalWorkers
 from nws.sleigh.master.engine import Engine
 from nws.sleigh.master.error_scope import undone_on_failure
@@ -17,7 +19,11 @@ from nws.sleigh.master.submissions import SleighFuture, Submissions
 from nws.sleigh.master.team import Team
 from nws.sleigh.shared.messages import MAX_RANKS
 from nws.sleigh.shared.output import Line
+from nws.sleigh.shared.settings import Where
 from nws.sleigh.supervisor.worker_report import worker_reports
+
+if TYPE_CHECKING:
+    from nws.pp.nodes import Nodes
 
 __all__ = ["WorkerPool"]
 
@@ -30,15 +36,24 @@ class WorkerPool:
 
     Attributes:
         local: those here.
+        nodes: the nodes; None if there are to be none.
     """
 
     def __init__(
-        self, ncpus: int, output: Callable[[Sequence[Line]], None], *, fresh: bool
+        self,
+        ncpus: int,
+        nodes: Sequence[Address],
+        secret: str,
+        output: Callable[[Sequence[Line]], None],
+        *,
+        fresh: bool,
     ) -> None:
-        """Start workers here, with a private server.
+        """Start workers here, with a private server, and begin to connect to nodes.
 
         Args:
-            ncpus: how many.
+            ncpus: how many workers here.
+            nodes: where others are.
+            secret: that they know.
             output: is given the lines that workers write.
             fresh: each job gets a worker in which none has run before.
 
@@ -46,6 +61,7 @@ class WorkerPool:
             SleighNwsException: the server cannot be started or used.
             SleighScriptException: a worker cannot be started.
         """
+        self.nodes: Nodes | None = None
         self._home = Home(None, None, may_be_private=True)
         self._calls = Occupancy(self._home)
         with undone_on_failure(self.close):
@@ -56,10 +72,14 @@ class WorkerPool:
             liveness = Liveness(
                 self._team, self._home.processes, self._home.check_server, by_hand=False
             )
-            self._engine = Engine(self._team, liveness)
+            self._engine = Engine(self._team, _Health(liveness, self))
             self._calls.open(self._engine, liveness)
             self._submissions = Submissions(self._engine, self._calls.explained)
-            self.local.join(self._home.where(_LEASE_SECONDS))
+            where = self._home.where(_LEASE_SECONDS)
+            self.local.join(where)
+            if nodes:
+                self.nodes = _connected(nodes, secret, where)
+                weakref.finalize(self, self.nodes.close)  # before the server ends, also at exit
 
     def submit(self, function: Callable[..., Any], args: tuple[Any, ...]) -> SleighFuture:
         """Submit a call.
@@ -93,4 +113,33 @@ class WorkerPool:
         engine: Engine | None = getattr(self, "_engine", None)  # None if it could not be made
         if engine is not None:
             engine.fail(SleighStoppedException("this server was destroyed"))
+        if self.nodes is not None:
+            self.nodes.close()
         self._home.close()
+
+
+def _connected(nodes: Sequence[Address], secret: str, where: Where) -> Nodes:
+    from nws.pp.nodes import Nodes  # with asyncio, which takes 50 ms, and which few need
+
+    return Nodes(nodes, secret, where)
+
+
+class _Health:
+    """Looks also whether there is anybody at all; a `nws.sleigh.master.engine.Health`."""
+
+    def __init__(self, liveness: Liveness, pool: WorkerPool) -> None:
+        self._liveness = liveness
+        self._pool = pool
+        self.note_progress = liveness.note_progress
+
+    def check(self, *, busy: bool) -> set[int]:
+        """See `Liveness.check`.
+
+        Raises:
+            SleighJoinException: there are no workers here, and no node can be used.
+        """
+        lost = self._liveness.check(busy=busy)
+        nodes = self._pool.nodes
+        if busy and nodes is not None and not self._pool.local.count and (why := nodes.hopeless()):
+            raise SleighJoinException(f"there are no workers, here or on a node: {why}")
+        return lost

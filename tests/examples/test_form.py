@@ -16,7 +16,7 @@ TESTED = {
     *("chat", "hello", "ping_pong", "ring", "tutorial", "wordcount"),
     *("bootstrap", "file_batch", "matrix_product", "monte_carlo_pi"),
     *("parameter_sweep", "worker_ring"),
-    *("pp_quick_start", "pp_callbacks"),
+    *("pp_quick_start", "pp_callbacks", "pp_cluster"),
 }
 
 

@@ -1,18 +1,20 @@
-"""The examples of Parallel Python, on local workers."""
+"""The examples of Parallel Python, on local workers and on nodes."""
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import pytest
 
 from tests.examples.conftest import EXAMPLES
+from tests.support.ppnodes import SECRET, ppnode
 from tests.support.processes import run_python
 
 
-def output(name: str, *arguments: str, cwd: Path) -> list[str]:
+def output(name: str, *arguments: str, cwd: Path, env: dict[str, str] | None = None) -> list[str]:
     """Run an example, which may not complain, and return the lines that it prints."""
-    done = run_python(EXAMPLES / f"{name}.py", *arguments, cwd=cwd)
+    done = run_python(EXAMPLES / f"{name}.py", *arguments, cwd=cwd, env=env)
     assert done.stderr == ""
     return done.stdout.splitlines()
 
@@ -35,3 +37,14 @@ def test_callbacks(tmp_path: Path) -> None:
         "1 + 1/2 + ... + 1/100000 = 12.090146",
         "it has failed: ZeroDivisionError",
     ]
+
+
+@pytest.mark.slow
+def test_a_cluster(tmp_path: Path) -> None:
+    with ppnode("-w", "1", home=tmp_path) as one, ppnode("-w", "2", home=tmp_path) as other:
+        names = [one.name, other.name]
+        said = output("pp_cluster", *names, cwd=tmp_path, env={"PP_SECRET": SECRET})
+    assert said[0] == "local has 0 workers"
+    assert set(said[1:3]) == {f"{names[0]} has 1 workers", f"{names[1]} has 2 workers"}
+    assert said[3:13] == [f"job {number} ran on {platform.node()}" for number in range(10)]
+    assert said[13] == "Job execution statistics:"

@@ -1,0 +1,46 @@
+"""Addresses of nodes, as users write them: ``host`` or ``host:port``."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from nws.pp.arguments import check_tuple
+
+__all__ = ["DEFAULT_PORT", "Address", "addresses_of"]
+
+DEFAULT_PORT: Final = 60000
+"""Of nodes."""
+
+_MAX_PORT: Final = 65535
+
+
+class Address(NamedTuple):
+    """Where a node listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def addresses_of(ppservers: Any) -> list[Address]:
+    """Return the addresses in ``ppservers``, each once.
+
+    Raises:
+        TypeError: it is no tuple of strings.
+        ValueError: one of them is no address.
+    """
+    return list(dict.fromkeys(_address(entry) for entry in check_tuple("ppservers", ppservers)))
+
+
+def _address(entry: Any) -> Address:
+    if not isinstance(entry, str):
+        raise TypeError(f"each of ppservers must be a string, not {type(entry).__name__}")
+    host, colon, port = entry.strip().rpartition(":")
+    if not colon or (entry.count(":") > 1 and not host.endswith("]")):  # the latter is IPv6
+        host, port = entry.strip(), str(DEFAULT_PORT)
+    host = host.strip("[]")
+    if not host or not port.isdecimal() or not 0 < int(port) <= _MAX_PORT:
+        raise ValueError(f"ppservers: {entry!r} is neither a host nor host:port")
+    return Address(host, int(port))

@@ -1,0 +1,129 @@
+"""The command `nws ppserver`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from nws.pp.node import Node, NodeOptions
+from nws.pp.node_config import read_config
+from nws.pp.secret import secret_for
+from nws.pp.server import Server
+from nws.sleigh.shared.cores import available_cores
+
+__all__ = ["ppserver"]
+
+_log = logging.getLogger("pp")
+
+_DEFAULTS: Final[dict[str, Any]] = {
+    "debug": False,
+    "restart": False,
+    "autodiscovery": False,
+    "interface": "0.0.0.0",
+    "broadcast": "255.255.255.255",
+    "port": Server.default_port,
+    "timeout": 0.0,
+    "socket_timeout": 30,
+    "format": "%(asctime)s %(name)s %(levelname)s: %(message)s",
+    "pid_file": "",
+}
+
+
+def _read_file(ctx: click.Context, option: click.Parameter, path: Path | None) -> None:
+    """Let a file give the defaults of the options."""
+    if path is not None:
+        try:
+            ctx.default_map = {**(ctx.default_map or {}), **read_config(path)}
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+
+def _option(*names: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return an option whose default is shown."""
+    name = names[-1]
+    return click.option(
+        *names, default=_DEFAULTS.get(name), show_default=name in _DEFAULTS, **settings
+    )
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-c",
+    "path",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_file,
+    help="File with options; those of the command line come before them.",
+)
+@_option("-d", "debug", is_flag=True, help="Log everything.")
+@_option("-r", "restart", is_flag=True, help="Run each job in a fresh worker.")
+@_option("-n", "proto", type=int, help="Protocol of pickle. Taken for compatibility; no effect.")
+@_option("-i", "interface", help="Address to listen on.")
+@_option("-p", "port", type=click.IntRange(0, 65535), help="Port to listen on; 0 for a free one.")
+@_option("-w", "workers", type=click.IntRange(1), help="Workers; by default one for each core.")
+@_option("-s", "secret", help="Secret. `ps` shows it: prefer PP_SECRET or ~/.pythonrc.py.")
+@_option("-t", "timeout", type=click.FloatRange(0), help="End after this time without a server.")
+@_option(
+    "-k", "socket_timeout", type=click.IntRange(3), help="Seconds until a silent server is gone."
+)
+@_option("-f", "format", help="Format of the log.")
+@_option("-P", "pid_file", help="File for the process id.")
+@click.pass_context
+def ppserver(ctx: click.Context, /, **options: Any) -> None:
+    """Be a node of Parallel Python: wait for servers, and let workers work for them.
+
+    It ends with SIGTERM or Ctrl-C. SIGUSR1 prints what the workers have done.
+    """
+    _set_up_log(options["format"], logging.DEBUG if options["debug"] else logging.INFO)
+    if ctx.get_parameter_source("secret") is click.core.ParameterSource.COMMANDLINE:
+        _log.warning("ps shows the secret to every user: prefer PP_SECRET or ~/.pythonrc.py")
+    try:
+        secret = secret_for(options["secret"], "-s")
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    _run(
+        NodeOptions(
+            secret,
+            options["workers"] or available_cores(),
+            options["interface"],
+            options["port"],
+            options["restart"],
+            options["timeout"],
+            options["socket_timeout"],
+        ),
+        Path(options["pid_file"]) if options["pid_file"] else None,
+    )
+
+
+def _set_up_log(text: str, level: int) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    try:
+        handler.setFormatter(logging.Formatter(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="-f") from error
+    logging.basicConfig(handlers=[handler])
+    _log.setLevel(level)
+
+
+def _run(options: NodeOptions, pid_file: Path | None) -> None:
+    if pid_file is not None:
+        try:
+            pid_file.write_text(f"{os.getpid()}\n")
+        except OSError as error:
+            raise click.ClickException(f"cannot write the process id: {error}") from error
+    try:
+        asyncio.run(Node(options).run())
+    except OSError as error:
+        where = f"{options.interface}:{options.port}"
+        raise click.ClickException(f"cannot listen on {where}: {error}") from error
+    finally:
+        if pid_file is not None:
+            pid_file.unlink(missing_ok=True)

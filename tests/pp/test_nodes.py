@@ -1,0 +1,234 @@
+"""Nodes: real ones on this machine, that work, die, and refuse."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nws import pp
+from nws.errors import SleighException
+from tests.cli.conftest import free_port
+from tests.sleigh import functions
+from tests.support import deadly
+from tests.support.ppnodes import SECRET, PpNode, ppnode
+from tests.support.processes import descendants, python, until, until_file, until_gone
+
+SOON = 20.0
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder without any files."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def two(nothing_is_left: None, home: Path) -> Iterator[list[PpNode]]:
+    """Two nodes with a worker each."""
+    with ppnode("-w", "1", home=home) as one, ppnode("-w", "1", home=home) as other:
+        yield [one, other]
+
+
+@pytest.fixture(scope="module")
+def cluster(two: list[PpNode]) -> Iterator[pp.Server]:
+    """A server without workers of its own that is connected with both."""
+    server = pp.Server(0, ppservers=tuple(node.name for node in two), secret=SECRET)
+    server.wait_for_nodes(2, SOON)
+    yield server
+    server.destroy()
+
+
+def test_jobs_run_on_both(cluster: pp.Server, two: list[PpNode], tmp_path: Path) -> None:
+    names = [node.name for node in two]
+    assert cluster.get_active_nodes() == {"local": 0, names[0]: 1, names[1]: 1}
+    meeting = [cluster.submit(functions.meet_in, (tmp_path, n, 2)) for n in range(2)]
+    assert [job() for job in meeting] == [0, 1]
+    jobs = [cluster.submit(lambda n: n + len(names), (n,)) for n in range(500)]
+    assert [job() for job in jobs] == list(range(2, 502))
+    statistics = cluster.get_stats()
+    assert sum(statistics[name].njobs for name in names) == 502
+    assert all(statistics[name].njobs for name in names)
+
+
+def test_output_and_failures_come_from_nodes(
+    cluster: pp.Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cluster.submit(functions.say, ("from afar",))()
+    assert capfd.readouterr().out == "from afar\n"
+    with pytest.raises(pp.SleighTaskException, match="no such station"):
+        cluster.submit(functions.fail, (ValueError, "no such station"))()
+
+
+def test_a_large_value(cluster: pp.Server) -> None:
+    value = os.urandom(3_000_000)
+    assert cluster.submit(functions.echo, (value,))() == (value,)
+
+
+def test_the_statistics_of_a_node(home: Path) -> None:
+    with ppnode("-w", "1", "-P", str(home / "pid"), home=home) as node:
+        assert int((home / "pid").read_text()) == node.process.pid
+        server = pp.Server(0, ppservers=(node.name,), secret=SECRET)
+        assert [server.submit(abs, (-n,))() for n in range(3)] == [0, 1, 2]
+        stdout = node.process.stdout
+        assert stdout is not None
+
+        def printed() -> list[str]:
+            node.process.send_signal(signal.SIGUSR1)
+            return [stdout.readline(), stdout.readline()]
+
+        done = f"         3 jobs for the server that calls this node {node.name}\n"
+        until(lambda: printed()[1] == done, "the report of the workers")
+        assert printed()[0].startswith("1 workers, 1 servers, ")
+        assert node.end()[0] == 0
+        assert not (home / "pid").exists()
+        server.destroy()
+
+
+def test_a_node_that_is_killed(home: Path, tmp_path: Path) -> None:
+    with ppnode("-w", "1", home=home) as one, ppnode("-w", "1", home=home) as other:
+        server = pp.Server(0, ppservers=(one.name, other.name), secret=SECRET)
+        server.wait_for_nodes(2, SOON)
+        jobs = [server.submit(functions.arrive, (n, tmp_path)) for n in range(6)]
+        for n in range(2):
+            until_file(tmp_path / f"{n}")
+        workers = descendants(one.process.pid)
+        one.end(signal.SIGKILL)
+        until_gone(workers)
+        (tmp_path / "go").touch()
+        assert [job() for job in jobs] == list(range(6))
+        assert server.get_active_nodes() == {"local": 0, other.name: 1}
+        with ppnode("-w", "1", home=home, port=one.port):
+            server.wait_for_nodes(2, SOON)
+            assert one.name in server.get_active_nodes()
+        server.destroy()
+
+
+def test_the_workers_of_a_node_end_with_their_server(two: list[PpNode], tmp_path: Path) -> None:
+    program = (
+        "import sys, time\n"
+        "from nws import pp\n"
+        "server = pp.Server(0, ppservers=(sys.argv[1],), secret=sys.argv[2])\n"
+        "server.submit(open, (sys.argv[3], 'w'))\n"
+        "job = server.submit(time.sleep, (600,))\n"
+        "input()\n"
+    )
+    before = set(descendants(two[0].process.pid))
+    note = tmp_path / "note"
+    with python("-c", program, two[0].name, SECRET, str(note), cwd=tmp_path) as process:
+        until(note.exists, "the first job")
+        guests = set(descendants(two[0].process.pid)) - before
+        assert guests
+        process.send_signal(signal.SIGKILL)
+        until_gone(guests)
+
+
+# What goes wrong
+
+
+def failure_of(server: pp.Server) -> str:
+    """Return why a job cannot be run."""
+    try:
+        with pytest.raises(SleighException) as caught:
+            server.submit(abs, (1,))()
+    finally:
+        server.destroy()
+    return str(caught.value)
+
+
+def test_a_wrong_secret(two: list[PpNode], caplog: pytest.LogCaptureFixture) -> None:
+    node = two[0]
+    said = failure_of(pp.Server(0, ppservers=(node.name,), secret="another"))
+    assert said == (
+        f"there are no workers, here or on a node: {node.name}: it refuses us: wrong secret"
+    )
+    assert f"the node {node.name} is not there: it refuses us: wrong secret" in caplog.text
+    node.until_logged("wrong secret")
+
+
+def test_a_port_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nws.pp.nodes._COME_SECONDS", 0.1)
+    port = free_port()
+    said = failure_of(pp.Server(0, ppservers=(f"127.0.0.1:{port}",), secret=SECRET))
+    assert f"127.0.0.1:{port}: nobody listens there" in said
+
+
+def test_a_port_where_somebody_else_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        name = f"127.0.0.1:{other.getsockname()[1]}"
+        server = pp.Server(0, ppservers=(name,), secret=SECRET)
+        connection, _ = other.accept()
+        with connection:
+            connection.sendall(b"220 mail.example.org ESMTP\r\n")
+            assert "it is no node" in failure_of(server)
+
+
+def test_a_node_that_is_not_there_hinders_no_local_workers(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    name = f"127.0.0.1:{free_port()}"
+    server = pp.Server(1, ppservers=(name,), secret=SECRET)
+    assert server.submit(deadly.times_ten, (1,))() == 10
+    until(lambda: name in caplog.text, "the first try")
+    with pytest.raises(TimeoutError, match=f"0 of 1 nodes .* {name}: nobody listens"):
+        server.wait_for_nodes(1, 0.1)
+    assert server.get_active_nodes() == {"local": 1}
+    server.destroy()
+
+
+def test_waiting_for_nodes_that_never_come(job_server: pp.Server) -> None:
+    job_server.wait_for_nodes(0, 0.0)
+    with pytest.raises(ValueError, match="ppservers is empty"):
+        job_server.wait_for_nodes(1, 1.0)
+
+
+def test_strangers_at_the_door(cluster: pp.Server, two: list[PpNode]) -> None:
+    node = two[0]
+    for data in (b"", b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b"x" * 200_000, b'{"nws-pp": "0.1"}\n'):
+        with socket.create_connection(("127.0.0.1", node.port)) as stranger:
+            stranger.sendall(data)
+            stranger.shutdown(socket.SHUT_WR)
+            answers = b""
+            while piece := _received(stranger):
+                answers += piece
+            assert b"workers" not in answers
+    assert cluster.submit(abs, (-1,))() == 1
+
+
+def _received(sock: socket.socket) -> bytes:
+    try:
+        return sock.recv(4096)
+    except ConnectionResetError:
+        return b""
+
+
+@pytest.mark.parametrize(
+    ("ppservers", "kind"),
+    [
+        (["node"], TypeError),
+        ((3,), TypeError),
+        (("",), ValueError),
+        (("node:",), ValueError),
+        (("node:x",), ValueError),
+        (("node:0",), ValueError),
+        (("node:65536",), ValueError),
+    ],
+)
+def test_what_is_no_address(ppservers: tuple[str, ...], kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="ppservers"):
+        pp.Server(0, ppservers=ppservers, secret=SECRET)
+
+
+def test_a_node_without_servers_ends(home: Path) -> None:
+    options = "-d", "-r", "-n", "2", "-k", "10", "-f", "[%(levelname)s] %(message)s", "-t", "0.1"
+    with ppnode("-w", "1", *options, home=home) as node:
+        status, _ = node.wait()
+    assert status == 0
+    assert node.lines == [
+        f"[INFO] a node with 1 workers listens on 127.0.0.1:{node.port}",
+        "[INFO] no server for 0.1 seconds: the end",
+    ]
