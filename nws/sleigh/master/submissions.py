@@ -185,7 +185,9 @@ class Submissions:
         if self._immediate:
             self._do_at_once()
             return
-        if len(self._unsent) >= _MAX_TASKS_IN_MESSAGE or time.monotonic() >= self._next_message:
+        unsent = len(self._unsent)
+        is_alone = unsent == len(self._outstanding)  # then it is no burst
+        if is_alone or unsent >= _MAX_TASKS_IN_MESSAGE or time.monotonic() >= self._next_message:
             self._send()
         self._ensure_thread()
         self._alarm.ring()
@@ -341,12 +343,18 @@ class Submissions:
         self._set_futures()
 
     def _receive(self, timeout: float) -> None:
-        fd = self._engine.team.fileno()
-        if self._behind or self._alarm.wait_for(fd, timeout):
-            self._behind = True  # until it has succeeded
-            with suppress(SystemExit):  # of the user's function for output: it ends no thread here
-                self._engine.receive_for_all(0.0)
-            self._behind = False
+        if len(self._outstanding) == 1 and not self._behind:
+            self._take(eager=True)  # somebody may wait for just this one
+            if self._arrived:
+                return
+        if self._behind or self._alarm.wait_for(self._engine.team.fileno(), timeout):
+            self._take(eager=False)
+
+    def _take(self, *, eager: bool) -> None:
+        self._behind = True  # until it has succeeded
+        with suppress(SystemExit):  # of the user's function for output: it ends no thread here
+            self._engine.receive_for_all(0.0, eager=eager)
+        self._behind = False
 
     def _set_futures(self) -> None:
         failed: list[int] = []
