@@ -1,7 +1,8 @@
 """Measure a server and a client of ours beside Redis and bare sockets, and print a table.
 
-The rows "sleigh-..." measure the parallel map beside others, and are run when they are asked for:
-they first install those others, which takes hundreds of megabytes. "sleigh" stands for all of them.
+The rows "sleigh-..." measure the parallel map beside others, and "faces" the interfaces of other
+systems beside these. They are run when they are asked for: they first install those others, which
+takes hundreds of megabytes. "sleigh" stands for all rows of the sleigh.
 
 Each line compares two things that took turns: the median time of each for one operation, and the
 ratio of the two times, round by round, as median and range. The ratio is the speed-up of ours over
@@ -27,6 +28,7 @@ from typing import Final, NamedTuple
 
 from scripts.benchmarks import (
     batches,
+    faces,
     inspector,
     large,
     machine,
@@ -69,11 +71,13 @@ ROWS: Final = {
     "sleigh-output": Row(sleigh.OUTPUT_ABOUT, sleigh.output, 5, 1),
     "sleigh-kept": Row(sleigh.KEPT_ABOUT, sleigh.kept, 5, 1),
     "sleigh-million": Row(sleigh.MILLION_ABOUT, sleigh.million, 3, 1),
+    "faces": Row(faces.ABOUT, faces.run, 10, 2),
 }
 
 SLEIGH: Final = "sleigh"
 SLEIGH_ROWS: Final = [name for name in ROWS if name.startswith(SLEIGH)]
-OTHER_ROWS: Final = [name for name in ROWS if name not in SLEIGH_ROWS]
+PEER_ROWS: Final = [*SLEIGH_ROWS, "faces"]
+OTHER_ROWS: Final = [name for name in ROWS if name not in PEER_ROWS]
 
 
 def main() -> int:
@@ -98,7 +102,7 @@ def main() -> int:
 
 
 def _run(rows: Mapping[str, Row], *, quick: bool, output: Path | None) -> None:
-    about = machine.describe(peers=not rows.keys().isdisjoint(SLEIGH_ROWS))
+    about = machine.describe(peers=not rows.keys().isdisjoint(PEER_ROWS))
     for part, text in about.items():
         print(f"{part + ':':<10}{text}")
     print(f"\n{report.head()}")

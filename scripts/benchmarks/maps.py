@@ -22,6 +22,8 @@ JOBLIB: Final = "joblib"
 DASK: Final = "Dask"
 RAY: Final = "Ray"
 IPYPARALLEL: Final = "ipyparallel"
+PP: Final = "nws.pp"
+PPFT: Final = "ppft"
 
 Function: TypeAlias = Callable[[Any], Any]
 MapCall: TypeAlias = Callable[[Function, Sequence[Any]], list[Any]]
@@ -172,6 +174,22 @@ def _ipyparallel() -> Iterator[ParallelMap]:
         yield ParallelMap(one=view.apply_sync, many=view.map_sync)
 
 
+@contextmanager
+def _parallel_python(module: str) -> Iterator[ParallelMap]:
+    server = import_module(module).Server(WORKERS)
+
+    def submit(fun: Function, values: Sequence[Any]) -> list[Any]:
+        jobs = [server.submit(fun, (value,)) for value in values]
+        return [job() for job in jobs]
+
+    try:
+        yield ParallelMap(
+            one=lambda fun, value: submit(fun, [value])[0], many=submit, submitted=submit
+        )
+    finally:
+        server.destroy()
+
+
 MAPS: Final = {
     OURS: Contestant(_ours),
     POOL: Contestant(_pool),
@@ -181,4 +199,6 @@ MAPS: Final = {
     DASK: Contestant(_dask, "distributed"),
     RAY: Contestant(_ray, "ray"),
     IPYPARALLEL: Contestant(_ipyparallel, "ipyparallel"),
+    PP: Contestant(partial(_parallel_python, PP)),
+    PPFT: Contestant(partial(_parallel_python, PPFT), "ppft"),
 }
