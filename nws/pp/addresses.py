@@ -1,7 +1,9 @@
-"""Addresses of nodes, as users write them: ``host`` or ``host:port``."""
+"""Addresses of nodes, as users write them: ``host`` or ``host:port``; with asterisks for nodes that
+are to be found by broadcast."""
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from typing import Any, Final, NamedTuple
 
 from nws.pp.arguments import check_tuple
@@ -13,15 +15,28 @@ DEFAULT_PORT: Final = 60000
 
 _MAX_PORT: Final = 65535
 
+_FIELDS: Final = 4
+"""Of an address of IPv4."""
+
 
 class Address(NamedTuple):
-    """Where a node listens."""
+    """Where a node listens; or, with an asterisk in the host, where some may be found."""
 
     host: str
     port: int
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def broadcast(self) -> str:
+        """The broadcast address that a pattern stands for: 10.0.* for 10.0.255.255. Empty for an
+        address."""
+        if "*" not in self.host:
+            return ""
+        fields = self.host.split(".")
+        fields += ["*"] * (_FIELDS - len(fields))
+        return ".".join("255" if field == "*" else field for field in fields)
 
 
 def addresses_of(ppservers: Any) -> list[Address]:
@@ -43,4 +58,10 @@ def _address(entry: Any) -> Address:
     host = host.strip("[]")
     if not host or not port.isdecimal() or not 0 < int(port) <= _MAX_PORT:
         raise ValueError(f"ppservers: {entry!r} is neither a host nor host:port")
-    return Address(host, int(port))
+    address = Address(host, int(port))
+    if address.broadcast:
+        try:
+            IPv4Address(address.broadcast)
+        except ValueError:
+            raise ValueError(f"ppservers: {entry!r} is no pattern such as * or 10.0.*") from None
+    return address

@@ -64,6 +64,8 @@ def _option(*names: str, **settings: Any) -> Callable[[Callable[..., None]], Cal
     help="File with options; those of the command line come before them.",
 )
 @_option("-d", "debug", is_flag=True, help="Log everything.")
+@_option("-a", "autodiscovery", is_flag=True, help="Let servers find it by broadcast.")
+@_option("-b", "broadcast", help="Address to which these send; the default stands for any.")
 @_option("-r", "restart", is_flag=True, help="Run each job in a fresh worker.")
 @_option("-n", "proto", type=int, help="Protocol of pickle. Taken for compatibility; no effect.")
 @_option("-i", "interface", help="Address to listen on.")
@@ -98,6 +100,8 @@ def ppserver(ctx: click.Context, /, **options: Any) -> None:
             options["restart"],
             options["timeout"],
             options["socket_timeout"],
+            options["autodiscovery"],
+            options["broadcast"],
         ),
         Path(options["pid_file"]) if options["pid_file"] else None,
     )

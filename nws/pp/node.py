@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from nws.client import NwsServer
 from nws.errors import NwsException
+from nws.pp.discovery import answer_questions
 from nws.pp.handshake import (
     RefusedError,
     Streams,
@@ -58,6 +59,10 @@ class NodeOptions(NamedTuple):
     """Seconds without a server after which it ends; 0 for never."""
     socket_timeout: int
     """Seconds after which a server's machine that does not answer is gone."""
+    autodiscovery: bool = False
+    """Whether servers can find it by broadcast."""
+    broadcast: str = ""
+    """Address to which these send their questions."""
 
 
 class _Guest:
@@ -130,12 +135,16 @@ class Node:
         loop.add_signal_handler(signal.SIGUSR1, self._print_statistics)
         server = await asyncio.start_server(self._meet, options.interface, options.port)
         port = server.sockets[0].getsockname()[1]
+        if options.autodiscovery:
+            questions = await answer_questions(options.interface, options.broadcast, port)
         _log.info(
             "a node with %d workers listens on %s:%d", options.workers, options.interface, port
         )
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         await self._until_over()
         server.close()
+        if options.autodiscovery:
+            questions.close()
         mine = asyncio.all_tasks() - tasks - {asyncio.current_task()}
         for task in mine:
             task.cancel()

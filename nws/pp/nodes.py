@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from nws.pp.addresses import Address
+from nws.pp.discovery import ask
 from nws.pp.handshake import (
     HANDSHAKE_SECONDS,
     RefusedError,
@@ -86,9 +87,9 @@ class Nodes:
         """Say why no node is there, if all have refused us or none has come for a while; else
         return an empty text."""
         with self._changed:
-            if self._active or len(self._problems) < len(self._addresses):
+            if self._active or not self._problems.keys() >= set(map(str, self._addresses)):
                 return ""
-            all_refused = len(self._refused) == len(self._addresses)
+            all_refused = self._problems.keys() <= self._refused
             too_long = time.monotonic() - self._alone_since > self._patience
         return self.problems() if all_refused or too_long else ""
 
@@ -114,7 +115,12 @@ class Nodes:
     async def _keep_all(self) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         self._running.set()
-        keepers = [asyncio.create_task(self._keep(address)) for address in self._addresses]
+        keepers = [
+            asyncio.create_task(
+                self._discover(address) if address.broadcast else self._keep(address)
+            )
+            for address in self._addresses
+        ]
         await self._over.wait()
         for keeper in keepers:
             keeper.cancel()
@@ -122,13 +128,38 @@ class Nodes:
 
     async def _keep(self, address: Address) -> None:
         """Be connected with a node whenever that is possible."""
-        name = str(address)
         while True:
-            try:
-                await self._join(address)
-            except (OSError, TimeoutError, RefusedError) as error:
-                self._note_problem(name, _described(error), refused=isinstance(error, RefusedError))
+            await self._visit(address)
             await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _visit(self, address: Address) -> None:
+        """Be connected with a node once."""
+        try:
+            await self._join(address)
+        except (OSError, TimeoutError, RefusedError, ValueError) as error:
+            refused = isinstance(error, RefusedError)
+            self._note_problem(str(address), _described(error), refused=refused)
+
+    async def _discover(self, pattern: Address) -> None:
+        """Be connected with all nodes that answer, as long as they do."""
+        visits: dict[Address, asyncio.Task[None]] = {}
+
+        def found(address: Address) -> None:
+            if address not in visits:
+                visit = visits[address] = asyncio.create_task(self._visit(address))
+                visit.add_done_callback(lambda _: visits.pop(address, None))
+
+        try:
+            while True:
+                self._note_problem(str(pattern), "no node has answered that can be used")
+                try:
+                    await ask(pattern, found, _RETRY_SECONDS)
+                except OSError as error:
+                    self._note_problem(str(pattern), f"cannot ask for nodes: {error}")
+                await asyncio.sleep(_RETRY_SECONDS)
+        finally:
+            for visit in list(visits.values()):
+                visit.cancel()
 
     async def _join(self, address: Address) -> None:
         """Let a node's workers work for us, until the connection ends."""
@@ -203,7 +234,7 @@ class Nodes:
             self._changed.notify_all()
         _log.info("connected with the node %s, which has %d workers", name, workers)
 
-    def _note_problem(self, name: str, problem: str, *, refused: bool) -> None:
+    def _note_problem(self, name: str, problem: str, *, refused: bool = False) -> None:
         with self._changed:
             if self._active.pop(name, None) is not None and not self._active:
                 self._alone_since = time.monotonic()

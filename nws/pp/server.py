@@ -61,7 +61,8 @@ class Server:
         Args:
             ncpus: how many on this machine; ``autodetect`` for as many as this process may use
                 cores. 0 for none.
-            ppservers: nodes, each as ``host`` or ``host:port``, on which `nws ppserver` runs. They
+            ppservers: nodes, each as ``host`` or ``host:port``, on which `nws ppserver` runs; ``*``
+                or ``10.0.*`` for those that are found by broadcast (``nws ppserver -a``). They
                 are connected to in the background, and again when they were lost; see
                 `wait_for_nodes`.
             secret: that the nodes know. By default the environment variable PP_SECRET, or

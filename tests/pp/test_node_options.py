@@ -46,13 +46,40 @@ def run(*arguments: str, status: int = 0) -> Result:
 def test_defaults(started: list[tuple[NodeOptions, Path | None]]) -> None:
     run("-s", "secret")
     assert started == [
-        (NodeOptions("secret", available_cores(), "0.0.0.0", 60000, False, 0.0, 30), None)
+        (
+            NodeOptions(
+                *("secret", available_cores(), "0.0.0.0", 60000, False, 0.0, 30),
+                autodiscovery=False,
+                broadcast="255.255.255.255",
+            ),
+            None,
+        )
     ]
 
 
 def test_options_together(started: list[tuple[NodeOptions, Path | None]]) -> None:
-    run("-dr", "-n", "2", "-p", "35000", "-i", "::1", "-w", "3", "-s", "x", "-t", "5", "-P", "pid")
-    assert started == [(NodeOptions("x", 3, "::1", 35000, True, 5.0, 30), Path("pid"))]
+    run(
+        "-dar",
+        "-b",
+        "10.0.255.255",
+        "-n",
+        "2",
+        "-p",
+        "35000",
+        "-i",
+        "::1",
+        "-w",
+        "3",
+        "-s",
+        "x",
+        "-t",
+        "5",
+        "-P",
+        "pid",
+    )
+    assert started == [
+        (NodeOptions("x", 3, "::1", 35000, True, 5.0, 30, True, "10.0.255.255"), Path("pid"))
+    ]
     assert logging.getLogger("pp").level == logging.DEBUG
 
 
@@ -61,10 +88,12 @@ def test_a_file(started: list[tuple[NodeOptions, Path | None]], tmp_path: Path) 
     file.write_text(
         "[general]\ndebug = yes\nworkers = 2\nsecret = of%the file\nproto = 2\nrestart = on\n"
         "pid_file = node.pid\n[network]\ninterface = 127.0.0.1\nport = 35001\ntimeout = 7\n"
-        "socket_timeout = 60\n"
+        "socket_timeout = 60\nautodiscovery = true\nbroadcast = 10.255.255.255\n"
     )
     run("-c", str(file), "-w", "4")
-    options = NodeOptions("of%the file", 4, "127.0.0.1", 35001, True, 7.0, 60)
+    options = NodeOptions(
+        "of%the file", 4, "127.0.0.1", 35001, True, 7.0, 60, True, "10.255.255.255"
+    )
     assert started == [(options, Path("node.pid"))]
 
 
@@ -95,7 +124,7 @@ def test_bad_options(option: str) -> None:
 
 def test_help_names_every_option() -> None:
     said = run("-h").output
-    for letter in "cdrnipwstkfPh":
+    for letter in "acbdrnipwstkfPh":
         assert f"-{letter}" in said
 
 
@@ -165,5 +194,12 @@ def test_addresses() -> None:
         Address("10.0.0.1", 60000),
         Address("::1", 7),
         Address("::1", 60000),
+    ]
+    patterns = addresses_of(("*", "10.0.*:7", "192.168.0.*", "10.*.1.*"))
+    assert [(each.broadcast, each.port) for each in patterns] == [
+        ("255.255.255.255", 60000),
+        ("10.0.255.255", 7),
+        ("192.168.0.255", 60000),
+        ("10.255.1.255", 60000),
     ]
     assert str(Address("::1", 7)) == "[::1]:7"

@@ -127,6 +127,23 @@ def test_the_workers_of_a_node_end_with_their_server(two: list[PpNode], tmp_path
         until_gone(guests)
 
 
+def test_nodes_that_are_found(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    port = free_port()
+    server = pp.Server(0, ppservers=(f"127.*:{port}",), secret=SECRET)
+    until(lambda: "no node has answered" in caplog.text, "the first question")
+    options = "-a", "-w", "1", "-b", "127.255.255.255"
+    with (
+        ppnode(*options, home=home, port=port) as one,
+        ppnode(*options, "-i", "127.0.0.2", home=home, port=port) as other,
+    ):
+        server.wait_for_nodes(2, SOON)
+        assert server.get_active_nodes() == {"local": 0, one.name: 1, other.name: 1}
+        other.end(signal.SIGKILL)
+        until(lambda: other.name not in server.get_active_nodes(), "the end of the other")
+        assert server.submit(abs, (-1,))() == 1
+        server.destroy()
+
+
 # What goes wrong
 
 
@@ -216,6 +233,8 @@ def _received(sock: socket.socket) -> bytes:
         (("node:x",), ValueError),
         (("node:0",), ValueError),
         (("node:65536",), ValueError),
+        (("node-*",), ValueError),
+        (("1.2.3.4.*",), ValueError),
     ],
 )
 def test_what_is_no_address(ppservers: tuple[str, ...], kind: type[Exception]) -> None:

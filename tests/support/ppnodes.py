@@ -45,7 +45,8 @@ class PpNode:
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        self.port = int(self.until_logged(r"listens on 127.0.0.1:(\d+)")[1])
+        listens = self.until_logged(r"listens on ([\d.]+):(\d+)")
+        self._host, self.port = listens[1], int(listens[2])
 
     def _read(self) -> None:
         assert self.process.stderr is not None
@@ -55,7 +56,7 @@ class PpNode:
     @property
     def name(self) -> str:
         """Its name at servers."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self._host}:{self.port}"
 
     def until_logged(self, pattern: str) -> re.Match[str]:
         """Wait until it logs something."""
