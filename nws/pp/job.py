@@ -129,3 +129,12 @@ class Job:
             shown, self._is_shown = self._is_shown, True
         if self._output and not shown:
             write_text(self._output, sys.stdout)
+
+    def add_output(self, text: str) -> None:
+        """Take what has come behind the result, as happens with the output of child processes. If
+        the rest was printed, print it now."""
+        with self._showing:
+            if not self._is_shown:
+                self._output += text
+                return
+        write_text(text, sys.stdout)

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar, Final, TextIO
+from weakref import WeakValueDictionary
 
 from nws.errors import SleighStoppedException
 from nws.pp.addresses import DEFAULT_PORT, addresses_of
@@ -88,6 +89,7 @@ class Server:
         self._legacy_errors = legacy_errors
         self._tids = count()
         self._lines: dict[int, list[str]] = defaultdict(list)  # by call
+        self._by_call = WeakValueDictionary[int, Job]()  # for what comes behind their results
         self._unfinished: dict[str, dict[int, Job]] = defaultdict(dict)  # by group and tid
         self._done = RankTimes()
         self._began = time.monotonic()
@@ -143,6 +145,7 @@ class Server:
             raise _destroyed(error) from error
         job = Job(next(self._tids), group, callback, callbackargs, self._proto)
         self._unfinished[group][job.tid] = job
+        self._by_call[future.number] = job
         future.add_done_callback(partial(self._settle, job))
         return job
 
@@ -166,8 +169,12 @@ class Server:
     def _take_lines(self, lines: Sequence[Line]) -> None:
         """Keep what jobs print until somebody asks for their results; show the rest at once."""
         for line in lines:
-            if line.stream != "log" and self._pool.is_under_way(line.call):
+            if line.stream == "log":
+                echo([line])
+            elif self._pool.is_under_way(line.call):
                 self._lines[line.call].append(f"{line.text}\n")
+            elif (job := self._by_call.get(line.call)) is not None:
+                job.add_output(f"{line.text}\n")
             else:
                 echo([line])
 

@@ -174,8 +174,16 @@ def test_output_of_failed_jobs_of_dead_workers_and_of_children(
     with pytest.raises(pp.SleighTaskException):
         job_server.submit(shout_and_fail, ("before",))()
     assert capfd.readouterr().out == "before\n"
-    job_server.submit(os.system, ("echo from a shell; echo and its stderr >&2",))()
-    assert sorted(capfd.readouterr().out.splitlines()) == ["and its stderr", "from a shell"]
+    job = job_server.submit(os.system, ("echo from a shell; echo and its stderr >&2",))
+    job()
+    said: set[str] = set()
+
+    def heard() -> set[str]:
+        said.update(capfd.readouterr().out.splitlines())  # some may come behind the result
+        return {"and its stderr", "from a shell"} & said
+
+    until(lambda: len(heard()) == 2, "what the shell has printed")
+    assert len(said) == 2
 
     def speak_and_die() -> None:
         print("the last words")

@@ -277,12 +277,15 @@ class Engine:
             for waiter in list(self._standby):
                 waiter.notify()
 
-    def receive_for_all(self, timeout: float, *, eager: bool = False) -> None:
+    def receive_for_all(self, timeout: float, *, eager: bool = False) -> bool:
         """Receive messages and hand them on. Only the thread that holds the receiver's lock may.
 
         Args:
             timeout: seconds.
             eager: see `receive`.
+
+        Returns:
+            False if the server is gone.
         """
         progress = False
         try:
@@ -302,8 +305,11 @@ class Engine:
                     self._wake_next_receiver()  # one of them may wait for such lines
         except NwsException as error:
             self.fail(error)
-        if progress:
-            self._health.note_progress()
+            return False
+        finally:
+            if progress:
+                self._health.note_progress()
+        return True
 
     def _note_not_initialized(self, message: Results) -> None:
         """Let all calls fail, and those to come: the next workers would fare no better."""

@@ -317,12 +317,26 @@ class Submissions:
                 with self._engine.standing_by(self):
                     if self._engine.has_receiver():  # else it has just left
                         self._step(is_receiver=False)
-            if self._outstanding or self._alarm.wait(_LINGER_SECONDS):
+            if self._outstanding or self._linger():
                 continue
             with self._lock:
                 if not self._outstanding:
                     self._thread = None
                     return
+
+    def _linger(self) -> bool:
+        """Wait until there is something to do; tell whether there is. Meanwhile read what comes
+        behind the last result, as lines of child processes do."""
+        end = time.monotonic() + _LINGER_SECONDS
+        while (left := end - time.monotonic()) > 0:
+            if self._engine.has_receiver():
+                return self._alarm.wait(left)
+            if not self._alarm.wait_for(self._engine.team.fileno(), left) or self._outstanding:
+                return True
+            with self._engine.as_receiver() as is_receiver:
+                if is_receiver and not self._take(eager=False):
+                    return self._alarm.wait(left)
+        return False
 
     def _step(self, *, is_receiver: bool) -> None:
         """Do what there is to do, or wait for it."""
@@ -350,11 +364,13 @@ class Submissions:
         if self._behind or self._alarm.wait_for(self._engine.team.fileno(), timeout):
             self._take(eager=False)
 
-    def _take(self, *, eager: bool) -> None:
-        self._behind = True  # until it has succeeded
+    def _take(self, *, eager: bool) -> bool:
+        """Receive what has come. Return False if the server is gone."""
+        self._behind, is_there = True, True  # until it has succeeded
         with suppress(SystemExit):  # of the user's function for output: it ends no thread here
-            self._engine.receive_for_all(0.0, eager=eager)
+            is_there = self._engine.receive_for_all(0.0, eager=eager)
         self._behind = False
+        return is_there
 
     def _set_futures(self) -> None:
         failed: list[int] = []
