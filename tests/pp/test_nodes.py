@@ -15,6 +15,7 @@ from nws.errors import SleighException
 from tests.cli.conftest import free_port
 from tests.sleigh import functions
 from tests.support import deadly
+from tests.support.machines import THERE, another_machine
 from tests.support.ppnodes import SECRET, PpNode, ppnode
 from tests.support.processes import descendants, python, until, until_file, until_gone
 
@@ -141,6 +142,19 @@ def test_nodes_that_are_found(home: Path, caplog: pytest.LogCaptureFixture) -> N
         other.end(signal.SIGKILL)
         until(lambda: other.name not in server.get_active_nodes(), "the end of the other")
         assert server.submit(abs, (-1,))() == 1
+        server.destroy()
+
+
+def test_a_node_on_another_machine_is_found(home: Path) -> None:
+    port = free_port()
+    with (
+        another_machine() as name,
+        ppnode("-a", "-w", "2", "-i", "0.0.0.0", home=home, port=port, machine=name),
+    ):
+        server = pp.Server(0, ppservers=(f"10.213.97.*:{port}",), secret=SECRET)
+        server.wait_for_nodes(1, SOON)
+        assert server.get_active_nodes() == {"local": 0, f"{THERE}:{port}": 2}
+        assert [server.submit(abs, (-n,))() for n in range(10)] == list(range(10))
         server.destroy()
 
 

@@ -28,10 +28,18 @@ class PpNode:
         port: on which it listens.
     """
 
-    def __init__(self, *options: str, home: Path, secret: str = SECRET, port: int = 0) -> None:
-        """Start it, and wait until it listens."""
+    def __init__(
+        self,
+        *options: str,
+        home: Path,
+        secret: str = SECRET,
+        port: int = 0,
+        machine: str = "",
+    ) -> None:
+        """Start it, in a network namespace if one is named, and wait until it listens."""
         env = environment({"PP_SECRET": secret, "HOME": str(home)})
-        command = [sys.executable, "-W", "error", "-c", "from nws.cli import main; main()"]
+        lead = ["ip", "netns", "exec", machine] if machine else []
+        command = [*lead, sys.executable, "-W", "error", "-c", "from nws.cli import main; main()"]
         place = ["-i", "127.0.0.1", "-p", str(port)]
         self.lines: list[str] = []
         self.process = subprocess.Popen(
@@ -85,9 +93,11 @@ class PpNode:
 
 
 @contextmanager
-def ppnode(*options: str, home: Path, secret: str = SECRET, port: int = 0) -> Iterator[PpNode]:
+def ppnode(
+    *options: str, home: Path, secret: str = SECRET, port: int = 0, machine: str = ""
+) -> Iterator[PpNode]:
     """A node that is killed at the end of the block, if it still runs."""
-    node = PpNode(*options, home=home, secret=secret, port=port)
+    node = PpNode(*options, home=home, secret=secret, port=port, machine=machine)
     try:
         yield node
     finally:
