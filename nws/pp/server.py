@@ -90,7 +90,7 @@ class Server:
         self._tids = count()
         self._lines: dict[int, list[str]] = defaultdict(list)  # by call
         self._by_call = WeakValueDictionary[int, Job]()  # for what comes behind their results
-        self._unfinished: dict[str, dict[int, Job]] = defaultdict(dict)  # by group and tid
+        self._unfinished: dict[int, Job] = {}  # by tid
         self._done = RankTimes()
         self._began = time.monotonic()
         self._destroyed = False
@@ -144,7 +144,7 @@ class Server:
         except SleighStoppedException as error:
             raise _destroyed(error) from error
         job = Job(next(self._tids), group, callback, callbackargs, self._proto)
-        self._unfinished[group][job.tid] = job
+        self._unfinished[job.tid] = job
         self._by_call[future.number] = job
         future.add_done_callback(partial(self._settle, job))
         return job
@@ -163,8 +163,8 @@ class Server:
 
     def _jobs(self, group: str | None) -> list[Job]:
         """Return the jobs that are not finished."""
-        groups = list(self._unfinished) if group is None else [group]
-        return [job for each in groups for job in list(self._unfinished.get(each, {}).values())]
+        jobs = list(self._unfinished.values())
+        return jobs if group is None else [job for job in jobs if job.group == group]
 
     def _take_lines(self, lines: Sequence[Line]) -> None:
         """Keep what jobs print until somebody asks for their results; show the rest at once."""
@@ -198,7 +198,7 @@ class Server:
             self._finish(job)
 
     def _finish(self, job: Job) -> None:
-        self._unfinished[job.group].pop(job.tid, None)
+        self._unfinished.pop(job.tid, None)
         job.finish()
 
     # Workers
