@@ -18,6 +18,7 @@ import platformdirs
 import psutil
 
 from nws.client import DICT, NwsServer
+from nws.depalma.cli import depalma
 from nws.errors import NwsConnectException, NwsException, NwsUnsupportedOperationException
 from nws.session.endpoint import DEFAULT_PORT, UNIX, Endpoint
 from nws.session.transport import Transport
@@ -76,6 +77,9 @@ class _Main(click.Group):
 @click.version_option(__version__, prog_name="nws")
 def main() -> None:
     """NetWorkSpaces: shared spaces of named variables, and a parallel map."""
+
+
+main.add_command(depalma)
 
 
 @main.group()

@@ -17,6 +17,12 @@
     │       ├── NwsLeaseLostException              the lease ended before it was settled
     │       ├── NwsPicklingException               the value cannot be serialized
     │       └── NwsUnpicklingException             the payload cannot be read here
+    ├── DepalmaException
+    │   ├── DepalmaArgumentException               also a ValueError: no job can use this
+    │   ├── DepalmaConfigException                 the configuration file is wrong
+    │   ├── DepalmaLookupException                 there is no such job, code or host
+    │   ├── DepalmaStateException                  not now: not started, not finished, no ``io``
+    │   └── DepalmaStoppedException                the cluster was shut down, or its server is gone
     └── SleighException
         ├── SleighGatheredException                results were gathered already
         ├── SleighIllegalValueException            an argument that no sleigh can use
@@ -37,6 +43,12 @@ from __future__ import annotations
 from typing import Final, NoReturn
 
 __all__ = [
+    "DepalmaArgumentException",
+    "DepalmaConfigException",
+    "DepalmaException",
+    "DepalmaLookupException",
+    "DepalmaStateException",
+    "DepalmaStoppedException",
     "NwsConnectException",
     "NwsConnectionDroppedException",
     "NwsDeclarationFailedException",
@@ -146,6 +158,30 @@ class NwsUnpicklingException(NwsOperationException):
         super().__init__(message)
         self.exception = exception
         self.obj = obj
+
+
+class DepalmaException(Exception):
+    """Base class of all errors of a Depalma cluster."""
+
+
+class DepalmaArgumentException(DepalmaException, ValueError):
+    """An argument has a value that no job can use."""
+
+
+class DepalmaConfigException(DepalmaException):
+    """The configuration file cannot be read, or a key in it is wrong; the message has the line."""
+
+
+class DepalmaLookupException(DepalmaException):
+    """There is no such job, code or host."""
+
+
+class DepalmaStateException(DepalmaException):
+    """The cluster, or the job, is not in a state in which that can be done."""
+
+
+class DepalmaStoppedException(DepalmaException):
+    """The cluster was shut down, or its server is gone."""
 
 
 class SleighException(Exception):

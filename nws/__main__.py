@@ -1,0 +1,5 @@
+"""Makes ``python -m nws`` the command `nws`, also where the script is not in the path."""
+
+from nws.cli import main
+
+main(prog_name="nws")

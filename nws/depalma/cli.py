@@ -1,0 +1,152 @@
+"""The commands `nws depalma`: the master, a host, and what ends all of a cluster by force."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from nws.errors import DepalmaException, NwsException
+
+if TYPE_CHECKING:
+    from nws.depalma.config import HostConfig
+
+__all__ = ["depalma"]
+
+_LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(message)s"
+_KILL_SECONDS: Final = 60.0
+"""For the processes on one host."""
+
+
+@click.group()
+def depalma() -> None:
+    """Run jobs, which are processes of the system, on many machines."""
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    logging.basicConfig(format=_LOG_FORMAT, stream=sys.stderr)
+    logging.getLogger("nws.depalma").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+_verbose = click.option("--verbose", "-v", is_flag=True, help="Log more.")
+
+
+@depalma.command()
+@click.argument("conf", type=click.Path(exists=True, dir_okay=False))
+@click.option("--idle", is_flag=True, help="Leave it to a program to call init_server.")
+@_verbose
+def master(conf: str, idle: bool, verbose: bool) -> None:
+    """Run the master of the cluster that the file CONF describes.
+
+    It prints the address for XML-RPC clients, with user and password, and then the hosts that have
+    joined. It ends at Ctrl-C, at SIGTERM, or when a program calls shutdown.
+    """
+    from nws.depalma.master import master_server
+
+    _log_to_stderr(verbose)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with master_server(conf) as server:
+            click.echo(server.address)
+            if not idle:
+                click.echo(f"hosts: {', '.join(server.init_server()) or 'none'}")
+            server.wait()
+    except DepalmaException as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        pass  # this is how it is ended
+
+
+def _interrupt(number: int, _: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@depalma.command()
+@click.option("--server", required=True, help="HOST:PORT or unix:PATH of the cluster's server.")
+@click.option("--cluster", default="depalma", show_default=True, help="Name of the cluster.")
+@click.option("--name", default=platform.node, show_default="that of the machine")
+@click.option(
+    "--slots",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default="one for each core",
+    help="How many jobs run at a time.",
+)
+@click.option("--group", "groups", multiple=True, help="A group of hosts; may be given again.")
+@click.option("--priority", type=int, default=0, show_default=True, help="Higher is used first.")
+@_verbose
+def run(
+    server: str,
+    cluster: str,
+    name: str,
+    slots: int,
+    groups: tuple[str, ...],
+    priority: int,
+    verbose: bool,
+) -> None:
+    """Run a host. The master starts those of its configuration; others may join at any time."""
+    from nws.depalma.master import server_of
+    from nws.depalma.remote_server import HostOptions, RemoteServer
+
+    _log_to_stderr(verbose)
+    try:
+        host, port = server_of(server)
+    except ValueError:
+        raise click.BadParameter(f"{server!r} is neither HOST:PORT nor unix:PATH") from None
+    options = HostOptions(host, port, cluster, name, slots, groups, priority)
+    try:
+        reason = RemoteServer(options).run()
+    except (NwsException, DepalmaException) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"The host {name} has ended: {reason}.", err=True)
+
+
+@depalma.command("kill_cluster")
+@click.argument("conf", type=click.Path(exists=True, dir_okay=False), required=False)
+@click.option("--here", metavar="CLUSTER", help="Only on this machine, for a cluster of this name.")
+def kill_cluster(conf: str | None, here: str | None) -> None:
+    """Kill all hosts and jobs of a cluster, on all machines that the file CONF names.
+
+    It is not needed unless something has gone wrong: hosts end by themselves, with their jobs.
+    """
+    if (conf is None) == (here is None):
+        raise click.UsageError("give either the file CONF or --here CLUSTER")
+    if here is not None:
+        click.echo(f"{_kill_here(here)} processes were killed on {platform.node()}.")
+        return
+    from nws.depalma.config import load_config
+
+    try:
+        config = load_config(str(conf))
+    except DepalmaException as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{_kill_here(config.name)} processes were killed on {platform.node()}.")
+    failed = [host.name for host in config.hosts if not _kill_there(host, config.name)]
+    if failed:
+        raise click.ClickException(f"these hosts could not be reached: {', '.join(failed)}")
+
+
+def _kill_here(cluster: str) -> int:
+    from nws.depalma.marks import CLUSTER_MARK, is_host_of, is_marked, kill_all
+
+    hosts = kill_all(lambda process: is_host_of(process, cluster))
+    return hosts + kill_all(lambda process: is_marked(process, CLUSTER_MARK, cluster))
+
+
+def _kill_there(host: HostConfig, cluster: str) -> bool:
+    """Kill what is on a host elsewhere; return whether that was possible."""
+    from nws.depalma.host_launcher import command_on
+
+    if host.launch == "local":
+        return True
+    command = command_on(host, ["depalma", "kill_cluster", "--here", cluster])
+    try:
+        return subprocess.run(command, check=False, timeout=_KILL_SECONDS).returncode == 0
+    except (OSError, subprocess.TimeoutExpired) as error:
+        click.echo(f"{host.name}: {error}", err=True)
+        return False

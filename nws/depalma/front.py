@@ -1,0 +1,187 @@
+"""The XML-RPC front: the master's methods over HTTP, for whoever knows the password."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import logging
+import re
+import threading
+from collections.abc import Callable
+from socketserver import ThreadingMixIn
+from typing import Any, Final
+from urllib.parse import quote
+from xmlrpc.client import Binary, Fault
+from xmlrpc.server import SimpleXMLRPCRequestHandler, SimpleXMLRPCServer
+
+from nws.depalma.config import FrontConfig
+from nws.depalma.methods import METHODS, Methods
+from nws.errors import (
+    DepalmaArgumentException,
+    DepalmaConfigException,
+    DepalmaException,
+    DepalmaLookupException,
+    DepalmaStateException,
+    DepalmaStoppedException,
+    NwsException,
+)
+
+__all__ = ["FAULTS", "Front"]
+
+_log = logging.getLogger("nws.depalma")
+
+FAULTS: Final[dict[type[Exception], int]] = {
+    DepalmaArgumentException: 1,
+    DepalmaConfigException: 1,
+    DepalmaLookupException: 2,
+    DepalmaStateException: 3,
+    DepalmaStoppedException: 4,
+    DepalmaException: 5,
+    NwsException: 5,
+}
+"""The code of the fault that each exception becomes."""
+
+_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that would make a response unreadable."""
+
+_WRONG_CALL: Final = 1
+_INTERNAL: Final = 6
+
+_MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+_IDLE_SECONDS: Final = 300.0
+"""After which a connection without a request is closed."""
+
+
+class Front:
+    """A thread that serves the methods of a master."""
+
+    def __init__(self, config: FrontConfig, password: str, methods: Methods) -> None:
+        """Start to serve.
+
+        Raises:
+            DepalmaException: the address cannot be had.
+        """
+        self._config = config
+        credentials = base64.b64encode(f"{config.user}:{password}".encode()).decode()
+        self._accepted = (f"Basic {credentials}", f"Bearer {password}")
+        try:
+            self._server = _Server((config.interface, config.port), self._may_enter)
+        except OSError as error:
+            raise DepalmaException(
+                f"the front cannot listen on {config.interface}, port {config.port}: {error}; the "
+                "configuration has another one under [front]"
+            ) from error
+        for name in METHODS:
+            self._server.register_function(_served(getattr(methods, name)), name)
+        self._server.register_introspection_functions()
+        self._server.register_multicall_functions()
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="depalma front", daemon=True
+        )
+        self._thread.start()
+
+    def _may_enter(self, authorization: str) -> bool:
+        return any(
+            hmac.compare_digest(authorization.encode(), accepted.encode())
+            for accepted in self._accepted
+        )
+
+    def address(self, password: str) -> str:
+        """Return the address with user and password."""
+        host, port = self._server.server_address[:2]
+        name = f"[{host!s}]" if ":" in str(host) else str(host)
+        login = f"{quote(self._config.user, safe='')}:{quote(password, safe='')}"
+        return f"http://{login}@{name}:{port}/"
+
+    def close(self) -> None:
+        """Stop to serve. Requests under way are answered or lost."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _served(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method as XML-RPC calls it: with its kinds of bytes and of errors."""
+
+    def serve(*arguments: Any) -> Any:
+        try:
+            return _wrapped(method(*map(_unwrapped, arguments)))
+        except Exception as error:
+            raise _fault_of(error, method.__name__) from error
+
+    serve.__doc__ = method.__doc__
+    return serve
+
+
+def _fault_of(error: Exception, method: str) -> Fault:
+    for kind, code in FAULTS.items():
+        if isinstance(error, kind):
+            return Fault(code, f"{type(error).__name__}: {error}")
+    if isinstance(error, TypeError) and f"{method}()" in str(error):
+        return Fault(_WRONG_CALL, f"the arguments of a call do not fit: {error}")
+    _log.error("%s failed", method, exc_info=error)
+    return Fault(_INTERNAL, f"{method} failed, which is a defect: {type(error).__name__}: {error}")
+
+
+def _unwrapped(value: Any) -> Any:
+    return value.data if isinstance(value, Binary) else value
+
+
+def _wrapped(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return Binary(value)
+    if isinstance(value, str):
+        return _NOT_IN_XML.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_wrapped(key): _wrapped(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_wrapped(each) for each in value]
+    return value
+
+
+class _Handler(SimpleXMLRPCRequestHandler):
+    """Lets in only those who know the password."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = _IDLE_SECONDS
+    rpc_paths = ("/", "/RPC2")
+    server: _Server
+
+    def do_POST(self) -> None:
+        if not self.server.may_enter(self.headers.get("Authorization", "")):
+            self._refuse(401, "a user and a password are needed")
+        elif not 0 <= self._body_bytes() <= _MAX_BODY_BYTES:
+            self._refuse(413, f"a request has a length, of at most {_MAX_BODY_BYTES} bytes")
+        else:
+            super().do_POST()
+
+    def _body_bytes(self) -> int:
+        text = self.headers.get("Content-Length", "")
+        return int(text) if text.isdecimal() and len(text) < 20 else -1
+
+    def _refuse(self, status: int, reason: str) -> None:
+        body = reason.encode()
+        self.send_response(status)
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'Basic realm="depalma"')
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")  # the body of the request is not read
+        self.end_headers()
+        self.close_connection = True
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        _log.debug(format, *arguments)
+
+
+class _Server(ThreadingMixIn, SimpleXMLRPCServer):
+    """Serves each connection in a thread, which does not keep the program from ending."""
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], may_enter: Callable[[str], bool]) -> None:
+        self.may_enter = may_enter
+        super().__init__(address, _Handler, logRequests=False)

@@ -1,0 +1,66 @@
+"""What the system knows of this machine and of the processes of jobs."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import psutil
+
+__all__ = ["GroupUse", "machine_use", "use_of_groups"]
+
+
+class GroupUse(NamedTuple):
+    """What the processes of a group use, in sum."""
+
+    processes: int
+    cpu: float
+    """Seconds of processor time."""
+    memory: int
+    """Bytes in memory."""
+    state: str
+    """Of the first process, as psutil calls it: ``running``, ``sleeping``, ``stopped``."""
+
+
+def machine_use() -> Mapping[str, Any]:
+    """Return the fields of a `HostReport` that are about the machine."""
+    memory = psutil.virtual_memory()
+    return {
+        "cores": os.cpu_count() or 1,
+        "load": psutil.getloadavg()[0],
+        "cpu": psutil.cpu_percent(),
+        "memory": memory.total,
+        "memory_used": memory.total - memory.available,
+    }
+
+
+def use_of_groups(groups: Iterable[int]) -> dict[int, GroupUse]:
+    """Return what the processes of each of some groups use; those that have ended are left out."""
+    wanted = set(groups)
+    members: dict[int, list[int]] = defaultdict(list)
+    for pid in psutil.pids() if wanted else ():
+        try:
+            group = os.getpgid(pid)
+        except (ProcessLookupError, PermissionError):
+            continue
+        if group in wanted:
+            members[group].append(pid)
+    return {group: _use(group, pids) for group, pids in members.items()}
+
+
+def _use(group: int, pids: Iterable[int]) -> GroupUse:
+    count, cpu, memory, state = 0, 0.0, 0, ""
+    for pid in pids:
+        try:
+            process = psutil.Process(pid)
+            with process.oneshot():
+                times = process.cpu_times()
+                cpu += times.user + times.system
+                memory += process.memory_info().rss
+                state = process.status() if pid == group else state
+        except psutil.Error:
+            continue  # it has ended just now
+        count += 1
+    return GroupUse(count, cpu, memory, state)

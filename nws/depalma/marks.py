@@ -1,0 +1,81 @@
+"""Marks in the environment of jobs, by which what they leave behind is found and killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Final
+
+import psutil
+
+__all__ = ["CLUSTER_MARK", "HOST_MARK", "is_host_of", "is_marked", "kill_all", "start_reaper"]
+
+CLUSTER_MARK: Final = "NWS_DEPALMA_CLUSTER"
+"""Names the cluster, in the environment of its jobs."""
+
+HOST_MARK: Final = "NWS_DEPALMA_HOST"
+"""Names the process of the host, in the environment of its jobs."""
+
+_ROUNDS: Final = 10
+"""Looks at all processes: one may fork while it is being killed."""
+
+
+def is_marked(process: psutil.Process, mark: str, value: str) -> bool:
+    """Tell whether a process was started with a mark of this value."""
+    return process.environ().get(mark) == value
+
+
+def is_host_of(process: psutil.Process, cluster: str) -> bool:
+    """Tell whether a process is a host of a cluster."""
+    words = process.cmdline()
+    named = any(pair == ("--cluster", cluster) for pair in pairwise(words))
+    return "depalma" in words and "run" in words and named
+
+
+def kill_all(belongs: Callable[[psutil.Process], bool]) -> int:
+    """Kill all processes that belong to something, and return how many that were."""
+    killed: set[int] = set()
+    for _ in range(_ROUNDS):
+        found = [process for process in psutil.process_iter() if _matches(process, belongs)]
+        for process in found:
+            try:
+                process.kill()
+                killed.add(process.pid)
+            except psutil.Error:
+                pass  # it has ended just now, or is somebody else's
+        if not found:
+            break
+        psutil.wait_procs(found, timeout=1.0)
+    return len(killed)
+
+
+def _matches(process: psutil.Process, belongs: Callable[[psutil.Process], bool]) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and belongs(process)
+    except (psutil.Error, OSError):
+        return False
+
+
+def start_reaper(host: str) -> None:
+    """Start a process that waits for our end, however it comes, and kills what our jobs left.
+
+    Call it before there are threads: it is a fork.
+
+    Args:
+        host: the value of `HOST_MARK`.
+    """
+    read_end, write_end = os.pipe()
+    if os.fork():
+        os.close(read_end)
+        return  # the other end stays open, here only, until we end
+    try:
+        os.close(write_end)
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        os.read(read_end, 1)
+        kill_all(lambda process: is_marked(process, HOST_MARK, host))
+    finally:
+        os._exit(0)

@@ -1,0 +1,106 @@
+"""The master: a server with the cluster's workspace, the cluster, and its XML-RPC front."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from nws.client import NetWorkSpace, NwsServer
+from nws.depalma.cluster import Cluster
+from nws.depalma.config import ClusterConfig, load_config
+from nws.depalma.front import Front
+from nws.depalma.messages import workspace_of
+from nws.depalma.methods import Methods
+from nws.errors import DepalmaException, DepalmaStateException, NwsException, SleighException
+from nws.session.endpoint import UNIX
+from nws.sleigh.launch.private_server import PrivateServer
+
+__all__ = ["master_server", "server_of"]
+
+
+class master_server(Methods):  # noqa: N801 - the original's name
+    """The master of a cluster. Its methods are those of the XML-RPC front; see `Methods`.
+
+    Attributes:
+        config: of the cluster.
+        address: of the front, with user and password: for ``xmlrpc.client.ServerProxy``.
+    """
+
+    def __init__(self, conf_file: str | Path) -> None:
+        """Start the XML-RPC front. Jobs can be run after `init_server`.
+
+        Args:
+            conf_file: a TOML file; docs/depalma.md has the keys.
+
+        Raises:
+            DepalmaConfigException: the file cannot be read, or a key in it is wrong.
+            DepalmaException: the front cannot listen where the file says.
+        """
+        self.config = load_config(conf_file)
+        super().__init__(self.config)
+        self._stack = ExitStack()
+        self._password = self.config.front.password or secrets.token_urlsafe(16)
+        self._front = Front(self.config.front, self._password, self)
+        self._stack.callback(self._front.close)
+        self.address = self._front.address(self._password)
+
+    def _start_cluster(self) -> Cluster:
+        try:
+            with ExitStack() as stack:
+                workspace, server = _opened(self.config, stack)
+                cluster = Cluster(self.config, workspace, server)
+                stack.callback(cluster.close)
+                self._stack.push(stack.pop_all().__exit__)
+        except (NwsException, SleighException) as error:
+            raise DepalmaException(f"the cluster's server cannot be used: {error}") from error
+        return cluster
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until somebody has called `shutdown`; tell whether that was so in time."""
+        return self._shut_down.wait(timeout)
+
+    def close(self) -> None:
+        """End all jobs, all hosts, and the front."""
+        self._shut_down.set()
+        self._stack.close()
+
+    def __enter__(self) -> master_server:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def server_of(place: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT`` or ``unix:PATH``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if place.startswith(UNIX):
+        return place, 0
+    host, _, port = place.rpartition(":")
+    return host, int(port)
+
+
+def _opened(config: ClusterConfig, stack: ExitStack) -> tuple[NetWorkSpace, str]:
+    """Open the cluster's workspace, and return where hosts find it; ``stack`` closes it."""
+    place = config.server
+    if not place:
+        private = PrivateServer()
+        stack.callback(private.stop)
+        private.wait_until_ready()
+        place = private.host
+    server = NwsServer(*server_of(place), peer_timeout=config.lost_after)
+    stack.callback(server.close)
+    name = workspace_of(config.name)
+    workspace = server.openWs(name)
+    listing: Any = server.listWss("dict")
+    if not listing[name].mine:
+        raise DepalmaStateException(
+            f"another master of the cluster {config.name!r} is at {server}: give this one another "
+            "name in its configuration"
+        )
+    return workspace, place

@@ -1,0 +1,291 @@
+"""The methods of a master, as the original has them, and three of its author's wishes.
+
+They take and return only what XML-RPC can carry, so that they are the same in Python and elsewhere:
+numbers of more than 32 bits are floats, there is no None, and bytes come as they are.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from nws.depalma.cluster import Cluster
+from nws.depalma.config import ClusterConfig, host_config
+from nws.errors import DepalmaArgumentException, DepalmaStateException
+from nws.version import __version__
+
+__all__ = ["METHODS", "Methods"]
+
+_log = logging.getLogger("nws.depalma")
+
+METHODS: Final = (
+    "init_server",
+    "load_code",
+    "remove_code",
+    "exec_code",
+    "finished",
+    "pickup",
+    "pickup_avail",
+    "stdin",
+    "stdout",
+    "stderr",
+    "kill",
+    "kill_9",
+    "ps",
+    "load",
+    "add_hosts",
+    "remove_hosts",
+    "shutdown",
+    "debug",
+    "callback",
+    "get_config",
+    "get_web_data",
+)
+"""Their names, in the order of the documentation."""
+
+_NONE: Final[Mapping[str, object]] = {}
+
+_MAX_WAIT_SECONDS: Final = 3600.0
+_MAX_INT: Final = 2**31 - 1
+
+
+class Methods:
+    """What a master can be asked. Each method raises DepalmaStoppedException when it is over, and
+    all but `get_config` and `shutdown` raise DepalmaStateException before `init_server`."""
+
+    def __init__(self, config: ClusterConfig) -> None:
+        self._config = config
+        self._cluster: Cluster | None = None
+        self._starting = threading.Lock()
+        self._shut_down = threading.Event()
+
+    def _start_cluster(self) -> Cluster:
+        raise NotImplementedError
+
+    @property
+    def _started(self) -> Cluster:
+        if self._cluster is None:
+            raise DepalmaStateException("the cluster has not been started: call init_server first")
+        return self._cluster
+
+    def init_server(self) -> list[str]:
+        """Start the hosts, and wait for them for the ``start_timeout``.
+
+        Returns:
+            The names of those that have joined; others may follow. When it is called again, those
+            that are there.
+
+        Raises:
+            DepalmaException: the server of the cluster cannot be used.
+            DepalmaStateException: no host has joined; the message says why.
+        """
+        with self._starting:
+            if self._cluster is not None:
+                return [host["name"] for host in self._cluster.load() if host["state"] == "ready"]
+            self._cluster = self._start_cluster()
+            return self._cluster.start()
+
+    def load_code(self, code: object, code_params: object = _NONE) -> int:
+        """Add a kind of job, and return its job_code. Nothing runs yet.
+
+        Args:
+            code: a list of words, or a text for the shell.
+            code_params: a dictionary; docs/depalma.md has the keys.
+
+        Raises:
+            DepalmaArgumentException: one of them is wrong, or the label is taken.
+        """
+        return self._started.load_code(code, code_params)
+
+    def remove_code(self, code: object) -> bool:
+        """Forget a job_code, given that or its label.
+
+        Raises:
+            DepalmaLookupException: there is none.
+            DepalmaStateException: jobs of it wait or run.
+        """
+        self._started.remove_code(code)
+        return True
+
+    def exec_code(self, code: object, arguments: object = (), options: object = _NONE) -> int:
+        """Submit a job, and return its pid at once.
+
+        Args:
+            code: a job_code or a label.
+            arguments: a list of words behind those of the code.
+            options: a dictionary with other values of ``env``, ``cwd``, ``timeout``, ``retries``,
+                ``memory``, ``cpu``, ``groups`` and ``priority`` for this job.
+
+        Raises:
+            DepalmaLookupException: there is no such code.
+            DepalmaArgumentException: an argument or an option is wrong.
+        """
+        return self._started.exec_code(code, arguments, options)
+
+    def finished(self, pid: object, wait: object = 0.0) -> bool:
+        """Tell whether a job has ended.
+
+        Args:
+            pid: of the job.
+            wait: seconds to wait for its end, at most an hour.
+
+        Raises:
+            DepalmaLookupException: there is no such job, or it was picked up.
+        """
+        if not isinstance(wait, (int, float)) or not 0 <= wait <= _MAX_WAIT_SECONDS:
+            raise DepalmaArgumentException(f"wait is {wait!r}, not from 0 to 3600 seconds")
+        return self._started.finished(pid, wait)
+
+    def pickup(self, pid: object) -> dict[str, Any]:
+        """Return how a job ended, and forget the job.
+
+        Returns:
+            A dictionary; docs/depalma.md has the keys. ``stdout`` and ``stderr`` are there if the
+            job's code_params say so.
+
+        Raises:
+            DepalmaLookupException: there is no such job, or it was picked up.
+            DepalmaStateException: it has not ended.
+        """
+        outcome: dict[str, Any] = dict(_carried(self._started.pickup(pid)))
+        return outcome
+
+    def pickup_avail(self) -> list[int]:
+        """Return the pids of the jobs that have ended and were not picked up."""
+        return self._started.pickup_avail()
+
+    def stdin(self, pid: object, data: object = b"", close: object = False) -> bool:
+        """Write to a job that has ``io``, also before it runs.
+
+        Args:
+            pid: of the job.
+            data: bytes, or a text that is sent as UTF-8.
+            close: close its stdin behind that.
+
+        Raises:
+            DepalmaLookupException, DepalmaArgumentException: there is no such job, or no data.
+            DepalmaStateException: it has no ``io``, its stdin is closed, or it has ended.
+        """
+        if isinstance(data, str):
+            data = data.encode()
+        if not isinstance(data, bytes):
+            raise DepalmaArgumentException(f"data is bytes or a text, not {data!r:.100}")
+        self._started.stdin(pid, data, bool(close))
+        return True
+
+    def stdout(self, pid: object, offset: object = 0) -> bytes:
+        """Return what a job that has ``io`` has written so far.
+
+        Args:
+            pid: of the job.
+            offset: leave out so many bytes, which were read before.
+
+        Raises:
+            DepalmaLookupException: there is no such job, or it was picked up.
+            DepalmaStateException: it has no ``io``.
+        """
+        return self._output(pid, "stdout", offset)
+
+    def stderr(self, pid: object, offset: object = 0) -> bytes:
+        """Return what a job has written to stderr; see `stdout`."""
+        return self._output(pid, "stderr", offset)
+
+    def _output(self, pid: object, stream: str, offset: object) -> bytes:
+        if not isinstance(offset, (int, float)) or offset < 0:
+            raise DepalmaArgumentException(f"offset is {offset!r}, not a number of bytes")
+        return self._started.output(pid, stream, int(offset))
+
+    def kill(self, pid: object) -> bool:
+        """Send SIGTERM to all processes of a job. One that waits ends without having run; one that
+        has ended stays as it is.
+
+        Raises:
+            DepalmaLookupException: there is no such job, or it was picked up.
+        """
+        self._started.kill(pid, signal.SIGTERM)
+        return True
+
+    def kill_9(self, pid: object) -> bool:
+        """Send SIGKILL to all processes of a job; see `kill`."""
+        self._started.kill(pid, signal.SIGKILL)
+        return True
+
+    def ps(self) -> list[dict[str, Any]]:
+        """Return a dictionary for each job that was not picked up; docs/depalma.md has the keys."""
+        return [_carried(job) for job in self._started.ps()]
+
+    def load(self) -> list[dict[str, Any]]:
+        """Return a dictionary for each host: what it is, and how busy its machine is."""
+        return [_carried(host) for host in self._started.load()]
+
+    def add_hosts(self, hosts: object) -> bool:
+        """Start further hosts. Those of a name that is there take the place of that one.
+
+        Args:
+            hosts: a list of dictionaries with the keys of ``[[host]]`` in the configuration.
+
+        Raises:
+            DepalmaConfigException: a key is wrong; no host is started.
+        """
+        if not isinstance(hosts, (list, tuple)):
+            raise DepalmaArgumentException(f"hosts is a list of dictionaries, not {hosts!r:.100}")
+        self._started.add_hosts([host_config(host) for host in hosts])
+        return True
+
+    def remove_hosts(self, name: str) -> list[str]:
+        """End a host, or all hosts of a group, and return their names. Their jobs run elsewhere.
+
+        Raises:
+            DepalmaLookupException: there is no such host or group.
+        """
+        return self._started.remove_hosts(name)
+
+    def shutdown(self) -> bool:
+        """End all jobs, all hosts and the master. It returns before that has happened."""
+        self._shut_down.set()
+        return True
+
+    def debug(self, on: object = None) -> dict[str, Any]:
+        """Return numbers about the cluster.
+
+        Args:
+            on: true to log all that the master does from now on, false to log what matters.
+        """
+        if on is not None:
+            _log.setLevel(logging.DEBUG if on else logging.INFO)
+        return {"version": __version__, **self._started.overview()}
+
+    def callback(self, host: str, callback_type: str) -> bool:
+        """Tell the master that a host is ``ready`` or ``gone``, by name. Our own hosts do so
+        through the workspace; this is for programs that know better, such as one that is about to
+        switch a machine off.
+
+        Raises:
+            DepalmaLookupException: there is no such host.
+            DepalmaArgumentException: the type is another one.
+        """
+        self._started.callback(host, callback_type)
+        return True
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the configuration, without the password."""
+        config: dict[str, Any] = dict(_carried(self._config.to_plain()))
+        return config
+
+    def get_web_data(self) -> dict[str, Any]:
+        """Return all that a page about the cluster shows: ``cluster``, ``hosts`` and ``jobs``."""
+        return {"cluster": self.debug(), "hosts": self.load(), "jobs": self.ps()}
+
+
+def _carried(value: Any) -> Any:
+    """Return a value in the types of XML-RPC."""
+    if isinstance(value, Mapping):
+        return {str(key): _carried(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_carried(each) for each in value]
+    if isinstance(value, int) and abs(value) > _MAX_INT:
+        return float(value)
+    return value

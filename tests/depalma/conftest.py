@@ -1,0 +1,106 @@
+"""Clusters with real hosts on this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Binary, ServerProxy
+
+import pytest
+
+from nws.depalma import master_server
+from tests.support.processes import until
+from tests.support.server import PATIENCE
+
+LOST_AFTER = 3.0
+
+
+def configuration(folder: Path, hosts: str, *, name: str = "test", more: str = "") -> Path:
+    """Write the configuration of a cluster."""
+    path = folder / "cluster.toml"
+    path.write_text(
+        f'name = "{name}"\nlost_after = {LOST_AFTER}\n{more}\n[front]\nport = 0\n{hosts}\n'
+    )
+    return path
+
+
+def host(name: str, *, slots: int = 1, more: str = "") -> str:
+    """Return the table of a host."""
+    return f'[[host]]\nname = "{name}"\nslots = {slots}\n{more}\n'
+
+
+class User:
+    """Uses a master as programs in any language do.
+
+    Attributes:
+        master: in this process.
+        rpc: its XML-RPC front.
+    """
+
+    def __init__(self, master: master_server) -> None:
+        self.master = master
+        self.rpc: Any = ServerProxy(master.address)
+
+    def run(self, command: Any, *arguments: Any, **params: Any) -> dict[str, Any]:
+        """Run a job to its end, and pick it up."""
+        return self.end_of(self.start(command, *arguments, **params))
+
+    def start(self, command: Any, *arguments: Any, **params: Any) -> int:
+        """Load a code and submit a job of it."""
+        pid: int = self.rpc.exec_code(self.rpc.load_code(command, params), arguments)
+        return pid
+
+    def python(self, program: str, **params: Any) -> int:
+        """Submit a job that runs a Python program."""
+        return self.start([sys.executable, "-c", program], **params)
+
+    def end_of(self, pid: int) -> dict[str, Any]:
+        """Wait for the end of a job, and pick it up, with bytes for what it wrote."""
+        assert self.rpc.finished(pid, PATIENCE)
+        outcome = self.rpc.pickup(pid)
+        return {
+            key: value.data if isinstance(value, Binary) else value
+            for key, value in outcome.items()
+        }
+
+    def described(self, pid: int) -> dict[str, Any]:
+        """Return what `ps` says of a job."""
+        (found,) = [job for job in self.rpc.ps() if job["pid"] == pid]
+        return dict(found)
+
+    def until_running(self, pid: int) -> dict[str, Any]:
+        """Wait until a host has said that it runs a job; return what `ps` says of that."""
+
+        def running() -> dict[str, Any]:
+            described = self.described(pid)
+            return described if described["state"] == "running" else {}
+
+        return until(running, f"job {pid} runs")
+
+    def close(self) -> None:
+        self.rpc("close")()
+
+
+@contextmanager
+def running_cluster(config: Path) -> Iterator[User]:
+    """Run a master and its hosts until the end of the block."""
+    with master_server(config) as master:
+        master.init_server()
+        user = User(master)
+        try:
+            yield user
+        finally:
+            user.close()
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    """A cluster of two hosts, shared by the tests of a module: ``small`` has one slot; ``big`` has
+    two, belongs to the group ``big`` and is used first."""
+    hosts = host("small") + host("big", slots=2, more='groups = ["big"]\npriority = 1')
+    config = configuration(tmp_path_factory.mktemp("depalma"), hosts)
+    with running_cluster(config) as user:
+        yield user

@@ -1,0 +1,94 @@
+"""What a code and a job may be given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nws.depalma.parameters import CodeSpec, checked_arguments
+from nws.errors import DepalmaArgumentException
+
+
+def test_the_defaults_are_those_of_the_original() -> None:
+    spec = CodeSpec.checked("true", {})
+    assert (spec.io, spec.pickup, spec.error_pickup, spec.buf, spec.label) == (
+        *(False, False, False),
+        8192,
+        "",
+    )
+    assert not spec.keeps_output
+
+
+def test_all_parameters_survive_the_way_to_a_host() -> None:
+    params = {
+        "io": True,
+        "pickup": 1,
+        "error_pickup": 0,
+        "buf": "line",
+        "label": "calender",
+        "env": {"A": "b"},
+        "cwd": "/tmp",
+        "timeout": 1.5,
+        "retries": 2,
+        "memory": 4e9,
+        "cpu": 10,
+        "groups": ["b", "a", "b"],
+        "priority": -1,
+    }
+    spec = CodeSpec.checked(["factor", 12, Path("x")], params)
+    assert (spec.buf, spec.groups, spec.memory) == (1, ["a", "b"], 4 * 10**9)
+    assert CodeSpec.from_plain(json.loads(json.dumps(spec.to_plain()))) == spec
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"speed": 1}, "'speed', which is not one of io,"),
+        ({"io": "yes"}, r"code_params\['io'\] is 'yes': it has to be true or false"),
+        ({"buf": "lines"}, "buf.*whole number"),
+        ({"buf": -1}, "buf.*whole number"),
+        ({"label": 3}, "label.*a text"),
+        ({"timeout": float("nan")}, "timeout.*seconds"),
+        ({"timeout": -1}, "timeout.*seconds"),
+        ({"retries": True}, "retries.*whole number"),
+        ({"memory": 1.5}, "memory.*whole number"),
+        ({"memory": float("inf")}, "memory.*whole number"),
+        ({"env": {"A=": "b"}}, "env.*dictionary of texts"),
+        ({"env": {"A": "\0"}}, "env.*dictionary of texts"),
+        ({"groups": "big"}, "groups.*list of names"),
+        ({"priority": 0.5}, "priority.*whole number"),
+        (["io"], "code_params is a dictionary"),
+    ],
+)
+def test_wrong_parameters_are_named(params: Any, said: str) -> None:
+    with pytest.raises(DepalmaArgumentException, match=said):
+        CodeSpec.checked("true", params)
+
+
+@pytest.mark.parametrize("command", ["", " ", [], None, 3, ["a\0b"], ["a", None], "a\0b", {"a": 1}])
+def test_wrong_commands_are_refused(command: Any) -> None:
+    with pytest.raises(DepalmaArgumentException, match="command"):
+        CodeSpec.checked(command, {})
+
+
+def test_options_of_a_job_replace_those_of_its_code() -> None:
+    spec = CodeSpec.checked("true", {"timeout": 5, "priority": 1})
+    changed = spec.with_options({"priority": 9, "groups": ["big"]})
+    assert (changed.timeout, changed.priority, changed.groups) == (5, 9, ["big"])
+    assert spec.with_options({}) is spec
+
+
+@pytest.mark.parametrize("options", [{"io": True}, {"label": "x"}, [1], {"cpu": -1}])
+def test_wrong_options_are_refused(options: Any) -> None:
+    with pytest.raises(DepalmaArgumentException, match="options"):
+        CodeSpec.checked("true", {}).with_options(options)
+
+
+def test_arguments_are_words() -> None:
+    assert checked_arguments((1, "a b", 2.5)) == ["1", "a b", "2.5"]
+    for wrong in ("ab", None, [["a"]], [b"a"], ["\0"]):
+        with pytest.raises(DepalmaArgumentException, match=r"job|word"):
+            checked_arguments(wrong)
