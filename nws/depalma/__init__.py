@@ -14,6 +14,20 @@
 The same methods are there for any language by XML-RPC, at ``server.address``.
 """
 
-from nws.depalma.master import master_server
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nws.depalma.master import master_server
 
 __all__ = ["master_server"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the master when it is used: hosts, and the command `nws`, do without its front."""
+    if name == "master_server":
+        from nws.depalma.master import master_server
+
+        return master_server
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

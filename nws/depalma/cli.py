@@ -90,7 +90,7 @@ def run(
     verbose: bool,
 ) -> None:
     """Run a host. The master starts those of its configuration; others may join at any time."""
-    from nws.depalma.master import server_of
+    from nws.depalma.config import server_of
     from nws.depalma.remote_server import HostOptions, RemoteServer
 
     _log_to_stderr(verbose)

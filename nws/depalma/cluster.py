@@ -53,6 +53,7 @@ class Cluster:
         self._jobs: dict[int, JobRecord] = {}
         self._last_pid = 0
         self._hosts: dict[str, ClusterHost] = {}
+        self._former: dict[str, float] = {}  # ids of hosts that were put out, and when
         self._dispatcher = Dispatcher()
         self._launcher = HostLauncher(config.name, server, self._is_alive)
         self._launching = threading.RLock()  # taken before the other one, if both are
@@ -400,6 +401,7 @@ class Cluster:
         """Forget a host; its jobs wait again. Whatever it says later is refused by the server."""
         _log.warning("host %s is not used any more: %s", host.name, why)
         del self._hosts[host.id]
+        self._former[host.id] = time.monotonic()
         self._monitor.forget(host.id)
         self._orders.end(host.id)
         for job in host.jobs.values():
@@ -444,6 +446,8 @@ class Cluster:
             self._finish(job, outcome)
 
     def _note_host(self, report: HostReport) -> None:
+        if report.id in self._former:
+            return  # it was on its way when the host was put out
         now = time.monotonic()
         host = self._hosts.get(report.id)
         if host is None:
@@ -466,8 +470,10 @@ class Cluster:
         """Look after what goes by time; see `Monitor`."""
         with self._changed:
             now = time.monotonic()
+            limit = now - self._config.lost_after
+            self._former = {id: since for id, since in self._former.items() if since > limit}
             for host in list(self._hosts.values()):
-                if host.is_behind(now - self._config.lost_after):
+                if host.is_behind(limit):
                     self._put_out(host, f"it is behind: at step {host.report.step}")
                 elif host.is_slow(now):
                     self._take_back(host)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nws.errors import DepalmaConfigException
+from nws.session.endpoint import UNIX
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,6 +25,7 @@ __all__ = [
     "HostConfig",
     "host_config",
     "load_config",
+    "server_of",
 ]
 
 LOCAL: Final = "local"
@@ -137,6 +139,18 @@ def host_config(plain: object) -> HostConfig:
     return HostConfig(**_Reader("the host", "").checked(plain, _HOST_KEYS, "host"))
 
 
+def server_of(place: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT`` or ``unix:PATH``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if place.startswith(UNIX):
+        return place, 0
+    host, _, port = place.rpartition(":")
+    return host, int(port)
+
+
 class _Reader:
     """Checks tables of one file."""
 
@@ -225,7 +239,9 @@ def _is_server(value: object) -> bool:
     if not _is_text(value):
         return False
     host, colon, port = str(value).rpartition(":")
-    return not value or str(value).startswith("unix:/") or bool(host and colon and port.isdecimal())
+    return (
+        not value or str(value).startswith(f"{UNIX}/") or bool(host and colon and port.isdecimal())
+    )
 
 
 _NAME: Final = (_is_name, "a name, of printable characters")

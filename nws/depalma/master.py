@@ -9,15 +9,14 @@ from typing import Any
 
 from nws.client import NetWorkSpace, NwsServer
 from nws.depalma.cluster import Cluster
-from nws.depalma.config import ClusterConfig, load_config
+from nws.depalma.config import ClusterConfig, load_config, server_of
 from nws.depalma.front import Front
 from nws.depalma.messages import workspace_of
 from nws.depalma.methods import Methods
 from nws.errors import DepalmaException, DepalmaStateException, NwsException, SleighException
-from nws.session.endpoint import UNIX
 from nws.sleigh.launch.private_server import PrivateServer
 
-__all__ = ["master_server", "server_of"]
+__all__ = ["master_server"]
 
 
 class master_server(Methods):  # noqa: N801 - the original's name
@@ -71,18 +70,6 @@ class master_server(Methods):  # noqa: N801 - the original's name
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def server_of(place: str) -> tuple[str, int]:
-    """Return host and port of ``HOST:PORT`` or ``unix:PATH``.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if place.startswith(UNIX):
-        return place, 0
-    host, _, port = place.rpartition(":")
-    return host, int(port)
 
 
 def _opened(config: ClusterConfig, stack: ExitStack) -> tuple[NetWorkSpace, str]:

@@ -15,14 +15,14 @@ from nws.depalma import master_server
 from tests.support.processes import until
 from tests.support.server import PATIENCE
 
-LOST_AFTER = 3.0
 
-
-def configuration(folder: Path, hosts: str, *, name: str = "test", more: str = "") -> Path:
+def configuration(
+    folder: Path, hosts: str, *, name: str = "test", lost_after: float = 30.0, more: str = ""
+) -> Path:
     """Write the configuration of a cluster."""
     path = folder / "cluster.toml"
     path.write_text(
-        f'name = "{name}"\nlost_after = {LOST_AFTER}\n{more}\n[front]\nport = 0\n{hosts}\n'
+        f'name = "{name}"\nlost_after = {lost_after}\n{more}\n[front]\nport = 0\n{hosts}\n'
     )
     return path
 
