@@ -266,7 +266,7 @@ class Cluster:
             return describe_jobs(self._jobs.values(), self._hosts.values())
 
     def _job(self, pid: object) -> JobRecord:
-        job = self._jobs.get(pid) if isinstance(pid, int) else None
+        job = self._jobs.get(pid) if type(pid) is int else None  # True is no pid
         if job is None:
             raise DepalmaLookupException(f"there is no job {pid!r:.100}, or it was picked up")
         return job

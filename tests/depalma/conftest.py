@@ -17,12 +17,19 @@ from tests.support.server import PATIENCE
 
 
 def configuration(
-    folder: Path, hosts: str, *, name: str = "test", lost_after: float = 30.0, more: str = ""
+    folder: Path,
+    hosts: str,
+    *,
+    name: str = "test",
+    lost_after: float = 30.0,
+    front: str = "port = 0",
+    server: str = "",
 ) -> Path:
     """Write the configuration of a cluster."""
     path = folder / "cluster.toml"
     path.write_text(
-        f'name = "{name}"\nlost_after = {lost_after}\n{more}\n[front]\nport = 0\n{hosts}\n'
+        f'name = "{name}"\nlost_after = {lost_after}\nserver = "{server}"\n'
+        f"[front]\n{front}\n{hosts}\n"
     )
     return path
 
