@@ -1,8 +1,9 @@
 """Measure a server and a client of ours beside Redis and bare sockets, and print a table.
 
-The rows "sleigh-..." measure the parallel map beside others, and "faces" the interfaces of other
+The rows "sleigh-..." measure the parallel map beside others, and "faces..." the interfaces of other
 systems beside these. They are run when they are asked for: they first install those others, which
-takes hundreds of megabytes. "sleigh" stands for all rows of the sleigh.
+takes hundreds of megabytes. "sleigh" stands for all rows of the sleigh, "faces" for those of the
+interfaces.
 
 Each line compares two things that took turns: the median time of each for one operation, and the
 ratio of the two times, round by round, as median and range. The ratio is the speed-up of ours over
@@ -28,6 +29,7 @@ from typing import Final, NamedTuple
 
 from scripts.benchmarks import (
     batches,
+    depalma,
     faces,
     inspector,
     large,
@@ -61,6 +63,7 @@ ROWS: Final = {
     "server-spooled": Row(spooled.ABOUT, spooled.run, 10, 2),
     "scale": Row(scale.ABOUT, scale.run, 20, 3),
     "inspector": Row(inspector.ABOUT, inspector.run, 6, 2),
+    "faces-depalma": Row(depalma.ABOUT, depalma.run, 10, 3),
     "sleigh-many": Row(sleigh.MANY_ABOUT, sleigh.many, 10, 2),
     "sleigh-single": Row(sleigh.SINGLE_ABOUT, sleigh.single, 10, 2),
     "sleigh-submit": Row(sleigh.SUBMIT_ABOUT, sleigh.submit, 10, 2),
@@ -75,8 +78,11 @@ ROWS: Final = {
 }
 
 SLEIGH: Final = "sleigh"
+FACES: Final = "faces"
 SLEIGH_ROWS: Final = [name for name in ROWS if name.startswith(SLEIGH)]
-PEER_ROWS: Final = [*SLEIGH_ROWS, "faces"]
+FACES_ROWS: Final = [name for name in ROWS if name.startswith(FACES)]
+FAMILIES: Final = {SLEIGH: SLEIGH_ROWS, FACES: FACES_ROWS}
+PEER_ROWS: Final = [*SLEIGH_ROWS, *FACES_ROWS]
 OTHER_ROWS: Final = [name for name in ROWS if name not in PEER_ROWS]
 
 
@@ -132,7 +138,7 @@ def _options() -> argparse.Namespace:
             "--one-core", action="store_true", help="keep all processes on one core: steadier"
         )
     parser.set_defaults(one_core=False)
-    choices = [*ROWS, SLEIGH]
+    choices = [*ROWS, *FAMILIES]
     parser.add_argument(
         "--rows",
         nargs="+",
@@ -144,7 +150,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--other", type=_checkout, metavar="FOLDER", help="of another checkout")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all times to a file")
     options = parser.parse_args()
-    named = (SLEIGH_ROWS if name == SLEIGH else [name] for name in options.rows)
+    named = (FAMILIES.get(name, [name]) for name in options.rows)
     options.rows = list(dict.fromkeys(chain.from_iterable(named)))
     return options
 

@@ -96,7 +96,7 @@ def test_hosts_join_by_hand_and_a_cluster_has_one_master(server: Server, tmp_pat
             process.send_signal(signal.SIGTERM)
             assert "The host me has ended: it got SIGTERM." in process.communicate()[1]
         with run_host(server, "hand", "--name", "me") as process:
-            until(lambda: user.rpc.load(), "it joins again")
+            until(user.rpc.load, "it joins again")
             user.master.close()
             assert "the master is gone, or has put it out" in process.communicate()[1]
 
@@ -117,16 +117,16 @@ def test_a_host_without_a_master_or_a_server_says_so(server: Server) -> None:
 @pytest.mark.slow
 def test_kill_cluster_kills_hosts_and_jobs_of_one_cluster(server: Server, tmp_path: Path) -> None:
     address = f"127.0.0.1:{server.port}"
-    with running_cluster(configuration(tmp_path, "", name="stray", server=address)) as user:
-        with run_host(server, "stray", "--name", "me") as process:
-            pids = tmp_path / "pids"
-            user.start(f"setsid sleep 1000 & echo $$ $! > {pids}.new; mv {pids}.new {pids}; wait")
-            jobs = [int(pid) for pid in until_file(pids).split()]
-            other = configuration(tmp_path, "", name="other")
-            assert run_here("kill_cluster", other).output.startswith("0 processes were killed")
-            assert all(map(runs, jobs))
-            assert "processes were killed" in run_here("kill_cluster", "--here", "stray").output
-            until_gone([process.pid, *jobs])
+    config = configuration(tmp_path, "", name="stray", server=address)
+    with running_cluster(config) as user, run_host(server, "stray", "--name", "me") as process:
+        pids = tmp_path / "pids"
+        user.start(f"setsid sleep 1000 & echo $$ $! > {pids}.new; mv {pids}.new {pids}; wait")
+        jobs = [int(pid) for pid in until_file(pids).split()]
+        other = configuration(tmp_path, "", name="other")
+        assert run_here("kill_cluster", other).output.startswith("0 processes were killed")
+        assert all(map(runs, jobs))
+        assert "processes were killed" in run_here("kill_cluster", "--here", "stray").output
+        until_gone([process.pid, *jobs])
 
 
 def test_kill_cluster_says_which_hosts_cannot_be_reached(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_large_numbers_bytes_and_strange_characters_can_be_carried(
 
 def test_many_calls_go_in_one_request(rpc: Any) -> None:
     code = rpc.load_code("true", {"groups": ["nobody"]})
-    calls = MultiCall(rpc)
+    calls: Any = MultiCall(rpc)
     for _ in range(50):
         calls.exec_code(code)
     pids = list(calls())
