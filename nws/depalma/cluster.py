@@ -126,7 +126,11 @@ class Cluster:
         with self._changed:
             self._check_running()
             number = self._codes.add(spec)
-            self._publish_codes()
+            try:
+                self._publish_codes()
+            except NwsException:
+                self._codes.withdraw(number)
+                raise
             return number
 
     def remove_code(self, code: object) -> None:
@@ -205,9 +209,9 @@ class Cluster:
             DepalmaStateException: it has not ended.
         """
         with self._changed:
+            self._check_running()
             job = self._job(pid)
             if job.outcome is None:
-                self._check_running()
                 raise DepalmaStateException(f"job {pid} has not ended: it is {job.state.value}")
             outcome = {**vars(job.outcome), "host": job.host_name}
             if job.spec.returns_output(job.outcome.status):
@@ -229,8 +233,7 @@ class Cluster:
         """
         with self._changed:
             self._check_running()
-            job = self._job(pid)
-            self._streams.write(job, data, close)
+            self._streams.write(self._job(pid), data, close)
 
     def output(self, pid: object, stream: str, offset: int = 0) -> bytes:
         """Return what a job has written to a stream so far, from a position on.
@@ -241,6 +244,7 @@ class Cluster:
             DepalmaStateException: its code has no ``io``.
         """
         with self._changed:
+            self._check_running()
             job = self._job(pid)
             if not job.spec.io:
                 raise DepalmaStateException(f"the output of job {pid} is not kept: it has no io")

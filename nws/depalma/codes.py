@@ -41,6 +41,11 @@ class Codes:
         self._specs[self._last] = spec
         return self._last
 
+    def withdraw(self, number: int) -> None:
+        """Undo the last `add`, of which no host was told."""
+        del self._specs[number]
+        self.step -= 1
+
     def remove(self, number: int) -> None:
         """Forget a code."""
         del self._specs[number]

@@ -36,6 +36,7 @@ class ClusterHost:
         self.report = report
         self.jobs: dict[int, JobRecord] = {}
         self._mean_seconds: float | None = None
+        self._is_filled = False
         self._last_outcome = now  # by the clock of the caller, as all times here
         self._behind_since: float | None = None
 
@@ -74,13 +75,20 @@ class ClusterHost:
         """Give it no more jobs than it can run, until one has ended."""
         self._mean_seconds = None
 
-    @property
-    def has_room(self) -> bool:
-        """Whether it can be given another job."""
-        ahead = 0
+    def wants_job(self) -> bool:
+        """Tell whether it is to be given another job.
+
+        With short jobs it is filled when half of them are done: so many travel together.
+        """
+        slots, ahead = self.report.slots, 0
         if self._mean_seconds is not None:
             ahead = min(_MAX_AHEAD, int(_AHEAD_SECONDS / self._mean_seconds))
-        return len(self.jobs) < self.report.slots * (1 + ahead)
+        most = slots * (1 + ahead)
+        if len(self.jobs) < max(slots, most // 2):
+            self._is_filled = False
+        elif len(self.jobs) >= most:
+            self._is_filled = True
+        return not self._is_filled
 
     @property
     def load(self) -> float:
@@ -125,7 +133,7 @@ class Dispatcher:
         Returns:
             None if no job can run now.
         """
-        free = [host for host in hosts if host.has_room]
+        free = [host for host in hosts if host.wants_job()]
         best: tuple[tuple[int, int], tuple[str, ...], ClusterHost] | None = None
         for groups, line in list(self._lines.items()) if free else ():
             if not self._drop_ended(groups, line):

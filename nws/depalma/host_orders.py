@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable
 
 from nws.client import NetWorkSpace
@@ -21,6 +22,8 @@ from nws.depalma.messages import (
 from nws.errors import NwsOperationException
 
 __all__ = ["HostOrders"]
+
+_log = logging.getLogger("nws.depalma")
 
 
 class HostOrders:
@@ -46,8 +49,12 @@ class HostOrders:
 
     def take_back(self, host: ClusterHost) -> JobRecord | None:
         """Take a job from a host that it has not begun; None if it has begun all."""
-        text = self._ws.fetchTry(jobs_of(host.id))
-        return None if text is None else host.jobs[read(Assignment, text).pid]
+        while (text := self._ws.fetchTry(jobs_of(host.id))) is not None:
+            try:
+                return host.jobs[read(Assignment, text).pid]
+            except (ValueError, KeyError) as error:
+                _log.warning("what is no job of host %s is dropped: %s", host.name, error)
+        return None
 
     def send_signal(self, job: JobRecord, number: int) -> None:
         """Have a job's host send it a signal; if it does not run yet it never will."""

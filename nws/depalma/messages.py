@@ -21,7 +21,6 @@ __all__ = [
     "HostReport",
     "JobOutcome",
     "Order",
-    "RunningJob",
     "control_of",
     "gone_of",
     "jobs_of",
@@ -150,20 +149,6 @@ class JobOutcome:
 
 
 @dataclass(frozen=True)
-class RunningJob:
-    """What a host's system knows of a job: all processes of its group, in sum."""
-
-    pid: int
-    attempt: int
-    os_pid: int
-    started: float
-    processes: int = 0
-    cpu: float = 0.0
-    memory: int = 0
-    state: str = ""
-
-
-@dataclass(frozen=True)
 class HostReport:
     """What a host says of itself.
 
@@ -172,6 +157,8 @@ class HostReport:
         load: the number of processes that want to run, over one minute.
         cpu: percent of all cores that were busy since the last report.
         memory, memory_used: bytes.
+        jobs: that run, each with ``pid``, ``attempt``, ``os_pid``, ``started`` and what the system
+            knows of all its processes: see `GroupUse`.
     """
 
     id: str
@@ -191,7 +178,7 @@ class HostReport:
     jobs: Sequence[Mapping[str, Any]] = ()
 
 
-_Message = TypeVar("_Message", CodeTable, Assignment, Order, JobOutcome, RunningJob, HostReport)
+_Message = TypeVar("_Message", CodeTable, Assignment, Order, JobOutcome, HostReport)
 
 _NAME_IN_JSON: Final = '"name":'
 """Only the report of a host has a name in it: quotes inside of texts are escaped."""
@@ -251,7 +238,7 @@ def _made(kind: type[_Message], plain: Any) -> _Message:
     Raises:
         ValueError: it is no such message.
     """
-    known = {each.name: _PLAIN[str(each.type)] for each in fields(kind)}
+    known = _CHECKS[kind]
     if not isinstance(plain, dict) or not plain.keys() <= known.keys():
         raise ValueError(f"not a {kind.__name__}: {plain!r:.200}")
     wrong = [name for name, value in plain.items() if not known[name](value)]
@@ -261,3 +248,10 @@ def _made(kind: type[_Message], plain: Any) -> _Message:
         return kind(**plain)
     except TypeError as error:
         raise ValueError(f"not a {kind.__name__}: {error}") from None
+
+
+_CHECKS: Final[Mapping[type[Any], Mapping[str, Callable[[Any], bool]]]] = {
+    kind: {each.name: _PLAIN[str(each.type)] for each in fields(kind)}
+    for kind in (CodeTable, Assignment, Order, JobOutcome, HostReport)
+}
+"""For each kind of message, the checks of its fields."""

@@ -110,6 +110,7 @@ class RemoteServer:
                 "at --cluster and --server"
             ) from None
         self._codes = CodeTable(0, 0.0, 0, {})
+        self._specs: dict[int, CodeSpec] = {}
         self._reading_codes = threading.Lock()
         self._read_codes()
         self._running: dict[int, tuple[Assignment, JobProcess]] = {}
@@ -222,7 +223,11 @@ class RemoteServer:
 
     def _obey(self) -> None:
         for text in self._ws.ifetch(control_of(self._id)):
-            order = read(Order, text)
+            try:
+                order = read(Order, text)
+            except ValueError as error:
+                _log.warning("what is no order is dropped: %s", error)
+                continue
             if order.signal:
                 self._signal(order)
             else:
@@ -240,7 +245,8 @@ class RemoteServer:
         with self._reading_codes:
             table = read(CodeTable, self._ws.find(CODES))
             if table.step > self._codes.step:
-                self._codes = table
+                specs = {int(code): CodeSpec.from_plain(p) for code, p in table.codes.items()}
+                self._specs, self._codes = specs, table
 
     # Jobs
 
@@ -249,7 +255,12 @@ class RemoteServer:
             self._run_job(self._ws.lease(jobs_of(self._id), duration=self._lost_after))
 
     def _run_job(self, lease: Lease) -> None:
-        job = read(Assignment, lease.value)
+        try:
+            job = read(Assignment, lease.value)
+        except ValueError as error:
+            _log.warning("what is no job is dropped: %s", error)
+            lease.settle()
+            return
         try:
             outcome, stores = self._outcome_of(job, self._spec_of(job))
         except (DepalmaException, ValueError) as error:
@@ -267,10 +278,10 @@ class RemoteServer:
     def _spec_of(self, job: Assignment) -> CodeSpec:
         if self._codes.step < job.step:
             self._read_codes()
-        plain = self._codes.codes.get(str(job.code))
-        if plain is None:
+        spec = self._specs.get(job.code)
+        if spec is None:
             raise DepalmaLookupException(f"the code {job.code} was removed")
-        return CodeSpec.from_plain(plain).with_options(job.options)
+        return spec.with_options(job.options)
 
     def _failure(self, job: Assignment, error: str) -> JobOutcome:
         now = time.time()

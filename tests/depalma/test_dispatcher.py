@@ -97,10 +97,16 @@ def test_a_host_is_given_short_jobs_ahead_and_long_ones_not() -> None:
     assert len(dispatch(jobs, host)) == 2
     ended(host, 0, 0.001, now=1.0)
     assert len(host.jobs) + len(dispatch(jobs, host)) == 2 * 51
+    for pid in list(host.jobs)[:51]:
+        assert dispatch(jobs, host) == []
+        ended(host, pid, 0.001, now=1.0)
+    assert len(dispatch(jobs, host)) == 0
+    ended(host, min(host.jobs), 0.001, now=1.0)
+    assert len(dispatch(jobs, host)) == 52
     assert not host.is_slow(1.4)
     assert host.is_slow(1.6)
     host.forget_durations()
-    assert not host.has_room
+    assert not host.wants_job()
     host.jobs.clear()
     ended(host, 1, 60.0, now=2.0)
     assert len(dispatch(jobs, host)) == 2

@@ -181,6 +181,9 @@ def test_what_no_host_has_written_is_dropped(three: User) -> None:
     for junk in (b"\0", 17, "no JSON", "{}", '{"name": 1}', write(JobOutcome(pid, 7, "a"))):
         ws.store("report", junk)
     ws.store("report", write(JobOutcome(10**6, 1, "nobody 1", 0)))
+    for id in list(cluster._hosts):
+        for name in ("jobs", "control"):
+            ws.store(f"{name} {id}", "no JSON")
     assert three.run("true")["status"] == 0
     assert not three.rpc.finished(pid)
     three.rpc.kill(pid)
