@@ -89,7 +89,8 @@ class HostLauncher:
 
     def _start_first(self, host: HostConfig, processes: Processes) -> str:
         command = command_for(host, self._cluster, self._server)
-        processes.start(host.name, partial(Command, command))
+        place = f"host {host.name} (by `{shlex.join(command)}`)"
+        processes.start(host.name, place, partial(Command, command))
         return ""
 
     def _restart(self, host: HostConfig, processes: Processes) -> str:

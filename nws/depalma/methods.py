@@ -46,8 +46,6 @@ METHODS: Final = (
 )
 """Their names, in the order of the documentation."""
 
-_NONE: Final[Mapping[str, object]] = {}
-
 _MAX_WAIT_SECONDS: Final = 3600.0
 _MAX_INT: Final = 2**31 - 1
 
@@ -88,7 +86,7 @@ class Methods:
             self._cluster = self._start_cluster()
             return self._cluster.start()
 
-    def load_code(self, code: object, code_params: object = _NONE) -> int:
+    def load_code(self, code: object, code_params: object = None) -> int:
         """Add a kind of job, and return its job_code. Nothing runs yet.
 
         Args:
@@ -98,7 +96,7 @@ class Methods:
         Raises:
             DepalmaArgumentException: one of them is wrong, or the label is taken.
         """
-        return self._started.load_code(code, code_params)
+        return self._started.load_code(code, _given(code_params, {}))
 
     def remove_code(self, code: object) -> bool:
         """Forget a job_code, given that or its label.
@@ -110,7 +108,7 @@ class Methods:
         self._started.remove_code(code)
         return True
 
-    def exec_code(self, code: object, arguments: object = (), options: object = _NONE) -> int:
+    def exec_code(self, code: object, arguments: object = None, options: object = None) -> int:
         """Submit a job, and return its pid at once.
 
         Args:
@@ -123,7 +121,7 @@ class Methods:
             DepalmaLookupException: there is no such code.
             DepalmaArgumentException: an argument or an option is wrong.
         """
-        return self._started.exec_code(code, arguments, options)
+        return self._started.exec_code(code, _given(arguments, ()), _given(options, {}))
 
     def finished(self, pid: object, wait: object = 0.0) -> bool:
         """Tell whether a job has ended.
@@ -278,6 +276,11 @@ class Methods:
     def get_web_data(self) -> dict[str, Any]:
         """Return all that a page about the cluster shows: ``cluster``, ``hosts`` and ``jobs``."""
         return {"cluster": self.debug(), "hosts": self.load(), "jobs": self.ps()}
+
+
+def _given(value: object, default: object) -> object:
+    """Return a value, or the default for nil, by which some languages say that there is none."""
+    return default if value is None else value
 
 
 def _carried(value: Any) -> Any:

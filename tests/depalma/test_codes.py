@@ -32,7 +32,7 @@ def test_a_code_of_which_hosts_could_not_be_told_leaves_no_step() -> None:
 
 def test_hosts_read_what_was_written() -> None:
     codes = Codes()
-    number = codes.add(CodeSpec(["true"], env={"A": "ä"}, memory=2**40))
+    number = codes.add(CodeSpec(["true"], env={"A": "ä"}, memory=2**40, groups=["x"]))
     table = read(CodeTable, write(codes.table(10.0, 1000)))
     assert (table.step, table.lost_after, table.max_output) == (2, 10.0, 1000)
     assert CodeSpec.from_plain(table.codes[str(number)]) == codes[number]

@@ -105,6 +105,14 @@ def test_each_error_is_a_fault_with_a_code(rpc: Any) -> None:
         assert re.match(r"Depalma\w+Exception: |the arguments of a call", caught.value.faultString)
 
 
+def test_nil_stands_for_what_is_left_out(master: master_server) -> None:
+    with ServerProxy(master.address, allow_none=True) as proxy:
+        rpc: Any = proxy
+        code = rpc.load_code("true", {"label": None, "timeout": None, "cwd": None})
+        assert rpc.exec_code(code, None, None) > 0
+        assert rpc.remove_code(rpc.load_code("true", None))
+
+
 def test_a_job_is_one_of_a_number_and_not_of_something_like_it(rpc: Any) -> None:
     rpc.exec_code(rpc.load_code("true", {}))
     for wrong in (True, "1", 1.0, [1]):

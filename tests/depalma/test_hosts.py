@@ -15,8 +15,9 @@ import pytest
 
 from nws.depalma.messages import JobOutcome, write
 from tests.depalma.conftest import User, configuration, host, running_cluster
+from tests.support.machines import HERE, another_machine
 from tests.support.processes import descendants, runs, until, until_file, until_gone
-from tests.support.server import environment
+from tests.support.server import PATIENCE, environment, running
 
 pytestmark = pytest.mark.slow
 
@@ -205,3 +206,27 @@ def test_all_processes_end_with_a_master_that_is_killed(tmp_path: Path) -> None:
         assert len(processes) >= 4
         master.kill()
     until_gone(processes)
+
+
+def test_a_machine_that_is_unplugged_ends_its_jobs_and_they_run_elsewhere(tmp_path: Path) -> None:
+    """In a network namespace. The machine says nothing, and hears nothing."""
+    with (
+        another_machine() as machine,
+        running(tmp_path, listen=f"tcp:0:interface={HERE}") as server,
+    ):
+        lead = f'launch = ["ip", "netns", "exec", "{machine}"]\npriority = 1'
+        hosts = host("far", more=lead) + host("near")
+        config = configuration(tmp_path, hosts, lost_after=3.0, server=f"{HERE}:{server.port}")
+        with running_cluster(config) as user:
+            until_joined(user, "far", "near")
+            pid = wait_for_go(user, tmp_path, io=True)
+            (first,) = pids_in(tmp_path, 1)
+            assert user.until_running(pid)["host"] == "far"
+            subprocess.run(f"ip link set {machine} down".split(), check=True)
+            assert len(pids_in(tmp_path, 2)) == 2
+            until_gone([first])
+            (tmp_path / "go").touch()
+            assert user.rpc.finished(pid, PATIENCE)
+            assert user.rpc.stdout(pid).data == b"attempt\n"
+            outcome = user.end_of(pid)
+            assert (outcome["host"], outcome["attempt"], outcome["status"]) == ("near", 2, 0)
