@@ -2,4 +2,5 @@
 
 from nws.cli import main
 
-main(prog_name="nws")
+if __name__ == "__main__":
+    main(prog_name="nws")

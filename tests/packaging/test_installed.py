@@ -10,6 +10,16 @@ HEAVY = {
     *("click", "jinja2", "nws_babelfish", "nws_server", "platformdirs", "psutil", "twisted", "zope")
 }
 
+ALLOWED = {
+    "nws.__main__": {"click", "platformdirs", "psutil"},
+    "nws.cli": {"click", "platformdirs", "psutil"},
+    "nws.depalma.cli": {"click"},
+    # What a host runs, and no other program
+    "nws.depalma.machine": {"psutil"},
+    "nws.depalma.marks": {"psutil"},
+    "nws.depalma.remote_server": {"psutil"},
+}
+
 
 def _modules_of_nws() -> list[str]:
     found = []
@@ -46,8 +56,7 @@ def test_importing_nws_is_light(installation: Installation, tmp_path: Path) -> N
     assert [module for module, _, _ in reports] == modules
     for module, file, loaded in reports:
         assert Path(file).is_relative_to(installation.target)
-        allowed = {"click", "platformdirs", "psutil"} if module == "nws.cli" else set()
-        assert (HEAVY - allowed) & set(loaded) == set(), module
+        assert (HEAVY - ALLOWED.get(module, set())) & set(loaded) == set(), module
 
 
 def test_twistd_lists_the_plugin_of_the_wheel(installation: Installation, tmp_path: Path) -> None:
