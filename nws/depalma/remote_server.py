@@ -186,8 +186,13 @@ class RemoteServer:
             # The server counts from when it is asked, which is not before now.
             begin = time.monotonic()
             self._ws.renew(None, self._lost_after)
-            self._ws.store(REPORT, write(self._report()))
             self._last_answer = begin
+            try:
+                self._ws.store(REPORT, write(self._report()))
+            except NwsNoWorkSpaceException:
+                raise
+            except NwsOperationException as error:  # what room there is belongs to outcomes
+                _log.warning("a report was refused: %s", error)
             self._over.wait(period)
 
     def _report(self) -> HostReport:
