@@ -20,7 +20,7 @@ from nws.depalma.jobs import MAX_LOSSES, JobRecord, JobState, given_up
 from nws.depalma.listings import describe_hosts, describe_jobs
 from nws.depalma.messages import STREAMS, HostReport, JobOutcome, read_report
 from nws.depalma.monitor import Monitor
-from nws.depalma.parameters import CodeSpec, checked_arguments
+from nws.depalma.parameters import CodeSpec, checked_arguments, checked_options
 from nws.errors import (
     DepalmaArgumentException,
     DepalmaLookupException,
@@ -163,7 +163,7 @@ class Cluster:
 
     # Jobs
 
-    def exec_code(self, code: object, arguments: object = (), options: object = None) -> int:
+    def exec_code(self, code: object, arguments: object, options: object) -> int:
         """Submit a job, and return its pid, which is the same wherever it runs.
 
         Args:
@@ -176,13 +176,12 @@ class Cluster:
             DepalmaLookupException: there is no such code.
             DepalmaArgumentException: an argument or an option is wrong.
         """
-        words = checked_arguments(arguments)
+        words, chosen = checked_arguments(arguments), checked_options(options)
         with self._changed:
             self._check_running()
             number = self._codes.number_of(code)
-            spec = self._codes[number].with_options(options)
+            spec = self._codes[number].with_options(chosen)
             self._last_pid += 1
-            chosen = dict(options) if isinstance(options, dict) else {}
             job = JobRecord(self._last_pid, number, spec, words, chosen)
             self._jobs[job.pid] = job
             self._dispatcher.add(job)
@@ -290,6 +289,7 @@ class Cluster:
         except NwsOperationException as error:  # there is no room on the server
             _log.error("jobs cannot be given to hosts now: %s", error)
             for job in chosen:
+                job.attempt -= 1
                 self._wait_again(job)
 
     def _wait_again(self, job: JobRecord) -> None:

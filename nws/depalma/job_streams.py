@@ -46,11 +46,15 @@ class JobStreams:
         return bytes(output)
 
     def discard(self, job: JobRecord) -> None:
-        """Delete what an attempt at a job has left; its stdin too if that was the last."""
+        """Delete what the present attempt at a job has left. If that was the last one delete all:
+        a host that was put out may have stored something later."""
+        finished = job.state is JobState.FINISHED
         names: list[str] = []
-        if job.spec.keeps_output and job.attempt:
-            names += [output_of(stream, job.pid, job.attempt) for stream in STREAMS]
-        if job.spec.io and job.state is JobState.FINISHED:
+        if job.spec.keeps_output:
+            first = 1 if finished else job.attempt
+            attempts = range(max(1, first), job.attempt + 1)
+            names += [output_of(each, job.pid, number) for number in attempts for each in STREAMS]
+        if job.spec.io and finished:
             names.append(stdin_of(job.pid))
         for name in names:
             try:

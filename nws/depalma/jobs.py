@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from nws.depalma.messages import STREAMS, JobOutcome
@@ -48,7 +48,7 @@ class JobRecord:
         code: int,
         spec: CodeSpec,
         arguments: Sequence[str],
-        options: dict[str, Any],
+        options: Mapping[str, Any],
     ) -> None:
         self.pid = pid
         self.code = code

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeGuard
 
 from nws.errors import DepalmaArgumentException
 
-__all__ = ["CodeSpec", "checked_arguments"]
+__all__ = ["CodeSpec", "checked_arguments", "checked_options"]
 
 _MAX_COUNT: Final = 10**15
 _MAX_TIMEOUT_SECONDS: Final = 10**9
@@ -61,16 +61,9 @@ class CodeSpec:
         """
         return cls(_checked_command(command), **_checked_all(code_params, "code_params", _CHECKS))
 
-    def with_options(self, options: object) -> CodeSpec:
-        """Return the same with other values of some parameters, for one job.
-
-        Raises:
-            DepalmaArgumentException: an option is wrong, or cannot be changed for one job.
-        """
-        if not options:
-            return self
-        checks = {key: check for key, check in _CHECKS.items() if key not in _OF_THE_CODE}
-        return replace(self, **_checked_all(options, "options", checks))
+    def with_options(self, options: Mapping[str, Any]) -> CodeSpec:
+        """Return the same with other values of some parameters; see `checked_options`."""
+        return replace(self, **checked_options(options)) if options else self
 
     @property
     def keeps_output(self) -> bool:
@@ -100,6 +93,16 @@ def checked_arguments(arguments: object) -> list[str]:
     if not isinstance(arguments, (list, tuple)):
         raise DepalmaArgumentException(f"the arguments of a job are a list, not {arguments!r:.100}")
     return [_checked_word(word) for word in arguments]
+
+
+def checked_options(options: object) -> dict[str, Any]:
+    """Return the parameters of one job that differ from those of its code.
+
+    Raises:
+        DepalmaArgumentException: one is wrong, or cannot be changed for one job.
+    """
+    checks = {key: check for key, check in _CHECKS.items() if key not in _OF_THE_CODE}
+    return _checked_all(options, "options", checks)
 
 
 def _checked_command(command: object) -> str | list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nws.depalma.parameters import CodeSpec, checked_arguments
+from nws.depalma.parameters import CodeSpec, checked_arguments, checked_options
 from nws.errors import DepalmaArgumentException
 
 
@@ -81,10 +81,12 @@ def test_options_of_a_job_replace_those_of_its_code() -> None:
     assert spec.with_options({}) is spec
 
 
-@pytest.mark.parametrize("options", [{"io": True}, {"label": "x"}, [1], {"cpu": -1}])
+@pytest.mark.parametrize(
+    "options", [{"io": True}, {"label": "x"}, [], "", 0, None, [1], {"cpu": -1}]
+)
 def test_wrong_options_are_refused(options: Any) -> None:
     with pytest.raises(DepalmaArgumentException, match="options"):
-        CodeSpec.checked("true", {}).with_options(options)
+        checked_options(options)
 
 
 def test_arguments_are_words() -> None:
