@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -21,6 +22,9 @@ from tests.depalma.conftest import configuration, host, running_cluster
 from tests.support.processes import descendants, runs, until, until_file, until_gone
 from tests.support.server import PATIENCE, Server, environment, running
 from tests.support.sshd import require_sshd, serving
+
+STRAY = f"stray {os.getpid()}"
+"""A cluster that no other process of the tests has: all of it is killed."""
 
 NWS = [sys.executable, "-m", "nws", "depalma"]
 
@@ -117,21 +121,21 @@ def test_a_host_without_a_master_or_a_server_says_so(server: Server) -> None:
 @pytest.mark.slow
 def test_kill_cluster_kills_hosts_and_jobs_of_one_cluster(server: Server, tmp_path: Path) -> None:
     address = f"127.0.0.1:{server.port}"
-    config = configuration(tmp_path, "", name="stray", server=address)
-    with running_cluster(config) as user, run_host(server, "stray", "--name", "me") as process:
+    config = configuration(tmp_path, "", name=STRAY, server=address)
+    with running_cluster(config) as user, run_host(server, STRAY, "--name", "me") as process:
         pids = tmp_path / "pids"
         user.start(f"setsid sleep 1000 & echo $$ $! > {pids}.new; mv {pids}.new {pids}; wait")
         jobs = [int(pid) for pid in until_file(pids).split()]
-        other = configuration(tmp_path, "", name="other")
+        other = configuration(tmp_path, "", name=f"other than {STRAY}")
         assert run_here("kill_cluster", other).output.startswith("0 processes were killed")
         assert all(map(runs, jobs))
-        assert "processes were killed" in run_here("kill_cluster", "--here", "stray").output
+        assert "processes were killed" in run_here("kill_cluster", "--here", STRAY).output
         until_gone([process.pid, *jobs])
 
 
 def test_kill_cluster_says_which_hosts_cannot_be_reached(tmp_path: Path) -> None:
     hosts = host("x", more='launch = ["false"]') + host("y", more='launch = ["no-such-program"]')
-    done = run_here("kill_cluster", configuration(tmp_path, hosts, name="far"), status=1)
+    done = run_here("kill_cluster", configuration(tmp_path, hosts, name=f"far {STRAY}"), status=1)
     assert "these hosts could not be reached: x, y" in done.output
     assert "no-such-program" in done.output
     assert "either the file CONF or --here" in run_here("kill_cluster", status=2).output
@@ -173,7 +177,7 @@ def test_hosts_are_reached_by_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     require_sshd()
     with serving(tmp_path) as ssh:
         monkeypatch.setenv("PATH", str(ssh.bin), prepend=":")
-        config = configuration(tmp_path, host("far.example", more='launch = "ssh"'))
+        config = configuration(tmp_path, host("far.example", more='launch = "ssh"'), name=STRAY)
         with running_cluster(config) as user:
             outcome = user.run('echo "$SSH_CONNECTION"', pickup=True)
             assert outcome["host"] == "far.example"
