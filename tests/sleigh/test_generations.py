@@ -57,7 +57,7 @@ def generations(folder: Path) -> int:
 
 def test_a_frozen_program(tmp_path: Path) -> None:
     said = run(tmp_path, "os.path.abspath('frozen')")
-    assert "the sleigh's server did not start" in said
+    assert "the private server did not start" in said
     assert "call nws.sleigh.freeze_support() before anything else" in said
     assert generations(tmp_path) <= 3, "itself, a server and a supervisor"
 
@@ -82,7 +82,7 @@ def test_python_is_nowhere(tmp_path: Path, executable: str) -> None:
 @pytest.mark.parametrize("executable", ["'/nowhere/python'", "'/bin/true'", "'/bin/false'"])
 def test_another_program(tmp_path: Path, executable: str) -> None:
     said = run(tmp_path, executable)
-    assert said.startswith("SleighNwsException the sleigh's server")
+    assert said.startswith("SleighNwsException the private server")
     assert generations(tmp_path) == 1
 
 

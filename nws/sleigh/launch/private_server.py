@@ -1,4 +1,4 @@
-"""A server for one sleigh: started with it, reachable only by this user, gone with it."""
+"""A server for one program: started by it, reachable only by its user, gone with it."""
 
 from __future__ import annotations
 
@@ -47,14 +47,17 @@ _MAX_SOCKET_PATH_BYTES: Final = 100
 
 
 class PrivateServer:
-    """A server process on a socket inside a folder that only this user can enter.
+    """A server process, by default on a socket inside a folder that only this user can enter.
 
     Attributes:
         host, port: for `nws.client.NwsServer`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: tuple[str, int] | None = None) -> None:
         """Start it; see `wait_until_ready`.
+
+        Args:
+            address: the host and the port where it listens instead; port 0 for any that is free.
 
         Raises:
             SleighNwsException: it cannot be started.
@@ -62,11 +65,17 @@ class PrivateServer:
         """
         check_generation()
         self._folders: list[Path] = []
-        windows = sys.platform == "win32"
+        if address is None and sys.platform == "win32":
+            address = ("127.0.0.1", 0)
         try:
             folder = self._make_folder()
-            socket = self._socket_path(folder)
-            where = "tcp:0:interface=127.0.0.1" if windows else f"unix:{_quoted(socket)}:mode=600"
+            if address is None:
+                socket = self._socket_path(folder)
+                self.host, self.port = f"unix:{socket}", 0
+                where = f"unix:{_quoted(socket)}:mode=600"
+            else:
+                self.host, self.port = address
+                where = f"tcp:{self.port}:interface={_quoted(self.host)}"
             # Its own end of a pipe: who knows what else is printed on stdout as Python starts.
             self._answers, answers_end = os.pipe()  # a file object would complain at a fork's end
             self._close_answers = weakref.finalize(self, os.close, self._answers)
@@ -85,8 +94,7 @@ class PrivateServer:
             self._child.send(arguments)
         except OSError as error:
             self._remove_folders()
-            raise SleighNwsException(f"the sleigh's server cannot be started: {error}") from error
-        self.host, self.port = f"unix:{socket}", 0
+            raise SleighNwsException(f"the private server cannot be started: {error}") from error
 
     def wait_until_ready(self) -> None:
         """Wait until it listens, or has ended.
@@ -94,10 +102,9 @@ class PrivateServer:
         Raises:
             SleighNwsException: it did not start; the message holds the end of its log.
         """
-        (address,) = self._announced()
-        if sys.platform == "win32":
-            self.host, port = address.rsplit(":", 1)
-            self.port = int(port)
+        (place,) = self._announced()
+        if not self.host.startswith("unix:"):
+            self.port = int(place.rpartition(":")[2])
 
     def _make_folder(self, parent: str | None = None) -> Path:
         # Not a TemporaryDirectory: that would remove itself also at the end of a fork of us.
@@ -122,7 +129,7 @@ class PrivateServer:
             self._child.wait(_GRACE_SECONDS)
             log = self.last_log_lines()
             self.stop()
-            raise SleighNwsException(f"the sleigh's server did not start: {log}")
+            raise SleighNwsException(f"the private server did not start: {log}")
         addresses: list[str] = json.loads(line)
         return addresses
 
