@@ -20,6 +20,7 @@ import psutil
 from nws.client import DICT, NwsServer
 from nws.depalma.cli import depalma
 from nws.errors import NwsConnectException, NwsException, NwsUnsupportedOperationException
+from nws.masterslave.command import task_manager
 from nws.session.endpoint import DEFAULT_PORT, UNIX, Endpoint
 from nws.session.transport import Transport
 from nws.version import __version__
@@ -80,6 +81,7 @@ def main() -> None:
 
 
 main.add_command(depalma)
+main.add_command(task_manager)
 
 
 @main.group()

@@ -23,6 +23,9 @@
     │   ├── DepalmaLookupException                 there is no such job, code or host
     │   ├── DepalmaStateException                  not now: not started, not finished, no ``io``
     │   └── DepalmaStoppedException                the cluster was shut down, or its server is gone
+    ├── MasterSlaveException                       a master or a slave cannot go on
+    │   ├── TaskManagerTermination                 the task manager has been terminated
+    │   └── TaskRaisedException                    a task failed
     └── SleighException
         ├── SleighGatheredException                results were gathered already
         ├── SleighIllegalValueException            an argument that no sleigh can use
@@ -49,6 +52,7 @@ __all__ = [
     "DepalmaLookupException",
     "DepalmaStateException",
     "DepalmaStoppedException",
+    "MasterSlaveException",
     "NwsConnectException",
     "NwsConnectionDroppedException",
     "NwsDeclarationFailedException",
@@ -74,6 +78,8 @@ __all__ = [
     "SleighStoppedException",
     "SleighTaskException",
     "Status",
+    "TaskManagerTermination",
+    "TaskRaisedException",
     "exception_for",
 ]
 
@@ -182,6 +188,38 @@ class DepalmaStateException(DepalmaException):
 
 class DepalmaStoppedException(DepalmaException):
     """The cluster was shut down, or its server is gone."""
+
+
+class MasterSlaveException(Exception):
+    """A master or a slave cannot start or go on; the message says why, and what helps."""
+
+
+class TaskManagerTermination(MasterSlaveException):
+    """The task manager was terminated, and there is nothing left for who waits."""
+
+
+class TaskRaisedException(MasterSlaveException):
+    """A task raised an exception, or was given up. The remote traceback is part of the message.
+
+    When the exception could be sent, it is the ``__cause__``.
+
+    Attributes:
+        task_id: of the task.
+        tag: of the task.
+        exception: what it raised; where that cannot be read here, an exception that says so.
+        traceback: text.
+    """
+
+    def __init__(self, task_id: str, tag: str, exception: BaseException, traceback: str) -> None:
+        super().__init__(task_id, tag, exception, traceback)
+        self.task_id = task_id
+        self.tag = tag
+        self.exception = exception
+        self.traceback = traceback
+        self.__cause__ = exception
+
+    def __str__(self) -> str:
+        return f"task {self.task_id} failed:\n{self.traceback}".rstrip()
 
 
 class SleighException(Exception):

@@ -1,0 +1,51 @@
+"""Master and slaves in one script."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from nws.masterslave.launched import SLAVE_LABEL
+from nws.masterslave.master import MasterProcess
+from nws.masterslave.slave import WATCHDOG_SECONDS, SlaveProcess
+
+__all__ = ["runJob"]
+
+
+def runJob(
+    label: str,
+    master_class: type[MasterProcess],
+    slave_class: type[SlaveProcess],
+    watchdog_period: float | None = WATCHDOG_SECONDS,
+    launch_slaves: int = 0,
+) -> None:
+    """Run the master of a label; or be one of its slaves, if this program was launched as one.
+
+    The master stores the program's text and its working folder, for slaves to come.
+
+    Args:
+        label: for slaves to find the master.
+        master_class, slave_class: they are called with the label; the slave's with
+            ``watchdog_period=`` as well.
+        watchdog_period: see `SlaveProcess`.
+        launch_slaves: how many slaves the master starts on its machine.
+
+    Raises:
+        KeyError: slaves are to be launched, but the program has no file, as at a prompt.
+        MasterSlaveException: as for `MasterProcess` and `SlaveProcess`.
+    """
+    names = vars(sys.modules["__main__"])
+    if names.get(SLAVE_LABEL) == label:
+        slave_class(label, watchdog_period=watchdog_period).start()
+        return
+    master = master_class(label)
+    try:
+        if "__file__" in names:
+            file = str(Path(names["__file__"]).absolute())
+            master.store_slave_code(Path(file).read_text(encoding="utf-8"), file, sys.argv)
+        if launch_slaves:
+            master.launchSlaveJobs(launch_slaves)
+    except BaseException:
+        master.shutdown()
+        raise
+    master.start()

@@ -1,0 +1,104 @@
+"""A slave that runs code which the master has stored: started by the master, or by hand with
+``nws task_manager slave``."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import signal
+import sys
+import threading
+import types
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from nws.errors import MasterSlaveException
+from nws.masterslave.task_manager import TaskManager
+
+__all__ = ["MASTER_HOST", "SLAVE_LABEL", "SlaveCode", "main", "master_host_of", "run_stored_code"]
+
+SLAVE_LABEL: Final = "SLAVE_PROCESS_LABEL"
+"""Name in the main program of a launched slave: its label, as in the original."""
+
+MASTER_HOST: Final = "SLAVE_PROCESS_MASTER_HOST"
+"""Likewise: where its master's own server is; None for the usual server."""
+
+
+class SlaveCode(NamedTuple):
+    """What a master stores for slaves to come.
+
+    Attributes:
+        source: the text of a program.
+        file: its name.
+        argv: the arguments of the master's program.
+    """
+
+    source: str
+    file: str
+    argv: list[str]
+
+
+def master_host_of(label: str) -> str | None:
+    """Return where the master's own server is, in a slave that was launched for this label."""
+    main_program = vars(sys.modules["__main__"])
+    return main_program.get(MASTER_HOST) if main_program.get(SLAVE_LABEL) == label else None
+
+
+def run_stored_code(label: str, master_host: str | None) -> None:
+    """Become a slave: run the code that the master has stored, in its folder, as main program.
+
+    Raises:
+        MasterSlaveException: there is no such master, it has stored no code, or its folder is not
+            on this machine.
+    """
+    manager = TaskManager(label, master_host)
+    try:
+        code = SlaveCode(*manager.retrieveData("slave_code"))
+        folder = manager.retrieveData("cwd")
+    except KeyError as error:
+        raise MasterSlaveException(
+            f"the master of {label!r} has stored no code for slaves: give slave_script= or "
+            "slave_module= to initializeMasterProcess, or use runJob"
+        ) from error
+    finally:
+        manager.close()
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise MasterSlaveException(
+            f"the folder in which the master of {label!r} runs cannot be entered here: {error}"
+        ) from error
+    _run(code, folder, {SLAVE_LABEL: label, MASTER_HOST: master_host})
+
+
+def _run(code: SlaveCode, folder: str, names: dict[str, object]) -> None:
+    main_program = types.ModuleType("__main__")
+    main_program.__dict__.update(names, __file__=code.file)
+    sys.modules["__main__"] = main_program
+    sys.argv = code.argv
+    sys.path[:0] = [str(Path(folder, code.file).parent), folder]
+    # So tracebacks show lines, even where the file is not.
+    lines = code.source.splitlines(keepends=True)
+    linecache.cache[code.file] = (len(code.source), None, lines, code.file)
+    exec(compile(code.source, code.file, "exec", dont_inherit=True), main_program.__dict__)
+
+
+def main(label: str, master_host: str | None) -> None:
+    """Be a slave that ends with the process at the other end of stdin, its master.
+
+    Its own stdin is empty.
+    """
+    life_line = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    threading.Thread(target=_end_with_master, args=(life_line,), daemon=True).start()
+    run_stored_code(label, master_host)
+
+
+def _end_with_master(life_line: int) -> None:
+    while os.read(life_line, 1):
+        pass
+    if sys.platform == "win32":
+        os._exit(1)
+    os.killpg(0, signal.SIGKILL)

@@ -1,0 +1,141 @@
+"""The processes of a label: who is there, and who does not answer any more.
+
+Each holds a lease on a value of its own in the space, ``gone <id>``. The value comes back when the
+process leaves, when its connection ends, or when it has been silent for too long. So it is there if
+the process is not.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from nws.client import DICT, Lease, NetWorkSpace
+from nws.errors import NwsLeaseLostException, NwsOperationException, NwsTimeoutException
+
+__all__ = ["FOREVER_SECONDS", "ProcessInfo", "ProcessRegistry"]
+
+FOREVER_SECONDS: Final = 10.0**9
+"""Some thirty years: how long the leases of a process last that does not ping."""
+
+_SILENT_PERIODS: Final = 2
+"""Watchdog periods after which a silent process counts as gone."""
+
+_NEXT_ID: Final = "next process"
+_GONE: Final = "gone "
+_PROCESS: Final = "process "
+
+
+class ProcessInfo(NamedTuple):
+    """What is known of a process."""
+
+    id: int
+    text: str
+    """A line for people."""
+    tags: list[str]
+    """Of the tasks that it handles."""
+
+
+class _Presence(NamedTuple):
+    lease: Lease
+    duration: float
+
+
+class ProcessRegistry:
+    """The processes of a label, and those of them that are registered here. Several threads may
+    use it."""
+
+    def __init__(self, workspace: NetWorkSpace, *, create: bool) -> None:
+        """Look at a workspace.
+
+        Args:
+            workspace: of the label.
+            create: it is new; prepare it.
+        """
+        self._workspace = workspace
+        self._here: dict[int, _Presence] = {}
+        if create:
+            workspace.store(_NEXT_ID, 0)
+
+    def register(self, watchdog_period: float | None, text: str, tags: Iterable[str]) -> int:
+        """Add a process; see `TaskManager.registerProcess`."""
+        if watchdog_period is not None and not 0 < watchdog_period <= FOREVER_SECONDS / 2:
+            raise ValueError(f"watchdog_period={watchdog_period!r} is neither seconds nor None")
+        duration = _SILENT_PERIODS * watchdog_period if watchdog_period else FOREVER_SECONDS
+        lease = self._workspace.lease(_NEXT_ID)
+        number: int = lease.value
+        described = json.dumps([text, list(tags)])
+        stores = [(_NEXT_ID, number + 1), (f"{_PROCESS}{number}", described)]
+        lease.settle([*stores, (f"{_GONE}{number}", described)])
+        self._here[number] = self._appear(number, duration)
+        return number
+
+    def _appear(self, number: int, duration: float) -> _Presence:
+        gone = f"{_GONE}{number}"
+        return _Presence(self._workspace.lease(gone, timeout=0, duration=duration), duration)
+
+    def unregister(self, number: int) -> None:
+        """Remove a process that is registered here; see `TaskManager.unregisterProcess`."""
+        presence = self._here.pop(number)
+        with suppress(NwsOperationException):  # its lease has ended; that is the same
+            presence.lease.release(blame=False)
+        self._workspace.deleteVar(f"{_PROCESS}{number}")
+
+    def duration_of(self, number: int | None) -> float:
+        """Return how many seconds the leases of a process last that is registered here.
+
+        Raises:
+            KeyError: it is not.
+        """
+        return FOREVER_SECONDS if number is None else self._here[number].duration
+
+    def ping(self, number: int, tasks: Iterable[Lease]) -> None:
+        """Let the leases of a process and of its tasks begin again; see `TaskManager.ping`."""
+        presence = self._here[number]
+        try:
+            presence.lease.renew(presence.duration)
+        except NwsLeaseLostException:
+            self._here[number] = self._appear(number, presence.duration)
+        for lease in tasks:
+            with suppress(NwsLeaseLostException):  # it has just ended, or was given to another one
+                lease.renew(presence.duration)
+
+    def active(self) -> list[int]:
+        """Return the ids of the processes that are there, in their order."""
+        listing = self._workspace.listVars(format=DICT)
+        assert isinstance(listing, dict)
+        found = (
+            int(name.removeprefix(_GONE))
+            for name, variable in listing.items()
+            if name.startswith(_GONE) and variable.leased
+        )
+        return sorted(found)
+
+    def infos(self) -> Iterator[ProcessInfo]:
+        """Return what is known of the processes that are there."""
+        for number in self.active():
+            described = self._workspace.findTry(f"{_PROCESS}{number}")
+            if described is not None:  # it has not left just now
+                yield ProcessInfo(number, *json.loads(described))
+
+    def wait_until_alone(self, number: int, timeout: float) -> list[ProcessInfo]:
+        """Wait until a process is the only one.
+
+        Args:
+            number: its id.
+            timeout: seconds.
+
+        Returns:
+            The others that are still there when the time is over.
+        """
+        deadline = time.monotonic() + timeout
+        while others := [other for other in self.active() if other != number]:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return [info for info in self.infos() if info.id != number]
+            with suppress(NwsTimeoutException):
+                self._workspace.find(f"{_GONE}{others[0]}", timeout=left)
+        return []

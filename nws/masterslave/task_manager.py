@@ -1,0 +1,484 @@
+"""The task manager: tasks, results and data of a label, in a workspace of its own.
+
+===================  ==============================================================================
+``task <tag>``       tasks that wait; one that runs is leased by the process that runs it
+``result <tag>``     what has become of tasks, until somebody retrieves it
+``tags``             a list of all tags so far
+``data <label>``     what `TaskManager.storeData` has stored
+``stop``             there when the manager was terminated
+``next process``,    counters
+``next tasks``
+``process <id>``,    see ``process_registry.py``
+``gone <id>``
+===================  ==============================================================================
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+from nws.client import DICT, Lease, NetWorkSpace, VariableInfo
+from nws.errors import (
+    MasterSlaveException,
+    NwsException,
+    NwsLeaseLostException,
+    NwsNoWorkSpaceException,
+    NwsTimeoutException,
+    TaskManagerTermination,
+)
+from nws.masterslave.addresses import connect
+from nws.masterslave.process_registry import ProcessInfo, ProcessRegistry
+from nws.masterslave.tasks import MAX_ATTEMPTS, Outcome, TaskRequest, pack, pack_exception
+
+__all__ = ["WORKSPACE_PREFIX", "TaskManager"]
+
+WORKSPACE_PREFIX: Final = "TaskManager."
+"""Begins the name of a label's workspace."""
+
+_TASK: Final = "task "
+_RESULT: Final = "result "
+_DATA: Final = "data "
+_TAGS: Final = "tags"
+_STOP: Final = "stop"
+_NEXT_TASKS: Final = "next tasks"
+
+_TASKS_OF_A_MANAGER: Final = 10**12
+"""Numbers that a manager may give to tasks before they are those of the next one."""
+
+_MAX_TAGS: Final = 990
+"""One wait can be for a thousand variables."""
+
+_LOOK_SECONDS: Final = 1.0
+"""Between two looks of who waits at tags that others have added, and at tasks that have cost too
+many slaves."""
+
+_TOUCH_SECONDS: Final = 10.0
+"""For a look at a task, which comes back by itself if we end meanwhile."""
+
+
+class _Held(NamedTuple):
+    lease: Lease
+    tag: str
+    process_id: int | None
+
+
+class TaskManager:
+    """Hands out tasks to processes, and their results to who asked for them.
+
+    Every process of a label has one, over the same workspace. Several threads may use it.
+
+    Attributes:
+        label: that which it was given.
+        is_closed: whether `close` was called.
+    """
+
+    def __init__(self, label: str, master_host: str | None = None, *, create: bool = False) -> None:
+        """Connect to the workspace of a label.
+
+        Args:
+            label: of master and slaves.
+            master_host: ``host`` or ``host:port`` of a master's own server; by default the server
+                that `nws.masterslave` describes.
+            create: make the workspace and own it, as a master does.
+
+        Raises:
+            MasterSlaveException: there is no such server; there is no master of this label; or, if
+                it is created, there is one already.
+        """
+        self.label = label
+        self._server = connect(master_host)
+        self.is_closed = False
+        try:
+            self._workspace = self._create() if create else self._find()
+            self._registry = ProcessRegistry(self._workspace, create=create)
+        except BaseException:
+            self._server.close()
+            raise
+        self._tags: dict[str, None] = {}
+        self._held: dict[str, _Held] = {}
+        self._numbers: Iterator[int] | None = None
+        self._lock = threading.Lock()
+
+    def _create(self) -> NetWorkSpace:
+        name = WORKSPACE_PREFIX + self.label
+        workspace = self._server.openWs(name)
+        listing = self._server.listWss(DICT)
+        assert isinstance(listing, dict)
+        if not listing[name].mine:
+            raise MasterSlaveException(
+                f"there is a master of the label {self.label!r} already, process "
+                f"{listing[name].owner}: choose another label, or end that master first"
+            )
+        workspace.declare(_STOP, "single")
+        workspace.store(_TAGS, [])
+        workspace.store(_NEXT_TASKS, 0)
+        return workspace
+
+    def _find(self) -> NetWorkSpace:
+        try:
+            return self._server.useWs(WORKSPACE_PREFIX + self.label, create=False)
+        except NwsNoWorkSpaceException as error:
+            where = f"{self._server.serverHost}:{self._server.serverPort}"
+            raise MasterSlaveException(
+                f"there is no master of the label {self.label!r} on the server at {where}: start "
+                "the master first"
+            ) from error
+
+    # Processes
+
+    def registerProcess(
+        self,
+        watchdog_period: float | None = None,
+        info: str | None = None,
+        tags: Iterable[str] = (),
+    ) -> int:
+        """Register a process of the label, and return its id. Ids count up from 0, the master.
+
+        Args:
+            watchdog_period: in seconds, in which it promises to `ping`. After two of them without
+                one it counts as gone, and its tasks are given to others, until it pings again. None
+                for no such promise. Either way it is gone when the session of this manager ends, as
+                when the process dies.
+            info: a line about it for people.
+            tags: of the tasks that it handles, for people.
+
+        Raises:
+            ValueError: the period is no number of seconds above 0.
+        """
+        return self._registry.register(watchdog_period, info or "", tags)
+
+    def unregisterProcess(self, process_id: int) -> None:
+        """Take leave of a process that was registered here. Its tasks are given to others.
+
+        Raises:
+            KeyError: it was not.
+        """
+        for task_id, held in list(self._held.items()):
+            if held.process_id == process_id:
+                self.returnTask(task_id)
+        self._registry.unregister(process_id)
+
+    def ping(self, process_id: int) -> None:
+        """Say that a process that was registered here is alive.
+
+        Raises:
+            KeyError: it was not.
+        """
+        tasks = [held.lease for held in list(self._held.values()) if held.process_id == process_id]
+        self._registry.ping(process_id, tasks)
+
+    def numberOfActiveProcesses(self) -> int:
+        """Return how many processes are there, with the master."""
+        return len(self._registry.active())
+
+    def activeProcessInfo(self, pid: int) -> str:
+        """Return the line about a process.
+
+        Args:
+            pid: its place among those that are there, not its id.
+
+        Raises:
+            IndexError: there are not so many.
+        """
+        return self.active_processes()[pid].text
+
+    def active_processes(self) -> list[ProcessInfo]:
+        """Return what is known of the processes that are there."""
+        return list(self._registry.infos())
+
+    def wait_until_alone(self, process_id: int, timeout: float) -> list[ProcessInfo]:
+        """Wait until a process is the only one; return the others that are still there after
+        ``timeout`` seconds."""
+        return self._registry.wait_until_alone(process_id, timeout)
+
+    # Tasks
+
+    def numberOfTasks(self) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+        """Return how many tasks wait, how many run and how many results can be retrieved, each as a
+        dict with all tags so far."""
+        self._learn_tags()
+        listing = self._list()
+        waiting, running, finished = {}, {}, {}
+        for tag in self._tags:
+            tasks, results = listing.get(_TASK + tag), listing.get(_RESULT + tag)
+            waiting[tag] = tasks.values if tasks else 0
+            running[tag] = tasks.leased if tasks else 0
+            finished[tag] = results.values if results else 0
+        return waiting, running, finished
+
+    def _list(self) -> dict[str, VariableInfo]:
+        listing = self._workspace.listVars(format=DICT)
+        assert isinstance(listing, dict)
+        return listing
+
+    def addTaskRequest(self, tag: str, parameters: Any, process_id: int | None = None) -> str:
+        """Add a task, and return its id: the tag, an underscore and a number.
+
+        Args:
+            tag: of any tasks that the same handler does.
+            parameters: what can be pickled.
+            process_id: who asks, as in the original; it is not kept.
+
+        Raises:
+            TypeError: the tag is no text.
+            NwsPicklingException: the parameters cannot be pickled.
+            NwsException: the space cannot be reached, or refuses the task.
+        """
+        if not isinstance(tag, str):
+            raise TypeError(f"a tag must be a text, not {type(tag).__name__}")
+        packed = pack(parameters, f"the parameters of a task with the tag {tag!r}")
+        task_id = f"{tag}_{next(self._numbers or self._draw_numbers())}"
+        self._workspace.store(_TASK + tag, tuple(TaskRequest(task_id, tag, packed)))
+        if tag not in self._tags:
+            self._add_tag(tag)
+        return task_id
+
+    def _draw_numbers(self) -> Iterator[int]:
+        """Return numbers that no other manager of the label has."""
+        with self._lock:
+            if self._numbers is None:
+                lease = self._workspace.lease(_NEXT_TASKS)
+                lease.settle([(_NEXT_TASKS, lease.value + 1)])
+                self._numbers = itertools.count(lease.value * _TASKS_OF_A_MANAGER)
+            return self._numbers
+
+    def _add_tag(self, tag: str) -> None:
+        lease = self._workspace.lease(_TAGS)
+        tags = lease.value if tag in lease.value else [*lease.value, tag]
+        lease.settle([(_TAGS, tags)])
+        self._tags.update(dict.fromkeys(tags))
+
+    def _learn_tags(self) -> list[str]:
+        self._tags.update(dict.fromkeys(self._workspace.find(_TAGS)))
+        return list(self._tags)
+
+    def getTaskWithTag(self, tag: str, process_id: int | None = None) -> tuple[str, Any]:
+        """Wait for a task of a tag, and take it: it runs until its result is stored here.
+
+        Args:
+            tag: of the task.
+            process_id: who takes it, registered here. It comes back when that process is gone.
+
+        Returns:
+            The id and the parameters.
+
+        Raises:
+            TaskManagerTermination: the manager was terminated, and no task waits.
+            KeyError: there is no such process.
+            NwsException: the space cannot be reached any more.
+            Exception: whatever the unpickler raises. The task runs.
+        """
+        task = self.take([tag], process_id)
+        assert task is not None  # it has waited for any time
+        return task.id, task.parameters
+
+    def getAnyTask(self, process_id: int | None = None) -> tuple[str, str, Any]:
+        """Wait for a task of any tag, and take it; see `getTaskWithTag`.
+
+        Returns:
+            The id, the tag and the parameters.
+        """
+        while (task := self.take(self._learn_tags(), process_id, _LOOK_SECONDS)) is None:
+            pass
+        return task.id, task.tag, task.parameters
+
+    def take(
+        self, tags: Iterable[str], process_id: int | None, timeout: float | None = None
+    ) -> TaskRequest | None:
+        """Wait for a task of some tags, the preferred ones first; see `getTaskWithTag`.
+
+        Returns:
+            The task; None if none came within ``timeout`` seconds.
+        """
+        names = [*(_TASK + tag for tag in tags), _STOP]
+        duration = self._registry.duration_of(process_id)
+        while True:
+            try:
+                lease = self._workspace.leaseAny(names, timeout=timeout, duration=duration)
+            except NwsTimeoutException:
+                return None
+            if lease.variable == _STOP:
+                lease.release(blame=False)  # for the next one
+                raise TaskManagerTermination(f"the task manager {self.label!r} was terminated")
+            task = TaskRequest(*lease.value)
+            if not self._gave_up(lease, task):
+                self._held[task.id] = _Held(lease, task.tag, process_id)
+                return task
+
+    def _gave_up(self, lease: Lease, task: TaskRequest) -> bool:
+        """Let a task fail that has cost too many slaves."""
+        if lease.attempt <= MAX_ATTEMPTS:
+            return False
+        text = f"task {task.id} was given up: {MAX_ATTEMPTS} processes were lost while they ran it"
+        outcome = Outcome(task.id, task.tag, pack_exception(MasterSlaveException(text)), text)
+        lease.settle([(_RESULT + task.tag, tuple(outcome))])
+        return True
+
+    def returnTask(self, task_id: str) -> None:
+        """Give back a task that was taken here, to its place.
+
+        Raises:
+            KeyError: it was not.
+            NwsLeaseLostException: another process may have it by now.
+        """
+        self._held.pop(task_id).lease.release(blame=False)
+
+    def storeResult(self, task_id: str, result: Any) -> None:
+        """Store the result of a task that was taken here. After an exception it still runs.
+
+        Raises:
+            KeyError: it was not.
+            NwsPicklingException: the result cannot be pickled.
+            NwsLeaseLostException: another process may have the task by now; nothing was stored.
+            NwsException: the space cannot be reached, or refuses the result.
+        """
+        self._settle(task_id, pack(result, f"the result of task {task_id}"), None)
+
+    def storeException(self, task_id: str, exception: BaseException, traceback: str) -> None:
+        """Store what a task has raised that was taken here; raises what `storeResult` does.
+
+        Args:
+            task_id: of the task.
+            exception: one that cannot be pickled is replaced by a text.
+            traceback: a text.
+        """
+        self._settle(task_id, pack_exception(exception), traceback)
+
+    def _settle(self, task_id: str, packed: Any, failure: str | None) -> None:
+        lease, tag, _ = self._held[task_id]
+        outcome = Outcome(task_id, tag, packed, failure)
+        try:
+            lease.settle([(_RESULT + tag, tuple(outcome))])
+        except NwsLeaseLostException:
+            del self._held[task_id]
+            raise
+        del self._held[task_id]
+
+    # Results
+
+    def getAnyResult(self) -> tuple[str, str, Any]:
+        """Wait for the result of a task of any tag, and remove it.
+
+        Returns:
+            The id of the task, its tag and the result.
+
+        Raises:
+            TaskRaisedException: the task has failed.
+            TaskManagerTermination: the manager was terminated, and no result is left or to come.
+            NwsException: the space cannot be reached any more.
+        """
+        outcome = self._outcome(lambda: list(self._tags) or self._learn_tags())
+        return outcome.task_id, outcome.tag, outcome.result()
+
+    def getResultWithTag(self, tag: str) -> tuple[str, Any]:
+        """Wait for the result of a task of one tag, and remove it; see `getAnyResult`.
+
+        Returns:
+            The id of the task, and the result.
+        """
+        outcome = self._outcome(lambda: [tag])
+        return outcome.task_id, outcome.result()
+
+    def _outcome(self, tags: Callable[[], Sequence[str]]) -> Outcome:
+        try:
+            while True:
+                outcome = self._wait_for_outcome([_RESULT + tag for tag in tags()])
+                if outcome is not None:
+                    return outcome
+                self._look_at_tasks(tags)
+        except NwsException as error:
+            if self.is_closed:
+                raise TaskManagerTermination("the task manager was shut down") from error
+            raise
+
+    def _wait_for_outcome(self, names: Sequence[str]) -> Outcome | None:
+        try:
+            if names:
+                return Outcome(*self._workspace.fetchAny(names, timeout=_LOOK_SECONDS)[1])
+            self._workspace.find(_STOP, timeout=_LOOK_SECONDS)
+        except NwsTimeoutException:
+            pass
+        return None
+
+    def _look_at_tasks(self, tags: Callable[[], Sequence[str]]) -> None:
+        """Give up tasks that have cost too many slaves, when nobody is left who would.
+
+        Raises:
+            TaskManagerTermination: the manager was terminated, and there is nothing to wait for.
+        """
+        waiting, running, finished = self.numberOfTasks()
+        for tag, count in waiting.items():
+            if count:
+                self._look_at_first(tag)
+        if self._workspace.findTry(_STOP) is None:
+            return
+        asked = tags()
+        if any(finished.get(tag) for tag in asked):
+            return
+        outstanding = any(waiting.get(tag) or running.get(tag) for tag in asked)
+        if not outstanding or self.numberOfActiveProcesses() <= 1:
+            raise TaskManagerTermination(f"the task manager {self.label!r} was terminated")
+
+    def _look_at_first(self, tag: str) -> None:
+        while True:
+            try:
+                lease = self._workspace.lease(_TASK + tag, timeout=0, duration=_TOUCH_SECONDS)
+            except NwsTimeoutException:
+                return
+            if not self._gave_up(lease, TaskRequest(*lease.value)):
+                lease.release(blame=False)
+                return
+
+    # Data
+
+    def storeData(self, **items: Any) -> None:
+        """Store values by their names, in the place of earlier ones.
+
+        Raises:
+            NwsPicklingException: one cannot be pickled.
+            NwsException: the space cannot be reached, or refuses one.
+        """
+        for label, value in items.items():
+            self._workspace.declare(_DATA + label, "single")
+            self._workspace.store(_DATA + label, value)
+
+    def retrieveData(self, label: str) -> Any:
+        """Return a value that was stored.
+
+        Raises:
+            KeyError: there is none of this name.
+            NwsUnpicklingException: it cannot be read here.
+        """
+        missing = object()
+        value = self._workspace.findTry(_DATA + label, missing)
+        if value is missing:
+            raise KeyError(label)
+        return value
+
+    def deleteData(self, label: str) -> None:
+        """Remove a value that was stored.
+
+        Raises:
+            KeyError: there is none of this name.
+        """
+        variable = self._list().get(_DATA + label)
+        if variable is None or not variable.values:
+            raise KeyError(label)
+        self._workspace.deleteVar(_DATA + label)
+
+    # The end
+
+    def terminate(self) -> None:
+        """Tell all who wait that there will be no further tasks; those that wait are done first."""
+        self._workspace.store(_STOP, True)
+
+    def close(self) -> None:
+        """Give back all that was taken here, and leave. What the master has made ends with it."""
+        self.is_closed = True
+        with suppress(NwsException):
+            self._workspace.release(None, blame=False)
+        self._server.close()

@@ -1,0 +1,54 @@
+"""The page about MasterSlave: its example works, and it names what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nws import masterslave
+from tests.support.processes import run_python
+from tests.support.server import ROOT, running
+from tests.support.spaces import HOST
+
+PAGE = (ROOT / "docs" / "masterslave.md").read_text(encoding="utf-8")
+TABLE = PAGE.partition("## Names and arguments")[2].partition("\n## ")[0]
+
+
+def test_the_example_works_when_pasted(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (example,) = (block for block in blocks if "runJob(" in block)
+    (tmp_path / "squares.py").write_text(example)
+    with running(tmp_path) as server:
+        env = {"NWS_SERVER_HOST": HOST, "NWS_SERVER_PORT": str(server.port)}
+        done = run_python("squares.py", cwd=tmp_path, env=env)
+    assert done.stderr == ""
+    expected = [f"square_{number} {number * number}" for number in range(10)]
+    assert sorted(done.stdout.splitlines()) == expected
+
+
+@pytest.mark.parametrize(
+    "kind", [masterslave.MasterProcess, masterslave.SlaveProcess, masterslave.TaskManager]
+)
+def test_each_public_method_is_in_the_table(kind: type) -> None:
+    ours = {"close", "store_slave_code", "take", "active_processes", "wait_until_alone"}
+    methods = {name for name, member in vars(kind).items() if callable(member)}
+    for name in sorted(methods - ours):
+        assert name.startswith("_") or f"`{name}`" in TABLE, name
+
+
+def test_each_public_name_is_in_the_table() -> None:
+    for name in set(masterslave.__all__) - {"MasterSlaveException"}:
+        assert f"`{name}`" in TABLE, name
+
+
+def test_each_test_is_there() -> None:
+    files = (ROOT / "tests" / "masterslave").glob("*.py")
+    code = "".join(file.read_text(encoding="utf-8") for file in files)
+    rows = [line for line in TABLE.splitlines() if line.startswith(("| `", "| |"))]
+    for row in rows:
+        tests = re.findall(r"`(test_\w+)`", row)
+        assert tests, row
+        for test in tests:
+            assert f"def {test}(" in code, test

@@ -1,0 +1,166 @@
+"""Masters and slaves as processes: in one script and in two, killed, silent and interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from nws.masterslave import TaskManager, TaskRaisedException, initializeMasterProcess
+from tests.support.processes import children, python, until, until_file, until_gone
+from tests.support.server import PATIENCE, Server, environment
+from tests.support.spaces import HOST
+
+Popen = subprocess.Popen[str]
+
+PROGRAMS = Path(__file__).parent / "programs"
+JOB = PROGRAMS / "job.py"
+HANDLERS = PROGRAMS / "handlers.py"
+
+
+@pytest.fixture
+def env(server: Server) -> dict[str, str]:
+    """Of programs that use the server."""
+    return {"NWS_SERVER_HOST": HOST, "NWS_SERVER_PORT": str(server.port)}
+
+
+@pytest.fixture(autouse=True)
+def for_children(monkeypatch: pytest.MonkeyPatch, env: dict[str, str]) -> None:
+    """Slaves that a master of this process launches use it too."""
+    for name, value in environment(env).items():
+        monkeypatch.setenv(name, value)
+
+
+@contextmanager
+def job(label: str, what: str, launched: int, cwd: Path, period: float = 120.0) -> Iterator[Popen]:
+    """Run master and slaves in one script."""
+    with python(JOB, label, what, str(launched), str(period), cwd=cwd, env=os.environ) as process:
+        yield process
+
+
+@contextmanager
+def slave_by_hand(label: str, cwd: Path, *options: str) -> Iterator[Popen]:
+    """Run `nws task_manager slave`."""
+    command = ("-c", "from nws.cli import main; main()", "task_manager", "slave", label)
+    with python(*command, *options, cwd=cwd, env=os.environ) as process:
+        yield process
+
+
+def end_of(process: Popen, status: int = 0) -> str:
+    """Wait for its end, and return what it wrote."""
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == status, f"{out}\n{err}"
+    return out + err
+
+
+def test_one_script(label: str, tmp_path: Path) -> None:
+    with job(label, "roots", 1, tmp_path) as master:
+        assert end_of(master).splitlines() == [
+            "sqrt_0 raised math domain error",
+            "sqrt_1 sqrt 0.0",
+            "sqrt_2 sqrt 1.0",
+            "sqrt_3 sqrt 1.4142135623730951",
+            "sqrt_4 sqrt 1.7320508075688772",
+        ]
+
+
+def test_two_scripts(label: str, tmp_path: Path) -> None:
+    master = initializeMasterProcess(label)
+    with python(HANDLERS, label, cwd=tmp_path, env=os.environ) as slave:
+        for number in range(5):
+            master.requestTask("sqrt", float(number - 1))
+        with pytest.raises(TaskRaisedException, match="in do_sqrt"):
+            master.retrieveResult("sqrt")
+        results = [master.retrieveResult("sqrt")[2] for _ in range(4)]
+        assert [round(root * root) for _, root in results] == [0, 1, 2, 3]
+        master.shutdown()
+        assert end_of(slave) == ""
+
+
+@pytest.mark.parametrize("form", ["slave_script", "slave_module"])
+def test_the_code_of_slaves_is_stored(
+    label: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.chdir(PROGRAMS)
+    script, module = ("handlers.py", None) if form == "slave_script" else (None, "handlers")
+    master = initializeMasterProcess(label, script, module)
+    with slave_by_hand(label, tmp_path) as slave:
+        master.requestTask("arguments")
+        expected = str(HANDLERS) if form == "slave_script" else "handlers"
+        assert master.retrieveResult()[2] == [expected]
+        if form == "slave_module":
+            master.launchSlaveJobs(2)
+            manager = master.task_manager
+            until(lambda: manager.numberOfActiveProcesses() == 4, "all are there")
+        master.shutdown()
+        assert end_of(slave) == ""
+    assert children(os.getpid(), running="nws.masterslave.launched") == []
+
+
+def test_launched_slaves_find_the_master_s_own_server(
+    label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(PROGRAMS)
+    master = initializeMasterProcess(
+        label, slave_module="handlers", use_name_server=False, master_host=f"{HOST}:0"
+    )
+    master.launchSlaveJobs()
+    master.requestTask("sqrt", 4.0)
+    assert master.retrieveResult() == ("sqrt_0", "sqrt", (4.0, 2.0))
+    master.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_another_slave_does_the_task_of_one_that_is_gone(
+    label: str, tmp_path: Path, how: signal.Signals
+) -> None:
+    """One that was killed is noticed whatever its period; one that is silent, by its period."""
+    period = 1000.0 if how == signal.SIGKILL else 0.5
+    with job(label, "lost", 2, tmp_path, period) as master:
+        slave = int(until_file(tmp_path / "begun"))
+        os.kill(slave, how)
+        assert end_of(master) == "slow_0 slow the second one\n"
+    until_gone([slave])
+
+
+@pytest.mark.slow
+def test_a_task_that_kills_three_slaves_has_failed(label: str, tmp_path: Path) -> None:
+    with job(label, "killer", 4, tmp_path) as master:
+        assert end_of(master).splitlines() == [
+            str(float(sum(range(20)))),
+            "task die_0 was given up: 3 processes were lost while they ran it",
+        ]
+
+
+def test_ctrl_c_in_a_slave(label: str, tmp_path: Path) -> None:
+    manager = TaskManager(label, create=True)
+    task_id = manager.addTaskRequest("sleep", ())
+    with job(label, "roots", 0, tmp_path) as refused:
+        assert "there is a master of the label" in end_of(refused, 1)
+    code = (JOB.read_text(), str(JOB), [str(JOB), label, "sleep", "0"])
+    manager.storeData(slave_code=code, cwd=str(tmp_path))
+    with slave_by_hand(label, tmp_path) as slave:
+        assert int(until_file(tmp_path / "begun")) == slave.pid
+        slave.send_signal(signal.SIGINT)
+        end_of(slave, 1)
+    assert manager.getAnyTask()[0] == task_id
+    assert manager.numberOfActiveProcesses() == 0
+    manager.close()
+
+
+def test_slaves_end_with_their_master(label: str, tmp_path: Path) -> None:
+    with job(label, "sleep", 1, tmp_path) as master:
+        launched = int(until_file(tmp_path / "begun"))
+        with slave_by_hand(label, tmp_path) as slave:
+            manager = TaskManager(label)
+            until(lambda: manager.numberOfActiveProcesses() == 3, "the slave by hand is there")
+            master.kill()
+            assert "has ended without a shutdown" in end_of(slave, 1)
+            manager.close()
+        until_gone([launched])

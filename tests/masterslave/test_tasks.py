@@ -1,0 +1,61 @@
+"""Tasks and outcomes: what cannot be pickled or read is the task's error."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import pytest
+
+from nws.errors import NwsPicklingException
+from nws.masterslave import TaskRaisedException
+from nws.masterslave.tasks import Outcome, TaskRequest, pack, pack_exception
+
+
+class Unreadable:
+    """Can be pickled, but not read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("no number",)
+
+
+class OddError(Exception):
+    """Can neither be read again nor be shown."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first)
+
+    def __str__(self) -> NoReturn:
+        raise ValueError("not shown")
+
+
+def test_what_is_packed_is_the_same_again() -> None:
+    task = TaskRequest("a_0", "a", pack((1, "x", b"y" * 100_000), "it"))
+    assert task.parameters == (1, "x", b"y" * 100_000)
+    assert Outcome("a_0", "a", pack([1], "it"), None).result() == [1]
+
+
+def test_what_cannot_be_pickled_is_named() -> None:
+    with pytest.raises(NwsPicklingException, match="the result cannot be pickled") as raised:
+        pack(lambda: None, "the result")
+    assert raised.value.exception is raised.value.__cause__ is not None
+
+
+def test_a_result_that_cannot_be_read() -> None:
+    with pytest.raises(TaskRaisedException, match="its result cannot be read here") as raised:
+        Outcome("a_0", "a", pack(Unreadable(), "it"), None).result()
+    assert raised.value.task_id == "a_0"
+    assert isinstance(raised.value.exception, ValueError)
+
+
+def test_an_exception_that_cannot_be_read_keeps_its_traceback() -> None:
+    with pytest.raises(TaskRaisedException, match="the traceback") as raised:
+        Outcome("a_0", "a", pack(Unreadable(), "it"), "the traceback").result()
+    assert raised.value.traceback == "the traceback"
+
+
+@pytest.mark.parametrize("error", [OddError("1", "2"), ValueError(lambda: None)])
+def test_an_exception_that_cannot_travel_is_replaced_by_a_text(error: Exception) -> None:
+    with pytest.raises(TaskRaisedException) as raised:
+        Outcome("a_0", "a", pack_exception(error), "text").result()
+    assert isinstance(raised.value.exception, RuntimeError)
+    assert type(error).__name__ in str(raised.value.exception)
