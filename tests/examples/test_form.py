@@ -10,13 +10,14 @@ import pytest
 from tests.examples.conftest import EXAMPLES
 
 FILES = sorted(EXAMPLES.glob("*.py"))
-PUBLIC = {"nws", "nws.client", "nws.depalma", "nws.sleigh"}
+PUBLIC = {"nws", "nws.client", "nws.depalma", "nws.masterslave", "nws.sleigh"}
 SPECIAL = {"_", "__cause__", "__doc__", "__name__"}
 TESTED = {
     *("chat", "hello", "ping_pong", "ring", "tutorial", "wordcount"),
     *("bootstrap", "factors", "file_batch", "matrix_product", "monte_carlo_pi"),
     *("parameter_sweep", "worker_ring"),
     *("pp_quick_start", "pp_callbacks", "pp_cluster"),
+    *("master", "master_slave_demo", "slave"),
 }
 
 
