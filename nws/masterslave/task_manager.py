@@ -1,16 +1,7 @@
 """The task manager: tasks, results and data of a label, in a workspace of its own.
 
-===================  ==============================================================================
-``task <tag>``       tasks that wait; one that runs is leased by the process that runs it
-``result <tag>``     what has become of tasks, until somebody retrieves it
-``tags``             a list of all tags so far
-``data <label>``     what `TaskManager.storeData` has stored
-``stop``             there when the manager was terminated
-``next process``,    counters
-``next tasks``
-``process <id>``,    see ``process_registry.py``
-``gone <id>``
-===================  ==============================================================================
+What is in it: tasks and outcomes (``task_queues.py``), processes (``process_registry.py``),
+``data <label>`` for what `TaskManager.storeData` has stored, and the counter ``next tasks``.
 """
 
 from __future__ import annotations
@@ -19,45 +10,36 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from traceback import format_exc
 from typing import Any, Final, NamedTuple
 
-from nws.client import DICT, Lease, NetWorkSpace, VariableInfo
+from nws.client import DICT, Lease, NetWorkSpace
 from nws.errors import (
     MasterSlaveException,
     NwsException,
     NwsLeaseLostException,
     NwsNoWorkSpaceException,
-    NwsTimeoutException,
     TaskManagerTermination,
 )
 from nws.masterslave.addresses import connect
 from nws.masterslave.process_registry import ProcessInfo, ProcessRegistry
-from nws.masterslave.tasks import MAX_ATTEMPTS, Outcome, TaskRequest, pack, pack_exception
+from nws.masterslave.task_queues import TaskQueues
+from nws.masterslave.tasks import Outcome, TaskRequest, pack, pack_exception
 
 __all__ = ["WORKSPACE_PREFIX", "TaskManager"]
 
 WORKSPACE_PREFIX: Final = "TaskManager."
 """Begins the name of a label's workspace."""
 
-_TASK: Final = "task "
-_RESULT: Final = "result "
 _DATA: Final = "data "
-_TAGS: Final = "tags"
-_STOP: Final = "stop"
 _NEXT_TASKS: Final = "next tasks"
 
 _TASKS_OF_A_MANAGER: Final = 10**12
 """Numbers that a manager may give to tasks before they are those of the next one."""
 
-_MAX_TAGS: Final = 990
-"""One wait can be for a thousand variables."""
-
 _LOOK_SECONDS: Final = 1.0
 """Between two looks of who waits at tags that others have added, and at tasks that have cost too
 many slaves."""
-
-_TOUCH_SECONDS: Final = 10.0
-"""For a look at a task, which comes back by itself if we end meanwhile."""
 
 
 class _Held(NamedTuple):
@@ -94,11 +76,11 @@ class TaskManager:
         self.is_closed = False
         try:
             self._workspace = self._create() if create else self._find()
+            self._queues = TaskQueues(self._workspace, create=create)
             self._registry = ProcessRegistry(self._workspace, create=create)
         except BaseException:
             self._server.close()
             raise
-        self._tags: dict[str, None] = {}
         self._held: dict[str, _Held] = {}
         self._numbers: Iterator[int] | None = None
         self._lock = threading.Lock()
@@ -113,8 +95,6 @@ class TaskManager:
                 f"there is a master of the label {self.label!r} already, process "
                 f"{listing[name].owner}: choose another label, or end that master first"
             )
-        workspace.declare(_STOP, "single")
-        workspace.store(_TAGS, [])
         workspace.store(_NEXT_TASKS, 0)
         return workspace
 
@@ -200,23 +180,13 @@ class TaskManager:
     def numberOfTasks(self) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
         """Return how many tasks wait, how many run and how many results can be retrieved, each as a
         dict with all tags so far."""
-        self._learn_tags()
-        listing = self._list()
-        waiting, running, finished = {}, {}, {}
-        for tag in self._tags:
-            tasks, results = listing.get(_TASK + tag), listing.get(_RESULT + tag)
-            waiting[tag] = tasks.values if tasks else 0
-            running[tag] = tasks.leased if tasks else 0
-            finished[tag] = results.values if results else 0
+        waiting, running, finished = self._queues.numbers()
         return waiting, running, finished
-
-    def _list(self) -> dict[str, VariableInfo]:
-        listing = self._workspace.listVars(format=DICT)
-        assert isinstance(listing, dict)
-        return listing
 
     def addTaskRequest(self, tag: str, parameters: Any, process_id: int | None = None) -> str:
         """Add a task, and return its id: the tag, an underscore and a number.
+
+        Others see it within some milliseconds; a call of this manager at once.
 
         Args:
             tag: of any tasks that the same handler does.
@@ -226,15 +196,14 @@ class TaskManager:
         Raises:
             TypeError: the tag is no text.
             NwsPicklingException: the parameters cannot be pickled.
+            MasterSlaveException: earlier tasks could not be stored.
             NwsException: the space cannot be reached, or refuses the task.
         """
         if not isinstance(tag, str):
             raise TypeError(f"a tag must be a text, not {type(tag).__name__}")
         packed = pack(parameters, f"the parameters of a task with the tag {tag!r}")
         task_id = f"{tag}_{next(self._numbers or self._draw_numbers())}"
-        self._workspace.store(_TASK + tag, tuple(TaskRequest(task_id, tag, packed)))
-        if tag not in self._tags:
-            self._add_tag(tag)
+        self._queues.add(TaskRequest(task_id, tag, packed))
         return task_id
 
     def _draw_numbers(self) -> Iterator[int]:
@@ -245,16 +214,6 @@ class TaskManager:
                 lease.settle([(_NEXT_TASKS, lease.value + 1)])
                 self._numbers = itertools.count(lease.value * _TASKS_OF_A_MANAGER)
             return self._numbers
-
-    def _add_tag(self, tag: str) -> None:
-        lease = self._workspace.lease(_TAGS)
-        tags = lease.value if tag in lease.value else [*lease.value, tag]
-        lease.settle([(_TAGS, tags)])
-        self._tags.update(dict.fromkeys(tags))
-
-    def _learn_tags(self) -> list[str]:
-        self._tags.update(dict.fromkeys(self._workspace.find(_TAGS)))
-        return list(self._tags)
 
     def getTaskWithTag(self, tag: str, process_id: int | None = None) -> tuple[str, Any]:
         """Wait for a task of a tag, and take it: it runs until its result is stored here.
@@ -270,11 +229,9 @@ class TaskManager:
             TaskManagerTermination: the manager was terminated, and no task waits.
             KeyError: there is no such process.
             NwsException: the space cannot be reached any more.
-            Exception: whatever the unpickler raises. The task runs.
         """
-        task = self.take([tag], process_id)
-        assert task is not None  # it has waited for any time
-        return task.id, task.parameters
+        task, parameters = self._take_readable(lambda: [tag], process_id)
+        return task.id, parameters
 
     def getAnyTask(self, process_id: int | None = None) -> tuple[str, str, Any]:
         """Wait for a task of any tag, and take it; see `getTaskWithTag`.
@@ -282,9 +239,20 @@ class TaskManager:
         Returns:
             The id, the tag and the parameters.
         """
-        while (task := self.take(self._learn_tags(), process_id, _LOOK_SECONDS)) is None:
-            pass
-        return task.id, task.tag, task.parameters
+        task, parameters = self._take_readable(self._queues.learn_tags, process_id)
+        return task.id, task.tag, parameters
+
+    def _take_readable(
+        self, tags: Callable[[], Iterable[str]], process_id: int | None
+    ) -> tuple[TaskRequest, Any]:
+        """Take a task; one whose parameters cannot be read here has failed."""
+        while True:
+            task = self.take(tags(), process_id, _LOOK_SECONDS)
+            if task is not None:
+                try:
+                    return task, task.parameters
+                except Exception as error:
+                    self.storeException(task.id, error, format_exc())
 
     def take(
         self, tags: Iterable[str], process_id: int | None, timeout: float | None = None
@@ -294,29 +262,12 @@ class TaskManager:
         Returns:
             The task; None if none came within ``timeout`` seconds.
         """
-        names = [*(_TASK + tag for tag in tags), _STOP]
-        duration = self._registry.duration_of(process_id)
-        while True:
-            try:
-                lease = self._workspace.leaseAny(names, timeout=timeout, duration=duration)
-            except NwsTimeoutException:
-                return None
-            if lease.variable == _STOP:
-                lease.release(blame=False)  # for the next one
-                raise TaskManagerTermination(f"the task manager {self.label!r} was terminated")
-            task = TaskRequest(*lease.value)
-            if not self._gave_up(lease, task):
-                self._held[task.id] = _Held(lease, task.tag, process_id)
-                return task
-
-    def _gave_up(self, lease: Lease, task: TaskRequest) -> bool:
-        """Let a task fail that has cost too many slaves."""
-        if lease.attempt <= MAX_ATTEMPTS:
-            return False
-        text = f"task {task.id} was given up: {MAX_ATTEMPTS} processes were lost while they ran it"
-        outcome = Outcome(task.id, task.tag, pack_exception(MasterSlaveException(text)), text)
-        lease.settle([(_RESULT + task.tag, tuple(outcome))])
-        return True
+        lease = self._queues.lease(tags, self._registry.duration_of(process_id), timeout)
+        if lease is None:
+            return None
+        task = TaskRequest(*lease.value)
+        self._held[task.id] = _Held(lease, task.tag, process_id)
+        return task
 
     def returnTask(self, task_id: str) -> None:
         """Give back a task that was taken here, to its place.
@@ -352,7 +303,7 @@ class TaskManager:
         lease, tag, _ = self._held[task_id]
         outcome = Outcome(task_id, tag, packed, failure)
         try:
-            lease.settle([(_RESULT + tag, tuple(outcome))])
+            self._queues.settle(lease, outcome)
         except NwsLeaseLostException:
             del self._held[task_id]
             raise
@@ -371,7 +322,7 @@ class TaskManager:
             TaskManagerTermination: the manager was terminated, and no result is left or to come.
             NwsException: the space cannot be reached any more.
         """
-        outcome = self._outcome(lambda: list(self._tags) or self._learn_tags())
+        outcome = self._outcome(self._queues.known_tags)
         return outcome.task_id, outcome.tag, outcome.result()
 
     def getResultWithTag(self, tag: str) -> tuple[str, Any]:
@@ -386,52 +337,26 @@ class TaskManager:
     def _outcome(self, tags: Callable[[], Sequence[str]]) -> Outcome:
         try:
             while True:
-                outcome = self._wait_for_outcome([_RESULT + tag for tag in tags()])
+                outcome = self._queues.outcome(tags(), _LOOK_SECONDS)
                 if outcome is not None:
                     return outcome
-                self._look_at_tasks(tags)
+                self._check_on_tasks(tags)
         except NwsException as error:
             if self.is_closed:
                 raise TaskManagerTermination("the task manager was shut down") from error
             raise
 
-    def _wait_for_outcome(self, names: Sequence[str]) -> Outcome | None:
-        try:
-            if names:
-                return Outcome(*self._workspace.fetchAny(names, timeout=_LOOK_SECONDS)[1])
-            self._workspace.find(_STOP, timeout=_LOOK_SECONDS)
-        except NwsTimeoutException:
-            pass
-        return None
-
-    def _look_at_tasks(self, tags: Callable[[], Sequence[str]]) -> None:
-        """Give up tasks that have cost too many slaves, when nobody is left who would.
+    def _check_on_tasks(self, tags: Callable[[], Sequence[str]]) -> None:
+        """Give up tasks that were lost too often, and learn new tags.
 
         Raises:
             TaskManagerTermination: the manager was terminated, and there is nothing to wait for.
         """
-        waiting, running, finished = self.numberOfTasks()
-        for tag, count in waiting.items():
-            if count:
-                self._look_at_first(tag)
-        if self._workspace.findTry(_STOP) is None:
+        numbers = self._queues.give_up_lost()
+        if not self._queues.is_terminated or any(map(numbers.finished.get, tags())):
             return
-        asked = tags()
-        if any(finished.get(tag) for tag in asked):
-            return
-        outstanding = any(waiting.get(tag) or running.get(tag) for tag in asked)
-        if not outstanding or self.numberOfActiveProcesses() <= 1:
-            raise TaskManagerTermination(f"the task manager {self.label!r} was terminated")
-
-    def _look_at_first(self, tag: str) -> None:
-        while True:
-            try:
-                lease = self._workspace.lease(_TASK + tag, timeout=0, duration=_TOUCH_SECONDS)
-            except NwsTimeoutException:
-                return
-            if not self._gave_up(lease, TaskRequest(*lease.value)):
-                lease.release(blame=False)
-                return
+        if not numbers.are_outstanding(tags()) or self.numberOfActiveProcesses() <= 1:
+            raise TaskManagerTermination("the task manager was terminated")
 
     # Data
 
@@ -465,7 +390,8 @@ class TaskManager:
         Raises:
             KeyError: there is none of this name.
         """
-        variable = self._list().get(_DATA + label)
+        listing = self._workspace.listVars(format=DICT)
+        variable = listing.get(_DATA + label) if isinstance(listing, dict) else None
         if variable is None or not variable.values:
             raise KeyError(label)
         self._workspace.deleteVar(_DATA + label)
@@ -474,11 +400,12 @@ class TaskManager:
 
     def terminate(self) -> None:
         """Tell all who wait that there will be no further tasks; those that wait are done first."""
-        self._workspace.store(_STOP, True)
+        self._queues.terminate()
 
     def close(self) -> None:
         """Give back all that was taken here, and leave. What the master has made ends with it."""
         self.is_closed = True
+        self._queues.close()
         with suppress(NwsException):
             self._workspace.release(None, blame=False)
         self._server.close()

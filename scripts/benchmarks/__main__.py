@@ -7,8 +7,9 @@ interfaces.
 
 Each line compares two things that took turns: the median time of each for one operation, and the
 ratio of the two times, round by round, as median and range. The ratio is the speed-up of ours over
-the other; in the rows "scale" and "inspector" the relative cost; in "sleigh-million" and for pages
-the part of a limit. The bench starts and stops all processes that it needs.
+the other or, in "faces", over a limit; in the rows "scale" and "inspector" the relative cost; in
+"sleigh-million" and for pages the part of a limit. The bench starts and stops all processes that it
+needs.
 
 With --other, this checkout is compared with another one of the project, in which scripts/setup was
 run, for example of the parent commit; nothing else is then measured.
@@ -34,6 +35,7 @@ from scripts.benchmarks import (
     inspector,
     large,
     machine,
+    masterslave,
     pingpong,
     report,
     scale,
@@ -64,6 +66,8 @@ ROWS: Final = {
     "scale": Row(scale.ABOUT, scale.run, 20, 3),
     "inspector": Row(inspector.ABOUT, inspector.run, 6, 2),
     "faces-depalma": Row(depalma.ABOUT, depalma.run, 10, 3),
+    "faces-pp": Row(faces.ABOUT, faces.run, 10, 2),
+    "faces-masterslave": Row(masterslave.ABOUT, masterslave.run, 5, 2),
     "sleigh-many": Row(sleigh.MANY_ABOUT, sleigh.many, 10, 2),
     "sleigh-single": Row(sleigh.SINGLE_ABOUT, sleigh.single, 10, 2),
     "sleigh-submit": Row(sleigh.SUBMIT_ABOUT, sleigh.submit, 10, 2),
@@ -74,7 +78,6 @@ ROWS: Final = {
     "sleigh-output": Row(sleigh.OUTPUT_ABOUT, sleigh.output, 5, 1),
     "sleigh-kept": Row(sleigh.KEPT_ABOUT, sleigh.kept, 5, 1),
     "sleigh-million": Row(sleigh.MILLION_ABOUT, sleigh.million, 3, 1),
-    "faces": Row(faces.ABOUT, faces.run, 10, 2),
 }
 
 SLEIGH: Final = "sleigh"

@@ -17,6 +17,11 @@ def same(value: object) -> object:
     return value
 
 
+def do_same(value: _T) -> _T:
+    """Return the argument, as a slave of MasterSlave."""
+    return value
+
+
 def write_in_pieces(value: _T) -> _T:
     """Write a megabyte to stdout in 320,000 pieces, as `json.dump` does."""
     json.dump(_PRINTED, sys.stdout)

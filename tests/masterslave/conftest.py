@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,13 @@ from tests.support.server import Server, running
 from tests.support.spaces import HOST
 
 Managers = Callable[[], TaskManager]
+
+
+class Unreadable:
+    """Can be pickled, but not read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("no number",)
 
 
 @pytest.fixture(scope="module")

@@ -157,7 +157,7 @@ def test_ctrl_c_in_a_slave(label: str, tmp_path: Path) -> None:
 def test_slaves_end_with_their_master(label: str, tmp_path: Path) -> None:
     with job(label, "sleep", 1, tmp_path) as master:
         launched = int(until_file(tmp_path / "begun"))
-        with slave_by_hand(label, tmp_path) as slave:
+        with python(HANDLERS, label, cwd=tmp_path, env=os.environ) as slave:  # it cannot sleep
             manager = TaskManager(label)
             until(lambda: manager.numberOfActiveProcesses() == 3, "the slave by hand is there")
             master.kill()

@@ -13,7 +13,7 @@ from nws.masterslave import (
     TaskManagerTermination,
     TaskRaisedException,
 )
-from tests.masterslave.conftest import Managers
+from tests.masterslave.conftest import Managers, Unreadable
 from tests.support.processes import Aside, until
 
 
@@ -307,6 +307,22 @@ class TestBadInput:
         ):
             with pytest.raises(KeyError, match="a_0"):
                 refused()
+
+    def test_too_many_tags(self, manager: TaskManager, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("nws.masterslave.task_queues._MAX_TAGS", 2)
+        for tag in "aba":
+            manager.addTaskRequest(tag, ())
+        with pytest.raises(MasterSlaveException, match="'c' would be one of more than 2 tags"):
+            manager.addTaskRequest("c", ())
+
+    def test_parameters_that_cannot_be_read_are_the_task_s_error(
+        self, manager: TaskManager
+    ) -> None:
+        manager.addTaskRequest("a", Unreadable())
+        readable = manager.addTaskRequest("a", 1)
+        assert manager.getAnyTask() == (readable, "a", 1)
+        with pytest.raises(TaskRaisedException, match="no number"):
+            manager.getAnyResult()
 
     def test_a_result_that_cannot_be_pickled_leaves_the_task(self, manager: TaskManager) -> None:
         task_id = manager.addTaskRequest("a", ())

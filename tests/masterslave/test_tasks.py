@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
 from nws.errors import NwsPicklingException
 from nws.masterslave import TaskRaisedException
 from nws.masterslave.tasks import Outcome, TaskRequest, pack, pack_exception
-
-
-class Unreadable:
-    """Can be pickled, but not read."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return int, ("no number",)
+from tests.masterslave.conftest import Unreadable
 
 
 class OddError(Exception):
