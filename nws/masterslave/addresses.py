@@ -16,6 +16,7 @@ __all__ = ["DEFAULT_MASTER_PORT", "Address", "address_of", "connect"]
 DEFAULT_MASTER_PORT: Final = 7766
 """Of a master's own server, as in the original."""
 
+_MAX_PORT: Final = 65535
 _HOST_VARIABLE: Final = "NWS_SERVER_HOST"
 _PORT_VARIABLE: Final = "NWS_SERVER_PORT"
 
@@ -56,14 +57,13 @@ def connect(master_host: str | None) -> NwsServer:
             ``NWS_SERVER_HOST`` and ``NWS_SERVER_PORT`` name, by default ``localhost`` and 8765.
 
     Raises:
-        MasterSlaveException: no server answers there.
+        MasterSlaveException: no server answers there, or that is no address.
     """
     if master_host is not None:
         place = address_of(master_host)
         remedy = "start the master first; master_host= must say where its server listens"
     else:
-        host = os.environ.get(_HOST_VARIABLE) or DEFAULT_HOST
-        place = address_of(f"{host}:{os.environ.get(_PORT_VARIABLE) or DEFAULT_PORT}")
+        place = _usual_address()
         remedy = (
             f"{_HOST_VARIABLE} and {_PORT_VARIABLE} say where it is; or do without: "
             "use_name_server=False at the master, master_host= at slaves"
@@ -72,3 +72,11 @@ def connect(master_host: str | None) -> NwsServer:
         return NwsServer(*place)
     except NwsConnectException as error:
         raise MasterSlaveException(f"{error}; {remedy}") from error
+
+
+def _usual_address() -> Address:
+    host = os.environ.get(_HOST_VARIABLE) or DEFAULT_HOST
+    port = os.environ.get(_PORT_VARIABLE) or str(DEFAULT_PORT)
+    if not port.isdecimal() or not 0 < int(port) <= _MAX_PORT:
+        raise MasterSlaveException(f"{_PORT_VARIABLE}={port!r} is no port: it is from 1 to 65535")
+    return Address(host, int(port))

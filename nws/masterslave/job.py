@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from nws.masterslave.launched import SLAVE_LABEL
+from nws.masterslave.launched import SLAVE_LABEL, SlaveCode
 from nws.masterslave.master import MasterProcess
 from nws.masterslave.slave import WATCHDOG_SECONDS, SlaveProcess
 
@@ -41,8 +40,7 @@ def runJob(
     master = master_class(label)
     try:
         if "__file__" in names:
-            file = str(Path(names["__file__"]).absolute())
-            master.store_slave_code(Path(file).read_text(encoding="utf-8"), file, sys.argv)
+            master.store_slave_code(SlaveCode.of_file(names["__file__"], sys.argv))
         if launch_slaves:
             master.launchSlaveJobs(launch_slaves)
     except BaseException:

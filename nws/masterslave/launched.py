@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import types
+from importlib.util import decode_source
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -36,6 +37,16 @@ class SlaveCode(NamedTuple):
     source: str
     file: str
     argv: list[str]
+
+    @classmethod
+    def of_file(cls, file: str, argv: list[str] | None = None) -> SlaveCode:
+        """Read a program; its arguments are its name alone, unless others are given.
+
+        Raises:
+            OSError, SyntaxError, UnicodeDecodeError: it cannot be read.
+        """
+        path = Path(file).absolute()
+        return cls(decode_source(path.read_bytes()), str(path), argv or [str(path)])
 
 
 def master_host_of(label: str) -> str | None:

@@ -6,7 +6,6 @@ import atexit
 import itertools
 import logging
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nws.errors import MasterSlaveException, TaskManagerTermination
@@ -62,6 +61,7 @@ class MasterProcess:
         self._slaves: LocalSlaves | None = None
         self._state_ids = itertools.count(1)
         self._states: dict[int, list[str]] = {}
+        self._pid = os.getpid()
         if not use_name_server:
             from nws.masterslave.launching import OwnServer  # the sleigh's parts take a while
 
@@ -160,10 +160,9 @@ class MasterProcess:
         for _ in range(n):
             self._slaves.start()
 
-    def store_slave_code(self, source: str, file: str, argv: list[str]) -> None:
+    def store_slave_code(self, code: SlaveCode) -> None:
         """Store the program that slaves run which are launched, and the working folder."""
-        code = tuple(SlaveCode(source, file, argv))
-        self.task_manager.storeData(slave_code=code, cwd=os.getcwd())
+        self.task_manager.storeData(slave_code=tuple(code), cwd=os.getcwd())
 
     def start(self) -> None:
         """Run the master, and shut down, whatever happens."""
@@ -186,12 +185,12 @@ class MasterProcess:
         Tasks that still wait are done first, as far as there is time; results that were not
         retrieved are lost. It returns within ``timeout`` and 10 seconds more. Slaves that have not
         left by then are named in a warning of the logger ``nws``; those that were launched here are
-        killed. A second call does nothing.
+        killed. A second call does nothing, nor does one in a fork of the master.
 
         Args:
             timeout: seconds.
         """
-        if self.task_manager.is_closed:
+        if self.task_manager.is_closed or os.getpid() != self._pid:
             return
         try:
             self.task_manager.terminate()
@@ -232,8 +231,7 @@ def initializeMasterProcess(
     """
     code: SlaveCode | None = None
     if slave_script is not None:
-        file = str(Path(slave_script).absolute())
-        code = SlaveCode(Path(file).read_text(encoding="utf-8"), file, [file])
+        code = SlaveCode.of_file(slave_script)
     elif slave_module is not None:
         source = (
             f"from {slave_module} import *\n"
@@ -242,6 +240,6 @@ def initializeMasterProcess(
         code = SlaveCode(source, f"<slave of {slave_module}>", [slave_module])
     process = MasterProcess(label, use_name_server, master_host=master_host)
     if code is not None:
-        process.store_slave_code(*code)
+        process.store_slave_code(code)
     atexit.register(process.shutdown)
     return process

@@ -9,7 +9,7 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -142,7 +142,7 @@ class SlaveProcess:
     def _try(self, task: TaskRequest, handler: Callable[..., Any]) -> None:
         try:
             parameters = [self.processParameter(each) for each in task.parameters]
-            result = handler(*parameters)
+            result = _called(handler, parameters)
         except (Exception, SystemExit) as error:
             self._fail(task, error)
             return
@@ -183,6 +183,19 @@ def _handlers(names: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
         for name, handler in names.items()
         if name.startswith(_HANDLER) and callable(handler)
     }
+
+
+def _called(handler: Callable[..., Any], parameters: Sequence[Any]) -> Any:
+    """Call a handler. Where it ends in a fork that it has made, that ends: it is no slave."""
+    pid, status = os.getpid(), 1
+    try:
+        result = handler(*parameters)
+        status = 0
+        return result
+    finally:
+        if os.getpid() != pid:
+            sys.stdout.flush()
+            os._exit(status)
 
 
 def _trace(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nws.masterslave import MasterSlaveException
-from nws.masterslave.addresses import address_of
+from nws.masterslave.addresses import address_of, connect
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,10 @@ def test_addresses(text: str, address: tuple[str, int], shown: str) -> None:
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(MasterSlaveException, match="neither 'host' nor 'host:port'"):
         address_of(text)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "web", "-1", "8765.5"])
+def test_what_is_no_port(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NWS_SERVER_PORT", port)
+    with pytest.raises(MasterSlaveException, match=f"NWS_SERVER_PORT='{port}' is no port"):
+        connect(None)

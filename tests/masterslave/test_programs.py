@@ -138,6 +138,11 @@ def test_a_task_that_kills_three_slaves_has_failed(label: str, tmp_path: Path) -
         ]
 
 
+def test_forks_are_neither_masters_nor_slaves(label: str, tmp_path: Path) -> None:
+    with job(label, "forks", 1, tmp_path) as master:
+        assert end_of(master) == "fork_0 fork 0\n2\n"
+
+
 def test_ctrl_c_in_a_slave(label: str, tmp_path: Path) -> None:
     manager = TaskManager(label, create=True)
     task_id = manager.addTaskRequest("sleep", ())

@@ -51,6 +51,15 @@ class Master(MasterProcess):
         self.requestTask("slow")
         print(*self.retrieveResult())
 
+    def forks(self) -> None:
+        """Forks of master and slave end, and are neither."""
+        if os.fork() == 0:
+            sys.exit()
+        os.wait()
+        self.requestTask("fork")
+        print(*self.retrieveResult())
+        print(self.task_manager.numberOfActiveProcesses())
+
     def sleep(self) -> None:
         self.requestTask("sleep")
         self.retrieveResult()
@@ -74,6 +83,10 @@ class Slave(SlaveProcess):
             return "the second one"
         time.sleep(1000)
         return "the first one"
+
+    def do_fork(self) -> int:
+        child = os.fork()
+        return os.waitpid(child, 0)[1] if child else 0
 
     def do_sleep(self) -> None:
         Path("begun").write_text(str(os.getpid()))
