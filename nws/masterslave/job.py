@@ -6,6 +6,7 @@ import sys
 
 from nws.masterslave.launched import SLAVE_LABEL, SlaveCode
 from nws.masterslave.master import MasterProcess
+from nws.masterslave.process_registry import check_period
 from nws.masterslave.slave import WATCHDOG_SECONDS, SlaveProcess
 
 __all__ = ["runJob"]
@@ -30,9 +31,14 @@ def runJob(
         launch_slaves: how many slaves the master starts on its machine.
 
     Raises:
+        TypeError: a class is not of its kind.
+        ValueError: the period is neither seconds nor None.
         KeyError: slaves are to be launched, but the program has no file, as at a prompt.
         MasterSlaveException: as for `MasterProcess` and `SlaveProcess`.
     """
+    check_period(watchdog_period)
+    _check_class(master_class, MasterProcess)
+    _check_class(slave_class, SlaveProcess)
     names = vars(sys.modules["__main__"])
     if names.get(SLAVE_LABEL) == label:
         slave_class(label, watchdog_period=watchdog_period).start()
@@ -47,3 +53,8 @@ def runJob(
         master.shutdown()
         raise
     master.start()
+
+
+def _check_class(given: object, kind: type) -> None:
+    if not isinstance(given, type) or not issubclass(given, kind):
+        raise TypeError(f"{given!r} is no subclass of {kind.__name__}")

@@ -11,12 +11,13 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from numbers import Real
 from typing import Final, NamedTuple
 
 from nws.client import DICT, Lease, NetWorkSpace
 from nws.errors import NwsLeaseLostException, NwsOperationException, NwsTimeoutException
 
-__all__ = ["FOREVER_SECONDS", "ProcessInfo", "ProcessRegistry"]
+__all__ = ["FOREVER_SECONDS", "ProcessInfo", "ProcessRegistry", "check_period"]
 
 FOREVER_SECONDS: Final = 10.0**9
 """Some thirty years: how long the leases of a process last that does not ping."""
@@ -62,8 +63,7 @@ class ProcessRegistry:
 
     def register(self, watchdog_period: float | None, text: str, tags: Iterable[str]) -> int:
         """Add a process; see `TaskManager.registerProcess`."""
-        if watchdog_period is not None and not 0 < watchdog_period <= FOREVER_SECONDS / 2:
-            raise ValueError(f"watchdog_period={watchdog_period!r} is neither seconds nor None")
+        check_period(watchdog_period)
         duration = _SILENT_PERIODS * watchdog_period if watchdog_period else FOREVER_SECONDS
         lease = self._workspace.lease(_NEXT_ID)
         number: int = lease.value
@@ -139,3 +139,18 @@ class ProcessRegistry:
             with suppress(NwsTimeoutException):
                 self._workspace.find(f"{_GONE}{others[0]}", timeout=left)
         return []
+
+
+def check_period(watchdog_period: float | None) -> None:
+    """Check a watchdog period.
+
+    Raises:
+        ValueError: it is neither a number of seconds above 0 nor None.
+    """
+    is_number = isinstance(watchdog_period, Real)
+    if watchdog_period is not None and not (
+        is_number and 0 < watchdog_period <= FOREVER_SECONDS / _SILENT_PERIODS
+    ):
+        raise ValueError(
+            f"watchdog_period={watchdog_period!r} is neither a number of seconds above 0 nor None"
+        )

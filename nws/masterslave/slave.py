@@ -22,6 +22,7 @@ from nws.errors import (
     TaskManagerTermination,
 )
 from nws.masterslave.launched import SLAVE_LABEL, master_host_of
+from nws.masterslave.process_registry import check_period
 from nws.masterslave.state import GlobalStateValue
 from nws.masterslave.task_manager import TaskManager
 from nws.masterslave.tasks import TaskRequest
@@ -61,8 +62,10 @@ class SlaveProcess:
                 the process, or of its machine, is noticed.
 
         Raises:
+            ValueError: the period is neither seconds nor None.
             MasterSlaveException: there is no such master, or no server.
         """
+        check_period(watchdog_period)
         self.task_manager = TaskManager(label, master_host or master_host_of(label))
         self.watchdog_period = watchdog_period
         self._state = functools.lru_cache(_KEPT_STATES)(self.task_manager.retrieveData)

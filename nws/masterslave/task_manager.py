@@ -68,9 +68,12 @@ class TaskManager:
             create: make the workspace and own it, as a master does.
 
         Raises:
+            TypeError: the label is no text.
             MasterSlaveException: there is no such server; there is no master of this label; or, if
                 it is created, there is one already.
         """
+        if not isinstance(label, str):
+            raise TypeError(f"a label must be a text, not {type(label).__name__}")
         self.label = label
         self._server = connect(master_host)
         self.is_closed = False

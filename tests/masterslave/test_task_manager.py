@@ -8,10 +8,13 @@ import pytest
 
 from nws.errors import NwsLeaseLostException, NwsPicklingException
 from nws.masterslave import (
+    MasterProcess,
     MasterSlaveException,
+    SlaveProcess,
     TaskManager,
     TaskManagerTermination,
     TaskRaisedException,
+    runJob,
 )
 from tests.masterslave.conftest import Managers, Unreadable
 from tests.support.processes import Aside, until
@@ -141,10 +144,14 @@ def test_processes_by_their_places(manager: TaskManager, another: Managers) -> N
         manager.activeProcessInfo(2)
 
 
-@pytest.mark.parametrize("period", [0, -1.0, float("nan"), float("inf")])
-def test_a_period_is_a_number_of_seconds(manager: TaskManager, period: float) -> None:
+@pytest.mark.parametrize("period", [0, -1.0, float("nan"), float("inf"), "1"])
+def test_a_period_is_a_number_of_seconds(manager: TaskManager, period: Any) -> None:
     with pytest.raises(ValueError, match="watchdog_period"):
         manager.registerProcess(watchdog_period=period)
+    with pytest.raises(ValueError, match="watchdog_period"):
+        SlaveProcess(manager.label, watchdog_period=period)
+    with pytest.raises(ValueError, match="watchdog_period"):
+        runJob("never", MasterProcess, SlaveProcess, period)
 
 
 def test_an_exception_is_raised_where_the_result_is_retrieved(
@@ -279,6 +286,15 @@ class TestBadInput:
             TaskManager(label, create=True)
         manager.addTaskRequest("a", ())
         assert manager.getAnyTask()[1] == "a", "the first one goes on"
+
+    def test_what_is_no_label(self) -> None:
+        with pytest.raises(TypeError, match="a label must be a text, not int"):
+            TaskManager(5, create=True)  # type: ignore[arg-type]
+
+    def test_what_is_no_class_of_a_job(self) -> None:
+        for classes in ((SlaveProcess, SlaveProcess), (MasterProcess, print)):
+            with pytest.raises(TypeError, match="is no subclass of"):
+                runJob("never", *classes)
 
     def test_no_master(self) -> None:
         with pytest.raises(MasterSlaveException, match="start the master first"):
