@@ -91,8 +91,6 @@ class SlaveProcess:
         try:
             with self._registered(list(handlers)) as process_id:
                 self._work(handlers, process_id)
-        except TaskManagerTermination:
-            pass
         except (NwsException, ConnectionError) as error:
             raise MasterSlaveException(
                 f"the master of {self.task_manager.label!r} has ended without a shutdown: {error}"
@@ -130,7 +128,10 @@ class SlaveProcess:
     def _work(self, handlers: Mapping[str, Callable[..., Any]], process_id: int) -> None:
         tags = deque(handlers)
         while not self.terminationTest():
-            task = self.task_manager.take(tags, process_id)
+            try:
+                task = self.task_manager.take(tags, process_id)
+            except TaskManagerTermination:
+                return
             assert task is not None  # it has waited for any time
             tags.rotate(-1)  # or tasks of the first tag would keep all others waiting
             self._do(task, handlers[task.tag])

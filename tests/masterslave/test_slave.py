@@ -157,6 +157,17 @@ def test_functions_of_a_namespace_are_handlers_too(master: MasterProcess, label:
     end.result()
 
 
+def test_a_slave_leaves_nothing(master: MasterProcess, label: str) -> None:
+    end = Aside(lambda: SlaveProcess(label).start({"do_it": str}))
+    master.requestTask("it")
+    master.retrieveResult()
+    listing = master.task_manager._workspace.listVars
+    assert "\nprocess 1\t" in listing()
+    master.task_manager.terminate()
+    end.result()
+    assert "\nprocess 1\t" not in listing()
+
+
 class Limited(SlaveProcess):
     """Ends after two tasks."""
 
