@@ -202,7 +202,10 @@ def test_ctrl_c_gives_the_task_back(master: MasterProcess, label: str) -> None:
     assert master.task_manager.getAnyTask()[0] == task_id, "nobody is to blame"
 
 
-def test_a_slave_sends_signs_of_life(master: MasterProcess, label: str) -> None:
+def test_a_slave_sends_signs_of_life(
+    master: MasterProcess, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nws.masterslave.process_registry._SILENT_PERIODS", 100_000)
     slave = SlaveProcess(label, watchdog_period=0.01)
     pings: list[int] = []
     ping = slave.task_manager.ping
