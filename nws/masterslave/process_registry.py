@@ -80,9 +80,10 @@ class ProcessRegistry:
     def unregister(self, number: int) -> None:
         """Remove a process that is registered here; see `TaskManager.unregisterProcess`."""
         presence = self._here.pop(number)
+        self._workspace.deleteVar(f"{_PROCESS}{number}")
+        # Last, for a master that waits for it deletes the workspace then.
         with suppress(NwsOperationException):  # its lease has ended; that is the same
             presence.lease.release(blame=False)
-        self._workspace.deleteVar(f"{_PROCESS}{number}")
 
     def duration_of(self, number: int | None) -> float:
         """Return how many seconds the leases of a process last that is registered here.

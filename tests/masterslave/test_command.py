@@ -29,6 +29,7 @@ def busy(manager: TaskManager, another: Managers) -> TaskManager:
     slave.registerProcess(info="a slave", tags=["a", "b"])
     for tag in "aabcc":
         manager.addTaskRequest(tag, ())
+    manager.numberOfTasks()  # so all are stored
     slave.getTaskWithTag("a", 1)
     slave.storeResult(slave.getTaskWithTag("b")[0], None)
     return manager
