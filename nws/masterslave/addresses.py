@@ -11,7 +11,7 @@ from nws.client import NwsServer
 from nws.errors import MasterSlaveException, NwsConnectException
 from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT
 
-__all__ = ["DEFAULT_MASTER_PORT", "Address", "address_of", "connect"]
+__all__ = ["DEFAULT_MASTER_PORT", "MasterAddress", "address_of", "connect"]
 
 DEFAULT_MASTER_PORT: Final = 7766
 """Of a master's own server, as in the original."""
@@ -21,7 +21,7 @@ _HOST_VARIABLE: Final = "NWS_SERVER_HOST"
 _PORT_VARIABLE: Final = "NWS_SERVER_PORT"
 
 
-class Address(NamedTuple):
+class MasterAddress(NamedTuple):
     """Where a server listens."""
 
     host: str
@@ -31,7 +31,7 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def address_of(master_host: str) -> Address:
+def address_of(master_host: str) -> MasterAddress:
     """Read ``host`` or ``host:port``; the port is 7766 by default.
 
     Raises:
@@ -46,7 +46,7 @@ def address_of(master_host: str) -> Address:
         raise MasterSlaveException(
             f"master_host={master_host!r} is neither 'host' nor 'host:port', as 'localhost:7766'"
         )
-    return Address(place.hostname, DEFAULT_MASTER_PORT if port is None else port)
+    return MasterAddress(place.hostname, DEFAULT_MASTER_PORT if port is None else port)
 
 
 def connect(master_host: str | None) -> NwsServer:
@@ -74,9 +74,9 @@ def connect(master_host: str | None) -> NwsServer:
         raise MasterSlaveException(f"{error}; {remedy}") from error
 
 
-def _usual_address() -> Address:
+def _usual_address() -> MasterAddress:
     host = os.environ.get(_HOST_VARIABLE) or DEFAULT_HOST
     port = os.environ.get(_PORT_VARIABLE) or str(DEFAULT_PORT)
     if not port.isdecimal() or not 0 < int(port) <= _MAX_PORT:
         raise MasterSlaveException(f"{_PORT_VARIABLE}={port!r} is no port: it is from 1 to 65535")
-    return Address(host, int(port))
+    return MasterAddress(host, int(port))

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from nws.pp.arguments import check_tuple
 
-__all__ = ["DEFAULT_PORT", "Address", "addresses_of"]
+__all__ = ["DEFAULT_PORT", "NodeAddress", "addresses_of"]
 
 DEFAULT_PORT: Final = 60000
 """Of nodes."""
@@ -19,7 +19,7 @@ _FIELDS: Final = 4
 """Of an address of IPv4."""
 
 
-class Address(NamedTuple):
+class NodeAddress(NamedTuple):
     """Where a node listens; or, with an asterisk in the host, where some may be found."""
 
     host: str
@@ -39,7 +39,7 @@ class Address(NamedTuple):
         return ".".join("255" if field == "*" else field for field in fields)
 
 
-def addresses_of(ppservers: Any) -> list[Address]:
+def addresses_of(ppservers: Any) -> list[NodeAddress]:
     """Return the addresses in ``ppservers``, each once.
 
     Raises:
@@ -49,7 +49,7 @@ def addresses_of(ppservers: Any) -> list[Address]:
     return list(dict.fromkeys(_address(entry) for entry in check_tuple("ppservers", ppservers)))
 
 
-def _address(entry: Any) -> Address:
+def _address(entry: Any) -> NodeAddress:
     if not isinstance(entry, str):
         raise TypeError(f"each of ppservers must be a string, not {type(entry).__name__}")
     host, colon, port = entry.strip().rpartition(":")
@@ -58,7 +58,7 @@ def _address(entry: Any) -> Address:
     host = host.strip("[]")
     if not host or not port.isdecimal() or not 0 < int(port) <= _MAX_PORT:
         raise ValueError(f"ppservers: {entry!r} is neither a host nor host:port")
-    address = Address(host, int(port))
+    address = NodeAddress(host, int(port))
     if address.broadcast:
         try:
             IPv4Address(address.broadcast)

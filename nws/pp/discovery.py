@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
-from nws.pp.addresses import Address
+from nws.pp.addresses import NodeAddress
 
 __all__ = ["answer_questions", "ask"]
 
@@ -40,7 +40,7 @@ class _Node(asyncio.DatagramProtocol):
 class _Asker(asyncio.DatagramProtocol):
     """Reads answers."""
 
-    def __init__(self, found: Callable[[Address], None]) -> None:
+    def __init__(self, found: Callable[[NodeAddress], None]) -> None:
         self._found = found
         self.problem: Exception | None = None
 
@@ -53,7 +53,7 @@ class _Asker(asyncio.DatagramProtocol):
         except (ValueError, TypeError, LookupError):
             return  # somebody else uses this port
         if isinstance(host, str) and type(port) is int and 0 < port <= _MAX_PORT:
-            self._found(Address(host or addr[0], port))
+            self._found(NodeAddress(host or addr[0], port))
 
 
 async def answer_questions(interface: str, broadcast: str, port: int) -> asyncio.BaseTransport:
@@ -82,11 +82,11 @@ async def answer_questions(interface: str, broadcast: str, port: int) -> asyncio
     return transport
 
 
-async def ask(pattern: Address, found: Callable[[Address], None], pause: float) -> None:
+async def ask(pattern: NodeAddress, found: Callable[[NodeAddress], None], pause: float) -> None:
     """Ask again and again for nodes.
 
     Args:
-        pattern: see `nws.pp.addresses.Address.broadcast`.
+        pattern: see `nws.pp.addresses.NodeAddress.broadcast`.
         found: called with the address of each that answers, each time.
         pause: seconds between questions.
 

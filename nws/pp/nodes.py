@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from nws.pp.addresses import Address
+from nws.pp.addresses import NodeAddress
 from nws.pp.discovery import ask
 from nws.pp.handshake import (
     HANDSHAKE_SECONDS,
@@ -48,7 +48,7 @@ _END_SECONDS: Final = 2.0
 class Nodes:
     """Some nodes. Each is connected to as soon as it can be, and again when it was lost."""
 
-    def __init__(self, addresses: Sequence[Address], secret: str, where: Where) -> None:
+    def __init__(self, addresses: Sequence[NodeAddress], secret: str, where: Where) -> None:
         """Begin to connect.
 
         Args:
@@ -126,13 +126,13 @@ class Nodes:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
 
-    async def _keep(self, address: Address) -> None:
+    async def _keep(self, address: NodeAddress) -> None:
         """Be connected with a node whenever that is possible."""
         while True:
             await self._visit(address)
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _visit(self, address: Address) -> None:
+    async def _visit(self, address: NodeAddress) -> None:
         """Be connected with a node once."""
         try:
             await self._join(address)
@@ -140,11 +140,11 @@ class Nodes:
             refused = isinstance(error, RefusedError)
             self._note_problem(str(address), _described(error), refused=refused)
 
-    async def _discover(self, pattern: Address) -> None:
+    async def _discover(self, pattern: NodeAddress) -> None:
         """Be connected with all nodes that answer, as long as they do."""
-        visits: dict[Address, asyncio.Task[None]] = {}
+        visits: dict[NodeAddress, asyncio.Task[None]] = {}
 
-        def found(address: Address) -> None:
+        def found(address: NodeAddress) -> None:
             if address not in visits:
                 visit = visits[address] = asyncio.create_task(self._visit(address))
                 visit.add_done_callback(lambda _: visits.pop(address, None))
@@ -161,7 +161,7 @@ class Nodes:
             for visit in list(visits.values()):
                 visit.cancel()
 
-    async def _join(self, address: Address) -> None:
+    async def _join(self, address: NodeAddress) -> None:
         """Let a node's workers work for us, until the connection ends."""
         streams = await self._connect(address)
         reader, writer = streams
@@ -195,7 +195,7 @@ class Nodes:
             "module_path": own_entries(sys.path),
         }
 
-    async def _connect(self, address: Address) -> Streams:
+    async def _connect(self, address: NodeAddress) -> Streams:
         streams = await in_time(asyncio.open_connection(*address))
         try:
             keep_alive(streams, int(self._where.lease_time))
@@ -205,7 +205,7 @@ class Nodes:
             raise
         return streams
 
-    async def _tunnel(self, address: Address, token: str) -> None:
+    async def _tunnel(self, address: NodeAddress, token: str) -> None:
         """Let something on the node connect to the space."""
         try:
             remote = await self._connect(address)

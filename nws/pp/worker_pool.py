@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from nws.errors import SleighJoinException, SleighStoppedException
-from nws.pp.addresses import Address
+from nws.pp.addresses import NodeAddress
 from nws.pp.local_workers import LocalWorkers
 from nws.sleigh.master.engine import Engine
 from nws.sleigh.master.error_scope import undone_on_failure
@@ -42,7 +42,7 @@ class WorkerPool:
     def __init__(
         self,
         ncpus: int,
-        nodes: Sequence[Address],
+        nodes: Sequence[NodeAddress],
         secret: str,
         output: Callable[[Sequence[Line]], None],
         *,
@@ -118,7 +118,7 @@ class WorkerPool:
         self._home.close()
 
 
-def _connected(nodes: Sequence[Address], secret: str, where: Where) -> Nodes:
+def _connected(nodes: Sequence[NodeAddress], secret: str, where: Where) -> Nodes:
     from nws.pp.nodes import Nodes  # with asyncio, which takes 50 ms, and which few need
 
     return Nodes(nodes, secret, where)

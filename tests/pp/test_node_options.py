@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from nws import pp
 from nws.cli import main
 from nws.pp import command
-from nws.pp.addresses import Address, addresses_of
+from nws.pp.addresses import NodeAddress, addresses_of
 from nws.pp.node import NodeOptions
 from nws.pp.secret import secret_for
 from nws.sleigh.shared.cores import available_cores
@@ -189,11 +189,11 @@ def test_a_secret_of_another_type() -> None:
 def test_addresses() -> None:
     given = ("node-1", "node-2:35000", "10.0.0.1", "[::1]:7", "::1", "node-1:60000")
     assert addresses_of(given) == [
-        Address("node-1", 60000),
-        Address("node-2", 35000),
-        Address("10.0.0.1", 60000),
-        Address("::1", 7),
-        Address("::1", 60000),
+        NodeAddress("node-1", 60000),
+        NodeAddress("node-2", 35000),
+        NodeAddress("10.0.0.1", 60000),
+        NodeAddress("::1", 7),
+        NodeAddress("::1", 60000),
     ]
     patterns = addresses_of(("*", "10.0.*:7", "192.168.0.*", "10.*.1.*"))
     assert [(each.broadcast, each.port) for each in patterns] == [
@@ -202,4 +202,4 @@ def test_addresses() -> None:
         ("192.168.0.255", 60000),
         ("10.255.1.255", 60000),
     ]
-    assert str(Address("::1", 7)) == "[::1]:7"
+    assert str(NodeAddress("::1", 7)) == "[::1]:7"
