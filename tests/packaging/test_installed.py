@@ -18,6 +18,7 @@ ALLOWED = {
     "nws.depalma.machine": {"psutil"},
     "nws.depalma.marks": {"psutil"},
     "nws.depalma.remote_server": {"psutil"},
+    "nws.masterslave.command": {"click"},
 }
 
 

@@ -48,12 +48,13 @@ def test_what_an_interrupted_receiver_has_left(sleigh: Sleigh) -> None:
 
 
 def test_tasks_of_others_that_were_not_sent(
-    sleigh: Sleigh, monkeypatch: pytest.MonkeyPatch
+    sleigh: Sleigh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def interrupt(_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    sleigh.submit(times_ten, 0).result(SOON)
+    under_way = sleigh.submit(functions.arrive, 0, tmp_path)  # one that is alone is sent at once
+    until_file(tmp_path / "0")
     submissions = sleigh._submissions
     assert submissions is not None
     submissions._next_message = time.monotonic() + SOON / 2  # hold the first one back
@@ -65,6 +66,8 @@ def test_tasks_of_others_that_were_not_sent(
             submissions._send()
     submissions.notify()
     assert first.result(SOON) == 10
+    (tmp_path / "go").touch()
+    under_way.result(SOON)
 
 
 def test_a_stop_after_an_interruption_in_popen(
