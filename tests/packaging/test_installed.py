@@ -19,6 +19,7 @@ ALLOWED = {
     "nws.depalma.marks": {"psutil"},
     "nws.depalma.remote_server": {"psutil"},
     "nws.masterslave.command": {"click"},
+    "nws.pp.command": {"click"},
 }
 
 
