@@ -1,4 +1,4 @@
-"""Other systems' interfaces beside those systems, with two workers on this machine."""
+"""`nws.pp` beside ppft, with two workers on this machine."""
 
 from __future__ import annotations
 
