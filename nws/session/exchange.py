@@ -86,7 +86,7 @@ class Exchange:
         self._timeouts = timeouts
         self._reply_timeout = None if wait is None else float(wait) + timeouts.reply
         self._parts = frame_request(fields)
-        self._size = sum(map(len, self._parts))
+        self._notes: list[bytes] = []  # which are sent behind it
         self._sent: list[int] = []  # what each call took
         sink = None if into is None else Download(into)
         self._decoder = ReplyDecoder(operation.form, dialect, sink)
@@ -101,7 +101,7 @@ class Exchange:
     @property
     def half_sent(self) -> bool:
         """Whether the server has a part of the request only."""
-        return bool(self._sent) and sum(self._sent) < self._size
+        return bool(self._sent) and sum(self._sent) < sum(map(len, self._parts))
 
     @property
     def begun(self) -> bool:
@@ -110,13 +110,12 @@ class Exchange:
 
     def send(self, flags: int = 0) -> None:
         """Send what was not sent yet of the request and of the notes behind it."""
-        if len(self._parts) == 1 and not self._sent:
-            (part,) = self._parts
-            if isinstance(part, bytes):
-                self._send_all(part, 0, flags)
-                return
+        parts = self._parts
+        if len(parts) == 1 and not self._sent and type(parts[0]) is bytes:
+            self._send_all(parts[0], 0, flags)
+            return
         begin, done = 0, sum(self._sent)
-        for part in self._parts:
+        for part in (*parts, *self._notes):
             end = begin + len(part)
             if end > done:
                 if isinstance(part, Upload):
@@ -129,12 +128,12 @@ class Exchange:
 
     def append(self, note: bytes, flags: int = 0) -> None:
         """Send a note behind the request, unless that was done. There is no reply to it."""
-        first = len(self._parts) == 1
-        if note not in self._parts:
-            self._parts.append(note)
-            if first:  # the request itself was sent, as a whole
-                self._send_all(note, 0, flags)
-                return
+        if not self._notes:  # as the reply has come, the request was sent as a whole
+            self._notes.append(note)
+            self._send_all(note, 0, flags)
+            return
+        if note not in self._notes:
+            self._notes.append(note)
         self.send(flags)
 
     def _send_all(self, data: bytes | memoryview, done: int, flags: int) -> None:

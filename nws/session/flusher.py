@@ -3,7 +3,7 @@
 The system holds them back for 200 ms (``MSG_MORE``). A connection that is lost in that time would
 give a value out again that its reader has long had. So a thread tells the system after a few
 milliseconds to hold them no longer. It costs a fetch a fraction of a microsecond: the caller adds
-the socket to a set, and in a loop of fetches the thread looks at it once in a few milliseconds.
+the socket to a set, and in a loop of fetches the thread looks at it every 20 ms.
 
 A process that forks should have one thread only; so the thread ends before each fork, and begins
 again when it is needed.
@@ -21,7 +21,9 @@ from typing import Final
 __all__ = ["flush_soon"]
 
 _HOLD_SECONDS: Final = 0.005
-"""How long a request may take to follow; twice that, if others have just followed."""
+_LONGEST_HOLD_SECONDS: Final = 0.02
+"""How long a request may take to follow: the first time, and while others keep following; twice
+that if others have just followed."""
 
 _STOP_SECONDS: Final = 1.0
 """Longest time for which a fork waits for the end of the thread."""
@@ -73,13 +75,15 @@ class _Flusher:
         """Flush each socket that has rested for a moment. In a loop of fetches none does; each
         acknowledgement travels with a request."""
         resting: set[socket.socket] = set()
+        hold = _HOLD_SECONDS
         while not self._ending:
             if not resting:
                 self._wait()
-            time.sleep(_HOLD_SECONDS)
+            time.sleep(hold)
             active = self._take_all()
             for sock in resting - active:
                 _flush(sock)
+            hold = min(2 * hold, _LONGEST_HOLD_SECONDS) if active else _HOLD_SECONDS
             resting = active
         self._idle = True
         for sock in resting | self._take_all():

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from struct import Struct
 from typing import Final, NamedTuple
 
 from nws.errors import NwsProtocolException, Status
@@ -59,6 +60,12 @@ class Answer(NamedTuple):
 
 _SHORT_OK: Final = b"00000000"
 """With an empty dict before the status."""
+_LONG_HEAD: Final = Struct("4s20s20s20s20s").unpack_from
+"""Status, descriptor, id of the variable, index of the value, size: what is before a payload."""
+_ORIGINAL_HEAD: Final = Struct("4s20s20s").unpack_from
+"""Status, descriptor, size: the same without a cookie."""
+_ITEM_HEAD: Final = Struct("20s20s4s20s").unpack_from
+"""Descriptor, lease, attempt, size."""
 _DONE: Final = Answer(Status.OK, "")
 
 
@@ -208,15 +215,16 @@ class ReplyDecoder:
         reason, at = self._head(data, 84 if cookie else 44)
         if at < 0:
             return None
-        status = _common_number(data[at : at + 4])
-        descriptor = _common_number(data[at + 4 : at + 24])
         variable_id, index = b"", 0
         if cookie:
-            variable_id = data[at + 24 : at + 44]
-            index = _number(data[at + 44 : at + 64])
-            at += 40
-        size = _size(data[at + 24 : at + 44])
-        at += 44
+            status_field, kind, variable_id, index_field, size_field = _LONG_HEAD(data, at)
+            index = _number(index_field)
+            at += 84
+        else:
+            status_field, kind, size_field = _ORIGINAL_HEAD(data, at)
+            at += 44
+        status, descriptor = _common_number(status_field), _common_number(kind)
+        size = _size(size_field)
         end = at + size
         if self._sink is None and len(data) >= end:
             self._end(data, end)
@@ -276,10 +284,9 @@ class ReplyDecoder:
             needed = -begin if begin < 0 else begin + 64
             if len(data) < needed:
                 break
-            descriptor = _common_number(data[begin : begin + 20])
-            lease = _number(data[begin + 20 : begin + 40])
-            attempt = _common_number(data[begin + 40 : begin + 44])
-            size = _size(data[begin + 44 : needed])
+            kind, lease_field, attempt_field, size_field = _ITEM_HEAD(data, begin)
+            descriptor, lease = _common_number(kind), _number(lease_field)
+            attempt, size = _common_number(attempt_field), _size(size_field)
             end = needed + size
             if len(data) < end:
                 if size > _IN_PLACE_BYTES:

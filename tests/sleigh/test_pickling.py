@@ -10,7 +10,7 @@ import cloudpickle
 import numpy as np
 import pytest
 
-from nws.sleigh.shared.messages import function_variable
+from nws.sleigh.shared.functions import function_variable
 from nws.sleigh.shared.pickling import pack, packed_again, pieces_of, size_of, unpack
 from tests.sleigh import functions
 

@@ -13,7 +13,7 @@ from typing import Any
 from nws.client import NetWorkSpace
 from nws.errors import NwsTimeoutException
 from nws.sleigh.launch.processes import LocalSupervisor
-from nws.sleigh.shared.functions import INVOKE, Function, packed_function
+from nws.sleigh.shared.functions import INVOKE, Function, function_variable, packed_function
 from nws.sleigh.shared.messages import (
     BARRIER,
     CONTROL,
@@ -27,7 +27,6 @@ from nws.sleigh.shared.messages import (
     Failure,
     Lines,
     Task,
-    function_variable,
     message_from_wire,
     task_to_wire,
 )

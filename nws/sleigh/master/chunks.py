@@ -98,7 +98,8 @@ class Chunks:
 
         The list is empty when there are no more, or the reader has no more yet.
         """
-        first, elements, weight = self.taken, list[Packed](), 0
+        first, weight = self.taken, 0
+        elements: list[Packed] = []
         size = self._wanted if most is None else min(self._wanted, most)
         if self.reader is not None:
             self.reader.prepare(size)

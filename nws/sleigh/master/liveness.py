@@ -48,6 +48,7 @@ class Liveness:
         self._lost_after = _LOST_BY_HAND_SECONDS if by_hand else _LOST_SECONDS
         self._gone: dict[int, float] = {}  # since when
         self._next_check = 0.0
+        self._next_restart = 0.0
         self._turn = threading.RLock()
 
     def restart(self) -> str:
@@ -57,7 +58,13 @@ class Liveness:
             SleighScriptException: a process cannot be started.
         """
         with self._turn:
+            self._next_restart = time.monotonic() + LOOK_SECONDS
             return self._processes.restart_ended(self._team)
+
+    def restart_if_due(self) -> None:
+        """Do so, unless it was done a moment ago: short calls follow each other quickly."""
+        if time.monotonic() >= self._next_restart:
+            self.restart()
 
     def wait_for_group(self, timeout: float) -> Group:
         """Wait up to ``timeout`` seconds until the group is closed, and return it. Supervisors that

@@ -78,7 +78,7 @@ class Occupancy:
                 raise SleighOccupiedException("another thread is in a call of this sleigh")
             with self.scope():
                 self._check_free()
-                self._liveness.restart()
+                self._liveness.restart_if_due()
                 before = self._state
                 try:
                     yield

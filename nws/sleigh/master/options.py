@@ -111,7 +111,8 @@ def _checked_time(timeout: Any) -> float:
 
 def _real_number(name: str, number: Any) -> float:
     real = math.nan
-    if type(number) is not bool and isinstance(number, (Real, Decimal)):
+    # int and float are Real: they are named because that is quicker to find out.
+    if type(number) is not bool and isinstance(number, (float, int, Real, Decimal)):
         real = _as_float(number)
     if math.isnan(real):
         raise SleighIllegalValueException(f"{name}={number!r} is not a real number")

@@ -21,7 +21,7 @@ from nws.errors import (
     NwsUnpicklingException,
     SleighJoinException,
 )
-from nws.sleigh.shared.functions import Function, packed_function
+from nws.sleigh.shared.functions import Function, named_function
 from nws.sleigh.shared.messages import (
     BARRIER,
     CALLS,
@@ -41,7 +41,6 @@ from nws.sleigh.shared.messages import (
     Results,
     Task,
     death_from_wire,
-    function_variable,
     log_dropped,
     message_from_wire,
     output_size,
@@ -264,8 +263,7 @@ class Team:
         Raises:
             SleighIllegalValueException: it cannot be pickled.
         """
-        packed = packed_function(tuple(function))
-        name = function_variable(packed)
+        name, packed = named_function(function)
         with self._sending:
             if name not in self._users:
                 self._users[name] = 0

@@ -7,14 +7,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from nws.errors import SleighIllegalValueException
 from nws.sleigh.shared.generators import FunctionPickler
-from nws.sleigh.shared.pickling import Packed, pack
+from nws.sleigh.shared.pickling import Packed, pack, pieces_of, travels_by_name
 from nws.sleigh.shared.unpicklable import name_unpicklable
 
-__all__ = ["APPLY", "DEFINE", "EVAL", "INVOKE", "Function", "check_function", "packed_function"]
+__all__ = [
+    "APPLY",
+    "DEFINE",
+    "EVAL",
+    "INVOKE",
+    "Function",
+    "check_function",
+    "function_variable",
+    "named_function",
+    "packed_function",
+]
 
 APPLY: Final = "apply"
 """Each element's arguments are a pair: positional ones, and a dict of keyword arguments, which
@@ -22,6 +34,9 @@ override the fixed ones."""
 INVOKE: Final = "invoke"
 DEFINE: Final = "define"
 EVAL: Final = "eval"
+
+_KEPT_CONSTANTS: Final = 64
+"""Functions that are not packed again for each call."""
 
 
 class Function(NamedTuple):
@@ -36,6 +51,11 @@ class Function(NamedTuple):
     """Keyword arguments of every invocation; empty for ``define`` and ``eval``."""
     permute: Sequence[int] | None
     """Which of the varying and then the fixed arguments are passed, in this order."""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it has nothing that a call can change, and is packed always alike: a name."""
+        return not (self.fixed or self.keywords) and travels_by_name(self.thing)
 
 
 def check_function(fun: Any, kind: str | None) -> tuple[str, Any]:
@@ -68,6 +88,34 @@ def _checked(text: str) -> str:
     except (SyntaxError, ValueError) as error:
         raise SleighIllegalValueException(f"the expression is not Python: {error}") from error
     return text
+
+
+def named_function(function: Function) -> tuple[str, Packed]:
+    """Pack a function; return the name of the variable for it as well.
+
+    Raises:
+        SleighIllegalValueException: it cannot be pickled.
+    """
+    kind, thing, _, _, permute = function
+    if function.is_constant and permute is None:
+        return _named_constant(kind, thing)
+    packed = packed_function(tuple(function))
+    return function_variable(packed), packed
+
+
+@lru_cache(maxsize=_KEPT_CONSTANTS)
+def _named_constant(kind: str, thing: Any) -> tuple[str, Packed]:
+    """A short call would spend a part of its time on this."""
+    packed = packed_function((kind, thing, (), {}, None))
+    return function_variable(packed), packed
+
+
+def function_variable(packed: Packed) -> str:
+    """Return the name of the variable for a function: the same contents have the same name."""
+    digest = blake2b(digest_size=8)
+    for piece in pieces_of(packed):
+        digest.update(piece)
+    return f"function {digest.hexdigest()}"
 
 
 def packed_function(things: Any, what: str = "the function or fixedArgs") -> Packed:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from hashlib import blake2b
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from nws.errors import NwsUnpicklingException
-from nws.sleigh.shared.pickling import PLAIN, Packed, is_in_pieces, packed_again, pieces_of
+from nws.sleigh.shared.pickling import PLAIN, Packed, is_in_pieces, packed_again
 from nws.sleigh.shared.reloads import Reloaded
 from nws.sleigh.shared.surroundings import Changes, are_changes
 
@@ -51,7 +50,6 @@ __all__ = [
     "cut_at",
     "death_from_wire",
     "failures_variable",
-    "function_variable",
     "log_dropped",
     "message_from_wire",
     "message_to_wire",
@@ -231,14 +229,6 @@ class Death(NamedTuple):
     """The worker was killed because the element took longer than it may."""
     text: str
     """How the worker ended, in one line, and what else is known in more."""
-
-
-def function_variable(packed: Packed) -> str:
-    """Return the name of the variable for a function: the same contents have the same name."""
-    digest = blake2b(digest_size=8)
-    for piece in pieces_of(packed):
-        digest.update(piece)
-    return f"function {digest.hexdigest()}"
 
 
 def worker_variable(rank: int) -> str:

@@ -10,7 +10,7 @@ from nws.errors import NwsTimeoutException, NwsUnpicklingException
 from nws.sleigh.shared.functions import Function
 from nws.sleigh.shared.generators import arriving
 from nws.sleigh.shared.messages import NO_ELEMENT, Call, Failure
-from nws.sleigh.shared.pickling import Packed, travels_by_name, unpack
+from nws.sleigh.shared.pickling import Packed, unpack
 from nws.sleigh.shared.reloads import LoadedModules
 from nws.sleigh.shared.status_cells import IDLE, LOADING, StatusCells
 from nws.sleigh.worker.deaths import Deaths
@@ -79,8 +79,7 @@ class Loader:
         self._ready_for = wanted
         # A call may change its fixed arguments, or what a function carries that does not travel by
         # name. The next call starts from what was sent.
-        is_constant = travels_by_name(function.thing) and not (function.fixed or function.keywords)
-        self._only_call = 0 if is_constant else call.number
+        self._only_call = 0 if function.is_constant else call.number
         return None
 
     def _fetch(self, call: Call) -> Packed:
