@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 import io
+import subprocess
+import sys
 from typing import Final
 
 import pytest
 
-from nws import client
+import nws
+from nws import client, sleigh
 from nws.client import NetWorkSpace, NwsServer, NwsTextFile, NwsValueIterator
 
 CONSTANTS: Final[dict[str, object]] = {
@@ -157,6 +160,19 @@ def test_the_text_file_is_a_file() -> None:
     assert issubclass(NwsTextFile, io.TextIOBase)
     public = {name for name in vars(NwsTextFile) if not name.startswith("_")}
     assert public == {"flush", "read", "readable", "readline", "writable", "write"}
+
+
+def test_the_two_main_names_of_the_package() -> None:
+    assert nws.NetWorkSpace is client.NetWorkSpace
+    assert nws.Sleigh is sleigh.Sleigh
+    assert {"NetWorkSpace", "Sleigh"} <= set(dir(nws))
+    with pytest.raises(AttributeError, match="'nws' has no attribute 'Slay'"):
+        _ = nws.Slay  # type: ignore[attr-defined]
+
+
+def test_the_package_imports_them_when_they_are_used() -> None:
+    program = "import sys, nws; sys.exit(bool({'nws.client', 'nws.sleigh'} & sys.modules.keys()))"
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_everything_can_be_imported_at_once() -> None:

@@ -12,6 +12,7 @@ from nws.sleigh.shared.functions import INVOKE
 __all__ = [
     "columns_of",
     "count_of",
+    "counted_elements",
     "elements_of",
     "fixed_arguments",
     "fixed_keywords",
@@ -58,6 +59,16 @@ def count_of(columns: list[Any]) -> int | None:
 def elements_of(columns: list[Any]) -> Iterator[tuple[Any, ...]]:
     """Return the varying arguments of each element; the shortest column ends them."""
     return zip(*columns, strict=False)
+
+
+def counted_elements(columns: list[Any]) -> tuple[Iterator[tuple[Any, ...]], int]:
+    """Return the varying arguments of each element and the number of elements; to know it, they may
+    have to be read to their end."""
+    elements, count = elements_of(columns), count_of(columns)
+    if count is not None:
+        return elements, count
+    listed = list(elements)
+    return iter(listed), len(listed)
 
 
 def fixed_arguments(fixed_args: Any) -> list[Any]:
