@@ -159,24 +159,24 @@ def test_ten_thousand_futures_from_eight_threads_while_workers_are_killed(sleigh
     def running() -> list[int]:
         return [info["pid"] for info in sleigh.workerInfo() if info["pid"]]
 
-    def is_replaced(victim: int) -> bool:
-        return done.is_set() or victim not in running()
+    def is_replaced(victim: int, former: int) -> bool:
+        return done.is_set() or (len(calls_back) > former and victim not in running())
 
     def kill_some() -> int:
-        """Kill one after the other as long as there is work: idle ones that are killed as soon as
-        they run would make the supervisor give up."""
+        """Kill one after the other as long as there is work that gets done: those that are killed
+        before they have done anything would make the supervisor give up."""
         chance = random.Random(5)
         kills = 0
         while pids := until(lambda: done.is_set() or running(), "a worker"):
             if pids is True:
                 break
-            victim = chance.choice(pids)
+            victim, former = chance.choice(pids), len(calls_back)
             try:
                 os.kill(victim, signal.SIGKILL)
             except ProcessLookupError:
                 continue  # it was just replaced
             kills += 1
-            until(partial(is_replaced, victim), "another worker")
+            until(partial(is_replaced, victim, former), "another worker")
         return kills
 
     killer = Aside(kill_some)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from pathlib import Path
 
 from nws.masterslave import MasterProcess, SlaveProcess, TaskRaisedException, runJob
@@ -85,7 +86,9 @@ class Slave(SlaveProcess):
         return "the first one"
 
     def do_fork(self) -> int:
-        child = os.fork()
+        with warnings.catch_warnings():  # from Python 3.12 on: there are threads
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
         return os.waitpid(child, 0)[1] if child else 0
 
     def do_sleep(self) -> None:
