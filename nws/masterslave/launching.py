@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from nws.errors import MasterSlaveException, SleighNwsException
-from nws.masterslave.addresses import MasterAddress, address_of
+from nws.masterslave.addresses import address_of
+from nws.session.address import Address
 from nws.sleigh.launch.child_process import ChildProcess
 from nws.sleigh.launch.private_server import PrivateServer
 
@@ -59,7 +60,7 @@ class OwnServer:
                 f"the master's own server cannot listen on {place}: {error}; choose another port "
                 "by master_host='host:port'"
             ) from error
-        self.address = MasterAddress(place.host, self._server.port)
+        self.address = Address(place.host, self._server.port)
 
     def stop(self) -> None:
         """End it."""

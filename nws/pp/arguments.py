@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from nws.session.address import Address, read_address
+from nws.sleigh.node.pattern import broadcast_address
 from nws.sleigh.shared.cores import available_cores
 
-__all__ = ["AUTODETECT", "check_callable", "check_callback", "check_tuple", "worker_count"]
+__all__ = [
+    "AUTODETECT",
+    "DEFAULT_PORT",
+    "check_callable",
+    "check_callback",
+    "check_tuple",
+    "node_addresses",
+    "worker_count",
+]
 
 AUTODETECT: Final = "autodetect"
+
+DEFAULT_PORT: Final = 60000
+"""Of nodes."""
 
 
 def worker_count(ncpus: int | str) -> int:
@@ -25,6 +38,31 @@ def worker_count(ncpus: int | str) -> int:
     if ncpus < 0:
         raise ValueError(f"ncpus={ncpus}: the number of workers cannot be negative")
     return ncpus
+
+
+def node_addresses(ppservers: Any) -> list[Address]:
+    """Return the addresses in ``ppservers``, each once. A host may be a pattern with asterisks.
+
+    Raises:
+        TypeError: it is no tuple of strings.
+        ValueError: one of them is no address.
+    """
+    return list(dict.fromkeys(_node_address(each) for each in check_tuple("ppservers", ppservers)))
+
+
+def _node_address(entry: Any) -> Address:
+    if not isinstance(entry, str):
+        raise TypeError(f"each of ppservers must be a string, not {type(entry).__name__}")
+    try:
+        address = read_address(entry.strip(), DEFAULT_PORT)
+        broadcast_address(address.host)
+    except ValueError as error:
+        raise ValueError(
+            f"ppservers: {entry!r} is no 'host', 'host:port' or pattern such as '*' or '10.0.*'"
+        ) from error
+    if not address.port:
+        raise ValueError(f"ppservers: {entry!r}: no node listens on port 0")
+    return address
 
 
 def check_tuple(name: str, thing: Any) -> tuple[Any, ...]:

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import click
 
-from nws.pp.node import Node, NodeOptions
 from nws.pp.node_config import read_config
 from nws.pp.secret import secret_for
 from nws.pp.server import Server
+from nws.sleigh.node.node import Node, NodeOptions
 from nws.sleigh.shared.cores import available_cores
 
 __all__ = ["ppserver"]
@@ -100,8 +100,7 @@ def ppserver(ctx: click.Context, /, **options: Any) -> None:
             options["restart"],
             options["timeout"],
             options["socket_timeout"],
-            options["autodiscovery"],
-            options["broadcast"],
+            options["broadcast"] if options["autodiscovery"] else "",
         ),
         Path(options["pid_file"]) if options["pid_file"] else None,
     )
@@ -124,7 +123,7 @@ def _run(options: NodeOptions, pid_file: Path | None) -> None:
         except OSError as error:
             raise click.ClickException(f"cannot write the process id: {error}") from error
     try:
-        asyncio.run(Node(options).run())
+        asyncio.run(Node(options, _log).run())
     except OSError as error:
         where = f"{options.interface}:{options.port}"
         raise click.ClickException(f"cannot listen on {where}: {error}") from error

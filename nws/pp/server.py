@@ -14,8 +14,14 @@ from typing import Any, ClassVar, Final, TextIO
 from weakref import WeakValueDictionary
 
 from nws.errors import SleighStoppedException
-from nws.pp.addresses import DEFAULT_PORT, addresses_of
-from nws.pp.arguments import AUTODETECT, check_callback, check_tuple, worker_count
+from nws.pp.arguments import (
+    AUTODETECT,
+    DEFAULT_PORT,
+    check_callback,
+    check_tuple,
+    node_addresses,
+    worker_count,
+)
 from nws.pp.callbacks import Callbacks, is_in_callback
 from nws.pp.job import DestroyedServerError, Job
 from nws.pp.known_names import prepared
@@ -80,7 +86,7 @@ class Server:
             SleighNwsException: the private server of the workers cannot be started.
             SleighScriptException: a worker cannot be started.
         """
-        workers, nodes = worker_count(ncpus), addresses_of(ppservers)
+        workers, nodes = worker_count(ncpus), node_addresses(ppservers)
         if nodes:
             secret = secret_for(secret, "secret=")
         elif secret is not None:

@@ -3,13 +3,14 @@ call at a time and without a fixed number of workers."""
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from nws.errors import SleighJoinException, SleighStoppedException
-from nws.pp.addresses import NodeAddress
 from nws.pp.local_workers import LocalWorkers
+from nws.session.address import Address
 from nws.sleigh.master.engine import Engine
 from nws.sleigh.master.error_scope import undone_on_failure
 from nws.sleigh.master.home import Home
@@ -23,7 +24,8 @@ from nws.sleigh.shared.settings import Where
 from nws.sleigh.supervisor.worker_report import worker_reports
 
 if TYPE_CHECKING:
-    from nws.pp.nodes import Nodes
+    from nws.sleigh.node.connections import NodeConnections
+    from nws.sleigh.node.roster import Roster
 
 __all__ = ["WorkerPool"]
 
@@ -36,13 +38,13 @@ class WorkerPool:
 
     Attributes:
         local: those here.
-        nodes: the nodes; None if there are to be none.
+        nodes: which are there; None if there are to be none.
     """
 
     def __init__(
         self,
         ncpus: int,
-        nodes: Sequence[NodeAddress],
+        nodes: Sequence[Address],
         secret: str,
         output: Callable[[Sequence[Line]], None],
         *,
@@ -61,7 +63,8 @@ class WorkerPool:
             SleighNwsException: the server cannot be started or used.
             SleighScriptException: a worker cannot be started.
         """
-        self.nodes: Nodes | None = None
+        self.nodes: Roster | None = None
+        self._connections: NodeConnections | None = None
         self._home = Home(None, None, may_be_private=True)
         self._calls = Occupancy(self._home)
         with undone_on_failure(self.close):
@@ -78,8 +81,9 @@ class WorkerPool:
             where = self._home.where(_LEASE_SECONDS)
             self.local.join(where)
             if nodes:
-                self.nodes = _connected(nodes, secret, where)
-                weakref.finalize(self, self.nodes.close)  # before the server ends, also at exit
+                self._connections = connections = _connected(nodes, secret, where)
+                self.nodes = connections.roster
+                weakref.finalize(self, connections.close)  # before the server ends, also at exit
 
     def submit(self, function: Callable[..., Any], args: tuple[Any, ...]) -> SleighFuture:
         """Submit a call.
@@ -113,15 +117,16 @@ class WorkerPool:
         engine: Engine | None = getattr(self, "_engine", None)  # None if it could not be made
         if engine is not None:
             engine.fail(SleighStoppedException("this server was destroyed"))
-        if self.nodes is not None:
-            self.nodes.close()
+        if self._connections is not None:
+            self._connections.close()
         self._home.close()
 
 
-def _connected(nodes: Sequence[NodeAddress], secret: str, where: Where) -> Nodes:
-    from nws.pp.nodes import Nodes  # with asyncio, which takes 50 ms, and which few need
+def _connected(nodes: Sequence[Address], secret: str, where: Where) -> NodeConnections:
+    # With asyncio, which takes 50 ms, and which few need.
+    from nws.sleigh.node.connections import NodeConnections
 
-    return Nodes(nodes, secret, where)
+    return NodeConnections(nodes, secret, where, logging.getLogger("pp"))
 
 
 class _Health:

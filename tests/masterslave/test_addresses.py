@@ -8,27 +8,14 @@ from nws.masterslave import MasterSlaveException
 from nws.masterslave.addresses import address_of, connect
 
 
-@pytest.mark.parametrize(
-    ("text", "address", "shown"),
-    [
-        ("localhost", ("localhost", 7766), "localhost:7766"),
-        ("node17:9000", ("node17", 9000), "node17:9000"),
-        ("127.0.0.1:0", ("127.0.0.1", 0), "127.0.0.1:0"),
-        ("[::1]:9000", ("::1", 9000), "[::1]:9000"),
-        ("[::1]", ("::1", 7766), "[::1]:7766"),
-    ],
-)
-def test_addresses(text: str, address: tuple[str, int], shown: str) -> None:
-    assert address_of(text) == address
-    assert str(address_of(text)) == shown
+def test_addresses() -> None:
+    assert address_of("localhost") == ("localhost", 7766)
+    assert str(address_of("[::1]:9000")) == "[::1]:9000"
 
 
-@pytest.mark.parametrize(
-    "text", ["", ":7766", "host:port", "host:70000", "http://host", "host/x", "me@host", "a:b:c"]
-)
-def test_what_is_no_address(text: str) -> None:
+def test_what_is_no_address() -> None:
     with pytest.raises(MasterSlaveException, match="neither 'host' nor 'host:port'"):
-        address_of(text)
+        address_of("host:port")
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "web", "-1", "8765.5"])

@@ -13,9 +13,11 @@ from click.testing import CliRunner, Result
 from nws import pp
 from nws.cli import main
 from nws.pp import command
-from nws.pp.addresses import NodeAddress, addresses_of
-from nws.pp.node import NodeOptions
+from nws.pp.arguments import node_addresses
 from nws.pp.secret import secret_for
+from nws.session.address import Address
+from nws.sleigh.node.node import NodeOptions
+from nws.sleigh.node.pattern import broadcast_address
 from nws.sleigh.shared.cores import available_cores
 
 
@@ -48,13 +50,18 @@ def test_defaults(started: list[tuple[NodeOptions, Path | None]]) -> None:
     assert started == [
         (
             NodeOptions(
-                *("secret", available_cores(), "0.0.0.0", 60000, False, 0.0, 30),
-                autodiscovery=False,
-                broadcast="255.255.255.255",
+                *("secret", available_cores(), "0.0.0.0", 60000), False, 0.0, 30, broadcast=""
             ),
             None,
         )
     ]
+
+
+def test_without_discovery_the_broadcast_address_does_not_matter(
+    started: list[tuple[NodeOptions, Path | None]],
+) -> None:
+    run("-s", "secret", "-b", "10.0.255.255")
+    assert started[0][0].broadcast == ""
 
 
 def test_options_together(started: list[tuple[NodeOptions, Path | None]]) -> None:
@@ -78,7 +85,7 @@ def test_options_together(started: list[tuple[NodeOptions, Path | None]]) -> Non
         "pid",
     )
     assert started == [
-        (NodeOptions("x", 3, "::1", 35000, True, 5.0, 30, True, "10.0.255.255"), Path("pid"))
+        (NodeOptions("x", 3, "::1", 35000, True, 5.0, 30, "10.0.255.255"), Path("pid"))
     ]
     assert logging.getLogger("pp").level == logging.DEBUG
 
@@ -91,9 +98,7 @@ def test_a_file(started: list[tuple[NodeOptions, Path | None]], tmp_path: Path) 
         "socket_timeout = 60\nautodiscovery = true\nbroadcast = 10.255.255.255\n"
     )
     run("-c", str(file), "-w", "4")
-    options = NodeOptions(
-        "of%the file", 4, "127.0.0.1", 35001, True, 7.0, 60, True, "10.255.255.255"
-    )
+    options = NodeOptions("of%the file", 4, "127.0.0.1", 35001, True, 7.0, 60, "10.255.255.255")
     assert started == [(options, Path("node.pid"))]
 
 
@@ -188,18 +193,17 @@ def test_a_secret_of_another_type() -> None:
 
 def test_addresses() -> None:
     given = ("node-1", "node-2:35000", "10.0.0.1", "[::1]:7", "::1", "node-1:60000")
-    assert addresses_of(given) == [
-        NodeAddress("node-1", 60000),
-        NodeAddress("node-2", 35000),
-        NodeAddress("10.0.0.1", 60000),
-        NodeAddress("::1", 7),
-        NodeAddress("::1", 60000),
+    assert node_addresses(given) == [
+        Address("node-1", 60000),
+        Address("node-2", 35000),
+        Address("10.0.0.1", 60000),
+        Address("::1", 7),
+        Address("::1", 60000),
     ]
-    patterns = addresses_of(("*", "10.0.*:7", "192.168.0.*", "10.*.1.*"))
-    assert [(each.broadcast, each.port) for each in patterns] == [
+    patterns = node_addresses(("*", "10.0.*:7", "192.168.0.*", "10.*.1.*"))
+    assert [(broadcast_address(each.host), each.port) for each in patterns] == [
         ("255.255.255.255", 60000),
         ("10.0.255.255", 7),
         ("192.168.0.255", 60000),
         ("10.255.1.255", 60000),
     ]
-    assert str(NodeAddress("::1", 7)) == "[::1]:7"

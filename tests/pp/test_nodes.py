@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,14 +13,18 @@ import pytest
 
 from nws import pp
 from nws.errors import SleighException
+from nws.pp import worker_pool
 from tests.cli.conftest import free_port
 from tests.sleigh import functions
 from tests.support import deadly
-from tests.support.machines import THERE, another_machine
+from tests.support.machines import ALSO_THERE, THERE, two_machines
 from tests.support.ppnodes import SECRET, PpNode, ppnode
 from tests.support.processes import descendants, python, until, until_file, until_gone
 
 SOON = 20.0
+
+BOUND = 3.0
+"""Seconds after which a node that is silent is lost; instead of 30."""
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +87,9 @@ def test_the_statistics_of_a_node(home: Path) -> None:
             node.process.send_signal(signal.SIGUSR1)
             return [stdout.readline(), stdout.readline()]
 
-        done = f"         3 jobs for the server that calls this node {node.name}\n"
+        done = f"         3 elements for the master that calls this node {node.name}\n"
         until(lambda: printed()[1] == done, "the report of the workers")
-        assert printed()[0].startswith("1 workers, 1 servers, ")
+        assert printed()[0].startswith("1 workers, 1 masters, ")
         assert node.end()[0] == 0
         assert not (home / "pid").exists()
         server.destroy()
@@ -145,16 +150,50 @@ def test_nodes_that_are_found(home: Path, caplog: pytest.LogCaptureFixture) -> N
         server.destroy()
 
 
-def test_a_node_on_another_machine_is_found(home: Path) -> None:
+def test_nodes_on_other_machines_are_found_and_one_is_unplugged(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_pool, "_LEASE_SECONDS", BOUND)
     port = free_port()
+    options = ("-a", "-w", "1", "-i", "0.0.0.0", "-k", "3")
     with (
-        another_machine() as name,
-        ppnode("-a", "-w", "2", "-i", "0.0.0.0", home=home, port=port, machine=name),
+        two_machines() as (one, other),
+        ppnode(*options, home=home, port=port, machine=one) as unplugged,
+        ppnode(*options, home=home, port=port, machine=other),
     ):
         server = pp.Server(0, ppservers=(f"10.213.97.*:{port}",), secret=SECRET)
+        server.wait_for_nodes(2, SOON)
+        names = {f"{THERE}:{port}": 1, f"{ALSO_THERE}:{port}": 1}
+        assert server.get_active_nodes() == {"local": 0, **names}
+        jobs = [server.submit(functions.arrive, (n, tmp_path)) for n in range(2)]
+        for n in range(2):
+            until_file(tmp_path / f"{n}")
+        workers = descendants(unplugged.process.pid)
+        subprocess.run(["ip", "link", "set", one, "down"], check=True)
+        until(lambda: f"{THERE}:{port}" not in server.get_active_nodes(), "it is given up")
+        until_gone(workers)
+        (tmp_path / "go").touch()
+        assert [job() for job in jobs] == [0, 1]
+        server.destroy()
+
+
+def test_a_node_that_is_stopped_is_given_up_and_comes_back(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its system answers for it all the time."""
+    monkeypatch.setattr(worker_pool, "_LEASE_SECONDS", BOUND)
+    with ppnode("-w", "1", home=home) as node:
+        server = pp.Server(0, ppservers=(node.name,), secret=SECRET)
+        job = server.submit(functions.arrive, (0, tmp_path))
+        until_file(tmp_path / "0")
+        node.process.send_signal(signal.SIGSTOP)
+        until(lambda: server.get_active_nodes() == {"local": 0}, "it is given up")
+        assert f"the node {node.name} is not there: it has said nothing for 3 sec" in caplog.text
+        (tmp_path / "go").touch()
+        server.set_ncpus(1)
+        assert job() == 0
+        node.process.send_signal(signal.SIGCONT)
         server.wait_for_nodes(1, SOON)
-        assert server.get_active_nodes() == {"local": 0, f"{THERE}:{port}": 2}
-        assert [server.submit(abs, (-n,))() for n in range(10)] == list(range(10))
         server.destroy()
 
 
@@ -182,7 +221,7 @@ def test_a_wrong_secret(two: list[PpNode], caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_a_port_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nws.pp.nodes._COME_SECONDS", 0.1)
+    monkeypatch.setattr("nws.sleigh.node.roster._COME_SECONDS", 0.1)
     port = free_port()
     said = failure_of(pp.Server(0, ppservers=(f"127.0.0.1:{port}",), secret=SECRET))
     assert f"127.0.0.1:{port}: nobody listens there" in said
@@ -195,7 +234,7 @@ def test_a_port_where_somebody_else_listens() -> None:
         connection, _ = other.accept()
         with connection:
             connection.sendall(b"220 mail.example.org ESMTP\r\n")
-            assert "it is no node" in failure_of(server)
+            assert "it is no node or master" in failure_of(server)
 
 
 def test_a_node_that_is_not_there_hinders_no_local_workers(
@@ -219,7 +258,7 @@ def test_waiting_for_nodes_that_never_come(job_server: pp.Server) -> None:
 
 def test_strangers_at_the_door(cluster: pp.Server, two: list[PpNode]) -> None:
     node = two[0]
-    for data in (b"", b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b"x" * 200_000, b'{"nws-pp": "0.1"}\n'):
+    for data in (b"", b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b"x" * 200_000, b'{"nws-node": "0.1"}\n'):
         with socket.create_connection(("127.0.0.1", node.port)) as stranger:
             stranger.sendall(data)
             stranger.shutdown(socket.SHUT_WR)
@@ -263,5 +302,5 @@ def test_a_node_without_servers_ends(home: Path) -> None:
     assert status == 0
     assert node.lines == [
         f"[INFO] a node with 1 workers listens on 127.0.0.1:{node.port}",
-        "[INFO] no server for 0.1 seconds: the end",
+        "[INFO] no master for 0.1 seconds: the end",
     ]

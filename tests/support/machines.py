@@ -1,4 +1,4 @@
-"""Another machine: a network namespace, if this user may make one."""
+"""Other machines: network namespaces, if this user may make them."""
 
 from __future__ import annotations
 
@@ -12,28 +12,71 @@ import pytest
 
 HERE: Final = "10.213.97.1"
 THERE: Final = "10.213.97.2"
-"""Addresses of this machine and the other one on the link between them."""
+ALSO_THERE: Final = "10.213.97.3"
+"""Addresses of this machine and others on the network between them."""
 
 
 @contextmanager
 def another_machine() -> Iterator[str]:
     """Make a network namespace, linked to this one; its name is that of the link, too."""
     name = f"nwstest{os.getpid() % 10000}"
-    commands = [
+    with _made(
+        [
+            f"ip netns add {name}",
+            f"ip link add {name} type veth peer name far netns {name}",
+            f"ip addr add {HERE}/24 dev {name}",
+            f"ip link set {name} up",
+            *_there(name, THERE),
+        ],
+        [f"ip link del {name}", f"ip netns del {name}"],
+    ):
+        yield name
+
+
+@contextmanager
+def two_machines() -> Iterator[list[str]]:
+    """Make two network namespaces in one network with this one; the first has the address `THERE`.
+    Their names are those of their links, too."""
+    network = f"nwsnet{os.getpid() % 10000}"
+    names = [f"{network}{letter}" for letter in "ab"]
+    with _made(
+        [
+            f"ip link add {network} type bridge",
+            f"ip addr add {HERE}/24 dev {network}",
+            f"ip link set {network} up",
+            *(command for name in names for command in _linked(name, network)),
+            *_there(names[0], THERE),
+            *_there(names[1], ALSO_THERE),
+        ],
+        [f"ip link del {network}", *(f"ip netns del {name}" for name in names)],
+    ):
+        yield names
+
+
+def _linked(name: str, network: str) -> list[str]:
+    return [
         f"ip netns add {name}",
         f"ip link add {name} type veth peer name far netns {name}",
-        f"ip addr add {HERE}/24 dev {name}",
-        f"ip link set {name} up",
-        f"ip -n {name} addr add {THERE}/24 dev far",
+        f"ip link set {name} master {network} up",
+    ]
+
+
+def _there(name: str, address: str) -> list[str]:
+    return [
+        f"ip -n {name} addr add {address}/24 dev far",
         f"ip -n {name} link set far up",
         f"ip -n {name} link set lo up",
     ]
+
+
+@contextmanager
+def _made(commands: list[str], undo: list[str]) -> Iterator[None]:
     try:
         for command in commands:
             done = subprocess.run(command.split(), capture_output=True, check=False)
             if done.returncode:
                 pytest.skip(f"cannot make a network namespace: {done.stderr.decode()}")
-        yield name
+        yield
     finally:
-        subprocess.run(f"ip link del {name}".split(), capture_output=True, check=False)
-        subprocess.run(f"ip netns del {name}".split(), capture_output=True, check=False)
+        for command in undo:
+            subprocess.run(command.split(), capture_output=True, check=False)

@@ -6,26 +6,26 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-from nws.pp.handshake import Streams
+from nws.sleigh.node.channel import Channel
 
-__all__ = ["close", "relay"]
+__all__ = ["relay"]
 
 _READ_BYTES: Final = 256 * 1024
 
 
-async def relay(one: Streams, other: Streams) -> None:
+async def relay(one: Channel, other: Channel) -> None:
     """Pass on what comes until one of them ends; then close both."""
     copies = [
-        asyncio.create_task(_copy(one[0], other[1])),
-        asyncio.create_task(_copy(other[0], one[1])),
+        asyncio.create_task(_copy(one.reader, other.writer)),
+        asyncio.create_task(_copy(other.reader, one.writer)),
     ]
     try:
         await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for copy in copies:
             copy.cancel()
-        close(one)
-        close(other)
+        one.close()
+        other.close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -33,8 +33,3 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while data := await reader.read(_READ_BYTES):
             writer.write(data)
             await writer.drain()
-
-
-def close(streams: Streams) -> None:
-    """Close a connection once what was written has gone out."""
-    streams[1].close()

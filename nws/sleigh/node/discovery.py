@@ -1,4 +1,4 @@
-"""Finding nodes by UDP broadcast: a server asks, and nodes that were started for it answer.
+"""Finding nodes by UDP broadcast: a master asks, and nodes that were started for it answer.
 
 Question and answer are not signed: they only tell where to connect, and there both sides prove that
 they know the secret.
@@ -7,25 +7,22 @@ they know the secret.
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from collections.abc import Callable
 from typing import Any, Final
 
-from nws.pp.addresses import NodeAddress
+from nws.session.address import Address, read_address
 
 __all__ = ["answer_questions", "ask"]
 
-_QUESTION: Final = b"nws-pp: which nodes are there?"
-_ANSWER: Final = "nws-pp node"
+_QUESTION: Final = b"nws: which nodes are there?"
+_ANSWER: Final = "nws node at "
 
 _EVERYWHERE: Final = "0.0.0.0"
-_MAX_PORT: Final = 65535
+_ALL_INTERFACES: Final = (_EVERYWHERE, "::")
 
 
-class _Node(asyncio.DatagramProtocol):
-    """Answers questions."""
-
+class _Answerer(asyncio.DatagramProtocol):
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
 
@@ -38,9 +35,7 @@ class _Node(asyncio.DatagramProtocol):
 
 
 class _Asker(asyncio.DatagramProtocol):
-    """Reads answers."""
-
-    def __init__(self, found: Callable[[NodeAddress], None]) -> None:
+    def __init__(self, found: Callable[[Address], None]) -> None:
         self._found = found
         self.problem: Exception | None = None
 
@@ -48,20 +43,21 @@ class _Asker(asyncio.DatagramProtocol):
         self.problem = exc
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        word, _, place = data.decode(errors="replace").partition(_ANSWER)
         try:
-            host, port = json.loads(data)[_ANSWER]
-        except (ValueError, TypeError, LookupError):
-            return  # somebody else uses this port
-        if isinstance(host, str) and type(port) is int and 0 < port <= _MAX_PORT:
-            self._found(NodeAddress(host or addr[0], port))
+            host, port = read_address(place, 0)
+        except ValueError:
+            return
+        if not word and port:  # else somebody else uses this port
+            self._found(Address(addr[0] if host in _ALL_INTERFACES else host, port))
 
 
 async def answer_questions(interface: str, broadcast: str, port: int) -> asyncio.BaseTransport:
-    """Answer servers that ask for nodes, until what is returned is closed.
+    """Answer masters that ask for nodes, until what is returned is closed.
 
     Args:
         interface: on which the node listens.
-        broadcast: address to which servers send their questions; 255.255.255.255 for any.
+        broadcast: address to which masters send their questions; 255.255.255.255 for any.
         port: of the node, and of the questions.
 
     Raises:
@@ -72,23 +68,24 @@ async def answer_questions(interface: str, broadcast: str, port: int) -> asyncio
         # Nodes on several addresses of one machine all get the questions.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((_EVERYWHERE if broadcast == "255.255.255.255" else broadcast, port))
-        host = "" if interface in ("", _EVERYWHERE) else interface
-        answer = json.dumps({_ANSWER: [host, port]}).encode()
+        answer = f"{_ANSWER}{Address(interface or _EVERYWHERE, port)}".encode()
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: _Node(answer), sock=sock)
+        transport, _ = await loop.create_datagram_endpoint(lambda: _Answerer(answer), sock=sock)
     except BaseException:
         sock.close()
         raise
     return transport
 
 
-async def ask(pattern: NodeAddress, found: Callable[[NodeAddress], None], pause: float) -> None:
+async def ask(
+    broadcast: str, port: int, found: Callable[[Address], None], pause_seconds: float
+) -> None:
     """Ask again and again for nodes.
 
     Args:
-        pattern: see `nws.pp.addresses.NodeAddress.broadcast`.
+        broadcast, port: where the questions go.
         found: called with the address of each that answers, each time.
-        pause: seconds between questions.
+        pause_seconds: between questions.
 
     Raises:
         OSError: the system refuses such questions.
@@ -99,9 +96,9 @@ async def ask(pattern: NodeAddress, found: Callable[[NodeAddress], None], pause:
     )
     try:
         while True:
-            transport.sendto(_QUESTION, (pattern.broadcast, pattern.port))
+            transport.sendto(_QUESTION, (broadcast, port))
             if asker.problem is not None:
                 raise asker.problem
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause_seconds)
     finally:
         transport.close()

@@ -1,0 +1,193 @@
+"""The connections of a master to nodes, which a thread keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from logging import Logger
+from typing import Final
+
+from nws.session.address import Address
+from nws.session.endpoint import UNIX
+from nws.sleigh.launch.module_path import own_entries
+from nws.sleigh.node.channel import ANSWER_SECONDS, Channel, RefusedError, in_time
+from nws.sleigh.node.discovery import ask
+from nws.sleigh.node.handshake import introduce
+from nws.sleigh.node.pattern import broadcast_address
+from nws.sleigh.node.relay import relay
+from nws.sleigh.node.roster import Roster
+from nws.sleigh.shared.settings import Settings, Where
+
+__all__ = ["NodeConnections"]
+
+_RETRY_SECONDS: Final = 2.0
+"""Between tries to reach a node."""
+
+_END_SECONDS: Final = 2.0
+"""For the thread to end."""
+
+
+class NodeConnections:
+    """Connections to some nodes: each is made as soon as it can be, and again when it was lost.
+
+    Attributes:
+        roster: the nodes that are there.
+    """
+
+    def __init__(
+        self, addresses: Sequence[Address], secret: str, where: Where, log: Logger
+    ) -> None:
+        """Begin to connect.
+
+        Args:
+            addresses: of nodes; a host with asterisks is a pattern of those to be found, such
+                as ``10.0.*``.
+            secret: that they know.
+            where: the space is, for this process. A node that says nothing for its lease time is
+                lost.
+            log: is told of nodes that come and go.
+        """
+        self.roster = Roster([*map(str, addresses)], log)
+        self._addresses = addresses
+        self._secret = secret
+        self._where = where
+        self._log = log
+        self._owner = os.getpid()
+        self._running = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="nws-nodes", daemon=True)
+        self._thread.start()
+        self._running.wait()
+
+    def close(self) -> None:
+        """Leave the nodes; their workers end. In a fork of this process do nothing."""
+        if os.getpid() != self._owner:
+            return
+        with suppress(RuntimeError):  # it has ended
+            self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(_END_SECONDS)
+
+    # The thread
+
+    def _run(self) -> None:
+        asyncio.run(self._keep_all())
+
+    async def _keep_all(self) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        self._running.set()
+        keepers = [
+            asyncio.create_task(
+                self._discover(address) if broadcast_address(address.host) else self._keep(address)
+            )
+            for address in self._addresses
+        ]
+        await self._over.wait()
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
+
+    async def _keep(self, address: Address) -> None:
+        """Be connected with a node whenever that is possible."""
+        while True:
+            await self._visit(address)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _discover(self, pattern: Address) -> None:
+        """Be connected with all nodes that answer, as long as they do."""
+        visits: dict[Address, asyncio.Task[None]] = {}
+
+        def found(address: Address) -> None:
+            if address not in visits:
+                visit = visits[address] = asyncio.create_task(self._visit(address))
+                visit.add_done_callback(lambda _: visits.pop(address, None))
+
+        broadcast = broadcast_address(pattern.host)
+        try:
+            while True:
+                self.roster.note_problem(str(pattern), "no node has answered that can be used")
+                try:
+                    await ask(broadcast, pattern.port, found, _RETRY_SECONDS)
+                except OSError as error:
+                    self.roster.note_problem(str(pattern), f"cannot ask for nodes: {error}")
+                await asyncio.sleep(_RETRY_SECONDS)
+        finally:
+            for visit in list(visits.values()):
+                visit.cancel()
+
+    async def _visit(self, address: Address) -> None:
+        """Be connected with a node once."""
+        try:
+            await self._join(address)
+        except (OSError, RefusedError, ValueError) as error:
+            self.roster.note_problem(
+                str(address), _described(error), is_refusal=isinstance(error, RefusedError)
+            )
+
+    async def _join(self, address: Address) -> None:
+        """Let a node's workers work for us, until the connection ends."""
+        channel = await self._connect(address)
+        tunnels: set[asyncio.Task[None]] = set()
+        try:
+            channel.send(join=self._settings(str(address)))
+            while True:
+                message = await in_time(channel.receive(), self._where.lease_time)
+                if "workers" in message:
+                    self.roster.note_active(str(address), int(message["workers"]))
+                elif "open" in message:
+                    tunnel = asyncio.create_task(self._tunnel(address, str(message["open"])))
+                    tunnels.add(tunnel)
+                    tunnel.add_done_callback(tunnels.discard)
+                elif "problem" in message:
+                    raise ConnectionError(str(message["problem"]))
+        finally:
+            for tunnel in list(tunnels):
+                tunnel.cancel()
+            channel.close()
+
+    def _settings(self, name: str) -> Settings:
+        return Settings(
+            self._where,
+            id=name,
+            machine=name,
+            working_folder=os.getcwd(),
+            module_path=own_entries(sys.path),
+        )
+
+    async def _connect(self, address: Address) -> Channel:
+        channel = Channel(*await in_time(asyncio.open_connection(*address), ANSWER_SECONDS))
+        try:
+            channel.keep_alive(int(self._where.lease_time))
+            await introduce(channel, self._secret)
+        except BaseException:
+            channel.close()
+            raise
+        return channel
+
+    async def _tunnel(self, address: Address, token: str) -> None:
+        """Let something on the node connect to the space."""
+        try:
+            remote = await self._connect(address)
+            remote.send(tunnel=token)
+            try:
+                local = await self._connect_to_space()
+            except BaseException:
+                remote.close()
+                raise
+            await relay(remote, local)
+        except (OSError, RefusedError) as error:
+            self._log.warning("a worker on %s cannot reach the space: %s", address, error)
+
+    async def _connect_to_space(self) -> Channel:
+        host, port = self._where.host, self._where.port
+        if host.startswith(UNIX):
+            return Channel(*await asyncio.open_unix_connection(host.removeprefix(UNIX)))
+        return Channel(*await asyncio.open_connection(host, port))
+
+
+def _described(error: Exception) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there; is the port right, and does the node run?"
+    return str(error) or repr(error)

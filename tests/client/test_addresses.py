@@ -1,0 +1,36 @@
+"""How addresses are read that users write."""
+
+from __future__ import annotations
+
+import pytest
+
+from nws.session.address import Address, read_address
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("localhost", "localhost", 7),
+        ("Node-17:9000", "Node-17", 9000),
+        ("127.0.0.1:0", "127.0.0.1", 0),
+        ("[::1]:9000", "::1", 9000),
+        ("[::1]", "::1", 7),
+        ("::1", "::1", 7),
+        ("10.0.*:65535", "10.0.*", 65535),
+    ],
+)
+def test_an_address(text: str, host: str, port: int) -> None:
+    assert read_address(text, 7) == Address(host, port)
+    assert read_address(str(Address(host, port)), 1) == Address(host, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ":7766", "host:", "host:port", "host:70000", "host:-1", "host: 1", "a host"),
+        *("http://host", "host/x", "me@host", "a:b:c", "[host]", "[::1", "::1]:7", "[::1]7"),
+    ],
+)
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_address(text, 7)
