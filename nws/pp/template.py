@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from nws.pp.arguments import check_callback
@@ -40,18 +41,14 @@ class Template:
         if not isinstance(job_server, Server):
             raise TypeError(f"job_server must be a Server, not {type(job_server).__name__}")
         check_callback(callback, callbackargs)
-        self._server = job_server
-        self._function = prepared(func, depfuncs, modules, globals)
-        self._callback = callback
-        self._callbackargs = callbackargs
-        self._group = group
+        self._submit = partial(
+            job_server.submit,
+            prepared(func, depfuncs, modules, globals),
+            callback=callback,
+            callbackargs=callbackargs,
+            group=group,
+        )
 
     def submit(self, *args: Any) -> Job:
         """Submit a job with these arguments; see `Server.submit`."""
-        return self._server.submit(
-            self._function,
-            args,
-            callback=self._callback,
-            callbackargs=self._callbackargs,
-            group=self._group,
-        )
+        return self._submit(args)
