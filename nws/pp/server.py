@@ -25,11 +25,10 @@ from nws.pp.arguments import (
 from nws.pp.callbacks import Callbacks, is_in_callback
 from nws.pp.job import DestroyedServerError, Job
 from nws.pp.known_names import prepared
-from nws.pp.local_workers import LOCAL
 from nws.pp.secret import PUBLISHED_SECRET, check_secret, secret_for
 from nws.pp.statistics import NodeStatistics, RankTimes, table
-from nws.pp.worker_pool import WorkerPool
 from nws.sleigh.master.submissions import SleighFuture
+from nws.sleigh.master.worker_pool import LOCAL, WorkerPool
 from nws.sleigh.shared.output import Line, echo
 
 __all__ = ["Server"]
@@ -103,7 +102,7 @@ class Server:
         self._changing = threading.Lock()  # the number of workers
         self._callbacks = Callbacks()
         self._log_handler = _follow(loglevel, logstream)
-        self._pool = WorkerPool(workers, nodes, secret or "", self._take_lines, fresh=restart)
+        self._pool = WorkerPool("pp", workers, nodes, secret or "", self._take_lines, fresh=restart)
 
     # Jobs
 

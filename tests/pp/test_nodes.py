@@ -13,7 +13,7 @@ import pytest
 
 from nws import pp
 from nws.errors import SleighException
-from nws.pp import worker_pool
+from nws.sleigh.master import worker_pool
 from tests.cli.conftest import free_port
 from tests.sleigh import functions
 from tests.support import deadly

@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 from functools import partial
 from itertools import count
-from typing import Final
 
 from nws.sleigh.launch.processes import LocalSupervisor, Processes, started
 from nws.sleigh.shared.settings import Settings, Where
 
-__all__ = ["LOCAL", "LocalWorkers"]
-
-LOCAL: Final = "local"
-"""Name of this machine among nodes."""
+__all__ = ["LocalWorkers"]
 
 
 class LocalWorkers:
@@ -23,19 +19,21 @@ class LocalWorkers:
         count: how many workers there are.
     """
 
-    def __init__(self, processes: Processes, number: int, *, fresh: bool) -> None:
+    def __init__(self, processes: Processes, number: int, machine: str, *, fresh: bool) -> None:
         """Begin to start workers; `join` lets them work.
 
         Args:
             processes: takes the supervisors.
             number: of workers.
-            fresh: each job gets a worker in which none has run before.
+            machine: name of this machine among others.
+            fresh: each task gets a worker in which none has run before.
 
         Raises:
             SleighScriptException: they cannot be started.
         """
         self.count = number
         self._processes = processes
+        self._machine = machine
         self._fresh = fresh
         self._ids = count()
         self._supervisors: list[tuple[str, int]] = []
@@ -50,7 +48,7 @@ class LocalWorkers:
             self._keep(settings, self._first)
 
     def set_count(self, wanted: int) -> None:
-        """Start or end workers. A job that runs on one that is ended is run again elsewhere.
+        """Start or end workers. A task that runs on one that is ended is run again elsewhere.
 
         Raises:
             SleighScriptException: one cannot be started.
@@ -73,9 +71,9 @@ class LocalWorkers:
     def _settings(self, workers: int) -> Settings:
         return Settings(
             self._where,
-            id=f"{LOCAL} {next(self._ids)}",
+            id=f"{self._machine} {next(self._ids)}",
             workers=workers,
-            machine=LOCAL,
+            machine=self._machine,
             working_folder=os.getcwd(),
             neighbours=workers,
             life_line=True,

@@ -1,5 +1,5 @@
-"""The workers of a pp server, and the calls that they do: parts of a sleigh without its rule of one
-call at a time and without a fixed number of workers."""
+"""Workers in any number that do submitted calls: a sleigh without its rule of one call at a time,
+and whose group is never closed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from nws.errors import SleighJoinException, SleighStoppedException
-from nws.pp.local_workers import LocalWorkers
 from nws.session.address import Address
+from nws.sleigh.launch.local_workers import LocalWorkers
 from nws.sleigh.master.engine import Engine
 from nws.sleigh.master.error_scope import undone_on_failure
 from nws.sleigh.master.home import Home
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from nws.sleigh.node.connections import NodeConnections
     from nws.sleigh.node.roster import Roster
 
-__all__ = ["WorkerPool"]
+__all__ = ["LOCAL", "WorkerPool"]
+
+LOCAL: Final = "local"
+"""Name of this machine among nodes."""
 
 _LEASE_SECONDS: Final = 30.0
 """See `nws.sleigh.Sleigh.lease_time`."""
@@ -43,7 +46,8 @@ class WorkerPool:
 
     def __init__(
         self,
-        ncpus: int,
+        name: str,
+        workers: int,
         nodes: Sequence[Address],
         secret: str,
         output: Callable[[Sequence[Line]], None],
@@ -53,11 +57,12 @@ class WorkerPool:
         """Start workers here, with a private server, and begin to connect to nodes.
 
         Args:
-            ncpus: how many workers here.
-            nodes: where others are.
+            name: begins those of its workspaces, and is that of its logger.
+            workers: how many here.
+            nodes: where others are; see `nws.sleigh.node.connections.NodeConnections`.
             secret: that they know.
             output: is given the lines that workers write.
-            fresh: each job gets a worker in which none has run before.
+            fresh: each task gets a worker in which none has run before.
 
         Raises:
             SleighNwsException: the server cannot be started or used.
@@ -68,8 +73,8 @@ class WorkerPool:
         self._home = Home(None, None, may_be_private=True)
         self._calls = Occupancy(self._home)
         with undone_on_failure(self.close):
-            self.local = LocalWorkers(self._home.processes, ncpus, fresh=fresh)
-            self._home.open("pp_%04d", "pp_user_%04d", _LEASE_SECONDS)
+            self.local = LocalWorkers(self._home.processes, workers, LOCAL, fresh=fresh)
+            self._home.open(f"{name}_%04d", f"{name}_user_%04d", _LEASE_SECONDS)
             # The group is never closed: any number of workers may join.
             self._team = Team(self._home.workspace, MAX_RANKS, output, None)
             liveness = Liveness(
@@ -81,7 +86,7 @@ class WorkerPool:
             where = self._home.where(_LEASE_SECONDS)
             self.local.join(where)
             if nodes:
-                self._connections = connections = _connected(nodes, secret, where)
+                self._connections = connections = _connected(nodes, secret, where, name)
                 self.nodes = connections.roster
                 weakref.finalize(self, connections.close)  # before the server ends, also at exit
 
@@ -116,17 +121,17 @@ class WorkerPool:
         self._calls.stopped = True
         engine: Engine | None = getattr(self, "_engine", None)  # None if it could not be made
         if engine is not None:
-            engine.fail(SleighStoppedException("this server was destroyed"))
+            engine.fail(SleighStoppedException("the pool was closed"))
         if self._connections is not None:
             self._connections.close()
         self._home.close()
 
 
-def _connected(nodes: Sequence[Address], secret: str, where: Where) -> NodeConnections:
+def _connected(nodes: Sequence[Address], secret: str, where: Where, log: str) -> NodeConnections:
     # With asyncio, which takes 50 ms, and which few need.
     from nws.sleigh.node.connections import NodeConnections
 
-    return NodeConnections(nodes, secret, where, logging.getLogger("pp"))
+    return NodeConnections(nodes, secret, where, logging.getLogger(log))
 
 
 class _Health:
