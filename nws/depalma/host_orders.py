@@ -14,12 +14,12 @@ from nws.depalma.messages import (
     CodeTable,
     Order,
     control_of,
-    gone_of,
     jobs_of,
     read,
     write,
 )
 from nws.errors import NwsOperationException
+from nws.workspace.presence import gone_of
 
 __all__ = ["HostOrders"]
 

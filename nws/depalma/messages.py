@@ -22,7 +22,6 @@ __all__ = [
     "JobOutcome",
     "Order",
     "control_of",
-    "gone_of",
     "jobs_of",
     "output_of",
     "read",
@@ -57,11 +56,6 @@ def jobs_of(host: str) -> str:
 def control_of(host: str) -> str:
     """Return the fifo of the `Order` messages for a host."""
     return f"control {host}"
-
-
-def gone_of(host: str) -> str:
-    """Return the variable that holds a value when a host is gone."""
-    return f"gone {host}"
 
 
 def stdin_of(pid: int) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from nws.client import NetWorkSpace, Watch
-from nws.depalma.messages import REPORT, gone_of
+from nws.depalma.messages import REPORT
+from nws.workspace.presence import gone_of
 
 __all__ = ["Listener", "Monitor"]
 

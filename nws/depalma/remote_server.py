@@ -26,7 +26,6 @@ from nws.depalma.messages import (
     JobOutcome,
     Order,
     control_of,
-    gone_of,
     jobs_of,
     output_of,
     read,
@@ -45,6 +44,7 @@ from nws.errors import (
     NwsOperationException,
 )
 from nws.sleigh.shared.cores import available_cores
+from nws.workspace.presence import Presence
 
 __all__ = ["HostOptions", "RemoteServer"]
 
@@ -131,8 +131,7 @@ class RemoteServer:
         Returns:
             Why it has ended.
         """
-        self._ws.store(gone_of(self._id), "gone")
-        self._ws.lease(gone_of(self._id), duration=self._lost_after)  # which is its will
+        Presence(self._ws, self._id, self._name, self._lost_after)  # renewed with its jobs
         for number in _SIGNALS:
             signal.signal(number, _raise_ended)
         for work in (self._report_again_and_again, self._obey, *[self._run_jobs] * self._slots):

@@ -1,9 +1,4 @@
-"""The processes of a label: who is there, and who does not answer any more.
-
-Each holds a lease on a value of its own in the space, ``gone <id>``. The value comes back when the
-process leaves, when its connection ends, or when it has been silent for too long. So it is there if
-the process is not.
-"""
+"""The processes of a label: who is there, and who does not answer any more."""
 
 from __future__ import annotations
 
@@ -15,7 +10,8 @@ from numbers import Real
 from typing import Final, NamedTuple
 
 from nws.client import DICT, Lease, NetWorkSpace
-from nws.errors import NwsLeaseLostException, NwsOperationException, NwsTimeoutException
+from nws.errors import NwsLeaseLostException, NwsTimeoutException
+from nws.workspace.presence import Presence, gone_of, ids_of_present
 
 __all__ = ["FOREVER_SECONDS", "ProcessInfo", "ProcessRegistry", "check_period"]
 
@@ -26,7 +22,6 @@ _SILENT_PERIODS: Final = 2
 """Watchdog periods after which a silent process counts as gone."""
 
 _NEXT_ID: Final = "next process"
-_GONE: Final = "gone "
 _PROCESS: Final = "process "
 
 
@@ -38,11 +33,6 @@ class ProcessInfo(NamedTuple):
     """A line for people."""
     tags: list[str]
     """Of the tasks that it handles."""
-
-
-class _Presence(NamedTuple):
-    lease: Lease
-    duration: float
 
 
 class ProcessRegistry:
@@ -57,7 +47,7 @@ class ProcessRegistry:
             create: it is new; prepare it.
         """
         self._workspace = workspace
-        self._here: dict[int, _Presence] = {}
+        self._here: dict[int, Presence] = {}
         if create:
             workspace.store(_NEXT_ID, 0)
 
@@ -68,22 +58,16 @@ class ProcessRegistry:
         lease = self._workspace.lease(_NEXT_ID)
         number: int = lease.value
         described = json.dumps([text, list(tags)])
-        stores = [(_NEXT_ID, number + 1), (f"{_PROCESS}{number}", described)]
-        lease.settle([*stores, (f"{_GONE}{number}", described)])
-        self._here[number] = self._appear(number, duration)
+        lease.settle([(_NEXT_ID, number + 1), (f"{_PROCESS}{number}", described)])
+        self._here[number] = Presence(self._workspace, str(number), text, duration)
         return number
-
-    def _appear(self, number: int, duration: float) -> _Presence:
-        gone = f"{_GONE}{number}"
-        return _Presence(self._workspace.lease(gone, timeout=0, duration=duration), duration)
 
     def unregister(self, number: int) -> None:
         """Remove a process that is registered here; see `TaskManager.unregisterProcess`."""
         presence = self._here.pop(number)
         self._workspace.deleteVar(f"{_PROCESS}{number}")
         # Last, for a master that waits for it deletes the workspace then.
-        with suppress(NwsOperationException):  # its lease has ended; that is the same
-            presence.lease.release(blame=False)
+        presence.leave()
 
     def duration_of(self, number: int | None) -> float:
         """Return how many seconds the leases of a process last that is registered here.
@@ -96,10 +80,7 @@ class ProcessRegistry:
     def ping(self, number: int, tasks: Iterable[Lease]) -> None:
         """Let the leases of a process and of its tasks begin again; see `TaskManager.ping`."""
         presence = self._here[number]
-        try:
-            presence.lease.renew(presence.duration)
-        except NwsLeaseLostException:
-            self._here[number] = self._appear(number, presence.duration)
+        presence.renew()
         for lease in tasks:
             with suppress(NwsLeaseLostException):  # it has just ended, or was given to another one
                 lease.renew(presence.duration)
@@ -108,12 +89,7 @@ class ProcessRegistry:
         """Return the ids of the processes that are there, in their order."""
         listing = self._workspace.listVars(format=DICT)
         assert isinstance(listing, dict)
-        found = (
-            int(name.removeprefix(_GONE))
-            for name, variable in listing.items()
-            if name.startswith(_GONE) and variable.leased
-        )
-        return sorted(found)
+        return sorted(map(int, ids_of_present(listing)))
 
     def infos(self) -> Iterator[ProcessInfo]:
         """Return what is known of the processes that are there."""
@@ -138,7 +114,7 @@ class ProcessRegistry:
             if left <= 0:
                 return [info for info in self.infos() if info.id != number]
             with suppress(NwsTimeoutException):
-                self._workspace.find(f"{_GONE}{others[0]}", timeout=left)
+                self._workspace.find(gone_of(str(others[0])), timeout=left)
         return []
 
 

@@ -59,7 +59,7 @@ VARIABLES = [
     messages.WORKER_COUNT,
     messages.OUTPUT_READ,
     messages.CALLS,
-    f"{messages.GONE} x",
+    "gone x",
     messages.worker_variable(0),
     messages.worker_variable(7),
     messages.failures_variable(0),

@@ -27,7 +27,6 @@ from nws.sleigh.shared.messages import (
     CALLS,
     CONTROL,
     DEATHS,
-    GONE,
     INITIALIZER,
     JOIN_SECONDS,
     MAX_RANKS,
@@ -50,6 +49,7 @@ from nws.sleigh.shared.output import Line
 from nws.sleigh.shared.pickling import Packed
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, announcement
 from nws.sleigh.supervisor.worker_report import worker_reports
+from nws.workspace.presence import gone_of, ids_of_gone, ids_of_present
 
 __all__ = ["Dropped", "Group", "Team"]
 
@@ -210,12 +210,11 @@ class Team:
         refused = listing.get(REFUSED)
         if refused is not None and refused.values:
             self._tell_of_refused()
-        wills = [name for name, info in listing.items() if name.startswith(GONE) and info.values]
         gone: dict[int, str] = {}
-        for will in wills:
-            found = self._find(will)
-            if isinstance(found, list) and all(map(_is_count, found)):
-                gone.update(dict.fromkeys(found, will.removeprefix(f"{GONE} ")))
+        for id in ids_of_gone(listing):
+            ranks = self._find(gone_of(id))
+            if isinstance(ranks, list) and all(map(_is_count, ranks)):
+                gone.update(dict.fromkeys(ranks, id))
         return gone
 
     def _find(self, variable: str, timeout: float = 0.0) -> Any:
@@ -236,8 +235,7 @@ class Team:
 
     def is_there(self, supervisor: str) -> bool:
         """Tell whether the supervisor with this id has joined and is not gone."""
-        will = self._listing().get(f"{GONE} {supervisor}")
-        return will is not None and will.leased > 0
+        return supervisor in ids_of_present(self._listing())
 
     def _listing(self) -> dict[str, VariableInfo]:
         listing = self._workspace.listVars(format="dict")

@@ -23,7 +23,6 @@ __all__ = [
     "CALLS",
     "CONTROL",
     "DEATHS",
-    "GONE",
     "INITIALIZER",
     "IN_INITIALIZER",
     "JOIN_SECONDS",
@@ -69,9 +68,6 @@ CONTROL: Final = "control"
 a tuple with the numbers of other calls that were cancelled, the newest ones last."""
 INITIALIZER: Final = "initializer"
 """Holds the function that each worker calls before its first task; nothing if there is none."""
-GONE: Final = "gone"
-"""Begins the name of a variable for each supervisor. It holds a value that its supervisor leases
-for life: so others get it when the supervisor is gone, and only then."""
 BARRIER: Final = "barrier"
 """The number of the last ``eachWorker`` that is over; its workers wait for it."""
 RANK_COUNT: Final = "rankCount"

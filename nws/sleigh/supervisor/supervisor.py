@@ -35,7 +35,6 @@ from nws.sleigh.shared.exit_status import MISMATCH, TOO_LATE
 from nws.sleigh.shared.messages import (
     CONTROL,
     DEATHS,
-    GONE,
     IN_INITIALIZER,
     JOIN_SECONDS,
     MIN_LOADING_SECONDS,
@@ -55,6 +54,7 @@ from nws.sleigh.shared.status_cells import BUSY, FAILED, INITIALIZING, RUNNING
 from nws.sleigh.supervisor.output_relay import OutputRelay
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description, worker_reports
+from nws.workspace.presence import Presence
 
 __all__ = ["Supervisor", "main"]
 
@@ -201,13 +201,6 @@ class Supervisor:
         self._relays[rank] = OutputRelay(self._workspace, worker, report, self._log)
         return worker
 
-    def _store_will(self) -> None:
-        """Store a value that others get when our session ends, and only then."""
-        will = f"{GONE} {self._settings.id}"
-        self._workspace.declare(will, "single")
-        self._workspace.store(will, [worker.rank for worker in self._workers])
-        self._will = self._workspace.lease(will, duration=self._settings.where.lease_time)
-
     def _open_log(self, folder: str) -> TextIO | None:
         if not folder:
             return None
@@ -223,7 +216,9 @@ class Supervisor:
         signal.set_wakeup_fd(self._wakeups[1], warn_on_full_buffer=False)
         former = signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
-            self._store_will()
+            ranks = [worker.rank for worker in self._workers]
+            id, duration = self._settings.id, self._settings.where.lease_time
+            self._presence = Presence(self._workspace, id, ranks, duration)
             self._control = self._workspace.watch(CONTROL)
             self._selector.register(self._control, selectors.EVENT_READ, self._read_control)
             self._selector.register(self._wakeups[0], selectors.EVENT_READ, self._read_wakeups)
@@ -293,14 +288,10 @@ class Supervisor:
             self._reports.look(now)
 
     def _renew(self) -> None:
-        duration = self._settings.where.lease_time
-        try:
-            self._will.renew(duration)
-        except NwsLeaseLostException:
-            self._store_will()  # we were stopped for so long: the master thinks that we are gone
+        self._presence.renew()
         for worker in self._workers:
             if worker.pid:  # also if it is stopped: that is not for long, see `_kill_if_due`
-                worker.workspace.renew(None, duration)
+                worker.workspace.renew(None, self._presence.duration)
 
     # Workers
 
