@@ -281,6 +281,16 @@ class Server:
         cores = sum(self.get_active_nodes().values())
         print(f"{len(self._jobs(None))} active tasks, {cores} cores\n")
 
+    def view(self) -> str:
+        """Open a page in a web browser that shows nodes, workers, jobs, failures and output as they
+        are, and return its address.
+
+        Raises:
+            DestroyedServerError: the server was destroyed.
+        """
+        self._check()
+        return self._pool.view()
+
     # The end
 
     def destroy(self) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import webbrowser
+from collections.abc import Callable, Iterator
+from http.cookiejar import CookieJar
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
@@ -75,6 +79,29 @@ def test_a_large_value(cluster: pp.Server) -> None:
     assert cluster.submit(functions.echo, (value,))() == (value,)
 
 
+@pytest.fixture
+def states(monkeypatch: pytest.MonkeyPatch) -> Callable[[pp.Server], dict[str, str]]:
+    """Returns what the inspector of a server shows of its workers: host and state."""
+    monkeypatch.setattr(webbrowser, "open", lambda _: True)
+    browser = build_opener(HTTPCookieProcessor(CookieJar()))
+
+    def look(server: pp.Server) -> dict[str, str]:
+        address = server.view()
+        browser.open(address).close()  # which gives a cookie for the key
+        page = address.partition("&key=")[0].replace("/sleigh?", "/api/sleigh?")
+        with browser.open(page) as data:
+            return {each["host"]: each["state"] for each in json.load(data)["workers"]}
+
+    return look
+
+
+def test_nodes_and_workers_in_the_inspector(
+    cluster: pp.Server, two: list[PpNode], states: Callable[[pp.Server], dict[str, str]]
+) -> None:
+    shown = {node.name: "idle" for node in two}
+    until(lambda: states(cluster) == shown, "the page shows the workers of both")
+
+
 def test_the_statistics_of_a_node(home: Path) -> None:
     with ppnode("-w", "1", "-P", str(home / "pid"), home=home) as node:
         assert int((home / "pid").read_text()) == node.process.pid
@@ -95,7 +122,9 @@ def test_the_statistics_of_a_node(home: Path) -> None:
         server.destroy()
 
 
-def test_a_node_that_is_killed(home: Path, tmp_path: Path) -> None:
+def test_a_node_that_is_killed(
+    home: Path, tmp_path: Path, states: Callable[[pp.Server], dict[str, str]]
+) -> None:
     with ppnode("-w", "1", home=home) as one, ppnode("-w", "1", home=home) as other:
         server = pp.Server(0, ppservers=(one.name, other.name), secret=SECRET)
         server.wait_for_nodes(2, SOON)
@@ -108,6 +137,7 @@ def test_a_node_that_is_killed(home: Path, tmp_path: Path) -> None:
         (tmp_path / "go").touch()
         assert [job() for job in jobs] == list(range(6))
         assert server.get_active_nodes() == {"local": 0, other.name: 1}
+        until(lambda: states(server)[one.name] == "gone", "the page shows that it is gone")
         with ppnode("-w", "1", home=home, port=one.port):
             server.wait_for_nodes(2, SOON)
             assert one.name in server.get_active_nodes()

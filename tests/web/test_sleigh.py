@@ -135,6 +135,21 @@ def test_rate_and_time_left_of_each_call(sleigh: Sleigh) -> None:
     assert "37 seconds" in sleigh.page().text
 
 
+def test_a_worker_whose_supervisor_is_gone(sleigh: Sleigh) -> None:
+    report = {"rank": 0, "id": "a", "state": "running", "current": {"call": 1, "since": 1e9}}
+    sleigh.store(b"worker 0", report)
+    sleigh.store(b"gone ", "as if it were a supervisor without an id")
+    (worker,) = sleigh.data()["workers"]
+    assert (worker["state"], worker["current"]["call"]) == ("running", 1)
+    sleigh.store(b"gone a", [0])
+    (worker,) = sleigh.data()["workers"]
+    assert (worker["state"], worker["current"]) == ("gone", None)
+    assert "gone" in sleigh.page().text
+    sleigh.store(b"worker 0", [])
+    (worker,) = sleigh.data()["workers"]
+    assert worker["state"] == "gone"
+
+
 def spans(*rows: list[float]) -> Report:
     return Report({"recent": list(rows)})
 

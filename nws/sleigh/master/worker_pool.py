@@ -112,6 +112,11 @@ class WorkerPool:
                 report["rank"]: report["name"] for report in worker_reports(self._home.workspace)
             }
 
+    def view(self) -> str:
+        """Open the inspector's page about the pool; see `nws.sleigh.Sleigh.view`."""
+        with self._calls.scope():
+            return self._home.view()
+
     def check(self) -> None:
         """Raise SleighStoppedException if the pool was closed or belongs to another process."""
         self._calls.check()

@@ -12,13 +12,14 @@ from typing import Any, Final
 from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import beginning, kind_of
 
-__all__ = ["Report", "is_sleigh", "read_report", "read_reports", "read_text"]
+__all__ = ["Report", "is_sleigh", "read_report", "read_reports", "read_text", "read_workers"]
 
 TASKS: Final = b"task"
 RESULTS: Final = b"result"
 CALLS: Final = b"calls"
 WORKER: Final = b"worker "
 FAILURES: Final = b"failures "
+GONE: Final = b"gone "
 WORKER_COUNT: Final = b"workerCount"
 RUN_ME: Final = b"runMe"
 WAITS_FOR_WORKERS: Final = b"deleteMeWhenAllWorkersStarted"
@@ -51,6 +52,10 @@ class Report:
     def __init__(self, content: Any) -> None:
         """Take parsed JSON; anything but an object counts as an empty one."""
         self._content: dict[str, Any] = content if isinstance(content, dict) else {}
+
+    def updated(self, **fields: Any) -> Report:
+        """Return a report with other values in some fields."""
+        return Report({**self._content, **fields})
 
     def text(self, key: str, default: str = "") -> str:
         """Return the text in a field."""
@@ -117,6 +122,19 @@ def read_reports(inspector: Inspector, ws: bytes, kind: bytes) -> Iterator[tuple
         content = _parse(text)
         if content is not None:
             yield rank, content
+
+
+def read_workers(inspector: Inspector, ws: bytes) -> dict[int, Report]:
+    """Return the reports about all workers, by rank. What that of a worker says is out of date if
+    its supervisor is gone: then its state is ``gone``."""
+    reports = {}
+    for rank, content in read_reports(inspector, ws, WORKER):
+        report = reports[rank] = Report(content)
+        supervisor = report.text("id").encode(errors="replace")
+        will = inspector.look.variable(ws, GONE + supervisor)
+        if will is not None and will.values:
+            reports[rank] = report.updated(state="gone", current=None)
+    return reports
 
 
 def _parse(text: str | None) -> Any:

@@ -52,10 +52,7 @@ def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
 
 def _show(inspector: Inspector, ws: bytes) -> dict[str, Any]:
     now = float(round(inspector.now()))
-    reports = {
-        rank: Report(content)
-        for rank, content in sleigh_reports.read_reports(inspector, ws, sleigh_reports.WORKER)
-    }
+    reports = sleigh_reports.read_workers(inspector, ws)
     spans = {rank: list(read_spans(report)) for rank, report in reports.items()}
     every_span = [span for each in spans.values() for span in each]
     look = inspector.look
