@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from nws.masterslave import TaskManager, TaskRaisedException, initializeMasterProcess
+from tests.support.machines import HERE, another_machine
 from tests.support.processes import children, python, until, until_file, until_gone
-from tests.support.server import PATIENCE, Server, environment
+from tests.support.server import PATIENCE, Server, environment, running
 from tests.support.spaces import HOST
 
 Popen = subprocess.Popen[str]
@@ -127,6 +128,38 @@ def test_another_slave_does_the_task_of_one_that_is_gone(
         os.kill(slave, how)
         assert end_of(master) == "slow_0 slow the second one\n"
     until_gone([slave])
+
+
+@pytest.mark.slow
+def test_another_slave_does_the_task_of_one_whose_machine_is_unplugged(
+    label: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server notices it within its bound, whatever the slave's period. So does the slave."""
+    tasks = tmp_path / "tasks"
+    tasks.mkdir()
+    with (
+        another_machine() as machine,
+        running(tmp_path, "--peer-timeout", "3", listen=f"tcp:0:interface={HERE}") as server,
+    ):
+        settings = {
+            "NWS_SERVER_HOST": HERE,
+            "NWS_SERVER_PORT": str(server.port),
+            "NWS_PEER_TIMEOUT": "3",
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        master = initializeMasterProcess(label)
+        master.requestTask("wait", str(tasks))
+        with python(HANDLERS, label, cwd=tmp_path, env=settings, machine=machine) as far:
+            until((tasks / str(far.pid)).exists, "the task begins")
+            subprocess.run(["ip", "link", "set", machine, "down"], check=True)
+            with python(HANDLERS, label, cwd=tmp_path, env=settings) as near:
+                until((tasks / str(near.pid)).exists, "the task begins again")
+                (tasks / "go").touch()
+                assert master.retrieveResult() == ("wait_0", "wait", near.pid)
+                assert "has ended without a shutdown" in end_of(far, 1)
+                master.shutdown()
+                assert end_of(near) == ""
 
 
 @pytest.mark.slow

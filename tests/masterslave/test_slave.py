@@ -18,6 +18,7 @@ from nws.masterslave import (
     SlaveProcess,
     TaskRaisedException,
     getMachineInfo,
+    runJob,
     startSlaveProcess,
 )
 from tests.support.processes import Aside, until
@@ -224,6 +225,23 @@ def test_a_slave_sends_signs_of_life(
     assert master.retrieveResult()[2] > 3
     master.task_manager.terminate()
     end.result()
+
+
+def test_a_slave_may_give_no_signs_of_life(master: MasterProcess, label: str) -> None:
+    slave = SlaveProcess(label, watchdog_period=None)
+    slave.task_manager.ping = None  # type: ignore[method-assign, assignment]
+    master.requestTask("double", 2)
+    master.task_manager.terminate()
+    slave.start({"do_double": lambda number: 2 * number})
+    assert master.retrieveResult()[2] == 4
+
+
+@pytest.mark.parametrize("period", [0, -1.0, "120", float("nan"), 1e9])
+def test_what_is_no_period(label: str, period: Any) -> None:
+    with pytest.raises(ValueError, match=f"watchdog_period={period!r} is neither"):
+        SlaveProcess(label, watchdog_period=period)
+    with pytest.raises(ValueError, match=f"watchdog_period={period!r} is neither"):
+        runJob(label, MasterProcess, SlaveProcess, period)
 
 
 def test_without_handlers_it_says_so(master: MasterProcess, label: str) -> None:

@@ -24,6 +24,7 @@ from tests.support import deadly
 from tests.support.machines import ALSO_THERE, THERE, two_machines
 from tests.support.ppnodes import SECRET, PpNode, ppnode
 from tests.support.processes import descendants, python, until, until_file, until_gone
+from tests.support.server import PATIENCE
 
 SOON = 20.0
 
@@ -103,10 +104,10 @@ def test_nodes_and_workers_in_the_inspector(
 
 
 def test_the_statistics_of_a_node(home: Path) -> None:
-    with ppnode("-w", "1", "-P", str(home / "pid"), home=home) as node:
+    with ppnode("-w", "1", "-r", "-P", str(home / "pid"), home=home) as node:
         assert int((home / "pid").read_text()) == node.process.pid
         server = pp.Server(0, ppservers=(node.name,), secret=SECRET)
-        assert [server.submit(abs, (-n,))() for n in range(3)] == [0, 1, 2]
+        assert len({server.submit(os.getpid)() for _ in range(3)}) == 3, "workers are fresh"
         stdout = node.process.stdout
         assert stdout is not None
 
@@ -180,20 +181,36 @@ def test_nodes_that_are_found(home: Path, caplog: pytest.LogCaptureFixture) -> N
         server.destroy()
 
 
+AUTO_DISCOVERY = f"""
+from nws import pp
+ppservers = ("*",)
+job_server = pp.Server(0, ppservers=ppservers, secret={SECRET!r})
+job_server.wait_for_nodes(2, {SOON})
+print(sorted(job_server.get_active_nodes()))
+f1 = job_server.submit(pow, (2, 10), (), ("math",))
+r1 = f1()
+print(r1)
+"""
+"""The quick start guide for clusters with auto-discovery; it also waits and prints."""
+
+
 def test_nodes_on_other_machines_are_found_and_one_is_unplugged(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_pool, "_LEASE_SECONDS", BOUND)
-    port = free_port()
+    port = pp.Server.default_port
     options = ("-a", "-w", "1", "-i", "0.0.0.0", "-k", "3")
     with (
         two_machines() as (one, other),
         ppnode(*options, home=home, port=port, machine=one) as unplugged,
         ppnode(*options, home=home, port=port, machine=other),
     ):
-        server = pp.Server(0, ppservers=(f"10.213.97.*:{port}",), secret=SECRET)
-        server.wait_for_nodes(2, SOON)
         names = {f"{THERE}:{port}": 1, f"{ALSO_THERE}:{port}": 1}
+        with python("-c", AUTO_DISCOVERY, cwd=tmp_path, machine=other) as program:
+            said, _ = program.communicate(timeout=PATIENCE)
+            assert said == f"{[*names, 'local']}\n1024\n"
+        server = pp.Server(0, ppservers=("10.213.97.*",), secret=SECRET)
+        server.wait_for_nodes(2, SOON)
         assert server.get_active_nodes() == {"local": 0, **names}
         jobs = [server.submit(functions.arrive, (n, tmp_path)) for n in range(2)]
         for n in range(2):

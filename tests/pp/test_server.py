@@ -19,6 +19,7 @@ from tests.sleigh import functions
 from tests.support import deadly
 from tests.support.processes import Aside, until_file
 from tests.support.server import environment
+from tests.support.signatures import arguments_of
 
 # Arguments
 
@@ -82,7 +83,34 @@ def test_names_of_the_module() -> None:
     assert pp.version == "1.5.7"
     assert pp.copyright
     assert pp.Server.default_port == 60000
+    assert pp.Server.default_secret == "epo20pdosl;dksldkmm"
     assert issubclass(pp.DestroyedServerError, RuntimeError)
+
+
+JOB = "depfuncs=(), modules=(), callback=None, callbackargs=(), group='default', globals=None)"
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (
+            pp.Server,
+            "(ncpus='autodetect', ppservers=(), secret=None, loglevel=30, logstream=None, "
+            "restart=False, proto=0)",
+        ),
+        (pp.Server.submit, f"(func, args=(), {JOB}"),
+        (pp.Server.wait, "(group=None)"),
+        (pp.Server.set_ncpus, "(ncpus='autodetect')"),
+        *((getattr(pp.Server, f"get_{name}"), "()") for name in ("active_nodes", "ncpus", "stats")),
+        (pp.Server.print_stats, "()"),
+        (pp.Server.destroy, "()"),
+        (pp.Template, f"(job_server, func, {JOB}"),
+        (pp.Template.submit, "(*args)"),
+    ],
+)
+def test_arguments_and_defaults_are_those_of_pp(function: Any, arguments: str) -> None:
+    """But for ``logstream``: by default logging goes where the program has it go."""
+    assert arguments_of(function) == arguments
 
 
 # Templates

@@ -66,6 +66,7 @@ def _there(name: str, address: str) -> list[str]:
         f"ip -n {name} addr add {address}/24 dev far",
         f"ip -n {name} link set far up",
         f"ip -n {name} link set lo up",
+        f"ip -n {name} route add default dev far",  # for the broadcast address of all networks
     ]
 
 

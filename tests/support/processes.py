@@ -163,11 +163,13 @@ def run_python(
 
 @contextmanager
 def python(
-    *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None
+    *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, machine: str = ""
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a Python program beside the test, with pipes; at the end of the block it is killed."""
+    """Run a Python program beside the test, with pipes; at the end of the block it is killed. With
+    ``machine``, in that network namespace."""
+    lead = ["ip", "netns", "exec", machine] if machine else []
     with subprocess.Popen(
-        [sys.executable, "-W", "error", "-u", *map(str, arguments)],
+        [*lead, sys.executable, "-W", "error", "-u", *map(str, arguments)],
         cwd=cwd,
         env=environment(env),
         stdin=subprocess.PIPE,
