@@ -21,7 +21,7 @@ from nws.sleigh.master import worker_pool
 from tests.cli.conftest import free_port
 from tests.sleigh import functions
 from tests.support import deadly
-from tests.support.machines import ALSO_THERE, THERE, two_machines
+from tests.support.machines import ALSO_THERE, NETWORK, THERE, two_machines
 from tests.support.ppnodes import SECRET, PpNode, ppnode
 from tests.support.processes import descendants, python, until, until_file, until_gone
 from tests.support.server import PATIENCE
@@ -209,7 +209,7 @@ def test_nodes_on_other_machines_are_found_and_one_is_unplugged(
         with python("-c", AUTO_DISCOVERY, cwd=tmp_path, machine=other) as program:
             said, _ = program.communicate(timeout=PATIENCE)
             assert said == f"{[*names, 'local']}\n1024\n"
-        server = pp.Server(0, ppservers=("10.213.97.*",), secret=SECRET)
+        server = pp.Server(0, ppservers=(f"{NETWORK}.*",), secret=SECRET)
         server.wait_for_nodes(2, SOON)
         assert server.get_active_nodes() == {"local": 0, **names}
         jobs = [server.submit(functions.arrive, (n, tmp_path)) for n in range(2)]

@@ -21,7 +21,7 @@ from nws_server.net import NwsFactory
 from nws_server.spool import Spool
 from nws_server.vanished import has_vanished
 from tests.support.link import MemoryServer
-from tests.support.machines import another_machine
+from tests.support.machines import HERE, another_machine
 from tests.support.server import PATIENCE, Client, Server, running
 from tests.support.spaces import HOST, until
 
@@ -114,8 +114,8 @@ def test_a_server_takes_the_shorter_bound(spool: Spool) -> None:
 
 CLIENT = """
 import socket, sys
-sock = socket.create_connection(("10.213.97.1", int(sys.argv[1])))
-for piece in sys.argv[2:]:
+sock = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+for piece in sys.argv[3:]:
     sock.sendall(bytes.fromhex(piece))
     if piece != sys.argv[-1]:
         sock.recv(65536)
@@ -141,7 +141,7 @@ def test_a_client_on_a_machine_that_vanishes_is_given_up(tmp_path: Path, under_w
         command = ["ip", "netns", "exec", link, sys.executable, "-S", "-c", CLIENT]
         pieces = [piece.hex() for piece in (kind.hello, options, work)]
         with subprocess.Popen(
-            [*command, str(server.port), *pieces],
+            [*command, HERE, str(server.port), *pieces],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         ) as client:

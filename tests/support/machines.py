@@ -10,9 +10,12 @@ from typing import Final
 
 import pytest
 
-HERE: Final = "10.213.97.1"
-THERE: Final = "10.213.97.2"
-ALSO_THERE: Final = "10.213.97.3"
+NETWORK: Final = f"10.213.{os.getpid() % 256}"
+"""Tests that run beside these in another process have another one."""
+
+HERE: Final = f"{NETWORK}.1"
+THERE: Final = f"{NETWORK}.2"
+ALSO_THERE: Final = f"{NETWORK}.3"
 """Addresses of this machine and others on the network between them."""
 
 
