@@ -120,6 +120,7 @@ def test_the_statistics_of_a_node(home: Path) -> None:
         assert printed()[0].startswith("1 workers, 1 masters, ")
         assert node.end()[0] == 0
         assert not (home / "pid").exists()
+        assert "Traceback" not in "".join(node.lines)
         server.destroy()
 
 

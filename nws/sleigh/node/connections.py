@@ -20,6 +20,7 @@ from nws.sleigh.node.handshake import introduce
 from nws.sleigh.node.pattern import broadcast_address
 from nws.sleigh.node.relay import relay
 from nws.sleigh.node.roster import Roster
+from nws.sleigh.node.task_set import TaskSet
 from nws.sleigh.shared.settings import Settings, Where
 
 __all__ = ["NodeConnections"]
@@ -78,16 +79,12 @@ class NodeConnections:
     async def _keep_all(self) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         self._running.set()
-        keepers = [
-            asyncio.create_task(
-                self._discover(address) if broadcast_address(address.host) else self._keep(address)
-            )
-            for address in self._addresses
-        ]
+        keepers = TaskSet()
+        for address in self._addresses:
+            is_pattern = broadcast_address(address.host)
+            keepers.start(self._discover(address) if is_pattern else self._keep(address))
         await self._over.wait()
-        for keeper in keepers:
-            keeper.cancel()
-        await asyncio.gather(*keepers, return_exceptions=True)
+        await keepers.end()
 
     async def _keep(self, address: Address) -> None:
         """Be connected with a node whenever that is possible."""
@@ -97,12 +94,13 @@ class NodeConnections:
 
     async def _discover(self, pattern: Address) -> None:
         """Be connected with all nodes that answer, as long as they do."""
-        visits: dict[Address, asyncio.Task[None]] = {}
+        visits, visited = TaskSet(), set[Address]()
 
         def found(address: Address) -> None:
-            if address not in visits:
-                visit = visits[address] = asyncio.create_task(self._visit(address))
-                visit.add_done_callback(lambda _: visits.pop(address, None))
+            if address not in visited:
+                visited.add(address)
+                visit = visits.start(self._visit(address))
+                visit.add_done_callback(lambda _: visited.discard(address))
 
         broadcast = broadcast_address(pattern.host)
         try:
@@ -114,8 +112,7 @@ class NodeConnections:
                     self.roster.note_problem(str(pattern), f"cannot ask for nodes: {error}")
                 await asyncio.sleep(_RETRY_SECONDS)
         finally:
-            for visit in list(visits.values()):
-                visit.cancel()
+            await visits.end()
 
     async def _visit(self, address: Address) -> None:
         """Be connected with a node once."""
@@ -129,7 +126,7 @@ class NodeConnections:
     async def _join(self, address: Address) -> None:
         """Let a node's workers work for us, until the connection ends."""
         channel = await self._connect(address)
-        tunnels: set[asyncio.Task[None]] = set()
+        tunnels = TaskSet()
         try:
             channel.send(join=self._settings(str(address)))
             while True:
@@ -137,15 +134,12 @@ class NodeConnections:
                 if "workers" in message:
                     self.roster.note_active(str(address), int(message["workers"]))
                 elif "open" in message:
-                    tunnel = asyncio.create_task(self._tunnel(address, str(message["open"])))
-                    tunnels.add(tunnel)
-                    tunnel.add_done_callback(tunnels.discard)
+                    tunnels.start(self._tunnel(address, str(message["open"])))
                 elif "problem" in message:
                     raise ConnectionError(str(message["problem"]))
         finally:
-            for tunnel in list(tunnels):
-                tunnel.cancel()
             channel.close()
+            await tunnels.end()
 
     def _settings(self, name: str) -> Settings:
         return Settings(

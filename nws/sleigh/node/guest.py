@@ -16,6 +16,7 @@ from nws.session.endpoint import UNIX
 from nws.sleigh.launch.processes import LocalSupervisor, started
 from nws.sleigh.node.channel import ANSWER_SECONDS, Channel, in_time
 from nws.sleigh.node.relay import relay
+from nws.sleigh.node.task_set import TaskSet
 from nws.sleigh.shared.settings import Settings
 from nws.sleigh.supervisor.worker_report import worker_reports
 
@@ -65,6 +66,7 @@ class Guest:
             life_line=True,
             fresh=fresh,
         )
+        self._tunnels = TaskSet()
         self._awaited: dict[str, asyncio.Future[Channel]] = {}  # tunnels, by their tokens
 
     async def serve(self) -> None:
@@ -76,7 +78,7 @@ class Guest:
         parent = "/tmp" if len(tempfile.gettempdir()) > _MAX_FOLDER_CHARS else None
         folder = Path(tempfile.mkdtemp(prefix="nws-node-", dir=parent))  # only we can enter it
         try:
-            door = await asyncio.start_unix_server(self._open, folder / "space")
+            door = await asyncio.start_unix_server(self._accept, folder / "space")
             where = self._settings.where._replace(host=f"{UNIX}{folder / 'space'}", port=0)
             self._settings = self._settings._replace(where=where)
             try:
@@ -92,6 +94,7 @@ class Guest:
                 door.close()
                 supervisor.request_end()
                 await asyncio.to_thread(supervisor.wait, _GRACE_SECONDS)
+                await self._tunnels.end()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -116,9 +119,11 @@ class Guest:
 
     # Tunnels
 
-    async def _open(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tunnels.start(self._open(Channel(reader, writer)))
+
+    async def _open(self, local: Channel) -> None:
         """Lead what has connected to our socket to the master's space."""
-        local = Channel(reader, writer)
         token = secrets.token_hex(16)
         awaited = self._awaited[token] = asyncio.get_running_loop().create_future()
         try:

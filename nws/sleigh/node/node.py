@@ -14,6 +14,7 @@ from nws.sleigh.node.channel import Channel, RefusedError
 from nws.sleigh.node.discovery import answer_questions
 from nws.sleigh.node.guest import Guest
 from nws.sleigh.node.handshake import welcome
+from nws.sleigh.node.task_set import TaskSet
 
 __all__ = ["Node", "NodeOptions"]
 
@@ -54,6 +55,7 @@ class Node:
         self._options = options
         self._log = log
         self._guests: set[Guest] = set()
+        self._meetings = TaskSet()
         self._began = self._last_seen = time.monotonic()
 
     async def run(self) -> None:
@@ -68,22 +70,18 @@ class Node:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._over.set)
         loop.add_signal_handler(signal.SIGUSR1, self._print_statistics)
-        server = await asyncio.start_server(self._meet, options.interface, options.port)
+        server = await asyncio.start_server(self._accept, options.interface, options.port)
         port = server.sockets[0].getsockname()[1]
         if options.broadcast:
             questions = await answer_questions(options.interface, options.broadcast, port)
         self._log.info(
             "a node with %d workers listens on %s:%d", options.workers, options.interface, port
         )
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
         await self._until_over()
         server.close()
         if options.broadcast:
             questions.close()
-        mine = asyncio.all_tasks() - tasks - {asyncio.current_task()}
-        for task in mine:
-            task.cancel()
-        await asyncio.gather(*mine, return_exceptions=True)
+        await self._meetings.end()
 
     async def _until_over(self) -> None:
         limit = self._options.idle_timeout
@@ -100,17 +98,19 @@ class Node:
 
     # Masters
 
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._meetings.start(self._meet(Channel(reader, writer)))
+
+    async def _meet(self, channel: Channel) -> None:
         """Find out who has connected, and what for."""
-        channel = Channel(reader, writer)
-        peer = writer.get_extra_info("peername")
+        peer = channel.writer.get_extra_info("peername")
+        is_taken = False
         try:
             channel.keep_alive(self._options.peer_timeout)
             message = await welcome(channel, self._options.secret)
             if "tunnel" in message:
                 token = str(message["tunnel"])
-                if any(guest.take_tunnel(token, channel) for guest in self._guests):
-                    return
+                is_taken = any(guest.take_tunnel(token, channel) for guest in self._guests)
             else:
                 await self._serve(channel, message["join"])
         except (OSError, RefusedError) as error:
@@ -119,7 +119,9 @@ class Node:
             )
         except (LookupError, TypeError) as error:
             self._log.warning("%s has asked for what cannot be understood: %r", peer, error)
-        channel.close()
+        finally:
+            if not is_taken:
+                channel.close()
 
     async def _serve(self, control: Channel, join: Any) -> None:
         options = self._options
