@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nws.sleigh.node import handshake
-from nws.sleigh.node.channel import Channel, RefusedError
+from nws.sleigh.node.channel import Channel, RefusedError, in_time
 from nws.sleigh.node.handshake import introduce, welcome
 
 
@@ -97,6 +97,21 @@ def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
 
     master, _ = both(lambda ours: introduced(ours, "x"), say_nothing)
     assert isinstance(master, TimeoutError)
+
+
+def test_who_is_cancelled_as_the_answer_comes_ends() -> None:
+    """Else it would go on for ever, as signs of life keep coming."""
+
+    async def cancel() -> bool:
+        answer = asyncio.get_running_loop().create_future()
+        waiting = asyncio.create_task(in_time(answer, 1000.0))
+        await asyncio.sleep(0)
+        answer.set_result("an answer")
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        return waiting.cancelled()
+
+    assert asyncio.run(cancel())
 
 
 def test_what_was_heard_cannot_be_used_again() -> None:

@@ -71,7 +71,12 @@ async def in_time(answer: Awaitable[T], seconds: float) -> T:
     Raises:
         TimeoutError: it takes longer.
     """
+    waiting = asyncio.ensure_future(answer)
     try:
-        return await asyncio.wait_for(answer, seconds)
-    except asyncio.TimeoutError as error:  # in Python 3.10 it is another one
-        raise TimeoutError(f"it has said nothing for {seconds:g} seconds") from error
+        # Not wait_for: before Python 3.12 it goes on if it is cancelled just as the answer comes.
+        await asyncio.wait([waiting], timeout=seconds)
+        if not waiting.done():
+            raise TimeoutError(f"it has said nothing for {seconds:g} seconds")
+        return waiting.result()
+    finally:
+        waiting.cancel()
