@@ -84,6 +84,7 @@ class Guest:
             try:
                 supervisor = started(LocalSupervisor)
             except SleighScriptException as error:
+                door.close()
                 self._report(str(error))
                 return
             try:
