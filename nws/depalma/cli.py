@@ -79,6 +79,20 @@ def _interrupt(number: int, _: Any) -> None:
 )
 @click.option("--group", "groups", multiple=True, help="A group of hosts; may be given again.")
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher is used first.")
+@click.option(
+    "--max-load",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default="no bound",
+    help="Ask for no job while the load of the system over a minute is higher.",
+)
+@click.option(
+    "--min-memory",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default="no bound",
+    help="Ask for no job while fewer bytes of memory are free.",
+)
 @_verbose
 def run(
     server: str,
@@ -87,6 +101,8 @@ def run(
     slots: int,
     groups: tuple[str, ...],
     priority: int,
+    max_load: float,
+    min_memory: int,
     verbose: bool,
 ) -> None:
     """Run a host. The master starts those of its configuration; others may join at any time."""
@@ -98,7 +114,7 @@ def run(
         host, port = server_of(server)
     except ValueError:
         raise click.BadParameter(f"{server!r} is neither HOST:PORT nor unix:PATH") from None
-    options = HostOptions(host, port, cluster, name, slots, groups, priority)
+    options = HostOptions(host, port, cluster, name, slots, groups, priority, max_load, min_memory)
     try:
         reason = RemoteServer(options).run()
     except (NwsException, DepalmaException) as error:
@@ -126,7 +142,7 @@ def kill_cluster(conf: str | None, here: str | None) -> None:
     except DepalmaException as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{_kill_here(config.name)} processes were killed on {platform.node()}.")
-    failed = [host.name for host in config.hosts if not _kill_there(host, config.name)]
+    failed = [host.name for host in config.host if not _kill_there(host, config.name)]
     if failed:
         raise click.ClickException(f"these hosts could not be reached: {', '.join(failed)}")
 

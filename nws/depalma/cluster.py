@@ -1,4 +1,7 @@
-"""A cluster: its codes, jobs and hosts, and what can be asked of them, in Python's own terms."""
+"""A cluster: its codes, jobs and hosts, and what can be asked of them, in Python's own terms.
+
+Jobs and outcomes are in the workspace. What is kept here can be found there again.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,34 @@ import signal
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
-from nws.client import NetWorkSpace
-from nws.depalma.codes import Codes
+from nws.client import Lease, NetWorkSpace
 from nws.depalma.config import ClusterConfig, HostConfig
-from nws.depalma.dispatcher import ClusterHost, Dispatcher
 from nws.depalma.host_launcher import HostLauncher
-from nws.depalma.host_orders import HostOrders
+from nws.depalma.job_queues import JobQueues
 from nws.depalma.job_streams import JobStreams
-from nws.depalma.jobs import MAX_LOSSES, JobRecord, JobState, given_up
-from nws.depalma.listings import describe_hosts, describe_jobs
-from nws.depalma.messages import STREAMS, HostReport, JobOutcome, read_report
-from nws.depalma.monitor import Monitor
+from nws.depalma.jobs import JobRecord
+from nws.depalma.joined_hosts import JoinedHosts
+from nws.depalma.listings import describe_hosts, describe_jobs, describe_outcome
+from nws.depalma.messages import (
+    LAST_PID,
+    STREAMS,
+    JobOutcome,
+    Order,
+    Queue,
+    SubmittedJob,
+    control_of,
+    read,
+    write,
+)
+from nws.depalma.monitor import MAX_HOSTS, Monitor
 from nws.depalma.parameters import CodeSpec, checked_arguments, checked_options
+from nws.depalma.published_table import PublishedTable
 from nws.errors import (
     DepalmaArgumentException,
+    DepalmaException,
     DepalmaLookupException,
     DepalmaStateException,
     DepalmaStoppedException,
@@ -34,36 +49,49 @@ __all__ = ["Cluster"]
 
 _log = logging.getLogger("nws.depalma")
 
+_MORE_SECONDS: Final = 0.5
+"""Beyond the time after which hosts of a former master must have ended."""
+
 
 class Cluster:
     """The jobs of a cluster, and the hosts that run them. All threads may use it."""
 
     def __init__(self, config: ClusterConfig, workspace: NetWorkSpace, server: str) -> None:
-        """Make one; hosts are started by `start`.
+        """Make one, or go on with that of a master that was killed; hosts are started by `start`.
 
         Args:
             config: of the cluster.
-            workspace: of the cluster, owned by us.
+            workspace: of the cluster, of which we are the only master.
             server: where it is, for hosts: ``HOST:PORT`` or ``unix:PATH``.
         """
         self._config = config
         self._ws = workspace
         self._changed = threading.Condition(threading.RLock())  # and for all below
-        self._codes = Codes()
         self._jobs: dict[int, JobRecord] = {}
         self._last_pid = 0
-        self._hosts: dict[str, ClusterHost] = {}
-        self._former: dict[str, float] = {}  # ids of hosts that were put out, and when
-        self._dispatcher = Dispatcher()
+        self._hosts = JoinedHosts(workspace)
+        self._queues = JobQueues(workspace)
+        self._streams = JobStreams(workspace)
         self._launcher = HostLauncher(config.name, server, self._is_alive)
         self._launching = threading.RLock()  # taken before the other one, if both are
         self._problems: dict[str, str] = {}
         self._ended = ""
-        self._orders = HostOrders(workspace)
-        self._publish_codes()
-        self._streams = JobStreams(workspace)
+        self._table = PublishedTable(workspace, self._hosts, config.lost_after, config.max_output)
+        workspace.declare(LAST_PID, "single")
+        if not self._table.is_new:
+            self._recover()
+        self._former_pid = self._last_pid
+        self._table.publish(lost_after=config.lost_after, max_output=config.max_output)
         self._monitor = Monitor(workspace, self)
         self._monitor.start()
+
+    def _recover(self) -> None:
+        """Find what a master has left that was killed. Outcomes come by themselves."""
+        self._hosts.end_former(self._table.now.lost_after + _MORE_SECONDS)
+        self._last_pid = int(self._ws.findTry(LAST_PID, "0"))
+        for job in self._queues.jobs(self._table.now.queues):
+            self._jobs[job.pid] = JobRecord(job, self._table.spec_of(job))
+        _log.info("the cluster goes on, with %d waiting jobs", len(self._jobs))
 
     # The cluster
 
@@ -76,15 +104,15 @@ class Cluster:
         Raises:
             DepalmaStateException: none has joined; the message says why.
         """
-        self.add_hosts(self._config.hosts)
-        wanted = {host.name for host in self._config.hosts}
+        self.add_hosts(self._config.host)
+        wanted = {host.name for host in self._config.host}
         with self._changed:
             self._changed.wait_for(
-                lambda: wanted <= self._names() | self._problems.keys() or self._ended,
+                lambda: wanted <= self._hosts.names | self._problems.keys() or self._ended,
                 self._config.start_timeout,
             )
             self._check_running()
-            joined = sorted(self._names())
+            joined = sorted(self._hosts.names)
             if wanted and not joined:
                 reasons = "; ".join(f"{name}: {text}" for name, text in self._problems.items())
                 raise DepalmaStateException(
@@ -100,11 +128,9 @@ class Cluster:
                 return
             self._ended = "it was shut down"
             self._changed.notify_all()
-        self._monitor.stop()
-        try:
-            self._ws.server.deleteWs(self._ws.currentWs())  # hosts wait in it, and end
-        except NwsException:
-            pass  # the server is gone, and it with it
+        with suppress(NwsException):  # the server is gone, and it with it
+            self._ws.server.deleteWs(self._ws.currentWs())  # all wait in it, and end
+        self._monitor.join()
         with self._launching:
             self._launcher.close()
 
@@ -125,13 +151,7 @@ class Cluster:
         spec = CodeSpec.checked(command, code_params)
         with self._changed:
             self._check_running()
-            number = self._codes.add(spec)
-            try:
-                self._publish_codes()
-            except NwsException:
-                self._codes.withdraw(number)
-                raise
-            return number
+            return self._table.add_code(spec)
 
     def remove_code(self, code: object) -> None:
         """Forget a code.
@@ -145,21 +165,15 @@ class Cluster:
         """
         with self._changed:
             self._check_running()
-            number = self._codes.number_of(code)
+            number = self._table.now.number_of(code)
             users = [
-                job.pid
-                for job in self._jobs.values()
-                if job.code == number and job.state is not JobState.FINISHED
+                record.pid
+                for record in self._jobs.values()
+                if record.job.code == number and record.outcome is None
             ]
             if users:
                 raise DepalmaStateException(f"the code {code!r} has jobs: {users[:10]}")
-            self._codes.remove(number)
-            self._publish_codes()
-
-    def _publish_codes(self) -> None:
-        """Let hosts know of a change. A host that is given a job reads them first, if it must."""
-        table = self._codes.table(self._config.lost_after, self._config.max_output)
-        self._orders.publish(table, self._hosts)
+            self._table.remove_code(number)
 
     # Jobs
 
@@ -175,33 +189,38 @@ class Cluster:
         Raises:
             DepalmaLookupException: there is no such code.
             DepalmaArgumentException: an argument or an option is wrong.
+            NwsOperationException: there is no room on the server.
         """
         words, chosen = checked_arguments(arguments), checked_options(options)
         with self._changed:
             self._check_running()
-            number = self._codes.number_of(code)
-            spec = self._codes[number].with_options(chosen)
-            self._last_pid += 1
-            job = JobRecord(self._last_pid, number, spec, words, chosen)
-            self._jobs[job.pid] = job
-            self._dispatcher.add(job)
-            self._dispatch()
-            return job.pid
+            number, pid = self._table.now.number_of(code), self._last_pid + 1
+            job = SubmittedJob(pid, number, self._table.now.step, words, chosen, time.time())
+            record = JobRecord(job, self._table.spec_of(job))
+            self._table.open_queue(record.queue, self._used_queues)
+            self._queues.add(record.queue, job)
+            self._last_pid = pid
+            self._jobs[pid] = record
+            return pid
+
+    def _used_queues(self) -> list[Queue]:
+        return [record.queue for record in self._jobs.values() if record.outcome is None]
 
     def finished(self, pid: object, wait: float = 0.0) -> bool:
         """Tell whether a job has ended; wait for that for some seconds."""
         with self._changed:
-            job = self._job(pid)
-            self._changed.wait_for(lambda: job.outcome is not None or self._ended, wait)
-            if job.outcome is None:
+            record = self._record(pid)
+            self._changed.wait_for(lambda: record.outcome is not None or self._ended, wait)
+            if record.outcome is None:
                 self._check_running()
-            return job.outcome is not None
+            return record.outcome is not None
 
     def pickup(self, pid: object) -> dict[str, Any]:
         """Return how a job has ended, with its output if its code has it so, and forget the job.
 
         Returns:
-            The attributes of `JobOutcome`, ``host`` being a name; and ``stdout`` and ``stderr``.
+            The attributes of `JobOutcome`, ``host`` being a name, but for the job; and ``pid``,
+            ``stdout`` and ``stderr``.
 
         Raises:
             DepalmaLookupException: there is no such job, or it was picked up before.
@@ -209,20 +228,23 @@ class Cluster:
         """
         with self._changed:
             self._check_running()
-            job = self._job(pid)
-            if job.outcome is None:
-                raise DepalmaStateException(f"job {pid} has not ended: it is {job.state.value}")
-            outcome = {**vars(job.outcome), "host": job.host_name}
-            if job.spec.returns_output(job.outcome.status):
-                outcome |= {stream: self._streams.read(job, stream) for stream in STREAMS}
-            self._streams.discard(job)
-            del self._jobs[job.pid]
+            record = self._record(pid)
+            if record.outcome is None or record.lease is None:
+                (described,) = describe_jobs([record], self._hosts.reports())
+                raise DepalmaStateException(f"job {pid} has not ended: it is {described['state']}")
+            outcome = describe_outcome(record.outcome)
+            if record.spec.returns_output(record.outcome.status):
+                outcome |= {stream: self._streams.read(record, stream) for stream in STREAMS}
+            record.lease.settle()
+            self._streams.discard(record, keep_last=False)
+            del self._jobs[record.pid]
             return outcome
 
     def pickup_avail(self) -> list[int]:
-        """Return the pids of jobs that have ended and were not picked up, in the order of pids."""
+        """Return the pids of the jobs that have ended and were not picked up."""
         with self._changed:
-            return [job.pid for job in self._jobs.values() if job.outcome is not None]
+            self._check_running()
+            return [record.pid for record in self._jobs.values() if record.outcome is not None]
 
     def stdin(self, pid: object, data: bytes, close: bool = False) -> None:
         """Write to a job, also before it runs; and close its stdin.
@@ -232,7 +254,7 @@ class Cluster:
         """
         with self._changed:
             self._check_running()
-            self._streams.write(self._job(pid), data, close)
+            self._streams.write(self._record(pid), data, close)
 
     def output(self, pid: object, stream: str, offset: int = 0) -> bytes:
         """Return what a job has written to a stream so far, from a position on.
@@ -244,10 +266,10 @@ class Cluster:
         """
         with self._changed:
             self._check_running()
-            job = self._job(pid)
-            if not job.spec.io:
+            record = self._record(pid)
+            if not record.spec.io:
                 raise DepalmaStateException(f"the output of job {pid} is not kept: it has no io")
-            return self._streams.read(job, stream)[max(0, offset) :]
+            return self._streams.read(record, stream)[max(0, offset) :]
 
     def kill(self, pid: object, number: int = signal.SIGTERM) -> None:
         """Send a signal to all processes of a job. One that waits ends without having run.
@@ -256,68 +278,25 @@ class Cluster:
         """
         with self._changed:
             self._check_running()
-            job = self._job(pid)
-            job.killed = True
-            if job.state is JobState.WAITING:
-                self._finish(job, given_up(job, "it was killed before it ran", number))
-            elif job.state is JobState.ASSIGNED:
-                self._orders.send_signal(job, number)
+            record = self._record(pid)
+            if record.outcome is not None:
+                return
+            record.killed = number
+            if not self._queues.end_waiting(record.queue, record.pid, number):
+                # All are told, since it may run again elsewhere.
+                self._ws.settle([], self._hosts.orders(Order(record.pid, number)))
 
     def ps(self) -> list[dict[str, Any]]:
         """Return what is known of each job, by its keys; see docs/depalma.md."""
         with self._changed:
-            return describe_jobs(self._jobs.values(), self._hosts.values())
+            self._check_running()
+            return describe_jobs(self._jobs.values(), self._hosts.reports())
 
-    def _job(self, pid: object) -> JobRecord:
-        job = self._jobs.get(pid) if type(pid) is int else None  # True is no pid
-        if job is None:
+    def _record(self, pid: object) -> JobRecord:
+        record = self._jobs.get(pid) if type(pid) is int else None  # True is no pid
+        if record is None:
             raise DepalmaLookupException(f"there is no job {pid!r:.100}, or it was picked up")
-        return job
-
-    def _dispatch(self) -> None:
-        """Give jobs to hosts that have room."""
-        chosen: list[JobRecord] = []
-        while (choice := self._dispatcher.next(self._hosts.values())) is not None:
-            job, host = choice
-            job.assign(host.id)
-            host.jobs[job.pid] = job
-            chosen.append(job)
-        if not chosen:
-            return
-        try:
-            self._orders.assign(chosen, self._codes.step)
-        except NwsOperationException as error:  # there is no room on the server
-            _log.error("jobs cannot be given to hosts now: %s", error)
-            for job in chosen:
-                job.attempt -= 1
-                self._wait_again(job)
-
-    def _wait_again(self, job: JobRecord) -> None:
-        host = self._hosts.get(job.host)
-        if host is not None:
-            host.jobs.pop(job.pid, None)
-        if job.killed:
-            self._finish(job, given_up(job, "it was killed before it ran", signal.SIGTERM))
-            return
-        job.state = JobState.WAITING
-        self._dispatcher.add(job)
-
-    def _take_back(self, host: ClusterHost) -> None:
-        """Take jobs from a host that it has not begun, as others may run them sooner."""
-        host.forget_durations()
-        while len(host.jobs) > host.report.slots:
-            job = self._orders.take_back(host)
-            if job is None:
-                break  # it has begun all of them just now
-            job.attempt -= 1
-            self._wait_again(job)
-
-    def _finish(self, job: JobRecord, outcome: JobOutcome) -> None:
-        job.state = JobState.FINISHED
-        job.outcome = outcome
-        if not (job.spec.io or job.spec.returns_output(outcome.status)):
-            self._streams.discard(job)
-        self._changed.notify_all()
+        return record
 
     # Hosts
 
@@ -343,15 +322,12 @@ class Cluster:
             started = self._launcher.names_of(name)
             with self._changed:
                 self._check_running()
-                there = [host for host in self._hosts.values() if host.is_called(name)]
-                if not there and not started:
-                    raise DepalmaLookupException(f"there is no host and no group {name!r:.100}")
-                for host in there:
-                    self._put_out(host, "it was removed")
-                self._dispatch()
+                names = {*started, *self._put_out(self._hosts.called(name), "it was removed")}
+            if not names:
+                raise DepalmaLookupException(f"there is no host and no group {name!r:.100}")
             for each in started:
                 self._launcher.stop(each)
-        return sorted({host.name for host in there}.union(started))
+        return sorted(names)
 
     def callback(self, name: str, callback_type: str) -> None:
         """Take note that a host is ``ready`` to be started, or ``gone``.
@@ -370,131 +346,128 @@ class Cluster:
                 self._launcher.retry(name)
         with self._changed:
             self._check_running()
-            there = [host for host in self._hosts.values() if host.name == name]
+            there = self._hosts.called(name, groups=False)
             if not there and not started:
                 raise DepalmaLookupException(f"there is no host {name!r:.100}")
-            for host in there if callback_type == "gone" else ():
-                self._put_out(host, "somebody has said that it is gone")
-            self._dispatch()
+            if callback_type == "gone":
+                self._put_out(there, "somebody has said that it is gone")
 
     def load(self) -> list[dict[str, Any]]:
         """Return what is known of each host, by its keys; see docs/depalma.md."""
         with self._changed:
-            return describe_hosts(self._hosts.values(), self._problems)
+            self._check_running()
+            return describe_hosts(self._hosts.reports(), self._problems)
 
     def overview(self) -> dict[str, Any]:
         """Return numbers: what the cluster holds, and how far its operations are."""
         with self._changed:
-            states = [job.state for job in self._jobs.values()]
+            self._check_running()
+            ended = sum(record.outcome is not None for record in self._jobs.values())
             return {
                 "name": self._config.name,
-                "step": self._codes.step,
-                "codes": len(self._codes),
+                "step": self._table.now.step,
+                "codes": len(self._table.now.codes),
                 "hosts": len(self._hosts),
-                **{state.value: states.count(state) for state in JobState},
+                **self._queues.numbers(self._table.now.queues),
+                "finished": ended,
             }
-
-    def _names(self) -> set[str]:
-        return {host.name for host in self._hosts.values()}
 
     def _is_alive(self, name: str) -> bool:
         with self._changed:
-            return name in self._names()
+            return name in self._hosts.names
 
-    def _put_out(self, host: ClusterHost, why: str) -> None:
-        """Forget a host; its jobs wait again. Whatever it says later is refused by the server."""
-        _log.warning("host %s is not used any more: %s", host.name, why)
-        del self._hosts[host.id]
-        self._former[host.id] = time.monotonic()
-        self._monitor.forget(host.id)
-        self._orders.end(host.id)
-        for job in host.jobs.values():
-            self._streams.discard(job)
-            job.losses += 1
-            if job.killed or job.losses >= MAX_LOSSES:
-                error = f"given up: {job.losses} hosts were lost while they had it, the last one"
-                self._finish(job, given_up(job, f"{error} was {host.name}: {why}"))
-            else:
-                self._wait_again(job)
+    def _put_out(self, hosts: Iterable[str], why: str) -> list[str]:
+        """Put hosts out, by their ids; return their names."""
+        names = []
+        for id in list(hosts):
+            names.append(self._hosts.put_out(id, why))
+            self._changed.notify_all()
+        return names
 
     # What the monitor tells
 
-    def on_reports(self, texts: Sequence[Any]) -> None:
-        """Take note of reports; see `Monitor`."""
+    def joined_hosts(self) -> list[str]:
+        """Return the ids of the hosts that are there; see `Monitor`."""
         with self._changed:
-            for text in texts:
-                try:
-                    report = read_report(text)
-                except ValueError as error:
-                    _log.warning("a report that no host has written is dropped: %s", error)
-                    continue
-                if isinstance(report, JobOutcome):
-                    self._note_outcome(report)
-                else:
-                    self._note_host(report)
-            self._dispatch()
+            return self._hosts.ids
 
-    def _note_outcome(self, outcome: JobOutcome) -> None:
-        host = self._hosts.get(outcome.host)
-        job = self._jobs.get(outcome.pid)
-        if host is not None:
-            host.note_outcome(outcome, time.monotonic())
-            host.jobs.pop(outcome.pid, None)
-        if job is None or not job.is_attempt(outcome):
-            return  # of a host that was put out
-        if job.wants_retry(outcome):
-            job.failures += 1
-            self._streams.discard(job)
-            self._wait_again(job)
-        else:
-            self._finish(job, outcome)
-
-    def _note_host(self, report: HostReport) -> None:
-        if report.id in self._former:
-            return  # it was on its way when the host was put out
-        now = time.monotonic()
-        host = self._hosts.get(report.id)
-        if host is None:
-            for other in [each for each in self._hosts.values() if each.name == report.name]:
-                self._put_out(other, "another one of its name has joined")
-            host = self._hosts[report.id] = ClusterHost(report, now)
-            self._monitor.watch(report.id)
-            _log.info("host %s has joined, with %d slots", report.name, report.slots)
+    def on_outcomes(self, leases: Sequence[Lease]) -> None:
+        """Keep the lease of each job until it is picked up: if we are killed nothing is lost."""
+        with self._changed:
+            for lease in leases:
+                if not self._noted(lease):
+                    lease.settle()
             self._changed.notify_all()
-        host.note_report(report, self._codes.step, now)
+
+    def _noted(self, lease: Lease) -> bool:
+        try:
+            outcome = read(JobOutcome, lease.value)
+        except ValueError as error:
+            _log.warning("what is no outcome is dropped: %s", error)
+            return False
+        job = outcome.job
+        if job.pid not in self._jobs and 0 < job.pid <= self._former_pid:  # it ended before we came
+            self._jobs[job.pid] = JobRecord(job, self._table.spec_of(job))
+        record = self._jobs.get(job.pid)
+        if record is None or record.outcome is not None:
+            _log.warning(
+                "the outcome of a job that is not there, or has ended, is dropped: %s", job
+            )
+            return False
+        record.finish(outcome, lease)
+        has_output = record.spec.io or record.spec.returns_output(outcome.status)
+        self._streams.discard(record, keep_last=has_output)
+        return True
+
+    def on_joined(self, host: object) -> None:
+        """Let a host join; see `Monitor`."""
+        with self._changed:
+            if len(self._hosts) >= MAX_HOSTS:
+                _log.error("host %r is not used: there are %d", host, MAX_HOSTS)
+            elif isinstance(host, str) and self._hosts.join(host):
+                killed = [each for each in self._jobs.values() if each.killed and not each.outcome]
+                orders = [Order(), *(Order(record.pid, record.killed) for record in killed)]
+                self._ws.settle([], [(control_of(host), write(order)) for order in orders])
+                self._table.follow_hosts()
+                self._changed.notify_all()
+
+    def on_request(self, text: object) -> None:
+        """Do what somebody has asked for in the workspace, such as a page; see `Monitor`."""
+        try:
+            order = read(Order, text)
+            self.kill(order.pid, order.signal)
+        except (ValueError, DepalmaException) as error:
+            _log.warning("a request is dropped: %s", error)
 
     def on_gone(self, host: str) -> None:
-        """Put out a host that is gone; see `Monitor`."""
+        """Forget a host that is gone; see `Monitor`."""
         with self._changed:
             if host in self._hosts:
-                self._put_out(self._hosts[host], "it has ended, or was silent for too long")
-                self._dispatch()
+                self._put_out([host], "it has ended, or was silent for too long")
 
     def on_time(self) -> None:
-        """Look after what goes by time; see `Monitor`."""
+        """Look after hosts; see `Monitor`."""
         with self._changed:
-            now = time.monotonic()
-            limit = now - self._config.lost_after
-            self._former = {id: since for id, since in self._former.items() if since > limit}
-            for host in list(self._hosts.values()):
-                if host.is_behind(limit):
-                    self._put_out(host, f"it is behind: at step {host.report.step}")
-                elif host.is_slow(now):
-                    self._take_back(host)
-            self._dispatch()
-        if self._launching.acquire(blocking=False):  # else somebody is starting or ending hosts
-            try:
-                problems = dict(self._launcher.look_after())
-            finally:
-                self._launching.release()
-            with self._changed:
-                if problems != self._problems:
-                    self._problems = problems
-                    self._changed.notify_all()
+            table = self._table.now
+            behind = self._hosts.behind(table.step, time.monotonic(), table.lost_after)
+            self._put_out(behind, "it does not follow the table of the cluster")
+            with suppress(NwsOperationException):  # there is no room; later, then
+                self._table.follow_hosts()
+        if not self._launching.acquire(blocking=False):
+            return  # somebody is starting or ending hosts
+        try:
+            problems = dict(self._launcher.look_after())
+        finally:
+            self._launching.release()
+        with self._changed:
+            if problems != self._problems:
+                self._problems = problems
+                self._changed.notify_all()
 
     def on_failure(self, error: Exception) -> None:
         """Take note that nothing will come any more; see `Monitor`."""
-        _log.error("the cluster is over, its server is gone: %s", error)
         with self._changed:
-            self._ended = self._ended or f"its server is gone: {error}"
+            if not self._ended:
+                _log.error("the cluster is over, its server is gone: %s", error)
+                self._ended = f"its server is gone: {error}"
             self._changed.notify_all()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, NoReturn, TypeVar
+
+import msgspec
+from msgspec import Meta
 
 from nws.errors import DepalmaConfigException
 from nws.session.endpoint import UNIX
@@ -31,11 +32,13 @@ __all__ = [
 LOCAL: Final = "local"
 SSH: Final = "ssh"
 _DEFAULT_PORT: Final = 8767
-_MIN_LOST_AFTER: Final = 1.0
+
+_Name = Annotated[str, Meta(min_length=1)]
+_Count = Annotated[int, Meta(ge=0)]
+_Seconds = Annotated[float, Meta(ge=0, le=86400)]
 
 
-@dataclass(frozen=True)
-class HostConfig:
+class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A host that the master starts.
 
     Attributes:
@@ -43,35 +46,51 @@ class HostConfig:
         launch: ``local``, ``ssh``, or the first words of a command, in which ``{name}`` stands for
             the name.
         slots: how many jobs run at a time; 0 for one for each core.
-        groups, priority: for the dispatcher.
+        groups, priority: of the host.
+        max_load: of the system over a minute, above which the host asks for no jobs; 0 for no
+            bound.
+        min_memory: bytes that have to be free, or the host asks for no jobs.
         python: of that machine, with this package; empty for the one that runs here.
         user: for ssh; empty for its own default.
         server: where that machine reaches the cluster's server; empty for where we do.
     """
 
-    name: str
-    launch: str | Sequence[str] = LOCAL
-    slots: int = 0
-    groups: Sequence[str] = ()
+    name: _Name
+    launch: str | Annotated[list[_Name], Meta(min_length=1)] = LOCAL
+    slots: _Count = 0
+    groups: list[_Name] = []
     priority: int = 0
+    max_load: Annotated[float, Meta(ge=0)] = 0.0
+    min_memory: _Count = 0
     python: str = ""
     user: str = ""
     server: str = ""
 
-
-@dataclass(frozen=True)
-class FrontConfig:
-    """Where the XML-RPC front listens, and who may use it."""
-
-    interface: str = "127.0.0.1"
-    port: int = _DEFAULT_PORT
-    user: str = "depalma"
-    password: str = field(default="", repr=False)
-    """Empty for a new one at each start."""
+    def __post_init__(self) -> None:
+        _check_option("name", self.name)
+        _check_option("user", self.user)
+        if isinstance(self.launch, str) and self.launch not in (LOCAL, SSH):
+            raise ValueError('launch: it has to be "local", "ssh", or a list of words')
+        _check_server(self.server)
 
 
-@dataclass(frozen=True)
-class ClusterConfig:
+class FrontConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the XML-RPC front listens, and who may use it.
+
+    Attributes:
+        password: empty for a new one at each start.
+    """
+
+    interface: _Name = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = _DEFAULT_PORT
+    user: Annotated[str, Meta(pattern=r"\A[^:]+\Z")] = "depalma"
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return f"FrontConfig({self.interface!r}, {self.port}, {self.user!r})"  # no password
+
+
+class ClusterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A cluster.
 
     Attributes:
@@ -81,22 +100,38 @@ class ClusterConfig:
         start_timeout: seconds for which `init_server` waits for hosts.
         max_output: bytes of each stream of a job that are kept.
         front: the XML-RPC front.
-        hosts: that the master starts.
+        host: those that the master starts.
     """
 
-    name: str = "depalma"
+    name: _Name = "depalma"
     server: str = ""
-    lost_after: float = 10.0
-    start_timeout: float = 30.0
-    max_output: int = 64 * 1024 * 1024
-    front: FrontConfig = field(default_factory=FrontConfig)
-    hosts: Sequence[HostConfig] = ()
+    lost_after: Annotated[float, Meta(ge=1, le=86400)] = 10.0
+    start_timeout: _Seconds = 30.0
+    max_output: _Count = 64 * 1024 * 1024
+    front: FrontConfig = FrontConfig()
+    host: list[HostConfig] = []
+
+    def __post_init__(self) -> None:
+        _check_option("name", self.name)
+        _check_server(self.server)
 
     def to_plain(self) -> dict[str, Any]:
         """Return it as plain data, without the password."""
-        front = {"interface": self.front.interface, "port": self.front.port}
-        plain = {key: getattr(self, key) for key in _KEYS}
-        return {**plain, "front": front, "host": [dict(vars(host)) for host in self.hosts]}
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        del plain["front"]["password"]
+        return plain
+
+
+def _check_option(key: str, text: str) -> None:
+    """Refuse what could not be an argument of a command, or the name of a variable."""
+    if text.startswith("-") or not text.isprintable():
+        raise ValueError(f"{key}: it has to be printable, and must not begin with a hyphen")
+
+
+def _check_server(text: str) -> None:
+    host, _, port = text.rpartition(":")
+    if text and not text.startswith(f"{UNIX}/") and not (host and port.isdecimal()):
+        raise ValueError("server: it has to be HOST:PORT or unix:/PATH")
 
 
 def load_config(path: str | Path) -> ClusterConfig:
@@ -113,21 +148,12 @@ def load_config(path: str | Path) -> ClusterConfig:
         raise DepalmaConfigException(f"the configuration cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise DepalmaConfigException(f"{path}: {error}") from error
-    reader = _Reader(str(path), text)
-    front = reader.checked(plain.pop("front", {}), _FRONT_KEYS, "front")
-    tables = plain.pop("host", [])
-    if not isinstance(tables, list):
-        reader.fail("host", 0, "host", "each host has a table of its own, [[host]]")
-    hosts = [
-        HostConfig(**reader.checked(table, _HOST_KEYS, "host", number))
-        for number, table in enumerate(tables)
-    ]
-    for number, host in enumerate(hosts):
-        if host.name in [other.name for other in hosts[:number]]:
-            reader.fail("host", number, "name", f"there are two hosts called {host.name!r}")
-    return ClusterConfig(
-        **reader.checked(plain, _KEYS, ""), front=FrontConfig(**front), hosts=tuple(hosts)
-    )
+    config = _converted(plain, ClusterConfig, str(path), text)
+    names = [host.name for host in config.host]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            _fail(str(path), text, f"host[{number}].name", f"there are two hosts called {name!r}")
+    return config
 
 
 def host_config(plain: object) -> HostConfig:
@@ -136,7 +162,12 @@ def host_config(plain: object) -> HostConfig:
     Raises:
         DepalmaConfigException: a key is wrong.
     """
-    return HostConfig(**_Reader("the host", "").checked(plain, _HOST_KEYS, "host"))
+    if isinstance(plain, dict):  # XML-RPC has large integers as floats only
+        plain = {
+            key: int(value) if isinstance(value, float) and value.is_integer() else value
+            for key, value in plain.items()
+        }
+    return _converted(plain, HostConfig, "the host", "")
 
 
 def server_of(place: str) -> tuple[str, int]:
@@ -151,145 +182,58 @@ def server_of(place: str) -> tuple[str, int]:
     return host, int(port)
 
 
-class _Reader:
-    """Checks tables of one file."""
+_Config = TypeVar("_Config", ClusterConfig, HostConfig)
 
-    def __init__(self, path: str, text: str) -> None:
-        self._path = path
-        self._lines = text.splitlines()
+_PROBLEM: Final = re.compile(
+    r"(?P<text>.*?(?:field `(?P<field>\w+)`)?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL
+)
+"""A message of msgspec: the problem, the key if that is unknown or missing, and where it is."""
 
-    def checked(
-        self, table: object, keys: Mapping[str, _Check], where: str, number: int = 0
-    ) -> dict[str, Any]:
-        """Return the values of a table.
-
-        Args:
-            table: as it was read.
-            keys: that it may have.
-            where: its name; empty for the top of the file.
-            number: among the tables of this name.
-
-        Raises:
-            DepalmaConfigException: a key is unknown or has a wrong value, or a name is missing.
-        """
-        if not isinstance(table, dict):
-            self.fail(where, number, where, "it has to be a table")
-            raise AssertionError
-        for key, value in table.items():
-            if key not in keys:
-                self.fail(where, number, key, f"there is no such key; there are {', '.join(keys)}")
-            fits, expected = keys[key]
-            if not fits(value):
-                self.fail(where, number, key, f"it has to be {expected}, not {value!r:.100}")
-        if where == "host" and "name" not in table:
-            self.fail(where, number, "", "a host needs a name")
-        return table
-
-    def fail(self, table: str, number: int, key: str, problem: str) -> None:
-        """Raise a DepalmaConfigException about a key."""
-        line = self._line_of(table, number, key)
-        place = f"{self._path}, line {line}" if line else self._path
-        raise DepalmaConfigException(f"{place}: {key or table}: {problem}")
-
-    def _line_of(self, table: str, number: int, key: str) -> int:
-        """Return the line of a key, or else of its table, counted from 1; 0 if it is not found.
-
-        The parser does not tell, so this looks for what people write: one key a line.
-        """
-        named = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=") if key else None
-        found, seen, inside = 0, -1, not table
-        for place, line in enumerate(self._lines, 1):
-            header = _HEADER.match(line)
-            if header:
-                seen += header[1] == table
-                inside = header[1] == table and seen == number
-                if inside or (not table and header[1] == key):
-                    found = place
-            elif inside and named and named.match(line):
-                return place
-        return found
+_OURS: Final = re.compile(r"(\w+): (.*)", re.DOTALL)
+"""The problem in a message that is ours, with the key."""
 
 
+def _converted(plain: object, kind: type[_Config], path: str, text: str) -> _Config:
+    try:
+        return msgspec.convert(plain, kind)
+    except msgspec.ValidationError as error:
+        found = _PROBLEM.fullmatch(str(error))
+        assert found is not None  # it matches any text
+        problem, key = found["text"], found["field"] or ""
+        if not key and (ours := _OURS.fullmatch(problem)):
+            key, problem = ours.groups()
+        place = ".".join(filter(None, (found["path"], key)))
+        _fail(path, text, place, problem, error)
+
+
+def _fail(
+    path: str, text: str, place: str, problem: str, cause: Exception | None = None
+) -> NoReturn:
+    """Raise a DepalmaConfigException about a key, such as ``host[1].slots``."""
+    line = _line_of(text.splitlines(), place)
+    where = f"{path}, line {line}" if line else path
+    raise DepalmaConfigException(f"{where}: {place or 'the table'}: {problem}") from cause
+
+
+def _line_of(lines: list[str], place: str) -> int:
+    """Return the line of a key, or else of its table, counted from 1; 0 if it is not found.
+
+    The parser does not tell, so this looks for what people write: one key a line.
+    """
+    parts = _PLACE.match(place)
+    table, number, key = parts.groups() if parts else ("", "", "")
+    found, seen, at_top, inside = 0, -1, True, False
+    for line_number, line in enumerate(lines, 1):
+        header, assignment = _HEADER.match(line), _ASSIGNMENT.match(line)
+        if header:
+            seen += header[1] == table
+            at_top, inside = False, header[1] == table and seen == int(number or 0)
+            found = line_number if inside else found
+        elif assignment and assignment[1] == (key or table) and (inside if key else at_top):
+            return line_number
+    return found
+
+
+_PLACE: Final = re.compile(r"(\w+)(?:\[(\d+)\])?(?:\.(\w+))?")
 _HEADER: Final = re.compile(r"\s*\[+\s*([^\]]*?)\s*\]+")
-
-_Check = tuple[Callable[[Any], bool], str]
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and "\0" not in value
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and bool(value) and value.isprintable()
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_list_of_names(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_name, value))
-
-
-def _is_server(value: object) -> bool:
-    if not _is_text(value):
-        return False
-    host, colon, port = str(value).rpartition(":")
-    return (
-        not value or str(value).startswith(f"{UNIX}/") or bool(host and colon and port.isdecimal())
-    )
-
-
-_NAME: Final = (_is_name, "a name, of printable characters")
-_SERVER: Final = (_is_server, "HOST:PORT or unix:/PATH, a text")
-
-_KEYS: Final[Mapping[str, _Check]] = {
-    "name": _NAME,
-    "server": _SERVER,
-    "lost_after": (
-        lambda value: _is_number(value) and _MIN_LOST_AFTER <= value <= 24 * 3600,
-        "a number of seconds from 1 to 86400",
-    ),
-    "start_timeout": (
-        lambda value: _is_number(value) and 0 <= value <= 24 * 3600,
-        "a number of seconds from 0 to 86400",
-    ),
-    "max_output": (_is_count, "a number of bytes"),
-}
-
-_FRONT_KEYS: Final[Mapping[str, _Check]] = {
-    "interface": (_is_name, "an address of this machine"),
-    "port": (lambda value: _is_count(value) and value < 2**16, "a port, from 0 to 65535"),
-    "user": (
-        lambda value: _is_name(value) and ":" not in value,
-        "a name without a colon",
-    ),
-    "password": (_is_text, "a text"),
-}
-
-_HOST_KEYS: Final[Mapping[str, _Check]] = {
-    "name": (
-        lambda value: _is_name(value) and not value.startswith("-"),
-        "a name, of printable characters, that does not begin with a hyphen",
-    ),
-    "launch": (
-        lambda value: value in (LOCAL, SSH) or (bool(value) and _is_list_of_names(value)),
-        '"local", "ssh", or a list of the words of a command',
-    ),
-    "slots": (_is_count, "a number of jobs; 0 for one for each core"),
-    "groups": (_is_list_of_names, "a list of names"),
-    "priority": (
-        lambda value: isinstance(value, int) and not isinstance(value, bool),
-        "a whole number",
-    ),
-    "python": (_is_text, "a path"),
-    "user": (
-        lambda value: _is_text(value) and not value.startswith("-"),
-        "a name",
-    ),
-    "server": _SERVER,
-}
+_ASSIGNMENT: Final = re.compile(r"\s*[\"']?(\w+)[\"']?\s*=")

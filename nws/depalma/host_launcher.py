@@ -123,6 +123,10 @@ def command_for(host: HostConfig, cluster: str, server: str) -> list[str]:
     words += ["--slots", str(host.slots), "--priority", str(host.priority)]
     for group in host.groups:
         words += ["--group", group]
+    if host.max_load:
+        words += ["--max-load", str(host.max_load)]
+    if host.min_memory:
+        words += ["--min-memory", str(host.min_memory)]
     return command_on(host, words, ssh_options)
 
 

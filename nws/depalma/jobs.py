@@ -2,98 +2,70 @@
 
 from __future__ import annotations
 
-import enum
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from nws.depalma.messages import STREAMS, JobOutcome
+from nws.client import Lease
+from nws.depalma.messages import STREAMS, JobOutcome, Queue, SubmittedJob
 from nws.depalma.parameters import CodeSpec
 
-__all__ = ["MAX_LOSSES", "JobRecord", "JobState", "given_up"]
+__all__ = ["MAX_LOSSES", "JobRecord", "given_up", "host_name"]
 
-
-class JobState(enum.Enum):
-    """Where a job stands."""
-
-    WAITING = "waiting"
-    ASSIGNED = "assigned"
-    """A host has it, or will take it soon."""
-    FINISHED = "finished"
+MAX_LOSSES: Final = 5
+"""Hosts that a job may cost before it is given up."""
 
 
 class JobRecord:
     """A job of a cluster.
 
     Attributes:
-        pid: its number in the cluster, the same on whichever host it runs.
-        code: the number of its code.
+        job: as it was submitted.
         spec: how it is run, with its own options.
-        arguments, options: as they go to a host.
-        submitted: in seconds since 1970.
-        state: where it stands.
-        host: the id of the host that has it, or had it last.
-        attempt: how many times it was given to a host.
-        losses: how many of these hosts were lost.
-        failures: how many attempts failed or timed out.
-        killed: somebody has asked for its end.
-        outcome: of its last attempt, once it is finished.
-        output: what has been read of each stream of the present attempt.
+        attempt: the last one that is known; 0 if none is.
+        killed: the signal that somebody has asked for; 0 for none.
+        outcome: of its last attempt, once it has ended.
+        lease: on that outcome, which lasts until it is picked up.
+        output: what has been read of each stream of that attempt.
         stdin_closed: nothing can be written to it any more.
     """
 
-    def __init__(
-        self,
-        pid: int,
-        code: int,
-        spec: CodeSpec,
-        arguments: Sequence[str],
-        options: Mapping[str, Any],
-    ) -> None:
-        self.pid = pid
-        self.code = code
+    def __init__(self, job: SubmittedJob, spec: CodeSpec) -> None:
+        self.job = job
         self.spec = spec
-        self.arguments = arguments
-        self.options = options
-        self.submitted = time.time()
-        self.state = JobState.WAITING
-        self.host = ""
         self.attempt = 0
-        self.losses = 0
-        self.failures = 0
-        self.killed = False
+        self.killed = 0
         self.outcome: JobOutcome | None = None
+        self.lease: Lease | None = None
         self.output = {stream: bytearray() for stream in STREAMS}
         self.stdin_closed = False
 
     @property
-    def host_name(self) -> str:
-        """The name of the host that has it, or had it last; empty if none had."""
-        return self.host.rpartition(" ")[0]
+    def pid(self) -> int:
+        return self.job.pid
 
-    def assign(self, host: str) -> None:
-        """Take note that a host gets it."""
-        self.state = JobState.ASSIGNED
-        self.host = host
-        self.attempt += 1
-        for output in self.output.values():
-            output.clear()
+    @property
+    def queue(self) -> Queue:
+        """Where it waits."""
+        return Queue(self.spec.priority, tuple(self.spec.groups))
 
-    def is_attempt(self, outcome: JobOutcome) -> bool:
-        """Tell whether an outcome is of the present attempt, and not of a host that was put out."""
-        return self.state is not JobState.FINISHED and outcome.attempt == self.attempt
+    def note_attempt(self, attempt: int) -> None:
+        """Take note that an attempt has begun: what earlier ones wrote does not count any more."""
+        if attempt > self.attempt:
+            self.attempt = attempt
+            for output in self.output.values():
+                output.clear()
 
-    def wants_retry(self, outcome: JobOutcome) -> bool:
-        """Tell whether it is to run again after this outcome."""
-        return outcome.failed and not self.killed and self.failures < self.spec.retries
-
-
-MAX_LOSSES: Final = 5
-"""Hosts that a job may cost before it is given up."""
+    def finish(self, outcome: JobOutcome, lease: Lease) -> None:
+        """Take note of its end."""
+        self.note_attempt(outcome.attempt)
+        self.outcome, self.lease = outcome, lease
 
 
-def given_up(job: JobRecord, error: str, signal: int = 0) -> JobOutcome:
-    """Return the outcome of a job that does not run any more, though no host has said so."""
-    return JobOutcome(
-        job.pid, job.attempt, job.host, signal=int(signal), error=error, ended=time.time()
-    )
+def given_up(job: SubmittedJob, attempt: int, error: str, signal: int = 0) -> JobOutcome:
+    """Return the outcome of a job that does not run, or not any more."""
+    return JobOutcome(job, attempt, signal=signal, error=error, ended=time.time())
+
+
+def host_name(host: str) -> str:
+    """Return the name of a host, given its id; empty if there is none."""
+    return host.rpartition(" ")[0]

@@ -3,59 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
-from nws.depalma.dispatcher import ClusterHost
-from nws.depalma.jobs import JobRecord, JobState
+from msgspec import to_builtins
 
-__all__ = ["describe_hosts", "describe_jobs"]
+from nws.depalma.jobs import JobRecord, host_name
+from nws.depalma.messages import HostReport, JobOutcome, RunningJob
 
-_OF_RUNNING: Final = ("os_pid", "started", "processes", "cpu", "memory")
-_OF_OUTCOME: Final = (
-    *("status", "signal", "timed_out", "error"),
-    *("started", "ended", "cpu", "memory"),
-)
+__all__ = ["describe_hosts", "describe_jobs", "describe_outcome"]
 
 
-def describe_jobs(jobs: Iterable[JobRecord], hosts: Iterable[ClusterHost]) -> list[dict[str, Any]]:
+def describe_outcome(outcome: JobOutcome) -> dict[str, Any]:
+    """Return how a job ended."""
+    plain: dict[str, Any] = to_builtins(outcome)
+    del plain["job"]
+    return {"pid": outcome.job.pid, **plain, "host": host_name(outcome.host)}
+
+
+def describe_jobs(
+    records: Iterable[JobRecord], reports: Iterable[HostReport]
+) -> list[dict[str, Any]]:
     """Return what is known of jobs, with what their hosts have said last of those that run."""
-    running = {
-        (each.get("pid"), each.get("attempt")): each for host in hosts for each in host.report.jobs
-    }
-    return [_described(job, running.get((job.pid, job.attempt))) for job in jobs]
+    running = {job.pid: (report.name, job) for report in reports for job in report.jobs}
+    return [_describe_job(record, *running.get(record.pid, ("", None))) for record in records]
 
 
-def _described(job: JobRecord, running: Mapping[str, Any] | None) -> dict[str, Any]:
-    found = {
+def _describe_job(record: JobRecord, host: str, running: RunningJob | None) -> dict[str, Any]:
+    job, spec = record.job, record.spec
+    plain: dict[str, Any] = {
         "pid": job.pid,
         "code": job.code,
-        "label": job.spec.label,
-        "arguments": list(job.arguments),
-        "state": job.state.value,
-        "host": job.host_name,
-        "attempt": job.attempt,
-        "losses": job.losses,
+        "label": spec.label,
+        "arguments": job.arguments,
+        "state": "waiting",
+        "host": "",
+        "attempt": record.attempt,
         "failures": job.failures,
         "submitted": job.submitted,
-        "priority": job.spec.priority,
-        "groups": list(job.spec.groups),
+        "priority": spec.priority,
+        "groups": spec.groups,
     }
-    if running and job.state is JobState.ASSIGNED:
-        found |= {key: running[key] for key in _OF_RUNNING if key in running}
-        found |= {"state": "running", "os_state": running.get("state", "")}
-    if job.outcome is not None:
-        found |= {key: getattr(job.outcome, key) for key in _OF_OUTCOME}
-    return found
+    if record.outcome is not None:
+        failures = record.outcome.job.failures
+        return plain | describe_outcome(record.outcome) | _state("finished", failures)
+    if running is not None:
+        plain |= to_builtins(running)
+        return plain | _state("running", running.failures) | {"host": host}
+    return plain
+
+
+def _state(state: str, failures: int) -> dict[str, Any]:
+    return {"state": state, "failures": failures}
 
 
 def describe_hosts(
-    hosts: Iterable[ClusterHost], problems: Mapping[str, str]
+    reports: Iterable[HostReport], problems: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Return what is known of hosts, and of those that cannot be started."""
-    found = []
-    for host in hosts:
-        report = {key: value for key, value in vars(host.report).items() if key != "jobs"}
-        found.append({**report, "jobs": len(host.jobs), "state": "ready", "problem": ""})
+    found = [
+        {**to_builtins(report), "jobs": len(report.jobs), "state": "ready", "problem": ""}
+        for report in reports
+    ]
     there = {host["name"] for host in found}
     for name in sorted(problems.keys() - there):
         found.append({"name": name, "state": "failed", "problem": problems[name]})

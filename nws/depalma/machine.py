@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-__all__ = ["GroupUse", "machine_use", "use_of_groups"]
+__all__ = ["GroupUse", "has_room", "machine_use", "use_of_groups"]
 
 
 class GroupUse(NamedTuple):
@@ -34,6 +34,18 @@ def machine_use() -> Mapping[str, Any]:
         "memory": memory.total,
         "memory_used": memory.total - memory.available,
     }
+
+
+def has_room(max_load: float, min_memory: int) -> bool:
+    """Tell whether this machine can bear another job.
+
+    Args:
+        max_load: of the system over a minute; 0 for no bound.
+        min_memory: bytes that have to be free; 0 for no bound.
+    """
+    if max_load and psutil.getloadavg()[0] > max_load:
+        return False
+    return not min_memory or psutil.virtual_memory().available >= min_memory
 
 
 def use_of_groups(groups: Iterable[int]) -> dict[int, GroupUse]:

@@ -11,9 +11,16 @@ from nws.client import NetWorkSpace, NwsServer
 from nws.depalma.cluster import Cluster
 from nws.depalma.config import ClusterConfig, load_config, server_of
 from nws.depalma.front import Front
-from nws.depalma.messages import workspace_of
+from nws.depalma.messages import MASTER_GONE, workspace_of
 from nws.depalma.methods import Methods
-from nws.errors import DepalmaException, DepalmaStateException, NwsException, SleighException
+from nws.depalma.monitor import FOREVER_SECONDS
+from nws.errors import (
+    DepalmaException,
+    DepalmaStateException,
+    NwsException,
+    NwsTimeoutException,
+    SleighException,
+)
 from nws.sleigh.launch.private_server import PrivateServer
 
 __all__ = ["master_server"]
@@ -83,11 +90,15 @@ def _opened(config: ClusterConfig, stack: ExitStack) -> tuple[NetWorkSpace, str]
     server = NwsServer(*server_of(place), peer_timeout=config.lost_after)
     stack.callback(server.close)
     name = workspace_of(config.name)
-    workspace = server.openWs(name)
+    workspace = server.openWs(name, persistent=True)  # so that it outlives us if we are killed
     listing: Any = server.listWss("dict")
-    if not listing[name].mine:
+    if listing[name].mine:
+        workspace.store(MASTER_GONE, "gone")
+    try:
+        workspace.lease(MASTER_GONE, timeout=0, duration=FOREVER_SECONDS)  # which is our will
+    except NwsTimeoutException:
         raise DepalmaStateException(
             f"another master of the cluster {config.name!r} is at {server}: give this one another "
             "name in its configuration"
-        )
+        ) from None
     return workspace, place

@@ -7,35 +7,59 @@ its id, which no other process of a host ever has; those of a job carry its pid.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from nws.depalma.parameters import CodeSpec
+from nws.errors import DepalmaLookupException
 
 __all__ = [
-    "CODES",
+    "CLUSTER",
+    "ENDED",
     "END_OF_STDIN",
-    "REPORT",
+    "JOINED",
+    "LAST_PID",
+    "MASTER_GONE",
+    "REQUESTS",
     "STREAMS",
-    "Assignment",
-    "CodeTable",
+    "ClusterTable",
     "HostReport",
     "JobOutcome",
     "Order",
+    "Queue",
+    "RunningJob",
+    "SubmittedJob",
+    "attempts_of",
     "control_of",
-    "jobs_of",
+    "gone_of",
     "output_of",
     "read",
-    "read_report",
+    "report_of",
     "stdin_of",
+    "wake_of",
     "workspace_of",
     "write",
 ]
 
-REPORT: Final = "report"
-"""The fifo of `HostReport` and `JobOutcome`, for the master."""
+CLUSTER: Final = "cluster"
+"""The single variable with the `ClusterTable`."""
 
-CODES: Final = "codes"
-"""The single variable with the `CodeTable`."""
+ENDED: Final = "ended"
+"""The fifo of the `JobOutcome` messages. The master holds a lease on each until it is picked up."""
+
+JOINED: Final = "joined"
+"""The fifo of the ids of hosts that have come."""
+
+REQUESTS: Final = "requests"
+"""The fifo of `Order` messages from others for the master, such as from a page."""
+
+LAST_PID: Final = "last pid"
+"""The single variable with the pid of the last job."""
+
+MASTER_GONE: Final = "master gone"
+"""The variable that holds a value when the master is gone."""
 
 STREAMS: Final = ("stdout", "stderr")
 
@@ -48,14 +72,24 @@ def workspace_of(cluster: str) -> str:
     return f"depalma {cluster}"
 
 
-def jobs_of(host: str) -> str:
-    """Return the fifo from which a host leases its `Assignment` messages."""
-    return f"jobs {host}"
+def report_of(host: str) -> str:
+    """Return the single variable with the last `HostReport` of a host."""
+    return f"host {host}"
 
 
 def control_of(host: str) -> str:
     """Return the fifo of the `Order` messages for a host."""
     return f"control {host}"
+
+
+def wake_of(host: str) -> str:
+    """Return the single variable by which a host ends its own wait for a job."""
+    return f"wake {host}"
+
+
+def gone_of(host: str) -> str:
+    """Return the variable that holds a value when a host is gone."""
+    return f"gone {host}"
 
 
 def stdin_of(pid: int) -> str:
@@ -69,50 +103,95 @@ def output_of(stream: str, pid: int, attempt: int) -> str:
     return f"{stream} {pid} {attempt}"
 
 
-@dataclass(frozen=True)
-class CodeTable:
-    """The codes of a cluster.
+def attempts_of(pid: int) -> str:
+    """Return the fifo of the attempts at a job with ``io`` that were begun, as numbers in texts."""
+    return f"attempts {pid}"
+
+
+class Queue(msgspec.Struct, frozen=True, order=True):
+    """A line of waiting jobs: all of one priority that name the same groups."""
+
+    priority: int
+    groups: tuple[str, ...] = ()
+
+    @property
+    def variable(self) -> str:
+        """The fifo of the `SubmittedJob` messages."""
+        return f"jobs {self.priority} {json.dumps(self.groups)}"
+
+
+class ClusterTable(msgspec.Struct, frozen=True):
+    """What hosts have to know.
 
     Attributes:
         step: grows with each change. A host that has an older table reads this one.
         lost_after: seconds without a word after which a host is gone, and so is the master.
         max_output: bytes of each stream of a job that are kept.
-        codes: by their numbers, which are texts here, as JSON has it.
+        last_code: the number of the last code that was added.
+        codes: by their numbers.
+        queues: in which jobs may wait.
+        host_priorities: of the hosts that are there, highest first.
     """
 
     step: int
     lost_after: float
     max_output: int
-    codes: Mapping[str, Mapping[str, Any]]
+    last_code: int = 0
+    codes: dict[int, CodeSpec] = {}
+    queues: tuple[Queue, ...] = ()
+    host_priorities: tuple[int, ...] = ()
+
+    def number_of(self, code: object) -> int:
+        """Return the number of a code, given that or its label.
+
+        Raises:
+            DepalmaLookupException: there is none.
+        """
+        if type(code) is int and code in self.codes:  # True is no number
+            return code
+        for number, spec in self.codes.items():
+            if spec.label and code == spec.label:
+                return number
+        raise DepalmaLookupException(f"there is no code with the number or label {code!r:.100}")
 
 
-@dataclass(frozen=True)
-class Assignment:
-    """A job for a host: a code of at least this step, the job's arguments, and its options."""
-
-    pid: int
-    attempt: int
-    code: int
-    step: int
-    arguments: Sequence[str] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a host is to do: send a signal to a job, or read the codes if the signal is 0."""
-
-    pid: int = 0
-    attempt: int = 0
-    signal: int = 0
-
-
-@dataclass(frozen=True)
-class JobOutcome:
-    """How an attempt at a job ended.
+class SubmittedJob(msgspec.Struct, frozen=True):
+    """A job, as it waits and as a host leases it.
 
     Attributes:
-        host: the id of the host.
+        pid: its number in the cluster, the same on whichever host it runs.
+        code: its number.
+        step: of the first `ClusterTable` that has the code.
+        arguments: behind those of the code.
+        options: other values of some parameters.
+        submitted: in seconds since 1970.
+        failures: attempts that failed or timed out.
+        losses: hosts that were lost while they had it, before the last failure.
+    """
+
+    pid: int
+    code: int
+    step: int
+    arguments: list[str] = []
+    options: dict[str, Any] = {}
+    submitted: float = 0.0
+    failures: int = 0
+    losses: int = 0
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What a host is to do: send a signal to a job, or read the table if the signal is 0."""
+
+    pid: int = 0
+    signal: Annotated[int, Meta(ge=0, le=64)] = 0
+
+
+class JobOutcome(msgspec.Struct, frozen=True):
+    """How a job ended.
+
+    Attributes:
+        attempt: which this was; 0 if it never ran.
+        host: the id of the host; empty if it never ran.
         status: the exit status; -1 if there is none.
         signal: that ended it; 0 if none did.
         timed_out: it was killed because its time was over.
@@ -123,9 +202,9 @@ class JobOutcome:
         memory: bytes that its largest process had in memory.
     """
 
-    pid: int
-    attempt: int
-    host: str
+    job: SubmittedJob
+    attempt: int = 0
+    host: str = ""
     status: int = -1
     signal: int = 0
     timed_out: bool = False
@@ -136,23 +215,36 @@ class JobOutcome:
     cpu: float = 0.0
     memory: int = 0
 
-    @property
-    def failed(self) -> bool:
-        """Whether it is not what a job that succeeds returns."""
-        return self.status != 0
+
+class RunningJob(msgspec.Struct, frozen=True):
+    """What a host says of a job that it runs.
+
+    Attributes:
+        os_pid: of the first process of the job.
+        started: in seconds since 1970.
+        processes, cpu, memory, os_state: of all its processes; see `GroupUse`.
+    """
+
+    pid: int
+    attempt: int
+    failures: int
+    os_pid: int
+    started: float
+    processes: int = 0
+    cpu: float = 0.0
+    memory: int = 0
+    os_state: str = ""
 
 
-@dataclass(frozen=True)
-class HostReport:
+class HostReport(msgspec.Struct, frozen=True):
     """What a host says of itself.
 
     Attributes:
-        step: of the codes that it has.
+        step: of the table that it has.
         load: the number of processes that want to run, over one minute.
         cpu: percent of all cores that were busy since the last report.
         memory, memory_used: bytes.
-        jobs: that run, each with ``pid``, ``attempt``, ``os_pid``, ``started`` and what the system
-            knows of all its processes: see `GroupUse`.
+        jobs: that run.
     """
 
     id: str
@@ -160,7 +252,7 @@ class HostReport:
     machine: str
     os_pid: int
     slots: int
-    groups: Sequence[str]
+    groups: list[str]
     priority: int
     step: int
     time: float
@@ -169,36 +261,16 @@ class HostReport:
     cpu: float = 0.0
     memory: int = 0
     memory_used: int = 0
-    jobs: Sequence[Mapping[str, Any]] = ()
+    jobs: list[RunningJob] = []
 
 
-_Message = TypeVar("_Message", CodeTable, Assignment, Order, JobOutcome, HostReport)
-
-_NAME_IN_JSON: Final = '"name":'
-"""Only the report of a host has a name in it: quotes inside of texts are escaped."""
-
-_PLAIN: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "float": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
-    "bool": lambda value: isinstance(value, bool),
-    "str": lambda value: isinstance(value, str),
-    "Sequence[str]": lambda value: (
-        isinstance(value, list) and all(isinstance(word, str) for word in value)
-    ),
-    "Sequence[Mapping[str, Any]]": lambda value: (
-        isinstance(value, list) and all(isinstance(each, dict) for each in value)
-    ),
-    "Mapping[str, Any]": lambda value: isinstance(value, dict),
-    "Mapping[str, Mapping[str, Any]]": lambda value: (
-        isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())
-    ),
-}
-"""For each annotation of a message: whether a value from JSON fits."""
+_Message = TypeVar("_Message", bound=msgspec.Struct)
 
 
-def write(message: CodeTable | Assignment | Order | JobOutcome | HostReport) -> str:
+def write(message: msgspec.Struct) -> str:
     """Return a message as text."""
-    return json.dumps(vars(message), separators=(",", ":"))
+    # Not by msgspec's own encoder: names of files may hold bytes that are no characters.
+    return json.dumps(msgspec.to_builtins(message), separators=(",", ":"))
 
 
 def read(kind: type[_Message], text: object) -> _Message:
@@ -209,43 +281,7 @@ def read(kind: type[_Message], text: object) -> _Message:
     """
     if not isinstance(text, str):
         raise ValueError(f"not a text: {text!r:.100}")
-    return _made(kind, json.loads(text))
-
-
-def read_report(text: object) -> JobOutcome | HostReport:
-    """Read what a host has stored for the master.
-
-    Raises:
-        ValueError: it is no report.
-    """
-    if _NAME_IN_JSON not in str(text):
-        return read(JobOutcome, text)
-    report = read(HostReport, text)
-    if report.slots < 1 or report.cores < 1:
-        raise ValueError(f"a host without slots or cores: {text!r:.200}")
-    return report
-
-
-def _made(kind: type[_Message], plain: Any) -> _Message:
-    """Make a message of plain data.
-
-    Raises:
-        ValueError: it is no such message.
-    """
-    known = _CHECKS[kind]
-    if not isinstance(plain, dict) or not plain.keys() <= known.keys():
-        raise ValueError(f"not a {kind.__name__}: {plain!r:.200}")
-    wrong = [name for name, value in plain.items() if not known[name](value)]
-    if wrong:
-        raise ValueError(f"a {kind.__name__} with a wrong {wrong[0]}: {plain!r:.200}")
     try:
-        return kind(**plain)
-    except TypeError as error:
-        raise ValueError(f"not a {kind.__name__}: {error}") from None
-
-
-_CHECKS: Final[Mapping[type[Any], Mapping[str, Callable[[Any], bool]]]] = {
-    kind: {each.name: _PLAIN[str(each.type)] for each in fields(kind)}
-    for kind in (CodeTable, Assignment, Order, JobOutcome, HostReport)
-}
-"""For each kind of message, the checks of its fields."""
+        return msgspec.convert(json.loads(text), kind, str_keys=True)
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise ValueError(f"not a {kind.__name__}: {error}: {text:.200}") from error

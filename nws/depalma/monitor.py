@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import selectors
 import threading
-from collections import deque
+import time
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from contextlib import suppress
+from typing import Final, Protocol
 
-from nws.client import NetWorkSpace, Watch
-from nws.depalma.messages import REPORT
-from nws.workspace.presence import gone_of
+from nws.client import Lease, NetWorkSpace
+from nws.depalma.job_queues import drop_unreadable
+from nws.depalma.messages import ENDED, JOINED, REQUESTS, gone_of
+from nws.errors import (
+    NwsNoWorkSpaceException,
+    NwsOperationException,
+    NwsTimeoutException,
+    NwsUnpicklingException,
+)
 
-__all__ = ["Listener", "Monitor"]
+__all__ = ["FOREVER_SECONDS", "MAX_HOSTS", "Listener", "Monitor"]
 
-_log = logging.getLogger("nws.depalma")
+FOREVER_SECONDS: Final = 10.0**9
+"""How long leases of the master last, unless it ends."""
+
+MAX_HOSTS: Final = 900
+"""One wait can be for a thousand variables."""
 
 _LOOK_SECONDS: Final = 0.5
 """Between looks at what goes by time."""
 
-_MAX_REPORTS: Final = 1000
+_BURST_SECONDS: Final = 0.01
+"""Between outcomes that come in a burst."""
+
+_GATHER_SECONDS: Final = 0.002
+"""In which further outcomes of a burst are gathered."""
+
+_MAX_OUTCOMES: Final = 1000
 
 
 class Listener(Protocol):
     """Who is told. All calls come from the monitor's thread."""
 
-    def on_reports(self, texts: Sequence[Any]) -> None:
-        """Reports have come, in order."""
+    def joined_hosts(self) -> list[str]:
+        """Return the ids of the hosts whose end matters."""
+
+    def on_outcomes(self, leases: Sequence[Lease]) -> None:
+        """Jobs have ended."""
+
+    def on_joined(self, host: object) -> None:
+        """A host has come: this is its id, if it is one."""
+
+    def on_request(self, text: object) -> None:
+        """Somebody has asked for something."""
 
     def on_gone(self, host: str) -> None:
         """The host with this id is gone, or was silent for too long."""
@@ -41,66 +64,59 @@ class Listener(Protocol):
 
 
 class Monitor(threading.Thread):
-    """Waits for reports and for the wills of hosts."""
+    """Waits for whatever happens, with one request for all of it."""
 
     def __init__(self, workspace: NetWorkSpace, listener: Listener) -> None:
-        """Make one; call ``start``."""
+        """Make one; call ``start``. It ends when the workspace is deleted."""
         super().__init__(name="depalma monitor", daemon=True)
         self._ws = workspace
         self._listener = listener
-        self._selector = selectors.DefaultSelector()
-        self._inbox = workspace.inbox(REPORT, _MAX_REPORTS)
-        self._selector.register(self._inbox, selectors.EVENT_READ, None)
-        self._watches: dict[str, Watch] = {}
-        self._wake_end, self._wake = os.pipe()
-        self._selector.register(self._wake_end, selectors.EVENT_READ, None)
-        self._forgotten: deque[str] = deque()
-        self._stopped = False
-
-    def watch(self, host: str) -> None:
-        """Tell the listener when a host is gone. To be called by the listener."""
-        self._watches[host] = self._ws.watch(gone_of(host))
-        self._selector.register(self._watches[host], selectors.EVENT_READ, host)
-
-    def forget(self, host: str) -> None:
-        """Watch a host no more. Any thread may call it."""
-        self._forgotten.append(host)
-
-    def _unwatch(self, host: str) -> None:
-        watch = self._watches.pop(host, None)
-        if watch is not None:
-            self._selector.unregister(watch)
-            watch.close()
+        self._last_outcome = 0.0
+        self._look_at = 0.0
 
     def run(self) -> None:
         try:
-            while not self._stopped:
-                self._look()
+            while True:
+                self._hear()
         except Exception as error:
-            if not self._stopped:
-                self._listener.on_failure(error)
+            self._listener.on_failure(error)
 
-    def _look(self) -> None:
-        while self._forgotten:
-            self._unwatch(self._forgotten.popleft())
-        ready = self._selector.select(_LOOK_SECONDS)
-        gone = [key.data for key, _ in ready if key.data is not None]
+    def _hear(self) -> None:
         # What a host has reported comes before its end.
-        while texts := self._inbox.take(0):
-            self._listener.on_reports(texts)
-        for host in gone:
-            if host in self._watches:
-                self._listener.on_gone(host)
-        self._listener.on_time()
+        names = [ENDED, JOINED, REQUESTS, *map(gone_of, self._listener.joined_hosts())]
+        try:
+            self._tell(self._ws.leaseAny(names, timeout=_LOOK_SECONDS, duration=FOREVER_SECONDS))
+        except NwsTimeoutException:
+            pass
+        except NwsNoWorkSpaceException:
+            raise
+        except NwsUnpicklingException:
+            drop_unreadable(self._ws, names)
+        except NwsOperationException:
+            pass  # a host was put out, and its variable is deleted
+        if time.monotonic() >= self._look_at:
+            self._listener.on_time()
+            self._look_at = time.monotonic() + _LOOK_SECONDS
 
-    def stop(self) -> None:
-        """End it, from another thread."""
-        self._stopped = True
-        os.write(self._wake, b"x")
-        self.join()
-        self._inbox.close()
-        for host in list(self._watches):
-            self._unwatch(host)
-        self._selector.close()
-        os.close(self._wake)
-        os.close(self._wake_end)
+    def _tell(self, lease: Lease) -> None:
+        if lease.variable == ENDED:
+            self._listener.on_outcomes([lease])
+            self._gather_outcomes()
+        elif lease.variable == JOINED:
+            lease.settle()
+            self._listener.on_joined(lease.value)
+        elif lease.variable == REQUESTS:
+            lease.settle()
+            self._listener.on_request(lease.value)
+        else:
+            self._listener.on_gone(lease.variable.removeprefix(gone_of("")))
+
+    def _gather_outcomes(self) -> None:
+        """Where many short jobs end, take in one message what comes in a moment."""
+        since, self._last_outcome = self._last_outcome, time.monotonic()
+        if self._last_outcome - since > _BURST_SECONDS:
+            return
+        time.sleep(_GATHER_SECONDS)
+        with suppress(NwsTimeoutException, NwsUnpicklingException):
+            leases = self._ws.lease_many(ENDED, _MAX_OUTCOMES, timeout=0, duration=FOREVER_SECONDS)
+            self._listener.on_outcomes(leases)

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Final, TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
 
 from nws.errors import DepalmaArgumentException
 
-__all__ = ["CodeSpec", "checked_arguments", "checked_options"]
+__all__ = ["CodeSpec", "JobOptions", "checked_arguments", "checked_options"]
 
-_MAX_COUNT: Final = 10**15
-_MAX_TIMEOUT_SECONDS: Final = 10**9
+_Count = Annotated[int, Meta(ge=0, le=10**15)]
+_Seconds = Annotated[float, Meta(ge=0, le=10**9)]
+_Text = Annotated[str, Meta(pattern=r"\A[^\0]*\Z")]
+_Variable = Annotated[str, Meta(pattern=r"\A[^\0=]+\Z")]
+_Name = Annotated[str, Meta(min_length=1)]
 
 
-@dataclass(frozen=True)
-class CodeSpec:
-    """A kind of job: its command, and how it is run.
+class JobOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may differ between the jobs of a code.
 
     Attributes:
-        command: a program and its first arguments; or a text for ``/bin/sh``.
-        io: the standard streams can be used while a job runs.
-        pickup: stdout and stderr are returned with the outcome.
-        error_pickup: the same, unless the exit status is zero.
-        buf: bytes of output that are gathered before they are sent; 0 for none, 1 for a line.
-        label: the user's own name for it; empty for none.
         env: variables of the environment, beside those of the host.
         cwd: the folder in which a job runs; empty for that of the host.
         timeout: seconds until a job is killed; 0 for no limit.
@@ -36,20 +34,39 @@ class CodeSpec:
         priority: a waiting job with a higher one is first.
     """
 
-    command: str | Sequence[str]
+    env: dict[_Variable, _Text] = {}
+    cwd: _Text = ""
+    timeout: _Seconds = 0.0
+    retries: _Count = 0
+    memory: _Count = 0
+    cpu: _Count = 0
+    groups: list[_Name] = []
+    priority: int = 0
+
+
+class _CodeParams(JobOptions, frozen=True):
+    """What is the same for all jobs of a code, beside the defaults of what may differ.
+
+    Attributes:
+        io: the standard streams can be used while a job runs.
+        pickup: stdout and stderr are returned with the outcome.
+        error_pickup: the same, unless the exit status is zero.
+        buf: bytes of output that are gathered before they are sent; 0 for none, 1 for a line.
+        label: the user's own name for the code; empty for none.
+    """
+
     io: bool = False
     pickup: bool = False
     error_pickup: bool = False
-    buf: int = 8192
-    label: str = ""
-    env: Mapping[str, str] = field(default_factory=dict)
-    cwd: str = ""
-    timeout: float = 0.0
-    retries: int = 0
-    memory: int = 0
-    cpu: int = 0
-    groups: Sequence[str] = ()
-    priority: int = 0
+    buf: _Count = 8192
+    label: _Text = ""
+
+
+class CodeSpec(_CodeParams, frozen=True, kw_only=True):
+    """A kind of job: its parameters, and its command, which is a program and its first arguments,
+    or a text for ``/bin/sh``."""
+
+    command: str | list[str]
 
     @classmethod
     def checked(cls, command: object, code_params: object) -> CodeSpec:
@@ -59,11 +76,13 @@ class CodeSpec:
             DepalmaArgumentException: the command or a parameter is wrong; the message says what
                 it has to be.
         """
-        return cls(_checked_command(command), **_checked_all(code_params, "code_params", _CHECKS))
+        words = _checked_command(command)
+        given = _checked(code_params, _CodeParams, "code_params")
+        return cls(command=words, **{key: getattr(given, key) for key in given.__struct_fields__})
 
     def with_options(self, options: Mapping[str, Any]) -> CodeSpec:
         """Return the same with other values of some parameters; see `checked_options`."""
-        return replace(self, **checked_options(options)) if options else self
+        return msgspec.structs.replace(self, **options) if options else self
 
     @property
     def keeps_output(self) -> bool:
@@ -74,14 +93,8 @@ class CodeSpec:
         """Tell whether the outcome of a job that ended with this status has its output."""
         return self.pickup or (self.error_pickup and status != 0)
 
-    def to_plain(self) -> dict[str, Any]:
-        """Return it as plain data; see `from_plain`."""
-        return asdict(self)
 
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> CodeSpec:
-        """Undo `to_plain`, also when it went through JSON."""
-        return cls(**{each.name: plain[each.name] for each in fields(cls)})
+_FLAGS: Final = ("io", "pickup", "error_pickup")
 
 
 def checked_arguments(arguments: object) -> list[str]:
@@ -92,7 +105,7 @@ def checked_arguments(arguments: object) -> list[str]:
     """
     if not isinstance(arguments, (list, tuple)):
         raise DepalmaArgumentException(f"the arguments of a job are a list, not {arguments!r:.100}")
-    return [_checked_word(word) for word in arguments]
+    return _checked_words(arguments)
 
 
 def checked_options(options: object) -> dict[str, Any]:
@@ -101,122 +114,55 @@ def checked_options(options: object) -> dict[str, Any]:
     Raises:
         DepalmaArgumentException: one is wrong, or cannot be changed for one job.
     """
-    checks = {key: check for key, check in _CHECKS.items() if key not in _OF_THE_CODE}
-    return _checked_all(options, "options", checks)
+    checked = _checked(options, JobOptions, "options")
+    assert isinstance(options, Mapping)
+    return {key: getattr(checked, key) for key in options if options[key] is not None}
 
 
 def _checked_command(command: object) -> str | list[str]:
     if isinstance(command, str) and command.strip() and "\0" not in command:
         return command
     if isinstance(command, (list, tuple)) and command:
-        return [_checked_word(word) for word in command]
+        return _checked_words(command)
     raise DepalmaArgumentException(
         f"a command is a list of words, or a text for the shell, and not empty: {command!r:.100}"
     )
 
 
-def _checked_word(word: object) -> str:
-    if isinstance(word, os.PathLike):
-        word = os.fspath(word)
-    if isinstance(word, (str, int, float)) and "\0" not in str(word):
-        return str(word)
-    raise DepalmaArgumentException(
-        f"a word of a command is a text without zero characters, or a number, not {word!r:.100}"
-    )
+def _checked_words(words: Sequence[object]) -> list[str]:
+    texts = [os.fspath(word) if isinstance(word, os.PathLike) else word for word in words]
+    for word in texts:
+        if not isinstance(word, (str, int, float)) or "\0" in str(word):
+            raise DepalmaArgumentException(
+                "a word of a command is a text without zero characters, or a number, not "
+                f"{word!r:.100}"
+            )
+    return [str(word) for word in texts]
 
 
-def _checked_all(
-    given: object, what: str, checks: Mapping[str, Callable[[Any], Any]]
-) -> dict[str, Any]:
+def _checked(given: object, kind: type[JobOptions], what: str) -> JobOptions:
     if not isinstance(given, Mapping):
         raise DepalmaArgumentException(f"{what} is a dictionary, not {given!r:.100}")
-    checked = {}
-    for key, value in given.items():
-        if key not in checks:
-            raise DepalmaArgumentException(
-                f"{what} has {key!r}, which is not one of {', '.join(checks)}"
-            )
-        try:
-            checked[key] = checks[key](value)
-        except ValueError as error:
-            raise DepalmaArgumentException(f"{what}[{key!r}] is {value!r:.100}: {error}") from None
-    return checked
+    plain = {key: _plain(key, value) for key, value in given.items() if value is not None}
+    try:
+        return msgspec.convert(plain, kind)
+    except msgspec.ValidationError as error:
+        known = (
+            f"; there are {', '.join(kind.__struct_fields__)}" if "unknown" in str(error) else ""
+        )
+        raise DepalmaArgumentException(f"{what}: {error}{known}") from error
 
 
-def _flag(value: object) -> bool:
-    if value in (0, 1):  # also False and True; some languages have only numbers
+def _plain(key: object, value: object) -> object:
+    """Return a parameter as it is without the limits of XML-RPC, in which large integers are
+    floats, and of languages that have only numbers."""
+    if key in _FLAGS and value in (0, 1):
         return bool(value)
-    raise ValueError("it has to be true or false")
-
-
-def _is_number(value: object, most: float) -> TypeGuard[float]:
-    """Tell whether a value is a number from 0 to another one."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= most
-
-
-def _buffer(value: object) -> int:
-    return 1 if value == "line" else _count(value)
-
-
-def _count(value: object) -> int:
-    # XML-RPC has only integers of 32 bits, so large numbers come as floats.
-    if _is_number(value, _MAX_COUNT) and value == int(value):
+    if isinstance(value, float) and value.is_integer():
         return int(value)
-    raise ValueError("it has to be a whole number, at least 0")
-
-
-def _integer(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise ValueError("it has to be a whole number")
-
-
-def _seconds(value: object) -> float:
-    if value is None:
-        return 0.0
-    if _is_number(value, _MAX_TIMEOUT_SECONDS):
-        return float(value)
-    raise ValueError("it has to be a number of seconds; 0 for no limit")
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str) and "\0" not in value:
-        return value
-    raise ValueError("it has to be a text")
-
-
-def _names(value: object) -> list[str]:
-    if isinstance(value, (list, tuple)) and all(isinstance(name, str) and name for name in value):
-        return sorted(set(value))
-    raise ValueError("it has to be a list of names")
-
-
-def _environment(value: object) -> dict[str, str]:
-    if isinstance(value, Mapping):
-        pairs = list(value.items())
-        texts = all(isinstance(each, str) and "\0" not in each for pair in pairs for each in pair)
-        if texts and all(name and "=" not in name for name, _ in pairs):
-            return dict(pairs)
-    raise ValueError("it has to be a dictionary of texts, with names that are not empty")
-
-
-_CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "io": _flag,
-    "pickup": _flag,
-    "error_pickup": _flag,
-    "buf": _buffer,
-    "label": _text,
-    "env": _environment,
-    "cwd": _text,
-    "timeout": _seconds,
-    "retries": _count,
-    "memory": _count,
-    "cpu": _count,
-    "groups": _names,
-    "priority": _integer,
-}
-
-_OF_THE_CODE: Final = ("io", "pickup", "error_pickup", "buf", "label")
-"""Parameters that are the same for all jobs of a code."""
+    if key == "buf" and value == "line":
+        return 1
+    if key == "groups" and isinstance(value, (list, tuple, set)):
+        texts = sorted({name for name in value if isinstance(name, str)})
+        return [*texts, *(name for name in value if not isinstance(name, str))]
+    return value

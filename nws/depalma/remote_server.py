@@ -9,34 +9,29 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
-from nws.client import Lease, NwsServer
-from nws.depalma.job_process import JobProcess
-from nws.depalma.machine import machine_use, use_of_groups
+from nws.client import NwsServer
+from nws.depalma.followed_table import FollowedTable
+from nws.depalma.job_runner import JobRunner
+from nws.depalma.job_source import JobSource
+from nws.depalma.machine import has_room, machine_use
 from nws.depalma.marks import CLUSTER_MARK, HOST_MARK, start_reaper
 from nws.depalma.messages import (
-    CODES,
-    REPORT,
-    Assignment,
-    CodeTable,
+    JOINED,
+    MASTER_GONE,
     HostReport,
-    JobOutcome,
     Order,
     control_of,
-    jobs_of,
-    output_of,
+    gone_of,
     read,
+    report_of,
     workspace_of,
     write,
 )
-from nws.depalma.output_pump import OutputPump
-from nws.depalma.parameters import CodeSpec
-from nws.depalma.stdin_feeder import StdinFeeder
+from nws.depalma.running_jobs import RunningJobs
 from nws.errors import (
-    DepalmaException,
     DepalmaLookupException,
     NwsException,
     NwsLeaseLostException,
@@ -44,7 +39,6 @@ from nws.errors import (
     NwsOperationException,
 )
 from nws.sleigh.shared.cores import available_cores
-from nws.workspace.presence import Presence
 
 __all__ = ["HostOptions", "RemoteServer"]
 
@@ -59,30 +53,25 @@ _REPORTS_PER_BOUND: Final = 4
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 """They end a host."""
 
-_NO_SUCH_PROGRAM: Final = 127
-"""Exit status of a job that could not be started, as shells have it."""
 
-
-@dataclass(frozen=True)
-class HostOptions:
-    """What a host is told when it is started.
-
-    Attributes:
-        server, port: where the cluster's workspace is; see `nws.client.NwsServer`.
-        cluster: its name.
-        name: of the host; empty for the name of the machine.
-        slots: how many jobs run at a time; 0 for one for each core that this process may use.
-        groups: of hosts, to which it belongs.
-        priority: hosts with a higher one are given jobs first.
-    """
+class HostOptions(NamedTuple):
+    """What a host is told when it is started."""
 
     server: str
     port: int
+    """Where the cluster's workspace is; see `nws.client.NwsServer`."""
     cluster: str
     name: str = ""
+    """Empty for the name of the machine."""
     slots: int = 0
-    groups: Sequence[str] = ()
+    """How many jobs run at a time; 0 for one for each core that this process may use."""
+    groups: tuple[str, ...] = ()
     priority: int = 0
+    """Hosts with a higher one are first."""
+    max_load: float = 0.0
+    """Of the system over a minute, above which no job is asked for; 0 for no bound."""
+    min_memory: int = 0
+    """Bytes that have to be free, or no job is asked for."""
 
 
 class RemoteServer:
@@ -103,27 +92,31 @@ class RemoteServer:
         server = NwsServer(options.server, options.port)
         try:
             self._ws = server.useWs(workspace_of(options.cluster), create=False)
+            if self._ws.findTry(MASTER_GONE) is not None:
+                raise NwsNoWorkSpaceException("its master is gone")
         except NwsNoWorkSpaceException:
             server.close()
             raise DepalmaLookupException(
                 f"no master of the cluster {options.cluster!r} is at {server}: start it, or look "
                 "at --cluster and --server"
             ) from None
-        self._codes = CodeTable(0, 0.0, 0, {})
-        self._specs: dict[int, CodeSpec] = {}
-        self._reading_codes = threading.Lock()
-        self._read_codes()
-        self._running: dict[int, tuple[Assignment, JobProcess]] = {}
-        self._signalled: dict[tuple[int, int], int] = {}  # before they ran
-        self._jobs_lock = threading.Lock()
+        self._table = FollowedTable(self._ws)
         self._over = threading.Event()
         self._reason = ""
         self._last_answer = time.monotonic()
-        self._environment = {
-            **os.environ,
-            CLUSTER_MARK: options.cluster,
-            HOST_MARK: self._id,
-        }
+        self._running = RunningJobs()
+        environment = {**os.environ, CLUSTER_MARK: options.cluster, HOST_MARK: self._id}
+        self._runner = JobRunner(
+            self._ws, self._table, self._id, environment, self._running, self._over
+        )
+        self._source = JobSource(
+            self._ws,
+            self._table,
+            self._id,
+            options.groups,
+            options.priority,
+            lambda: has_room(options.max_load, options.min_memory),
+        )
 
     def run(self) -> str:
         """Run jobs until the host has to end; then kill those that run.
@@ -131,25 +124,34 @@ class RemoteServer:
         Returns:
             Why it has ended.
         """
-        Presence(self._ws, self._id, self._name, self._lost_after)  # renewed with its jobs
         for number in _SIGNALS:
             signal.signal(number, _raise_ended)
-        for work in (self._report_again_and_again, self._obey, *[self._run_jobs] * self._slots):
-            threading.Thread(target=self._until_over, args=(work,), daemon=True).start()
         try:
+            self._join()
+            works = [self._report_again_and_again, self._obey, self._watch_master]
+            for work in (*works, *[self._run_jobs] * self._slots):
+                threading.Thread(target=self._until_over, args=(work,), daemon=True).start()
             while not self._over.wait(self._time_left()):
                 if self._time_left() <= 0:
                     self._end(f"the server did not answer for {self._lost_after:g} seconds")
         except _EndedError as error:
             self._end(str(error))
-        pids = self._kill_all()
+        pids = self._running.end()
         if pids:
             _log.warning("these jobs were killed as the host ended: %s", pids)
         return self._reason
 
+    def _join(self) -> None:
+        gone = gone_of(self._id)
+        self._ws.declare(report_of(self._id), "single")
+        stores = [(report_of(self._id), write(self._report())), (gone, "gone")]
+        self._ws.settle([], stores)
+        self._will = self._ws.lease(gone, duration=self._lost_after)
+        self._ws.store(JOINED, self._id)
+
     @property
     def _lost_after(self) -> float:
-        return self._codes.lost_after
+        return self._table.table.lost_after
 
     def _time_left(self) -> float:
         """Return for how many seconds the server may still be silent."""
@@ -159,7 +161,7 @@ class RemoteServer:
         self._reason = self._reason or reason
         self._over.set()
 
-    def _until_over(self, work: Any) -> None:
+    def _until_over(self, work: Callable[[], None]) -> None:
         """Do the work of a thread; when it cannot go on, nor can the host."""
         try:
             work()
@@ -171,43 +173,30 @@ class RemoteServer:
             _log.exception("the host failed")
             self._end("it failed; its log says why")
 
-    def _kill_all(self) -> list[int]:
-        with self._jobs_lock:
-            for _, process in self._running.values():
-                process.send_signal(signal.SIGKILL)
-            return sorted(self._running)
+    def _run_jobs(self) -> None:
+        while (lease := self._source.next(self._over)) is not None:
+            self._runner.run(lease)
 
-    # Reports
+    def _watch_master(self) -> None:
+        self._ws.find(MASTER_GONE)
+        self._end("the master is gone")
 
     def _report_again_and_again(self) -> None:
         period = min(_MAX_REPORT_SECONDS, self._lost_after / _REPORTS_PER_BOUND)
-        while not self._over.is_set():
+        while not self._over.wait(period):
             # The server counts from when it is asked, which is not before now.
             begin = time.monotonic()
+            self._will.renew(self._lost_after)
             self._ws.renew(None, self._lost_after)
             self._last_answer = begin
             try:
-                self._ws.store(REPORT, write(self._report()))
+                self._ws.store(report_of(self._id), write(self._report()))
             except NwsNoWorkSpaceException:
                 raise
             except NwsOperationException as error:  # what room there is belongs to outcomes
                 _log.warning("a report was refused: %s", error)
-            self._over.wait(period)
 
     def _report(self) -> HostReport:
-        with self._jobs_lock:
-            running = list(self._running.values())
-        use = use_of_groups(process.pid for _, process in running)
-        jobs = [
-            {
-                "pid": job.pid,
-                "attempt": job.attempt,
-                "os_pid": process.pid,
-                "started": process.started,
-                **(use[process.pid]._asdict() if process.pid in use else {}),
-            }
-            for job, process in running
-        ]
         options = self._options
         return HostReport(
             id=self._id,
@@ -217,13 +206,11 @@ class RemoteServer:
             slots=self._slots,
             groups=list(options.groups),
             priority=options.priority,
-            step=self._codes.step,
+            step=self._table.table.step,
             time=time.time(),
-            jobs=jobs,
+            jobs=self._running.describe(),
             **machine_use(),
         )
-
-    # Orders
 
     def _obey(self) -> None:
         for text in self._ws.ifetch(control_of(self._id)):
@@ -233,123 +220,10 @@ class RemoteServer:
                 _log.warning("what is no order is dropped: %s", error)
                 continue
             if order.signal:
-                self._signal(order)
+                self._running.kill(order.pid, order.signal)
             else:
-                self._read_codes()
-
-    def _signal(self, order: Order) -> None:
-        with self._jobs_lock:
-            job, process = self._running.get(order.pid, (None, None))
-            if process is None or job is None or job.attempt != order.attempt:
-                self._signalled[order.pid, order.attempt] = order.signal
-                return
-        process.send_signal(order.signal)
-
-    def _read_codes(self) -> None:
-        with self._reading_codes:
-            table = read(CodeTable, self._ws.find(CODES))
-            if table.step > self._codes.step:
-                specs = {int(code): CodeSpec.from_plain(p) for code, p in table.codes.items()}
-                self._specs, self._codes = specs, table
-
-    # Jobs
-
-    def _run_jobs(self) -> None:
-        while not self._over.is_set():
-            self._run_job(self._ws.lease(jobs_of(self._id), duration=self._lost_after))
-
-    def _run_job(self, lease: Lease) -> None:
-        try:
-            job = read(Assignment, lease.value)
-        except ValueError as error:
-            _log.warning("what is no job is dropped: %s", error)
-            lease.settle()
-            return
-        try:
-            outcome, stores = self._outcome_of(job, self._spec_of(job))
-        except (DepalmaException, ValueError) as error:
-            outcome, stores = self._failure(job, str(error)), []
-        if self._over.is_set():
-            return  # perhaps we have killed it; another host runs it again
-        try:
-            lease.settle([*stores, (REPORT, write(outcome))])
-        except (NwsLeaseLostException, NwsNoWorkSpaceException):
-            raise
-        except NwsOperationException as error:  # there is no room for its output
-            error_text = f"its output could not be kept: {error}"
-            lease.settle([(REPORT, write(self._failure(job, error_text)))])
-
-    def _spec_of(self, job: Assignment) -> CodeSpec:
-        if self._codes.step < job.step:
-            self._read_codes()
-        spec = self._specs.get(job.code)
-        if spec is None:
-            raise DepalmaLookupException(f"the code {job.code} was removed")
-        return spec.with_options(job.options)
-
-    def _failure(self, job: Assignment, error: str) -> JobOutcome:
-        now = time.time()
-        return JobOutcome(
-            job.pid,
-            job.attempt,
-            self._id,
-            status=_NO_SUCH_PROGRAM,
-            error=f"on host {self._name}: {error}",
-            started=now,
-            ended=now,
-        )
-
-    def _outcome_of(
-        self, job: Assignment, spec: CodeSpec
-    ) -> tuple[JobOutcome, list[tuple[str, bytes]]]:
-        """Run a job to its end; return that, and the output that was not sent yet."""
-        with self._jobs_lock:
-            signalled = self._signalled.pop((job.pid, job.attempt), 0)
-            if signalled or self._over.is_set():
-                return JobOutcome(job.pid, job.attempt, self._id, signal=signalled), []
-            try:
-                process = JobProcess(spec, job.arguments, self._environment)
-            except OSError as error:
-                return self._failure(job, f"it cannot be started: {error}"), []
-            self._running[job.pid] = (job, process)
-        pump = self._pump(job, spec, process)
-        if process.stdin is not None:
-            StdinFeeder(process, self._ws, job.pid)
-        end = process.wait()
-        with self._jobs_lock:
-            del self._running[job.pid]
-        rest, dropped = pump.finish() if pump is not None else ({}, 0)
-        process.close()
-        outcome = JobOutcome(
-            job.pid,
-            job.attempt,
-            self._id,
-            end.status,
-            end.signal,
-            end.timed_out,
-            dropped=dropped,
-            started=process.started,
-            ended=time.time(),
-            cpu=end.cpu,
-            memory=end.memory,
-        )
-        if not (spec.io or spec.returns_output(end.status)):
-            rest = {}
-        stores = [(output_of(stream, job.pid, job.attempt), data) for stream, data in rest.items()]
-        return outcome, stores
-
-    def _pump(self, job: Assignment, spec: CodeSpec, process: JobProcess) -> OutputPump | None:
-        if not spec.keeps_output:
-            return None
-
-        def send(stream: str, data: bytes) -> bool:
-            try:
-                self._ws.store(output_of(stream, job.pid, job.attempt), data)
-            except NwsException:
-                return False  # there is no room; or the host is about to end
-            return True
-
-        return OutputPump(process, spec.buf, self._codes.max_output, send)
+                self._table.read()
+                self._source.wake()
 
 
 class _EndedError(Exception):

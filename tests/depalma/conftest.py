@@ -11,9 +11,10 @@ from xmlrpc.client import Binary, ServerProxy
 
 import pytest
 
+from nws.client import NetWorkSpace
 from nws.depalma import master_server
 from tests.support.processes import until
-from tests.support.server import PATIENCE
+from tests.support.server import PATIENCE, Server, running
 
 
 def configuration(
@@ -43,13 +44,11 @@ class User:
     """Uses a master as programs in any language do.
 
     Attributes:
-        master: in this process.
-        rpc: its XML-RPC front.
+        rpc: the XML-RPC front of the master.
     """
 
-    def __init__(self, master: master_server) -> None:
-        self.master = master
-        self.rpc: Any = ServerProxy(master.address)
+    def __init__(self, rpc: Any) -> None:
+        self.rpc = rpc
 
     def run(self, command: Any, *arguments: Any, **params: Any) -> dict[str, Any]:
         """Run a job to its end, and pick it up."""
@@ -87,27 +86,42 @@ class User:
 
         return until(running, f"job {pid} runs")
 
-    def close(self) -> None:
-        self.rpc("close")()
+
+class Owner(User):
+    """Has the master in this process, too."""
+
+    def __init__(self, master: master_server, rpc: Any) -> None:
+        super().__init__(rpc)
+        self.master = master
 
 
 @contextmanager
-def running_cluster(config: Path) -> Iterator[User]:
+def running_cluster(config: Path) -> Iterator[Owner]:
     """Run a master and its hosts until the end of the block."""
-    with master_server(config) as master:
+    with master_server(config) as master, ServerProxy(master.address) as rpc:
         master.init_server()
-        user = User(master)
-        try:
-            yield user
-        finally:
-            user.close()
+        yield Owner(master, rpc)
 
 
 @pytest.fixture(scope="module")
-def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owner]:
     """A cluster of two hosts, shared by the tests of a module: ``small`` has one slot; ``big`` has
     two, belongs to the group ``big`` and is used first."""
     hosts = host("small") + host("big", slots=2, more='groups = ["big"]\npriority = 1')
     config = configuration(tmp_path_factory.mktemp("depalma"), hosts)
     with running_cluster(config) as user:
         yield user
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server, shared by the tests of a module."""
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def ws(server: Server) -> Iterator[NetWorkSpace]:
+    """An empty workspace."""
+    with NetWorkSpace("cluster", "127.0.0.1", server.port) as ws:
+        yield ws

@@ -20,20 +20,13 @@ from nws.depalma.config import HostConfig
 from nws.depalma.host_launcher import command_for, command_on
 from tests.depalma.conftest import configuration, host, running_cluster
 from tests.support.processes import descendants, runs, until, until_file, until_gone
-from tests.support.server import PATIENCE, Server, environment, running
+from tests.support.server import PATIENCE, Server, environment
 from tests.support.sshd import require_sshd, serving
 
 STRAY = f"stray {os.getpid()}"
 """A cluster that no other process of the tests has: all of it is killed."""
 
 NWS = [sys.executable, "-m", "nws", "depalma"]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for clusters of several names."""
-    with running(tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 @contextmanager
@@ -145,7 +138,10 @@ def test_a_wrong_configuration_is_one_line(tmp_path: Path) -> None:
     config = configuration(tmp_path, "[[host]]\nslots = 1")
     for command in ("master", "kill_cluster"):
         done = run_here(command, config, status=1)
-        assert done.output == f"Error: {config}, line 6: host: a host needs a name\n"
+        assert (
+            done.output
+            == f"Error: {config}, line 6: host[0].name: Object missing required field `name`\n"
+        )
 
 
 def test_commands_lead_to_hosts_by_ssh_or_any_words() -> None:

@@ -135,7 +135,7 @@ def test_the_configuration_is_without_the_password(rpc: Any) -> None:
         "lost_after": 30.0,
         "start_timeout": 30.0,
         "max_output": 64 * 1024 * 1024,
-        "front": {"interface": "127.0.0.1", "port": 0},
+        "front": {"interface": "127.0.0.1", "port": 0, "user": "depalma"},
         "host": [],
     }
 

@@ -15,7 +15,7 @@ from tests.support.spaces import HOST, fill
 
 
 @pytest.mark.slow
-def test_jobs_wait_for_room_and_hosts_stay(tmp_path: Path) -> None:
+def test_what_has_no_room_is_refused_and_hosts_stay(tmp_path: Path) -> None:
     with running(tmp_path, "--memory-limit", "300000") as server:
         config = configuration(tmp_path, host("a"), server=f"{HOST}:{server.port}")
         with running_cluster(config) as user:
@@ -23,12 +23,13 @@ def test_jobs_wait_for_room_and_hosts_stay(tmp_path: Path) -> None:
             code = user.rpc.load_code("true", {})
             with NetWorkSpace(workspace_of("test"), HOST, server.port, useUse=True) as ws:
                 fill(ws)
-                pid = user.rpc.exec_code(code)
-                assert user.described(pid)["state"] == "waiting"
+                with pytest.raises(Fault, match="memory"):
+                    user.rpc.exec_code(code)
+                assert user.rpc.ps() == []
                 with pytest.raises(Fault, match="memory"):
                     user.rpc.load_code("true", {"env": {"A": "x" * 10_000}})
                 ws.deleteVar("ballast")
-            outcome = user.end_of(pid)
+            outcome = user.end_of(user.rpc.exec_code(code))
             assert (outcome["status"], outcome["attempt"]) == (0, 1)
             (after,) = user.rpc.load()
             assert after["id"] == before["id"]

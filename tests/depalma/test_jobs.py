@@ -11,7 +11,7 @@ from xmlrpc.client import Binary, Fault
 
 import pytest
 
-from tests.depalma.conftest import User
+from tests.depalma.conftest import Owner, User
 from tests.support.processes import until, until_file, until_gone
 
 pytestmark = pytest.mark.slow
@@ -238,7 +238,7 @@ def test_a_long_job_behind_short_ones_does_not_hold_up_others(user: User) -> Non
     assert {user.end_of(pid)["signal"] for pid in blockers} == {signal.SIGTERM}
 
 
-def test_nothing_of_ended_jobs_stays_in_the_workspace(user: User) -> None:
+def test_nothing_of_ended_jobs_stays_in_the_workspace(user: Owner) -> None:
     pid = user.start("cat; echo x; echo y >&2", io=True, pickup=True)
     user.rpc.stdin(pid, "z", True)
     assert user.end_of(pid)["stdout"] == b"zx\n"
@@ -246,4 +246,5 @@ def test_nothing_of_ended_jobs_stays_in_the_workspace(user: User) -> None:
     assert user.rpc.ps() == []
     cluster = user.master._started
     names = {name.split()[0] for name in cluster._ws.listVars(format="dict")}
-    assert names <= {"codes", "report", "jobs", "control", "gone"}
+    of_hosts = {"joined", "host", "control", "wake", "gone"}
+    assert names <= {"cluster", "jobs", "ended", "requests", "last", "master", *of_hosts}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nws.depalma.messages import read, write
 from nws.depalma.parameters import CodeSpec, checked_arguments, checked_options
 from nws.errors import DepalmaArgumentException
 
@@ -40,26 +40,28 @@ def test_all_parameters_survive_the_way_to_a_host() -> None:
     }
     spec = CodeSpec.checked(["factor", 12, Path("x")], params)
     assert (spec.buf, spec.groups, spec.memory) == (1, ["a", "b"], 4 * 10**9)
-    assert CodeSpec.from_plain(json.loads(json.dumps(spec.to_plain()))) == spec
+    assert read(CodeSpec, write(spec)) == spec
 
 
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"speed": 1}, "'speed', which is not one of io,"),
-        ({"io": "yes"}, r"code_params\['io'\] is 'yes': it has to be true or false"),
-        ({"buf": "lines"}, "buf.*whole number"),
-        ({"buf": -1}, "buf.*whole number"),
-        ({"label": 3}, "label.*a text"),
-        ({"timeout": float("nan")}, "timeout.*seconds"),
-        ({"timeout": -1}, "timeout.*seconds"),
-        ({"retries": True}, "retries.*whole number"),
-        ({"memory": 1.5}, "memory.*whole number"),
-        ({"memory": float("inf")}, "memory.*whole number"),
-        ({"env": {"A=": "b"}}, "env.*dictionary of texts"),
-        ({"env": {"A": "\0"}}, "env.*dictionary of texts"),
-        ({"groups": "big"}, "groups.*list of names"),
-        ({"priority": 0.5}, "priority.*whole number"),
+        ({"speed": 1}, "unknown field `speed`; there are env,"),
+        ({"io": "yes"}, r"code_params: Expected `bool`, got `str` - at `\$.io`"),
+        ({"buf": "lines"}, "Expected `int`.*buf"),
+        ({"buf": -1}, "Expected `int` >= 0.*buf"),
+        ({"label": 3}, "Expected `str`.*label"),
+        ({"timeout": float("nan")}, "Expected `float` >= 0.*timeout"),
+        ({"timeout": -1}, "Expected `float` >= 0.*timeout"),
+        ({"retries": True}, "Expected `int`.*retries"),
+        ({"memory": 1.5}, "Expected `int`.*memory"),
+        ({"memory": float("inf")}, "Expected `int`.*memory"),
+        ({"env": {"A=": "b"}}, "Expected `str`.*env"),
+        ({"env": {"A": "\0"}}, "Expected `str`.*env"),
+        ({"groups": "big"}, "Expected `array`.*groups"),
+        ({"priority": 0.5}, "Expected `int`.*priority"),
+        ({"groups": [3]}, "Expected `str`.*groups"),
+        ({"groups": [""]}, "Expected `str` of length.*groups"),
         (["io"], "code_params is a dictionary"),
     ],
 )
@@ -76,7 +78,8 @@ def test_wrong_commands_are_refused(command: Any) -> None:
 
 def test_options_of_a_job_replace_those_of_its_code() -> None:
     spec = CodeSpec.checked("true", {"timeout": 5, "priority": 1})
-    changed = spec.with_options({"priority": 9, "groups": ["big"]})
+    options = {"priority": 9.0, "groups": ("big",), "cwd": None}
+    changed = spec.with_options(checked_options(options))
     assert (changed.timeout, changed.priority, changed.groups) == (5, 9, ["big"])
     assert spec.with_options({}) is spec
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from nws.depalma.config import ClusterConfig, FrontConfig, HostConfig
 from nws.depalma.jobs import JobRecord
 from nws.depalma.listings import describe_jobs
-from nws.depalma.messages import HostReport, JobOutcome
+from nws.depalma.messages import HostReport, JobOutcome, RunningJob, SubmittedJob
 from nws.depalma.methods import METHODS
 from nws.depalma.parameters import CodeSpec
 
@@ -27,9 +27,10 @@ def test_every_method_is_a_row_with_a_test() -> None:
 
 
 def test_every_parameter_key_and_field_is_named() -> None:
-    parameters = set(CodeSpec.__dataclass_fields__) - {"command"}
-    keys = {*ClusterConfig.__dataclass_fields__, *FrontConfig.__dataclass_fields__}
-    keys |= {*HostConfig.__dataclass_fields__} - {"hosts"}
-    reports = {*JobOutcome.__dataclass_fields__, *HostReport.__dataclass_fields__}
-    jobs = describe_jobs([JobRecord(1, 1, CodeSpec("true"), [], {})], [])
-    assert parameters | (keys - {"front", "hosts"}) | reports | set(jobs[0]) <= NAMED
+    parameters = {*CodeSpec.__struct_fields__} - {"command"}
+    keys = {*ClusterConfig.__struct_fields__, *FrontConfig.__struct_fields__}
+    keys = (keys | {*HostConfig.__struct_fields__}) - {"front", "host"}
+    reports = {*HostReport.__struct_fields__, *RunningJob.__struct_fields__}
+    outcomes = {*JobOutcome.__struct_fields__} - {"job"}
+    (job,) = describe_jobs([JobRecord(SubmittedJob(1, 1, 1), CodeSpec(command="true"))], [])
+    assert parameters | keys | reports | outcomes | {*job} <= NAMED

@@ -1,0 +1,144 @@
+"""The hosts that have joined a cluster, as they say themselves in its workspace."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+
+from nws.client import DICT, NetWorkSpace
+from nws.depalma.messages import (
+    HostReport,
+    Order,
+    control_of,
+    gone_of,
+    read,
+    report_of,
+    wake_of,
+    write,
+)
+from nws.errors import NwsOperationException, NwsTimeoutException
+
+__all__ = ["JoinedHosts"]
+
+_log = logging.getLogger("nws.depalma")
+
+
+class _JoinedHost:
+    """A host, and since when it is behind."""
+
+    def __init__(self, report: HostReport) -> None:
+        self.report = report
+        self._wanted_step = 0
+        self._deadline = 0.0
+
+    def is_behind(self, step: int, now: float, bound: float) -> bool:
+        """Tell whether a step has been wanted of it for longer than ``bound`` seconds; the newest
+        one is ``step``."""
+        if self.report.step >= self._wanted_step:
+            self._wanted_step, self._deadline = step, now + bound
+        return now > self._deadline
+
+
+class JoinedHosts:
+    """The hosts that are there, by their ids. It is used by one thread at a time."""
+
+    def __init__(self, workspace: NetWorkSpace) -> None:
+        """Make one for a cluster's workspace."""
+        self._ws = workspace
+        self._hosts: dict[str, _JoinedHost] = {}
+
+    def __contains__(self, host: str) -> bool:
+        return host in self._hosts
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self._hosts)
+
+    @property
+    def names(self) -> set[str]:
+        return {host.report.name for host in self._hosts.values()}
+
+    @property
+    def priorities(self) -> tuple[int, ...]:
+        """Those that there are, highest first."""
+        found = {host.report.priority for host in self._hosts.values()}
+        return tuple(sorted(found, reverse=True))
+
+    def called(self, name: str, *, groups: bool = True) -> list[str]:
+        """Return the ids of the hosts of this name, and of those in a group of this name."""
+        return [
+            id
+            for id, host in self._hosts.items()
+            if name == host.report.name or (groups and name in host.report.groups)
+        ]
+
+    def reports(self) -> list[HostReport]:
+        """Return what they have said last."""
+        for id, host in self._hosts.items():
+            host.report = self._read(id) or host.report
+        return [host.report for host in self._hosts.values()]
+
+    def _read(self, id: str) -> HostReport | None:
+        text = self._ws.findTry(report_of(id))
+        if text is None:
+            return None
+        try:
+            return read(HostReport, text)
+        except ValueError as error:
+            _log.warning("a report that no host has written is not read: %s", error)
+            return None
+
+    def join(self, id: str) -> bool:
+        """Let a host join, instead of those of its name; return False if it has gone already."""
+        report = self._read(id)
+        if report is None or report.id != id:
+            return False
+        for other in self.called(report.name, groups=False):
+            self.put_out(other, "another one of its name has joined")
+        self._hosts[id] = _JoinedHost(report)
+        _log.info("host %s has joined, with %d slots", report.name, report.slots)
+        return True
+
+    def put_out(self, id: str, why: str) -> str:
+        """Forget a host, and delete what is there for it: so it ends, if it has not. Return its
+        name."""
+        name = self._hosts.pop(id).report.name
+        _log.warning("host %s is not used any more: %s", name, why)
+        _delete_host(self._ws, id)
+        return name
+
+    def orders(self, order: Order) -> list[tuple[str, str]]:
+        """Return variables and values that give an order to all of them."""
+        text = write(order)
+        return [(control_of(id), text) for id in self._hosts]
+
+    def behind(self, step: int, now: float, bound: float) -> list[str]:
+        """Return the ids of those that have not followed the table for ``bound`` seconds."""
+        for id, host in self._hosts.items():
+            if host.report.step < step:
+                host.report = self._read(id) or host.report
+        return [id for id, host in self._hosts.items() if host.is_behind(step, now, bound)]
+
+    def end_former(self, timeout: float) -> None:
+        """Wait until hosts of a former master have ended, so that their jobs wait again."""
+        deadline = time.monotonic() + timeout
+        prefix = gone_of("")
+        for name in self._ws.listVars(format=DICT):
+            if name.startswith(prefix):
+                id = name.removeprefix(prefix)
+                try:
+                    self._ws.find(name, timeout=max(0.0, deadline - time.monotonic()))
+                except NwsTimeoutException:
+                    _log.warning("host %s of a former master does not end", id)
+                _delete_host(self._ws, id)
+
+
+def _delete_host(workspace: NetWorkSpace, id: str) -> None:
+    """Delete the variables of a host."""
+    for name in (control_of(id), wake_of(id), report_of(id), gone_of(id)):
+        with suppress(NwsOperationException):  # it is not there
+            workspace.deleteVar(name)

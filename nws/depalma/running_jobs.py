@@ -1,0 +1,88 @@
+"""The jobs that run on a host, and the signals that they are to get."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from nws.depalma.job_process import JobProcess
+from nws.depalma.machine import use_of_groups
+from nws.depalma.messages import RunningJob, SubmittedJob
+
+__all__ = ["RunningJobs"]
+
+_MAX_KILLED: Final = 10_000
+"""Jobs that do not run here, but that are known to have been killed."""
+
+
+class RunningJobs:
+    """The processes of a host. Several threads may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[int, tuple[SubmittedJob, int, JobProcess]] = {}
+        self._killed: dict[int, int] = {}
+        self._is_over = False
+
+    def start(
+        self, job: SubmittedJob, attempt: int, start: Callable[[], JobProcess]
+    ) -> JobProcess | int:
+        """Start a job, unless it was killed before.
+
+        Returns:
+            Its process; or else the signal by which it was killed.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        with self._lock:
+            if self._is_over:
+                return signal.SIGKILL
+            if job.pid in self._killed:
+                return self._killed[job.pid]
+            process = start()
+            self._running[job.pid] = (job, attempt, process)
+            return process
+
+    def remove(self, pid: int) -> int:
+        """Forget a job that has ended, and return the signal that it was to get; 0 for none."""
+        with self._lock:
+            del self._running[pid]
+            return self._killed.pop(pid, 0)
+
+    def kill(self, pid: int, number: int) -> None:
+        """Send a signal to a job, and remember that: it does not run here again."""
+        with self._lock:
+            self._killed[pid] = number
+            if len(self._killed) > _MAX_KILLED:
+                del self._killed[next(iter(self._killed))]
+            _, _, process = self._running.get(pid, (None, 0, None))
+        if process is not None:
+            process.send_signal(number)
+
+    def end(self) -> list[int]:
+        """Kill all of them, start no other, and return their pids."""
+        with self._lock:
+            self._is_over = True
+            for _, _, process in self._running.values():
+                process.send_signal(signal.SIGKILL)
+            return sorted(self._running)
+
+    def describe(self) -> list[RunningJob]:
+        """Return what is known of each, also by the system."""
+        with self._lock:
+            running = list(self._running.values())
+        use = use_of_groups(process.pid for _, _, process in running)
+        return [
+            RunningJob(
+                job.pid,
+                attempt,
+                job.failures,
+                process.pid,
+                process.started,
+                *use.get(process.pid, ()),
+            )
+            for job, attempt, process in running
+        ]
