@@ -72,6 +72,9 @@ def fill(client: Client) -> None:
     for variable in ("worker 0", "runMe", "deleteMeWhenAllWorkersStarted"):
         client.store(variable, '{"rank": 0}', ws="sleigh")
     client.store("calls", '{"calls": [{"number": 1, "over": true}, {"number": 2}]}', ws="sleigh")
+    assert client.ask("open ws", "depalma", "x", "no").status == 0
+    for variable in ("cluster", "last pid", "master gone", "jobs 0 []"):
+        client.store(variable, '{"pid": 1}', ws="depalma")
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +123,7 @@ def test_looking_at_all_pages_changes_nothing(pages: dict[str, Seen]) -> None:
     kinds = {urlsplit(address).path for address in pages}
     assert kinds == {
         *("/", "/workspaces", "/workspace", "/variable", "/value", "/clients", "/server"),
-        *("/sleigh", "/confirm"),
+        *("/sleigh", "/depalma", "/confirm"),
     }
     assert len(pages) > 100
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nws_server.web.sleigh_reports import Report
+from nws_server.web.reports import Report
 from nws_server.web.timeline import read_spans, recent_rate
 from tests.support.clients import WS
 from tests.support.memory_site import MemorySite

@@ -107,6 +107,11 @@ class MemoryViews:
             for lease in islice(variable.leases.values(), count)
         ]
 
+    def leased_values(self, ws: bytes, var: bytes, count: int) -> list[Value]:
+        variable = self._find(ws, var)
+        leases = () if variable is None else reversed(variable.leases.values())
+        return [lease.value for lease in islice(leases, count)]
+
     def _find(self, ws: bytes, var: bytes) -> Variable | None:
         workspace = self._books.workspaces.get(ws)
         return None if workspace is None else workspace.variables.get(var)

@@ -132,3 +132,6 @@ class Views(Protocol):
 
     def leases(self, ws: bytes, var: bytes, count: int) -> list[LeaseView]:
         """Return the first ``count`` leases, oldest first."""
+
+    def leased_values(self, ws: bytes, var: bytes, count: int) -> list[Value]:
+        """Return the ``count`` values that were leased last, newest first."""

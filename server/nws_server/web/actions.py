@@ -6,12 +6,15 @@ Nothing here checks who sent a request; `site` has done that.
 from __future__ import annotations
 
 import base64
+import json
 import math
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 from nws.errors import Status
 from nws_server.core.values import Value
+from nws_server.web.depalma_reports import REQUESTS
 from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import PREVIEW_BYTES, beginning
 from nws_server.web.local_client import OperationFailed
@@ -40,6 +43,7 @@ NOTICES: Final = {
     "deleted-variable": "The variable has been deleted.",
     "deleted-workspace": "The workspace has been deleted.",
     "closed": "The group has been closed.",
+    "killed": "The signal is on its way to the job.",
 }
 """Notices on the page that follows an action, by the word in its address."""
 
@@ -156,6 +160,14 @@ async def _close_group(inspector: Inspector, query: Query) -> Outcome:
     return Outcome(link("sleigh", name=DisplayName(ws), said="closed"))
 
 
+async def _kill_job(inspector: Inspector, query: Query) -> Outcome:
+    """Ask the master of a cluster, as `kill` of its front does."""
+    ws, pid = query.need("ws"), query.number("name", 0, 1)
+    request = json.dumps({"pid": pid, "signal": signal.SIGTERM}).encode()
+    await inspector.local.store(ws, REQUESTS, Value(_TEXT_DESCRIPTOR, request))
+    return Outcome(link("depalma", name=DisplayName(ws), said="killed"))
+
+
 ACTIONS: Final = {
     "store": Action(_store),
     "declare": Action(_declare),
@@ -183,7 +195,17 @@ ACTIONS: Final = {
         "The sleigh starts with the workers that have joined; no more can join.",
         "Close it",
     ),
+    "kill-job": Action(
+        _kill_job,
+        "Kill job {name}?",
+        "SIGTERM is sent to all its processes. A job that waits ends without having run.",
+        "Kill it",
+    ),
 }
+
+
+_PAGES_OF_ACTIONS: Final = {"close-group": "sleigh", "kill-job": "depalma"}
+"""The pages to which one comes back, where that is not the page of the variable or workspace."""
 
 
 def ask(query: Query) -> dict[str, Any]:
@@ -199,8 +221,8 @@ def ask(query: Query) -> dict[str, Any]:
     ws = DisplayName(query.need("ws"))
     has_variable = "{name}" in ACTIONS[name].question
     var = DisplayName(query.need("name")) if has_variable else None
-    if name == "close-group":
-        back = link("sleigh", name=ws)
+    if name in _PAGES_OF_ACTIONS:
+        back = link(_PAGES_OF_ACTIONS[name], name=ws)
     else:
         back = link("variable", ws=ws, name=var) if var else link("workspace", name=ws)
     return {

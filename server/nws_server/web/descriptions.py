@@ -6,6 +6,7 @@ from typing import Any
 
 from nws_server.core.views import VariableView, WorkspaceView
 from nws_server.web import charts
+from nws_server.web.depalma_reports import is_depalma
 from nws_server.web.inspector import Inspector
 from nws_server.web.names import DisplayName, printable
 from nws_server.web.original_sleigh import is_original_sleigh
@@ -27,6 +28,7 @@ def describe_workspace(inspector: Inspector, view: WorkspaceView) -> dict[str, A
         "leased": view.leased,
         "waiting": view.waiting,
         "sleigh": is_sleigh(inspector, view.name) or is_original_sleigh(inspector, view.name),
+        "depalma": is_depalma(inspector, view.name),
     }
 
 

@@ -13,7 +13,8 @@ from nws_server.core.views import VariableView
 from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import beginning, kind_of
 from nws_server.web.names import shorten
-from nws_server.web.sleigh_reports import RESULTS, TASKS, WORKER_COUNT, read_text
+from nws_server.web.reports import read_text
+from nws_server.web.sleigh_reports import RESULTS, TASKS, WORKER_COUNT
 
 __all__ = ["describe_original_sleigh", "is_original_sleigh"]
 

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from nws_server.web.inspector import Inspector
 from nws_server.web.pages.clients import show_clients
+from nws_server.web.pages.depalma import show_depalma
 from nws_server.web.pages.server import show_server
 from nws_server.web.pages.sleigh import show_sleigh
 from nws_server.web.pages.value import show_value
@@ -35,6 +36,7 @@ PAGES: Final = {
         Page("variable", show_variable),
         Page("value", show_value),
         Page("sleigh", show_sleigh),
+        Page("depalma", show_depalma),
         Page("clients", show_clients),
         Page("server", show_server),
     )

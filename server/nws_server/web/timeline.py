@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from nws_server.web import charts
-from nws_server.web.sleigh_reports import Report
+from nws_server.web.reports import Report
 
 __all__ = [
     "TIMELINE_SECONDS",

@@ -11,7 +11,7 @@ from nws_server.web.names import DisplayName, shorten
 from nws_server.web.not_found import NotFound
 from nws_server.web.original_sleigh import describe_original_sleigh, is_original_sleigh
 from nws_server.web.query import Query
-from nws_server.web.sleigh_reports import Report
+from nws_server.web.reports import Report, read_report, read_text
 from nws_server.web.timeline import (
     TIMELINE_SECONDS,
     BusySpan,
@@ -86,7 +86,7 @@ def _calls(
     inspector: Inspector, ws: bytes, spans: Sequence[BusySpan], now: float
 ) -> list[dict[str, Any]]:
     """Describe the calls under way and the last ones that ended, oldest first."""
-    report = sleigh_reports.read_report(inspector, ws, sleigh_reports.CALLS)
+    report = read_report(inspector, ws, sleigh_reports.CALLS)
     calls = [] if report is None else [_call(call, spans, now) for call in report.parts("calls")]
     return list({call["number"]: call for call in calls}.values())[-_MAX_CALLS:]
 
@@ -180,7 +180,7 @@ def _lines(reports: dict[int, Report]) -> list[dict[str, Any]]:
 
 def _launch(inspector: Inspector, ws: bytes) -> dict[str, Any] | None:
     """Return the line that starts a worker by hand; None if no more can join that way."""
-    run_me = sleigh_reports.read_text(inspector, ws, sleigh_reports.RUN_ME)
+    run_me = read_text(inspector, ws, sleigh_reports.RUN_ME)
     waits = inspector.look.variable(ws, sleigh_reports.WAITS_FOR_WORKERS)
     if run_me is None or waits is None:
         return None
