@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from nws.errors import DepalmaException, NwsException
+from nws.errors import DepalmaException, NwsException, SleighException
 
 if TYPE_CHECKING:
     from nws.depalma.config import HostConfig
@@ -39,8 +39,13 @@ _verbose = click.option("--verbose", "-v", is_flag=True, help="Log more.")
 @depalma.command()
 @click.argument("conf", type=click.Path(exists=True, dir_okay=False))
 @click.option("--idle", is_flag=True, help="Leave it to a program to call init_server.")
+@click.option(
+    "--page",
+    is_flag=True,
+    help="Print the address of the page about the cluster, behind the hosts.",
+)
 @_verbose
-def master(conf: str, idle: bool, verbose: bool) -> None:
+def master(conf: str, idle: bool, page: bool, verbose: bool) -> None:
     """Run the master of the cluster that the file CONF describes.
 
     It prints the address for XML-RPC clients, with user and password, and then the hosts that have
@@ -55,8 +60,10 @@ def master(conf: str, idle: bool, verbose: bool) -> None:
             click.echo(server.address)
             if not idle:
                 click.echo(f"hosts: {', '.join(server.init_server()) or 'none'}")
+                if page:
+                    click.echo(server.page())
             server.wait()
-    except DepalmaException as error:
+    except (DepalmaException, SleighException) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         pass  # this is how it is ended

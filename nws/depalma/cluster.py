@@ -95,6 +95,10 @@ class Cluster:
 
     # The cluster
 
+    @property
+    def name(self) -> str:
+        return self._config.name
+
     def start(self) -> list[str]:
         """Start the hosts of the configuration, and wait until they have joined.
 

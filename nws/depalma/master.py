@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from nws.client import NetWorkSpace, NwsServer
 from nws.depalma.cluster import Cluster
@@ -21,6 +24,7 @@ from nws.errors import (
     NwsTimeoutException,
     SleighException,
 )
+from nws.session.endpoint import Endpoint
 from nws.sleigh.launch.private_server import PrivateServer
 
 __all__ = ["master_server"]
@@ -55,13 +59,24 @@ class master_server(Methods):  # noqa: N801 - the original's name
     def _start_cluster(self) -> Cluster:
         try:
             with ExitStack() as stack:
-                workspace, server = _opened(self.config, stack)
+                workspace, server, self._inspector = _opened(self.config, stack)
                 cluster = Cluster(self.config, workspace, server)
                 stack.callback(cluster.close)
                 self._stack.push(stack.pop_all().__exit__)
         except (NwsException, SleighException) as error:
             raise DepalmaException(f"the cluster's server cannot be used: {error}") from error
         return cluster
+
+    def page(self) -> str:
+        """Return the address of the inspector's page about the cluster. That of a private server
+        has the key to it.
+
+        Raises:
+            DepalmaStateException: before `init_server`; or the server has no inspector.
+        """
+        workspace = workspace_of(self._started.name)
+        root, _, key = self._inspector().partition("?")
+        return f"{root}depalma?name={quote(workspace, safe='')}" + (f"&{key}" if key else "")
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until somebody has called `shutdown`; tell whether that was so in time."""
@@ -79,9 +94,10 @@ class master_server(Methods):  # noqa: N801 - the original's name
         self.close()
 
 
-def _opened(config: ClusterConfig, stack: ExitStack) -> tuple[NetWorkSpace, str]:
-    """Open the cluster's workspace, and return where hosts find it; ``stack`` closes it."""
-    place = config.server
+def _opened(config: ClusterConfig, stack: ExitStack) -> tuple[NetWorkSpace, str, Callable[[], str]]:
+    """Open the cluster's workspace, and return where hosts find it, and what tells where its
+    inspector is; ``stack`` closes it."""
+    place, private = config.server, None
     if not place:
         private = PrivateServer()
         stack.callback(private.stop)
@@ -89,6 +105,7 @@ def _opened(config: ClusterConfig, stack: ExitStack) -> tuple[NetWorkSpace, str]
         place = private.host
     server = NwsServer(*server_of(place), peer_timeout=config.lost_after)
     stack.callback(server.close)
+    inspector = private.inspector if private else partial(_inspector_of, server)
     name = workspace_of(config.name)
     workspace = server.openWs(name, persistent=True)  # so that it outlives us if we are killed
     listing: Any = server.listWss("dict")
@@ -101,4 +118,11 @@ def _opened(config: ClusterConfig, stack: ExitStack) -> tuple[NetWorkSpace, str]
             f"another master of the cluster {config.name!r} is at {server}: give this one another "
             "name in its configuration"
         ) from None
-    return workspace, place
+    return workspace, place, inspector
+
+
+def _inspector_of(server: NwsServer) -> str:
+    port = server.status()["web"]
+    if port is None:
+        raise DepalmaStateException(f"{server} has no inspector")
+    return Endpoint(server.serverHost, server.serverPort).web(port)

@@ -13,7 +13,7 @@ from nws.depalma import master_server
 from tests.depalma.conftest import configuration, host
 from tests.support.accessibility import assert_accessible
 from tests.support.browser import DESKTOP, PHONE
-from tests.support.inspected import Inspected, row, tile
+from tests.support.inspected import Inspected, row, tile, until_live
 from tests.support.layout import assert_well_laid_out
 from tests.support.server import PATIENCE
 
@@ -36,10 +36,9 @@ def master(
         yield master
 
 
-def test_jobs_are_seen_and_killed_while_the_page_is_open(
-    page: Page, inspected: Inspected, master: master_server
-) -> None:
-    inspected.see(page, "depalma", name="depalma test")
+def test_jobs_are_seen_and_killed_while_the_page_is_open(page: Page, master: master_server) -> None:
+    page.goto(master.page())
+    until_live(page)
     expect(row(page, "here")).to_contain_text("ready")
     failed = master.exec_code(master.load_code("echo it fails >&2; exit 3", {"error_pickup": True}))
     assert master.finished(failed, PATIENCE)

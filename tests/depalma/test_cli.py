@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import HTTPCookieProcessor, build_opener
 from xmlrpc.client import ServerProxy
 
 import pytest
@@ -58,11 +59,14 @@ def run_here(*arguments: object, status: int = 0) -> Result:
 
 
 @pytest.mark.slow
-def test_a_master_prints_its_address_and_hosts_and_ends_on_sigterm(tmp_path: Path) -> None:
-    with started("master", configuration(tmp_path, host("a"))) as master:
+def test_a_master_prints_its_addresses_and_hosts_and_ends_on_sigterm(tmp_path: Path) -> None:
+    with started("master", "--page", configuration(tmp_path, host("a"))) as master:
         assert master.stdout is not None
         address = master.stdout.readline().strip()
         assert master.stdout.readline() == "hosts: a\n"
+        page = master.stdout.readline().strip()
+        with build_opener(HTTPCookieProcessor()).open(page, timeout=PATIENCE) as reply:
+            assert "<title>Cluster depalma test" in reply.read().decode()
         with ServerProxy(address) as rpc:
             code = rpc.load_code("sleep 1000")
             rpc.exec_code(code)

@@ -72,6 +72,9 @@ class ViewsContract:
         assert (first.peer, first.attempt, first.size) == (b"host:1", 1, 1)
         assert (second.since, second.deadline, second.size) == (since, since + 5, 2)
         assert company.space.views.leases(WS, b"x", 1) == [first]
+        newest = company.space.views.leased_values(WS, b"x", 1)
+        assert [len(newest), newest[0].size] == [1, second.size]
+        assert len(company.space.views.leased_values(WS, b"x", 10)) == 2
         fetcher, finder = company.space.views.waiters(WS, b"x", 10)
         assert (fetcher.peer, fetcher.removes, fetcher.deadline) == (b"host:1", True, since + 9)
         assert (finder.peer, finder.removes, finder.since) == (b"host:2", False, since)
