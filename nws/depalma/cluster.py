@@ -54,7 +54,10 @@ _MORE_SECONDS: Final = 0.5
 
 
 class Cluster:
-    """The jobs of a cluster, and the hosts that run them. All threads may use it."""
+    """The jobs of a cluster, and the hosts that run them. All threads may use it.
+
+    It does what `Methods` says, which has the arguments and exceptions.
+    """
 
     def __init__(self, config: ClusterConfig, workspace: NetWorkSpace, server: str) -> None:
         """Make one, or go on with that of a master that was killed; hosts are started by `start`.
@@ -100,14 +103,7 @@ class Cluster:
         return self._config.name
 
     def start(self) -> list[str]:
-        """Start the hosts of the configuration, and wait until they have joined.
-
-        Returns:
-            The names of those that have joined within the ``start_timeout``. Others may follow.
-
-        Raises:
-            DepalmaStateException: none has joined; the message says why.
-        """
+        """Start the hosts of the configuration; see `Methods.init_server`."""
         self.add_hosts(self._config.host)
         wanted = {host.name for host in self._config.host}
         with self._changed:
@@ -145,28 +141,14 @@ class Cluster:
     # Codes
 
     def load_code(self, command: object, code_params: object) -> int:
-        """Add a code, and return its number; see `CodeSpec` for the parameters.
-
-        When this returns no host will run a job without knowing it.
-
-        Raises:
-            DepalmaArgumentException: the command or a parameter is wrong, or the label is taken.
-        """
+        """Add a code, and return its number; when this returns no host runs a job without it."""
         spec = CodeSpec.checked(command, code_params)
         with self._changed:
             self._check_running()
             return self._table.add_code(spec)
 
     def remove_code(self, code: object) -> None:
-        """Forget a code.
-
-        Args:
-            code: its number or label.
-
-        Raises:
-            DepalmaLookupException: there is none.
-            DepalmaStateException: jobs of it wait or run.
-        """
+        """Forget a code; see `Methods.remove_code`."""
         with self._changed:
             self._check_running()
             number = self._table.now.number_of(code)
@@ -182,19 +164,7 @@ class Cluster:
     # Jobs
 
     def exec_code(self, code: object, arguments: object, options: object) -> int:
-        """Submit a job, and return its pid, which is the same wherever it runs.
-
-        Args:
-            code: its number or label.
-            arguments: behind those of the code.
-            options: other values of ``env``, ``cwd``, ``timeout``, ``retries``, ``memory``,
-                ``cpu``, ``groups`` and ``priority``.
-
-        Raises:
-            DepalmaLookupException: there is no such code.
-            DepalmaArgumentException: an argument or an option is wrong.
-            NwsOperationException: there is no room on the server.
-        """
+        """Submit a job, and return its pid; see `Methods.exec_code`."""
         words, chosen = checked_arguments(arguments), checked_options(options)
         with self._changed:
             self._check_running()
@@ -220,16 +190,7 @@ class Cluster:
             return record.outcome is not None
 
     def pickup(self, pid: object) -> dict[str, Any]:
-        """Return how a job has ended, with its output if its code has it so, and forget the job.
-
-        Returns:
-            The attributes of `JobOutcome`, ``host`` being a name, but for the job; and ``pid``,
-            ``stdout`` and ``stderr``.
-
-        Raises:
-            DepalmaLookupException: there is no such job, or it was picked up before.
-            DepalmaStateException: it has not ended.
-        """
+        """Return how a job has ended, and forget it; see `Methods.pickup`."""
         with self._changed:
             self._check_running()
             record = self._record(pid)
@@ -251,23 +212,13 @@ class Cluster:
             return [record.pid for record in self._jobs.values() if record.outcome is not None]
 
     def stdin(self, pid: object, data: bytes, close: bool = False) -> None:
-        """Write to a job, also before it runs; and close its stdin.
-
-        Raises:
-            DepalmaStateException: its code has no ``io``, or its stdin was closed, or it has ended.
-        """
+        """Write to a job, also before it runs; see `Methods.stdin`."""
         with self._changed:
             self._check_running()
             self._streams.write(self._record(pid), data, close)
 
     def output(self, pid: object, stream: str, offset: int = 0) -> bytes:
-        """Return what a job has written to a stream so far, from a position on.
-
-        If a job is run again its output begins anew.
-
-        Raises:
-            DepalmaStateException: its code has no ``io``.
-        """
+        """Return what a job has written to a stream, from a position on; see `Methods.stdout`."""
         with self._changed:
             self._check_running()
             record = self._record(pid)
@@ -276,10 +227,7 @@ class Cluster:
             return self._streams.read(record, stream)[max(0, offset) :]
 
     def kill(self, pid: object, number: int = signal.SIGTERM) -> None:
-        """Send a signal to all processes of a job. One that waits ends without having run.
-
-        A job that has ended stays as it is.
-        """
+        """Send a signal to all processes of a job; see `Methods.kill`."""
         with self._changed:
             self._check_running()
             record = self._record(pid)
@@ -311,17 +259,7 @@ class Cluster:
                 self._launcher.start(host)
 
     def remove_hosts(self, name: str) -> list[str]:
-        """End hosts. Their jobs run again elsewhere.
-
-        Args:
-            name: of a host, or of a group.
-
-        Returns:
-            The names of the hosts.
-
-        Raises:
-            DepalmaLookupException: there is none.
-        """
+        """End a host or group, and return the names; see `Methods.remove_hosts`."""
         with self._launching:
             started = self._launcher.names_of(name)
             with self._changed:
@@ -334,12 +272,7 @@ class Cluster:
         return sorted(names)
 
     def callback(self, name: str, callback_type: str) -> None:
-        """Take note that a host is ``ready`` to be started, or ``gone``.
-
-        Raises:
-            DepalmaLookupException: there is no such host.
-            DepalmaArgumentException: the type is another one.
-        """
+        """Take note that a host is ``ready`` to be started, or ``gone``; see `Methods.callback`."""
         if callback_type not in ("ready", "gone"):
             raise DepalmaArgumentException(
                 f"a callback is 'ready' or 'gone', not {callback_type!r}"
@@ -429,11 +362,11 @@ class Cluster:
             if len(self._hosts) >= MAX_HOSTS:
                 _log.error("host %r is not used: there are %d", host, MAX_HOSTS)
             elif isinstance(host, str) and self._hosts.join(host):
+                self._changed.notify_all()
                 killed = [each for each in self._jobs.values() if each.killed and not each.outcome]
                 orders = [Order(), *(Order(record.pid, record.killed) for record in killed)]
                 self._ws.settle([], [(control_of(host), write(order)) for order in orders])
                 self._table.follow_hosts()
-                self._changed.notify_all()
 
     def on_request(self, text: object) -> None:
         """Do what somebody has asked for in the workspace, such as a page; see `Monitor`."""

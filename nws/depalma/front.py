@@ -11,7 +11,7 @@ from collections.abc import Callable
 from socketserver import ThreadingMixIn
 from typing import Any, Final
 from urllib.parse import quote
-from xmlrpc.client import Binary, Fault
+from xmlrpc.client import MAXINT, Binary, Fault
 from xmlrpc.server import SimpleXMLRPCRequestHandler, SimpleXMLRPCServer
 
 from nws.depalma.config import FrontConfig
@@ -134,8 +134,10 @@ def _wrapped(value: Any) -> Any:
         return _NOT_IN_XML.sub("\ufffd", value)
     if isinstance(value, dict):
         return {_wrapped(key): _wrapped(each) for key, each in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_wrapped(each) for each in value]
+    if isinstance(value, int) and abs(value) > MAXINT:
+        return float(value)
     return value
 
 

@@ -1,7 +1,7 @@
 """The methods of a master, as the original has them, and three of its author's wishes.
 
 They take and return only what XML-RPC can carry, so that they are the same in Python and elsewhere:
-numbers of more than 32 bits are floats, there is no None, and bytes come as they are.
+there is no None, and bytes come as they are.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Mapping
 from typing import Any, Final
 
 from nws.depalma.cluster import Cluster
@@ -47,7 +46,6 @@ METHODS: Final = (
 """Their names, in the order of the documentation."""
 
 _MAX_WAIT_SECONDS: Final = 3600.0
-_MAX_INT: Final = 2**31 - 1
 
 
 class Methods:
@@ -148,8 +146,7 @@ class Methods:
             DepalmaLookupException: there is no such job, or it was picked up.
             DepalmaStateException: it has not ended.
         """
-        outcome: dict[str, Any] = dict(_carried(self._started.pickup(pid)))
-        return outcome
+        return self._started.pickup(pid)
 
     def pickup_avail(self) -> list[int]:
         """Return the pids of the jobs that have ended and were not picked up."""
@@ -213,11 +210,11 @@ class Methods:
 
     def ps(self) -> list[dict[str, Any]]:
         """Return a dictionary for each job that was not picked up; docs/depalma.md has the keys."""
-        return [_carried(job) for job in self._started.ps()]
+        return self._started.ps()
 
     def load(self) -> list[dict[str, Any]]:
         """Return a dictionary for each host: what it is, and how busy its machine is."""
-        return [_carried(host) for host in self._started.load()]
+        return self._started.load()
 
     def add_hosts(self, hosts: object) -> bool:
         """Start further hosts. Those of a name that is there take the place of that one.
@@ -270,8 +267,7 @@ class Methods:
 
     def get_config(self) -> dict[str, Any]:
         """Return the configuration, without the password."""
-        config: dict[str, Any] = dict(_carried(self._config.to_plain()))
-        return config
+        return self._config.to_plain()
 
     def get_web_data(self) -> dict[str, Any]:
         """Return all that a page about the cluster shows: ``cluster``, ``hosts`` and ``jobs``."""
@@ -281,14 +277,3 @@ class Methods:
 def _given(value: object, default: object) -> object:
     """Return a value, or the default for nil, by which some languages say that there is none."""
     return default if value is None else value
-
-
-def _carried(value: Any) -> Any:
-    """Return a value in the types of XML-RPC."""
-    if isinstance(value, Mapping):
-        return {str(key): _carried(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_carried(each) for each in value]
-    if isinstance(value, int) and abs(value) > _MAX_INT:
-        return float(value)
-    return value
