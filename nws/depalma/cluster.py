@@ -30,6 +30,7 @@ from nws.depalma.messages import (
     SubmittedJob,
     control_of,
     read,
+    wake_of,
     write,
 )
 from nws.depalma.monitor import MAX_HOSTS, Monitor
@@ -364,8 +365,10 @@ class Cluster:
             elif isinstance(host, str) and self._hosts.join(host):
                 self._changed.notify_all()
                 killed = [each for each in self._jobs.values() if each.killed and not each.outcome]
-                orders = [Order(), *(Order(record.pid, record.killed) for record in killed)]
-                self._ws.settle([], [(control_of(host), write(order)) for order in orders])
+                orders = [Order(record.pid, record.killed) for record in killed]
+                stores = [(control_of(host), write(order)) for order in orders]
+                # What it knows of the table may be old by now.
+                self._ws.settle([], [*stores, (wake_of(host), "")])
                 self._table.follow_hosts()
 
     def on_request(self, text: object) -> None:
@@ -384,12 +387,8 @@ class Cluster:
 
     def on_time(self) -> None:
         """Look after hosts; see `Monitor`."""
-        with self._changed:
-            table = self._table.now
-            behind = self._hosts.behind(table.step, time.monotonic(), table.lost_after)
-            self._put_out(behind, "it does not follow the table of the cluster")
-            with suppress(NwsOperationException):  # there is no room; later, then
-                self._table.follow_hosts()
+        with self._changed, suppress(NwsOperationException):  # there is no room; later, then
+            self._table.follow_hosts()
         if not self._launching.acquire(blocking=False):
             return  # somebody is starting or ending hosts
         try:

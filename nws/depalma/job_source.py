@@ -58,10 +58,6 @@ class JobSource:
         self._last_taken = 0.0
         workspace.declare(self._wake, "single")
 
-    def wake(self) -> None:
-        """Let the wait for a job begin again: the table has changed."""
-        self._ws.store(self._wake, "")
-
     def next(self, over: threading.Event) -> Lease | None:
         """Wait for a job, and lease it.
 
@@ -77,11 +73,13 @@ class JobSource:
                     over.wait(_ROOM_SECONDS)
                     continue
                 lease = self._try(over)
-                if lease is not None and lease.variable != self._wake:
+                if lease is None:
+                    continue
+                if lease.variable != self._wake:
                     self._last_taken = time.monotonic()
                     return lease
-                if lease is not None:
-                    lease.settle()
+                lease.settle()
+                self._table.read()
         return None
 
     def _try(self, over: threading.Event) -> Lease | None:
@@ -105,8 +103,9 @@ class JobSource:
 
 
 def queues_for(table: ClusterTable, groups: Sequence[str]) -> list[str]:
-    """Return the variables from which a host of these groups takes jobs, preferred ones first."""
-    queues = sorted(table.queues, key=lambda queue: (-queue.priority, queue.groups))
+    """Return the variables from which a host of these groups takes jobs, preferred ones first: of
+    one priority those for groups, since others can run the rest."""
+    queues = sorted(table.queues, key=lambda each: (-each.priority, not each.groups, each.groups))
     return [
         queue.variable
         for queue in queues

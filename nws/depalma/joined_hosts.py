@@ -24,29 +24,13 @@ __all__ = ["JoinedHosts"]
 _log = logging.getLogger("nws.depalma")
 
 
-class _JoinedHost:
-    """A host, and since when it is behind."""
-
-    def __init__(self, report: HostReport) -> None:
-        self.report = report
-        self._wanted_step = 0
-        self._deadline = 0.0
-
-    def is_behind(self, step: int, now: float, bound: float) -> bool:
-        """Tell whether a step has been wanted of it for longer than ``bound`` seconds; the newest
-        one is ``step``."""
-        if self.report.step >= self._wanted_step:
-            self._wanted_step, self._deadline = step, now + bound
-        return now > self._deadline
-
-
 class JoinedHosts:
     """The hosts that are there, by their ids. It is used by one thread at a time."""
 
     def __init__(self, workspace: NetWorkSpace) -> None:
         """Make one for a cluster's workspace."""
         self._ws = workspace
-        self._hosts: dict[str, _JoinedHost] = {}
+        self._hosts: dict[str, HostReport] = {}
 
     def __contains__(self, host: str) -> bool:
         return host in self._hosts
@@ -60,12 +44,12 @@ class JoinedHosts:
 
     @property
     def names(self) -> set[str]:
-        return {host.report.name for host in self._hosts.values()}
+        return {host.name for host in self._hosts.values()}
 
     @property
     def priorities(self) -> tuple[int, ...]:
         """Those that there are, highest first."""
-        found = {host.report.priority for host in self._hosts.values()}
+        found = {host.priority for host in self._hosts.values()}
         return tuple(sorted(found, reverse=True))
 
     def called(self, name: str, *, groups: bool = True) -> list[str]:
@@ -73,14 +57,14 @@ class JoinedHosts:
         return [
             id
             for id, host in self._hosts.items()
-            if name == host.report.name or (groups and name in host.report.groups)
+            if name == host.name or (groups and name in host.groups)
         ]
 
     def reports(self) -> list[HostReport]:
         """Return what they have said last."""
-        for id, host in self._hosts.items():
-            host.report = self._read(id) or host.report
-        return [host.report for host in self._hosts.values()]
+        for id, report in self._hosts.items():
+            self._hosts[id] = self._read(id) or report
+        return list(self._hosts.values())
 
     def _read(self, id: str) -> HostReport | None:
         text = self._ws.findTry(report_of(id))
@@ -99,29 +83,26 @@ class JoinedHosts:
             return False
         for other in self.called(report.name, groups=False):
             self.put_out(other, "another one of its name has joined")
-        self._hosts[id] = _JoinedHost(report)
+        self._hosts[id] = report
         _log.info("host %s has joined, with %d slots", report.name, report.slots)
         return True
 
     def put_out(self, id: str, why: str) -> str:
         """Forget a host, and delete what is there for it: so it ends, if it has not. Return its
         name."""
-        name = self._hosts.pop(id).report.name
+        name = self._hosts.pop(id).name
         _log.warning("host %s is not used any more: %s", name, why)
         _delete_host(self._ws, id)
         return name
+
+    def wakes(self) -> list[tuple[str, str]]:
+        """Return variables and values that let all of them read the table."""
+        return [(wake_of(id), "") for id in self._hosts]
 
     def orders(self, order: Order) -> list[tuple[str, str]]:
         """Return variables and values that give an order to all of them."""
         text = write(order)
         return [(control_of(id), text) for id in self._hosts]
-
-    def behind(self, step: int, now: float, bound: float) -> list[str]:
-        """Return the ids of those that have not followed the table for ``bound`` seconds."""
-        for id, host in self._hosts.items():
-            if host.report.step < step:
-                host.report = self._read(id) or host.report
-        return [id for id, host in self._hosts.items() if host.is_behind(step, now, bound)]
 
     def end_former(self, timeout: float) -> None:
         """Wait until hosts of a former master have ended, so that their jobs wait again."""

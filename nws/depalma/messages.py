@@ -83,7 +83,7 @@ def control_of(host: str) -> str:
 
 
 def wake_of(host: str) -> str:
-    """Return the single variable by which a host ends its own wait for a job."""
+    """Return the single variable that ends a host's wait for a job, so that it reads the table."""
     return f"wake {host}"
 
 
@@ -180,10 +180,10 @@ class SubmittedJob(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What a host is to do: send a signal to a job, or read the table if the signal is 0."""
+    """A signal for a job."""
 
-    pid: int = 0
-    signal: Annotated[int, Meta(ge=0, le=64)] = 0
+    pid: int
+    signal: Annotated[int, Meta(ge=1, le=64)]
 
 
 class JobOutcome(msgspec.Struct, frozen=True):

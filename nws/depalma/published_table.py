@@ -9,7 +9,7 @@ import msgspec
 
 from nws.client import NetWorkSpace
 from nws.depalma.joined_hosts import JoinedHosts
-from nws.depalma.messages import CLUSTER, ClusterTable, Order, Queue, SubmittedJob, read, write
+from nws.depalma.messages import CLUSTER, ClusterTable, Queue, SubmittedJob, read, write
 from nws.depalma.parameters import CodeSpec
 from nws.errors import DepalmaArgumentException
 
@@ -46,7 +46,7 @@ class PublishedTable:
     def publish(self, **changes: Any) -> None:
         """Change it, and let hosts know."""
         table = msgspec.structs.replace(self.now, step=self.now.step + 1, **changes)
-        self._ws.settle([], [(CLUSTER, write(table)), *self._hosts.orders(Order())])
+        self._ws.settle([], [(CLUSTER, write(table)), *self._hosts.wakes()])
         self.now = table
 
     def follow_hosts(self) -> None:

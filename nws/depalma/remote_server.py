@@ -219,11 +219,7 @@ class RemoteServer:
             except ValueError as error:
                 _log.warning("what is no order is dropped: %s", error)
                 continue
-            if order.signal:
-                self._running.kill(order.pid, order.signal)
-            else:
-                self._table.read()
-                self._source.wake()
+            self._running.kill(order.pid, order.signal)
 
 
 class _EndedError(Exception):

@@ -15,9 +15,9 @@ TABLE = ClusterTable(
 )
 
 
-def test_a_higher_priority_is_preferred_whatever_the_groups() -> None:
+def test_a_higher_priority_is_preferred_then_jobs_for_groups() -> None:
     assert queues_for(TABLE, ["fast", "big"]) == [
-        *('jobs 5 ["big", "fast"]', "jobs 0 []", 'jobs 0 ["big"]', "jobs -1 []"),
+        *('jobs 5 ["big", "fast"]', 'jobs 0 ["big"]', "jobs 0 []", "jobs -1 []"),
     ]
 
 

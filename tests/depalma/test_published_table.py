@@ -9,7 +9,7 @@ import pytest
 from nws.client import NetWorkSpace
 from nws.depalma.followed_table import FollowedTable
 from nws.depalma.joined_hosts import JoinedHosts
-from nws.depalma.messages import HostReport, Queue, SubmittedJob, control_of, report_of, write
+from nws.depalma.messages import HostReport, Queue, SubmittedJob, report_of, wake_of, write
 from nws.depalma.parameters import CodeSpec
 from nws.depalma.published_table import PublishedTable
 from nws.errors import DepalmaArgumentException, DepalmaLookupException
@@ -55,7 +55,7 @@ def test_hosts_and_a_later_master_read_what_was_published(ws: NetWorkSpace) -> N
     followed = FollowedTable(ws)
     spec = CodeSpec(command=["true"], env={"A": "ä"}, memory=2**40, groups=["x"])
     number = table.add_code(spec)
-    assert ws.fetchTry(control_of("a 1")) is not None
+    assert ws.fetchTry(wake_of("a 1")) is not None
     assert followed.spec_of(SubmittedJob(1, number, table.now.step)) == spec
     assert followed.spec_of(SubmittedJob(1, number, 0, options={"priority": 2})).priority == 2
     assert followed.table == table.now
@@ -73,17 +73,6 @@ def test_queues_that_are_not_used_make_room(ws: NetWorkSpace) -> None:
         table.open_queue(Queue(-1), lambda: many)
     table.open_queue(Queue(-1), lambda: [Queue(3), Queue(2), Queue(3)])
     assert table.now.queues == (Queue(2), Queue(3), Queue(-1))
-
-
-def test_a_host_is_behind_when_a_step_has_been_wanted_for_long(ws: NetWorkSpace) -> None:
-    hosts = joined(ws, report("a 1", step=1), report("b 1", step=3))
-    assert hosts.behind(1, now=1.0, bound=4.0) == []
-    assert hosts.behind(2, now=2.0, bound=4.0) == []
-    assert hosts.behind(3, now=5.0, bound=4.0) == []
-    assert hosts.behind(3, now=6.5, bound=4.0) == ["a 1"]
-    ws.store(report_of("a 1"), write(report("a 1", step=2)))
-    assert hosts.behind(3, now=7.0, bound=4.0) == []  # it follows, though it is not at the end
-    assert hosts.behind(3, now=11.5, bound=4.0) == ["a 1"]
 
 
 def test_hosts_hear_of_the_priorities_of_others(ws: NetWorkSpace) -> None:
