@@ -95,15 +95,16 @@ class JobRunner:
             return
         try:
             spec = self._table.spec_of(job)
-            outcome, stores, killed = self._run(job, attempt, spec)
-        except (DepalmaException, ValueError) as error:
-            outcome, stores, killed = self._failure(job, attempt, str(error)), [], True
+        except DepalmaException as error:
+            self._settle(lease, self._failure(job, attempt, str(error)), [])
+            return
+        outcome, stores, killed = self._run(job, attempt, spec)
+        if self._over.is_set():
+            return  # we may have killed it; another host runs it again
+        if outcome.status and not killed and job.failures < spec.retries:
+            job = msgspec.structs.replace(job, failures=job.failures + 1, losses=losses)
+            lease.settle([(lease.variable, write(job))])
         else:
-            if outcome.status and not killed and job.failures < spec.retries:
-                job = msgspec.structs.replace(job, failures=job.failures + 1, losses=losses)
-                lease.settle([(lease.variable, write(job))])
-                return
-        if not self._over.is_set():  # else we may have killed it; another host runs it again
             self._settle(lease, outcome, stores)
 
     def _settle(self, lease: Lease, outcome: JobOutcome, stores: Stores) -> None:
@@ -138,7 +139,7 @@ class JobRunner:
             process = self._running.start(
                 job, attempt, lambda: JobProcess(spec, job.arguments, self._environment)
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
             return self._failure(job, attempt, f"it cannot be started: {error}"), [], False
         if isinstance(process, int):
             return JobOutcome(job, attempt, self._host, signal=process), [], True

@@ -239,6 +239,10 @@ def test_a_long_job_behind_short_ones_does_not_hold_up_others(user: User) -> Non
 
 
 def test_nothing_of_ended_jobs_stays_in_the_workspace(user: Owner) -> None:
+    pid = user.start("cat", io=True, pickup=True, groups=["nobody"])
+    assert user.rpc.stdout(pid).data == b""
+    user.rpc.kill(pid)
+    assert user.end_of(pid)["stdout"] == b""
     pid = user.start("cat; echo x; echo y >&2", io=True, pickup=True)
     user.rpc.stdin(pid, "z", True)
     assert user.end_of(pid)["stdout"] == b"zx\n"
