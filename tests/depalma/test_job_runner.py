@@ -20,13 +20,19 @@ from nws.depalma.messages import (
     JobOutcome,
     Queue,
     SubmittedJob,
+    output_of,
     read,
     write,
 )
 from nws.depalma.parameters import CodeSpec
 from nws.depalma.running_jobs import RunningJobs
 
-CODES = {1: CodeSpec(command=["false"], retries=1), 2: CodeSpec(command=["true"])}
+MAX_OUTPUT = 100_000
+CODES = {
+    1: CodeSpec(command=["false"], retries=1),
+    2: CodeSpec(command=["true"]),
+    3: CodeSpec(command=["yes"], timeout=0.3, pickup=True),
+}
 QUEUE = Queue(0)
 
 
@@ -34,7 +40,7 @@ class Host:
     """Runs jobs of a workspace, as a host does."""
 
     def __init__(self, ws: NetWorkSpace) -> None:
-        ws.store(CLUSTER, write(ClusterTable(1, 10.0, 1000, codes=CODES)))
+        ws.store(CLUSTER, write(ClusterTable(1, 10.0, MAX_OUTPUT, codes=CODES)))
         self.ws = ws
         self.over = threading.Event()
         self.running = RunningJobs()
@@ -107,6 +113,15 @@ def test_a_job_whose_code_is_gone_or_whose_options_are_wrong_says_so(a_host: Hos
     assert a_host.outcome().error == "on host a: the code 9 was removed"
     a_host.run(job(2, options={"speed": 3}))
     assert "unknown field `speed`" in a_host.outcome().error
+
+
+def test_output_without_end_is_kept_up_to_the_bound(a_host: Host) -> None:
+    a_host.run(job(3))
+    outcome = a_host.outcome()
+    assert outcome.timed_out
+    assert outcome.dropped > 0
+    kept = a_host.ws.fetch_many(output_of("stdout", 7, 1), 1000)
+    assert len(b"".join(kept)) == MAX_OUTPUT
 
 
 def test_signals_for_jobs_that_never_come_are_forgotten() -> None:
