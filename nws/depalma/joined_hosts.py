@@ -11,13 +11,13 @@ from nws.depalma.messages import (
     HostReport,
     Order,
     control_of,
-    gone_of,
     read,
     report_of,
     wake_of,
     write,
 )
 from nws.errors import NwsOperationException, NwsTimeoutException
+from nws.workspace.presence import gone_of, ids_of_gone, ids_of_present
 
 __all__ = ["JoinedHosts"]
 
@@ -107,15 +107,14 @@ class JoinedHosts:
     def end_former(self, timeout: float) -> None:
         """Wait until hosts of a former master have ended, so that their jobs wait again."""
         deadline = time.monotonic() + timeout
-        prefix = gone_of("")
-        for name in self._ws.listVars(format=DICT):
-            if name.startswith(prefix):
-                id = name.removeprefix(prefix)
-                try:
-                    self._ws.find(name, timeout=max(0.0, deadline - time.monotonic()))
-                except NwsTimeoutException:
-                    _log.warning("host %s of a former master does not end", id)
-                _delete_host(self._ws, id)
+        listing = self._ws.listVars(format=DICT)
+        assert isinstance(listing, dict)
+        for id in (*ids_of_gone(listing), *ids_of_present(listing)):
+            try:
+                self._ws.find(gone_of(id), timeout=max(0.0, deadline - time.monotonic()))
+            except NwsTimeoutException:
+                _log.warning("host %s of a former master does not end", id)
+            _delete_host(self._ws, id)
 
 
 def _delete_host(workspace: NetWorkSpace, id: str) -> None:

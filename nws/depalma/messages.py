@@ -33,7 +33,6 @@ __all__ = [
     "SubmittedJob",
     "attempts_of",
     "control_of",
-    "gone_of",
     "output_of",
     "read",
     "report_of",
@@ -85,11 +84,6 @@ def control_of(host: str) -> str:
 def wake_of(host: str) -> str:
     """Return the single variable that ends a host's wait for a job, so that it reads the table."""
     return f"wake {host}"
-
-
-def gone_of(host: str) -> str:
-    """Return the variable that holds a value when a host is gone."""
-    return f"gone {host}"
 
 
 def stdin_of(pid: int) -> str:

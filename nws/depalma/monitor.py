@@ -10,13 +10,14 @@ from typing import Final, Protocol
 
 from nws.client import Lease, NetWorkSpace
 from nws.depalma.job_queues import drop_unreadable
-from nws.depalma.messages import ENDED, JOINED, REQUESTS, gone_of
+from nws.depalma.messages import ENDED, JOINED, REQUESTS
 from nws.errors import (
     NwsNoWorkSpaceException,
     NwsOperationException,
     NwsTimeoutException,
     NwsUnpicklingException,
 )
+from nws.workspace.presence import gone_of
 
 __all__ = ["FOREVER_SECONDS", "MAX_HOSTS", "Listener", "Monitor"]
 

@@ -24,7 +24,6 @@ from nws.depalma.messages import (
     HostReport,
     Order,
     control_of,
-    gone_of,
     read,
     report_of,
     workspace_of,
@@ -39,6 +38,7 @@ from nws.errors import (
     NwsOperationException,
 )
 from nws.sleigh.shared.cores import available_cores
+from nws.workspace.presence import Presence
 
 __all__ = ["HostOptions", "RemoteServer"]
 
@@ -142,11 +142,9 @@ class RemoteServer:
         return self._reason
 
     def _join(self) -> None:
-        gone = gone_of(self._id)
         self._ws.declare(report_of(self._id), "single")
-        stores = [(report_of(self._id), write(self._report())), (gone, "gone")]
-        self._ws.settle([], stores)
-        self._will = self._ws.lease(gone, duration=self._lost_after)
+        self._ws.store(report_of(self._id), write(self._report()))
+        Presence(self._ws, self._id, self._name, self._lost_after)  # renewed with its jobs
         self._ws.store(JOINED, self._id)
 
     @property
@@ -186,7 +184,6 @@ class RemoteServer:
         while not self._over.wait(period):
             # The server counts from when it is asked, which is not before now.
             begin = time.monotonic()
-            self._will.renew(self._lost_after)
             self._ws.renew(None, self._lost_after)
             self._last_answer = begin
             try:

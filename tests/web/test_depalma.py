@@ -22,13 +22,13 @@ from nws.depalma.messages import (
     Queue,
     RunningJob,
     SubmittedJob,
-    gone_of,
     output_of,
     read,
     report_of,
     write,
 )
 from nws.depalma.parameters import CodeSpec
+from nws.workspace.presence import gone_of
 from tests.support.clients import WS
 from tests.support.memory_site import MemorySite
 from tests.support.server import Client
