@@ -88,9 +88,10 @@ class MasterProcess:
             parameters: for that; they must be picklable.
 
         Raises:
-            TypeError: the tag is no text.
+            TypeError, ValueError: the tag is no text, or too long.
             NwsPicklingException: the parameters cannot be pickled.
-            NwsException: the server is gone, or refuses the task.
+            MasterSlaveException: there are too many tags; or earlier tasks could not be stored.
+            NwsException: the server is gone, or refuses the tag or the task.
         """
         return self.task_manager.addTaskRequest(tag, parameters, self.process_id)
 

@@ -198,9 +198,10 @@ class TaskManager:
 
         Raises:
             TypeError: the tag is no text.
+            ValueError: it is too long.
             NwsPicklingException: the parameters cannot be pickled.
-            MasterSlaveException: earlier tasks could not be stored.
-            NwsException: the space cannot be reached, or refuses the task.
+            MasterSlaveException: there are too many tags; or earlier tasks could not be stored.
+            NwsException: the space cannot be reached, or refuses the tag or the task.
         """
         if not isinstance(tag, str):
             raise TypeError(f"a tag must be a text, not {type(tag).__name__}")

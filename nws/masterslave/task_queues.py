@@ -75,6 +75,8 @@ class TaskQueues:
     def _add_tag(self, tag: str) -> None:
         if len(self._tags) >= _MAX_TAGS:
             raise MasterSlaveException(f"{tag!r} would be one of more than {_MAX_TAGS} tags")
+        for kind in (_TASK, _RESULT):  # a tag that is no name is refused here, and hurts no others
+            self._workspace.declare(kind + tag, "fifo")
         lease = self._workspace.lease(_TAGS)
         tags = lease.value if tag in lease.value else [*lease.value, tag]
         lease.settle([(_TAGS, tags)])

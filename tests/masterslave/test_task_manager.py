@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nws.errors import NwsLeaseLostException, NwsPicklingException
+from nws.errors import NwsException, NwsLeaseLostException, NwsPicklingException
 from nws.masterslave import (
     MasterProcess,
     MasterSlaveException,
@@ -317,6 +317,17 @@ class TestBadInput:
         with pytest.raises(NwsPicklingException, match="tag 'a'"):
             manager.addTaskRequest("a", (lambda: None,))
         assert manager.numberOfTasks() == ({}, {}, {})
+
+    @pytest.mark.parametrize("tag", ["a\nb", "a" * 65_530], ids=["control", "long"])
+    def test_a_tag_that_is_no_name_is_refused_at_once(
+        self, manager: TaskManager, slave: TaskManager, tag: str
+    ) -> None:
+        task_id = manager.addTaskRequest("a", ())  # what follows at once is of the same burst
+        with pytest.raises((NwsException, ValueError), match=r"control characters|at most"):
+            manager.addTaskRequest(tag, ())
+        slave.getAnyTask()
+        slave.storeResult(task_id, "done")
+        assert manager.getAnyResult() == (task_id, "a", "done"), "the others are not hurt"
 
     def test_what_is_not_held_here(self, manager: TaskManager) -> None:
         manager.addTaskRequest("a", ())
