@@ -73,8 +73,8 @@ class SlaveProcess:
     def start(self, namespace: Mapping[str, Any] | None = None) -> None:
         """Do tasks until the master has ended and none is left that this slave can do.
 
-        An exception of a handler is the task's, that of `sys.exit` too. Ctrl-C in a handler gives
-        the task back and is raised.
+        An exception of a handler is the task's, that of `sys.exit` too. Only KeyboardInterrupt, as
+        by Ctrl-C, gives the task back and is raised.
 
         Args:
             namespace: where to look for handlers as well.
@@ -147,7 +147,9 @@ class SlaveProcess:
         try:
             parameters = [self.processParameter(each) for each in task.parameters]
             result = _called(handler, parameters)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # such as SystemExit or asyncio.CancelledError
             self._fail(task, error)
             return
         try:

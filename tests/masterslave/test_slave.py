@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import sys
 from collections.abc import Callable, Iterator
@@ -35,6 +36,9 @@ class Slave(SlaveProcess):
 
     def do_exit(self) -> None:
         sys.exit("enough")
+
+    def do_cancelled(self) -> None:
+        raise asyncio.CancelledError  # which is no Exception
 
     def do_unpicklable(self) -> Any:
         return lambda: None
@@ -92,6 +96,7 @@ def test_an_exception_with_its_traceback(master: MasterProcess, slave: Slave) ->
     ("tag", "parameters", "kind"),
     [
         ("exit", (), SystemExit),
+        ("cancelled", (), asyncio.CancelledError),
         ("unpicklable", (), NwsPicklingException),
         ("second", (1,), TypeError),
         ("second", (1, 2, 3), TypeError),
