@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from nws.masterslave.launched import SLAVE_LABEL, SlaveCode
-from nws.masterslave.master import MasterProcess
+from nws.masterslave.master import MasterProcess, check_slave_count
 from nws.masterslave.process_registry import check_period
 from nws.masterslave.slave import WATCHDOG_SECONDS, SlaveProcess
 
@@ -31,12 +31,13 @@ def runJob(
         launch_slaves: how many slaves the master starts on its machine.
 
     Raises:
-        TypeError: a class is not of its kind.
-        ValueError: the period is neither seconds nor None.
+        TypeError: a class is not of its kind, or the number of slaves is none.
+        ValueError: the period is neither seconds nor None, or the number of slaves is negative.
         KeyError: slaves are to be launched, but the program has no file, as at a prompt.
         MasterSlaveException: as for `MasterProcess` and `SlaveProcess`.
     """
     check_period(watchdog_period)
+    check_slave_count(launch_slaves, "launch_slaves")
     _check_class(master_class, MasterProcess)
     _check_class(slave_class, SlaveProcess)
     names = vars(sys.modules["__main__"])

@@ -17,7 +17,7 @@ from nws.masterslave.task_manager import TaskManager
 if TYPE_CHECKING:
     from nws.masterslave.launching import LocalSlaves, OwnServer
 
-__all__ = ["SHUTDOWN_SECONDS", "MasterProcess", "initializeMasterProcess"]
+__all__ = ["SHUTDOWN_SECONDS", "MasterProcess", "check_slave_count", "initializeMasterProcess"]
 
 _log = logging.getLogger("nws")
 
@@ -149,10 +149,12 @@ class MasterProcess:
             n: how many.
 
         Raises:
+            TypeError, ValueError: that is no such number.
             KeyError: no code for slaves was stored.
             SleighScriptException: this process may start none, or does not know its Python.
             OSError: one cannot be started.
         """
+        check_slave_count(n, "n")
         self.task_manager.retrieveData("slave_code")
         if self._slaves is None:
             from nws.masterslave.launching import LocalSlaves
@@ -210,6 +212,19 @@ class MasterProcess:
             self._own_server.stop()
 
 
+def check_slave_count(number: Any, name: str) -> None:
+    """Check the argument of this name, a number of slaves.
+
+    Raises:
+        TypeError: it is no whole number.
+        ValueError: it is negative.
+    """
+    if not isinstance(number, int):
+        raise TypeError(f"{name}={number!r} is no whole number")
+    if number < 0:
+        raise ValueError(f"{name}={number}: the number of slaves cannot be negative")
+
+
 def initializeMasterProcess(
     label: str,
     slave_script: str | None = None,
@@ -227,13 +242,15 @@ def initializeMasterProcess(
         use_name_server, master_host: see `MasterProcess`.
 
     Raises:
-        OSError: the script cannot be read.
+        OSError, SyntaxError, UnicodeDecodeError: the script cannot be read.
+        TypeError, ValueError: the module's name is none.
         MasterSlaveException: as for `MasterProcess`.
     """
     code: SlaveCode | None = None
     if slave_script is not None:
         code = SlaveCode.of_file(slave_script)
     elif slave_module is not None:
+        _check_module(slave_module)
         source = (
             f"from {slave_module} import *\n"
             "from nws.masterslave import startSlaveProcess; startSlaveProcess()\n"
@@ -244,3 +261,10 @@ def initializeMasterProcess(
         process.store_slave_code(code)
     atexit.register(process.shutdown)
     return process
+
+
+def _check_module(name: Any) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"slave_module={name!r} is no text")
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ValueError(f"slave_module={name!r} is not the name of a module")

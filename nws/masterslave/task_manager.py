@@ -69,6 +69,7 @@ class TaskManager:
 
         Raises:
             TypeError: the label is no text.
+            ValueError, NwsException: it cannot be part of the name of a workspace.
             MasterSlaveException: there is no such server; there is no master of this label; or, if
                 it is created, there is one already.
         """
@@ -130,8 +131,11 @@ class TaskManager:
             tags: of the tasks that it handles, for people.
 
         Raises:
+            TypeError: the line is no text.
             ValueError: the period is no number of seconds above 0.
         """
+        if info is not None and not isinstance(info, str):
+            raise TypeError(f"info must be a text, not {type(info).__name__}")
         return self._registry.register(watchdog_period, info or "", tags)
 
     def unregisterProcess(self, process_id: int) -> None:

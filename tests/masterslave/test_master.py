@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from nws.masterslave import (
     SlaveProcess,
     TaskManager,
     initializeMasterProcess,
+    runJob,
 )
 from tests.support.processes import Aside
 from tests.support.spaces import HOST
@@ -84,6 +86,29 @@ def test_slaves_cannot_be_launched_without_code(label: str) -> None:
 def test_a_script_that_is_not_there_is_an_error_at_once(label: str) -> None:
     with pytest.raises(FileNotFoundError):
         initializeMasterProcess(label, slave_script="never.py")
+    MasterProcess(label).shutdown()
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [("2", TypeError), (1.5, TypeError), (-1, ValueError)]
+)
+def test_the_number_of_slaves_is_a_whole_number(label: str, number: Any, error: type) -> None:
+    with pytest.raises(error, match="launch_slaves="):
+        runJob(label, MasterProcess, SlaveProcess, launch_slaves=number)
+    master = MasterProcess(label)  # no other has begun
+    with pytest.raises(error, match="n="):
+        master.launchSlaveJobs(number)
+    master.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("module", "error"), [(5, TypeError), ("", ValueError), ("no module", ValueError)]
+)
+def test_what_is_no_name_of_a_module_is_an_error_at_once(
+    label: str, module: Any, error: type
+) -> None:
+    with pytest.raises(error, match="slave_module="):
+        initializeMasterProcess(label, slave_module=module)
     MasterProcess(label).shutdown()
 
 

@@ -295,6 +295,10 @@ class TestBadInput:
         with pytest.raises(TypeError, match="a label must be a text, not int"):
             TaskManager(5, create=True)  # type: ignore[arg-type]
 
+    def test_what_is_no_line_about_a_process(self, manager: TaskManager) -> None:
+        with pytest.raises(TypeError, match="info must be a text, not int"):
+            manager.registerProcess(info=5)  # type: ignore[arg-type]
+
     def test_what_is_no_class_of_a_job(self) -> None:
         for classes in ((SlaveProcess, SlaveProcess), (MasterProcess, print)):
             with pytest.raises(TypeError, match="is no subclass of"):
