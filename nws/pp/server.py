@@ -66,7 +66,7 @@ class Server:
 
         Args:
             ncpus: how many on this machine; ``autodetect`` for as many as this process may use
-                cores. 0 for none.
+                cores. 0 for none: then jobs need nodes, or `set_ncpus` within 5 seconds.
             ppservers: nodes, each as ``host`` or ``host:port``, on which `nws ppserver` runs; ``*``
                 or ``10.0.*`` for those that are found by broadcast (``nws ppserver -a``). They
                 are connected to in the background, and again when they were lost; see

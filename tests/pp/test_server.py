@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from nws import pp
+from nws.errors import SleighJoinException
 from nws.sleigh.shared.cores import available_cores
 from tests.sleigh import functions
 from tests.support import deadly
@@ -151,6 +152,19 @@ def test_the_number_of_workers_changes(tmp_path: Path) -> None:
         assert waiting() == 10
     finally:
         with_two.destroy()
+
+
+def test_jobs_that_nobody_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nws.sleigh.master.worker_pool._ALONE_SECONDS", 0.1)
+    server = pp.Server(0)
+    try:
+        with pytest.raises(SleighJoinException, match=r"no workers.*no nodes are named"):
+            server.submit(abs, (-1,))()
+        server.wait()
+        server.set_ncpus(1)
+        assert server.submit(abs, (-1,))() == 1
+    finally:
+        server.destroy()
 
 
 def test_statistics(job_server: pp.Server, capfd: pytest.CaptureFixture[str]) -> None:

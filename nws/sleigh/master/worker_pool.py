@@ -4,6 +4,7 @@ and whose group is never closed."""
 from __future__ import annotations
 
 import logging
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -34,6 +35,9 @@ LOCAL: Final = "local"
 
 _LEASE_SECONDS: Final = 30.0
 """See `nws.sleigh.Sleigh.lease_time`."""
+
+_ALONE_SECONDS: Final = 5.0
+"""For workers to be started here, where there are none and no nodes are named."""
 
 
 class WorkerPool:
@@ -145,6 +149,7 @@ class _Health:
     def __init__(self, liveness: Liveness, pool: WorkerPool) -> None:
         self._liveness = liveness
         self._pool = pool
+        self._alone_since: float | None = None  # when nobody was there for calls that wait
         self.note_progress = liveness.note_progress
 
     def check(self, *, busy: bool) -> set[int]:
@@ -154,7 +159,18 @@ class _Health:
             SleighJoinException: there are no workers here, and no node can be used.
         """
         lost = self._liveness.check(busy=busy)
-        nodes = self._pool.nodes
-        if busy and nodes is not None and not self._pool.local.count and (why := nodes.hopeless()):
+        if not busy or self._pool.local.count:
+            self._alone_since = None
+        elif why := self._hopeless():
             raise SleighJoinException(f"there are no workers, here or on a node: {why}")
         return lost
+
+    def _hopeless(self) -> str:
+        """Say why nobody will come; return an empty text if somebody may."""
+        if self._pool.nodes is not None:
+            return self._pool.nodes.hopeless()
+        now = time.monotonic()
+        self._alone_since = self._alone_since or now
+        if now - self._alone_since < _ALONE_SECONDS:
+            return ""
+        return "no nodes are named; start workers here, as by set_ncpus()"
