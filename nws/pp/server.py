@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import defaultdict
@@ -90,6 +91,7 @@ class Server:
             secret = secret_for(secret, "secret=")
         elif secret is not None:
             check_secret(secret, "secret=")
+        self._max_nodes = math.inf if any(node.broadcast for node in nodes) else len(nodes)
         self._proto = proto
         self._legacy_errors = legacy_errors
         self._tids = count()
@@ -249,12 +251,10 @@ class Server:
             DestroyedServerError: the server was destroyed.
         """
         self._check()
+        if number > self._max_nodes:
+            raise ValueError(f"{number} nodes will never be there: ppservers has {self._max_nodes}")
         nodes = self._pool.nodes
-        if nodes is None:
-            if number > 0:
-                raise ValueError(f"{number} nodes will never be there: ppservers is empty")
-            return
-        if not nodes.wait(number, timeout):
+        if nodes is not None and not nodes.wait(number, timeout):
             there, why = len(nodes.active()), nodes.problems() or "no answer yet"
             raise TimeoutError(f"{there} of {number} nodes are there in {timeout:g} seconds; {why}")
 

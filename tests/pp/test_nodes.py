@@ -294,13 +294,15 @@ def test_a_node_that_is_not_there_hinders_no_local_workers(
     until(lambda: name in caplog.text, "the first try")
     with pytest.raises(TimeoutError, match=f"0 of 1 nodes .* {name}: nobody listens"):
         server.wait_for_nodes(1, 0.1)
+    with pytest.raises(ValueError, match="2 nodes will never be there: ppservers has 1"):
+        server.wait_for_nodes(2, 0.1)
     assert server.get_active_nodes() == {"local": 1}
     server.destroy()
 
 
 def test_waiting_for_nodes_that_never_come(job_server: pp.Server) -> None:
     job_server.wait_for_nodes(0, 0.0)
-    with pytest.raises(ValueError, match="ppservers is empty"):
+    with pytest.raises(ValueError, match="1 nodes will never be there: ppservers has 0"):
         job_server.wait_for_nodes(1, 1.0)
 
 
