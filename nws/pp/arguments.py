@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any, Final
 
 from nws.session.address import Address, read_address
@@ -13,6 +14,8 @@ __all__ = [
     "DEFAULT_PORT",
     "check_callable",
     "check_callback",
+    "check_protocol",
+    "check_stream",
     "check_tuple",
     "node_addresses",
     "worker_count",
@@ -88,3 +91,22 @@ def check_callback(callback: Any, callbackargs: Any) -> None:
     check_tuple("callbackargs", callbackargs)
     if callback is not None:
         check_callable("callback", callback)
+
+
+def check_protocol(proto: Any) -> None:
+    """Check a protocol number of pickle; a negative one stands for the highest.
+
+    Raises:
+        TypeError: it is no whole number.
+        ValueError: it is too high.
+    """
+    if not isinstance(proto, int):
+        raise TypeError(f"proto={proto!r} is no whole number")
+    if proto > pickle.HIGHEST_PROTOCOL:
+        raise ValueError(f"proto={proto}: pickle has protocols up to {pickle.HIGHEST_PROTOCOL}")
+
+
+def check_stream(name: str, thing: Any) -> None:
+    """Raise TypeError if the argument of this name is neither a stream nor None."""
+    if thing is not None and not hasattr(thing, "write"):
+        raise TypeError(f"{name} must be a stream, not {type(thing).__name__}")

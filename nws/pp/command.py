@@ -89,7 +89,7 @@ def ppserver(ctx: click.Context, /, **options: Any) -> None:
         _log.warning("ps shows the secret to every user: prefer PP_SECRET or ~/.pythonrc.py")
     try:
         secret = secret_for(options["secret"], "-s")
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from error
     _run(
         NodeOptions(
@@ -109,7 +109,9 @@ def ppserver(ctx: click.Context, /, **options: Any) -> None:
 def _set_up_log(text: str, level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     try:
-        handler.setFormatter(logging.Formatter(text))
+        formatter = logging.Formatter(text)
+        formatter.format(logging.makeLogRecord({}))  # which finds unknown fields
+        handler.setFormatter(formatter)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="-f") from error
     logging.basicConfig(handlers=[handler])

@@ -79,7 +79,9 @@ def _names_in(namespace: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     names: dict[str, Any] = {}
     imports: list[str] = []
     for name, value in namespace.items():
-        if name.startswith("__"):
+        if not isinstance(name, str):
+            raise TypeError(f"the keys of globals must be strings, not {type(name).__name__}")
+        if name.startswith("__") or not name.isidentifier():
             continue
         if isinstance(value, ModuleType):
             imports.append(f"import {value.__name__} as {name}")

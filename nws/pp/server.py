@@ -19,6 +19,8 @@ from nws.pp.arguments import (
     AUTODETECT,
     DEFAULT_PORT,
     check_callback,
+    check_protocol,
+    check_stream,
     check_tuple,
     node_addresses,
     worker_count,
@@ -87,11 +89,14 @@ class Server:
             SleighScriptException: a worker cannot be started.
         """
         workers, nodes = worker_count(ncpus), node_addresses(ppservers)
+        check_stream("logstream", logstream)
+        check_protocol(proto)
         if nodes:
             secret = secret_for(secret, "secret=")
         elif secret is not None:
             check_secret(secret, "secret=")
-        self._max_nodes = math.inf if any(node.broadcast for node in nodes) else len(nodes)
+        is_pattern = any("*" in node.host for node in nodes)
+        self._max_nodes = math.inf if is_pattern else len(nodes)
         self._proto = proto
         self._legacy_errors = legacy_errors
         self._tids = count()

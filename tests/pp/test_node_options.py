@@ -122,7 +122,9 @@ def test_what_is_wrong_in_a_file(text: str | None, said: str, tmp_path: Path) ->
     assert said in " ".join(output.split())
 
 
-@pytest.mark.parametrize("option", ["-w 0", "-p 70000", "-t -1", "-k 1", "-n x", "-f %(", "-x"])
+@pytest.mark.parametrize(
+    "option", ["-w 0", "-p 70000", "-t -1", "-k 1", "-n x", "-f %(", "-f %(no)s", "-x"]
+)
 def test_bad_options(option: str) -> None:
     run("-s", "x", *option.split(), status=2)
 
@@ -185,10 +187,12 @@ def test_secrets_that_are_none(secret: str, monkeypatch: pytest.MonkeyPatch) -> 
         pp.Server(0, ("node",))
 
 
-def test_a_secret_of_another_type() -> None:
+def test_a_secret_of_another_type(home: Path) -> None:
     bad: Any = b"bytes"
     with pytest.raises(TypeError, match="secret"):
         pp.Server(0, secret=bad)
+    (home / ".pythonrc.py").write_text("pp_secret = 5\n")
+    assert "must be a string, not int" in " ".join(run(status=2).output.split())
 
 
 def test_addresses() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -41,6 +42,19 @@ def test_a_negative_ncpus(job_server: pp.Server) -> None:
 
 
 @pytest.mark.parametrize(
+    ("argument", "error"),
+    [
+        ({"proto": "x"}, TypeError),
+        ({"proto": pickle.HIGHEST_PROTOCOL + 1}, ValueError),
+        ({"logstream": "x"}, TypeError),
+    ],
+)
+def test_what_a_server_cannot_be_made_with(argument: dict[str, Any], error: type) -> None:
+    with pytest.raises(error, match="|".join(argument)):
+        pp.Server(0, **argument)
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("func", "sum"),
@@ -53,6 +67,7 @@ def test_a_negative_ncpus(job_server: pp.Server) -> None:
         ("callback", 3),
         ("callbackargs", [1]),
         ("globals", [1]),
+        ("globals", {1: abs}),
     ],
 )
 def test_arguments_of_another_type(job_server: pp.Server, name: str, value: Any) -> None:
