@@ -10,6 +10,7 @@ from typing import Any
 
 from nws.errors import SleighStoppedException, SleighTaskException
 from nws.pp.callbacks import is_in_callback
+from nws.pp.job_output import JobOutput
 from nws.sleigh.shared.output import write_text
 
 __all__ = ["DestroyedServerError", "Job"]
@@ -52,7 +53,8 @@ class Job:
         self._over = threading.Event()
         self._result: Any = None
         self._error: BaseException | None = None
-        self._output = ""
+        self._output = JobOutput()
+        self._legacy_traceback = ""
         self._is_shown = False
         self._showing = threading.Lock()
 
@@ -85,21 +87,29 @@ class Job:
         if self._error is not None:
             raise self._error
         if raw_result:
-            return pickle.dumps((self._result, self._output), self._proto)
+            return pickle.dumps((self._result, self._printed()), self._proto)
         return self._result
 
     def settle(
-        self, result: Any, error: BaseException | None, output: str, *, legacy_errors: bool
+        self,
+        result: Any,
+        error: BaseException | None,
+        output: JobOutput | None,
+        *,
+        legacy_errors: bool,
     ) -> None:
-        """Take what became of it. Called once, by the server."""
+        """Take what became of it, and what it has printed. Called once, by the server."""
         if isinstance(error, SleighStoppedException):
             self._error = DestroyedServerError("the server was destroyed before the job was done")
             self._error.__cause__ = error
         elif legacy_errors and isinstance(error, SleighTaskException):
-            output += f"{error}\n"
+            self._legacy_traceback = f"{error}\n"
         else:
             self._result, self._error = result, error
-        self._output = output
+        if output is not None:
+            with self._showing:
+                output.add(str(self._output))  # what has come meanwhile
+                self._output = output
         self._has_result.set()
 
     def await_result(self, timeout: float) -> None:
@@ -127,14 +137,17 @@ class Job:
         """Print what the job has printed, once."""
         with self._showing:
             shown, self._is_shown = self._is_shown, True
-        if self._output and not shown:
-            write_text(self._output, sys.stdout)
+        if not shown and (text := self._printed()):
+            write_text(text, sys.stdout)
+
+    def _printed(self) -> str:
+        return f"{self._output}{self._legacy_traceback}"
 
     def add_output(self, text: str) -> None:
         """Take what has come behind the result, as happens with the output of child processes. If
         the rest was printed, print it now."""
         with self._showing:
             if not self._is_shown:
-                self._output += text
+                self._output.add(text)
                 return
         write_text(text, sys.stdout)

@@ -27,6 +27,7 @@ from nws.pp.arguments import (
 )
 from nws.pp.callbacks import Callbacks, is_in_callback
 from nws.pp.job import DestroyedServerError, Job
+from nws.pp.job_output import JobOutput
 from nws.pp.known_names import prepared
 from nws.pp.secret import PUBLISHED_SECRET, check_secret, secret_for
 from nws.pp.statistics import NodeStatistics, RankTimes, table
@@ -100,7 +101,7 @@ class Server:
         self._proto = proto
         self._legacy_errors = legacy_errors
         self._tids = count()
-        self._lines: dict[int, list[str]] = defaultdict(list)  # by call
+        self._outputs: dict[int, JobOutput] = defaultdict(JobOutput)  # by call
         self._by_call = WeakValueDictionary[int, Job]()  # for what comes behind their results
         self._unfinished: dict[int, Job] = {}  # by tid
         self._done = RankTimes()
@@ -184,7 +185,7 @@ class Server:
             if line.stream == "log":
                 echo([line])
             elif self._pool.is_under_way(line.call):
-                self._lines[line.call].append(f"{line.text}\n")
+                self._outputs[line.call].add(f"{line.text}\n")
             elif (job := self._by_call.get(line.call)) is not None:
                 job.add_output(f"{line.text}\n")
             else:
@@ -192,7 +193,7 @@ class Server:
 
     def _settle(self, job: Job, future: Future[Any]) -> None:
         assert isinstance(future, SleighFuture)
-        output = "".join(self._lines.pop(future.number, ()))
+        output = self._outputs.pop(future.number, None)
         error = future.exception()
         result = None if error is not None else future.result()
         if future.rank >= 0:

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from nws import pp
+from nws.pp.job import Job
+from nws.pp.job_output import JobOutput
 from tests.sleigh import functions
 from tests.support import deadly
 from tests.support.processes import until, until_file
@@ -192,6 +194,28 @@ def test_output_of_failed_jobs_of_dead_workers_and_of_children(
     with pytest.raises(pp.SleighTaskException):
         job_server.submit(speak_and_die)()
     assert set(capfd.readouterr().out.splitlines()) == {"the last words"}
+
+
+def test_output_beyond_a_limit_is_counted_and_dropped(
+    job_server: pp.Server, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nws.pp.job_output._MAX_CHARS", 10)
+    job_server.submit(shout, ("123456789",))()
+    assert capfd.readouterr().out == "123456789\n"
+    job_server.submit(shout, ("1234567890ab",))()
+    assert capfd.readouterr().out == "1234567890\npp: 3 more characters were dropped\n"
+
+
+def test_what_comes_between_the_end_and_the_result_is_printed_too(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    job, output = Job(0, "default", None, (), 0), JobOutput()
+    output.add("early\n")
+    job.add_output("late\n")
+    job.settle(1, None, output, legacy_errors=False)
+    job.finish()
+    assert job() == 1
+    assert capfd.readouterr().out == "early\nlate\n"
 
 
 def test_log_records_go_to_loggers(job_server: pp.Server, caplog: pytest.LogCaptureFixture) -> None:
