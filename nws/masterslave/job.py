@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from nws.masterslave.launched import SLAVE_LABEL, SlaveCode
 from nws.masterslave.master import MasterProcess, check_slave_count
@@ -33,7 +34,8 @@ def runJob(
     Raises:
         TypeError: a class is not of its kind, or the number of slaves is none.
         ValueError: the period is neither seconds nor None, or the number of slaves is negative.
-        KeyError: slaves are to be launched, but the program has no file, as at a prompt.
+        KeyError: slaves are to be launched, but the program has no file, as at a prompt or in
+            ``python -``.
         MasterSlaveException: as for `MasterProcess` and `SlaveProcess`.
     """
     check_period(watchdog_period)
@@ -46,8 +48,9 @@ def runJob(
         return
     master = master_class(label)
     try:
-        if "__file__" in names:
-            master.store_slave_code(SlaveCode.of_file(names["__file__"], sys.argv))
+        file = names.get("__file__", "")  # "<stdin>" in `python -`
+        if Path(file).is_file():
+            master.store_slave_code(SlaveCode.of_file(file, sys.argv))
         if launch_slaves:
             master.launchSlaveJobs(launch_slaves)
     except BaseException:

@@ -155,7 +155,13 @@ class MasterProcess:
             OSError: one cannot be started.
         """
         check_slave_count(n, "n")
-        self.task_manager.retrieveData("slave_code")
+        try:
+            self.task_manager.retrieveData("slave_code")
+        except KeyError as error:
+            raise KeyError(
+                "slave_code: there is no code for slaves; give slave_script= or slave_module= to "
+                "initializeMasterProcess, or call runJob in a program that has a file"
+            ) from error
         if self._slaves is None:
             from nws.masterslave.launching import LocalSlaves
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 from typing import Any
 
 import pytest
@@ -81,6 +82,21 @@ def test_slaves_cannot_be_launched_without_code(label: str) -> None:
     with pytest.raises(KeyError, match="slave_code"):
         master.launchSlaveJobs()
     master.shutdown()
+
+
+def test_a_program_without_a_file_launches_no_slaves(
+    label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Master(MasterProcess):
+        def run(self) -> None:
+            raise LookupError("it runs")
+
+    # As in `python - <<END`.
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "<stdin>", raising=False)
+    with pytest.raises(LookupError, match="it runs"):
+        runJob(label, Master, SlaveProcess)
+    with pytest.raises(KeyError, match="a program that has a file"):
+        runJob(label, Master, SlaveProcess, launch_slaves=1)
 
 
 def test_a_script_that_is_not_there_is_an_error_at_once(label: str) -> None:
