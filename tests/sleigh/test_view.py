@@ -36,9 +36,13 @@ def on_a_server(folder: Path, *options: str) -> Iterator[Sleigh]:
         yield sleigh
 
 
-def test_a_private_server_shows_it_to_who_has_the_key(opened: list[str]) -> None:
+def test_a_private_server_shows_it_to_who_has_the_key(
+    opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Sleigh(workerCount=1) as sleigh:
-        address = sleigh.view()
+        with monkeypatch.context() as patch:  # to open it may take longer than to end the server
+            patch.setattr("nws.sleigh.launch.private_server._GRACE_SECONDS", 0.0)
+            address = sleigh.view()
         assert opened == [address]
         assert sleigh.view() == address
         with build_opener(HTTPCookieProcessor(CookieJar())).open(address) as page:

@@ -37,10 +37,10 @@ _MALLOC: Final = {
 takes a third of the server's time for values of a megabyte."""
 
 _GRACE_SECONDS: Final = 5.0
-"""For the server to end by itself, or to open its inspector."""
+"""For the server to end by itself."""
 
 _START_SECONDS: Final = 60.0
-"""For the server to start."""
+"""For the server to start, and to open its inspector."""
 
 _MAX_SOCKET_PATH_BYTES: Final = 100
 """The system's limit is 108 or 104, with the final zero."""
@@ -153,7 +153,7 @@ class PrivateServer:
             SleighNwsException: it cannot open one.
         """
         self._child.send("inspector")
-        line = self._read_line(_GRACE_SECONDS)
+        line = self._read_line(_START_SECONDS)
         answer = json.loads(line) if line else {"problem": self.last_log_lines()}
         if isinstance(answer, str):
             return answer
