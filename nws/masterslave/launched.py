@@ -43,10 +43,12 @@ class SlaveCode(NamedTuple):
         """Read a program; its arguments are its name alone, unless others are given.
 
         Raises:
-            OSError, SyntaxError, UnicodeDecodeError: it cannot be read.
+            OSError, SyntaxError, UnicodeDecodeError: it cannot be read, or is no program.
         """
         path = Path(file).absolute()
-        return cls(decode_source(path.read_bytes()), str(path), argv or [str(path)])
+        source = decode_source(path.read_bytes())
+        compile(source, str(path), "exec", dont_inherit=True)  # or each slave would raise it
+        return cls(source, str(path), argv or [str(path)])
 
 
 def master_host_of(label: str) -> str | None:

@@ -248,7 +248,7 @@ def initializeMasterProcess(
         use_name_server, master_host: see `MasterProcess`.
 
     Raises:
-        OSError, SyntaxError, UnicodeDecodeError: the script cannot be read.
+        OSError, SyntaxError, UnicodeDecodeError: the script cannot be read, or is no program.
         TypeError, ValueError: the module's name is none.
         MasterSlaveException: as for `MasterProcess`.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +116,14 @@ def test_the_number_of_slaves_is_a_whole_number(label: str, number: Any, error: 
     with pytest.raises(error, match="n="):
         master.launchSlaveJobs(number)
     master.shutdown()
+
+
+def test_a_script_that_is_no_program_is_an_error_at_once(label: str, tmp_path: Path) -> None:
+    script = tmp_path / "slave.py"
+    script.write_text("def (:\n")
+    with pytest.raises(SyntaxError, match="invalid syntax"):
+        initializeMasterProcess(label, slave_script=str(script))
+    MasterProcess(label).shutdown()
 
 
 @pytest.mark.parametrize(
