@@ -94,12 +94,6 @@ def test_all_that_can_be_printed(
     assert [line.text for line in lines] == expected
 
 
-def test_output_of_other_programs_arrives(sleigh: Sleigh, lines: Lines) -> None:
-    sleigh.eachElem("import os; os.system('echo from a shell')", [1])
-    sleigh.eachElem(speak, [1])
-    assert "from a shell" in [line.text for line in lines]
-
-
 def test_the_last_words_of_a_worker(sleigh: Sleigh, lines: Lines) -> None:
     def speak_and_die(element: int) -> None:
         print(f"element {element} is about to die")
@@ -193,6 +187,11 @@ def until_said(sleigh: Sleigh, lines: Lines, *texts: str) -> None:
         return set(texts) <= {line.text for line in lines}
 
     until(are_there, f"the lines {texts}")
+
+
+def test_output_of_other_programs_arrives(sleigh: Sleigh, lines: Lines, patient: None) -> None:
+    sleigh.eachElem("import os; os.system('echo from a shell')", [1])
+    until_said(sleigh, lines, "from a shell")
 
 
 def test_a_child_that_does_not_end_its_line(sleigh: Sleigh, lines: Lines, patient: None) -> None:
