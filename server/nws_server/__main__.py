@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -121,6 +122,7 @@ def _run(
     def start() -> None:
         service.start().addCallbacks(started).addErrback(failed)
 
+    gc.freeze()  # what was imported stays: no collection looks at it, nor the one at the end
     reactor.callWhenRunning(start)
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()

@@ -13,6 +13,7 @@ calls its other tasks belong to. Twisted is never imported here.
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import selectors
@@ -96,6 +97,7 @@ def main(settings: Settings) -> int:
     """Run a supervisor until the sleigh is over. Return the exit status."""
     try:
         _prepare_process(settings)
+        gc.freeze()  # what was imported stays: no collection copies its memory in a worker
         supervisor = Supervisor(settings)
     except (NwsException, SleighJoinException, OSError) as error:
         why = _unreachable(settings, error) if _leads_elsewhere(settings, error) else error
