@@ -16,6 +16,7 @@ from nws.sleigh.launch.by_hand import RUN_ME
 from tests.support.browser import Browsing
 from tests.support.deadly import times_ten
 from tests.support.inspected import Inspected, inspecting, tile, until_live
+from tests.support.layout import tabs_to
 from tests.support.processes import Aside, python
 from tests.support.spaces import until_waiting, variable
 
@@ -60,11 +61,9 @@ class Person:
 
     def _go_to(self, what: Locator) -> None:
         expect(what).to_be_visible()
-        for _ in range(100):
+        for _ in range(tabs_to(what)):
             self.page.keyboard.press("Tab")
-            if what.evaluate("(it) => it === document.activeElement"):
-                return
-        raise AssertionError(f"the keyboard does not reach {what}")
+        expect(what).to_be_focused()
 
 
 @pytest.fixture(params=["mouse", "keyboard", "no JavaScript"])
@@ -93,7 +92,7 @@ def button(page: Page, name: str) -> Locator:
 # Storing and declaring
 
 
-def test_a_text_is_stored_as_it_was_typed(
+def test_values_are_stored_as_they_were_typed_and_a_variable_is_declared(
     person: Person, inspected: Inspected, ws: NetWorkSpace
 ) -> None:
     page = person.page
@@ -106,22 +105,23 @@ def test_a_text_is_stored_as_it_was_typed(
     expect(page.get_by_role("heading", level=1)).to_have_text("a new one")
     assert ws.fetch("a new one") == " two\nlines, <b>€</b> "
 
-
-@pytest.mark.parametrize(("typed", "number"), [("-17", -17), (" 2.5e3 ", 2500.0)])
-def test_a_number_is_stored_and_wakes_who_waits_for_it(
-    person: Person, inspected: Inspected, ws: NetWorkSpace, typed: str, number: float
-) -> None:
-    page = person.page
-    other = inspected.open(ws.currentWs())
-    waiting = Aside(lambda: other.fetch("x"))
-    until_waiting(ws, "x", fetchers=1)
-    page.goto(inspected.address("variable", ws=ws.currentWs(), name="x"))
     person.choose(page.get_by_label("Kind"), "number")
-    person.type(page.get_by_label("Value", exact=True), typed)
+    person.type(page.get_by_label("Value", exact=True), " 2.5e3 ")
+    other = inspected.open(ws.currentWs())
+    waiting = Aside(lambda: other.fetch("a new one"))
+    until_waiting(ws, "a new one", fetchers=1)
     person.press(button(page, "Store"))
-    expect(page.get_by_text("The value has been stored.")).to_be_visible()
     found = waiting.result()
-    assert (type(found), found) == (type(number), number)
+    assert (type(found), found) == (float, 2500.0)
+
+    person.press(page.locator(".path a").last)
+    declare = form(page, "Declare a variable")
+    person.type(declare.get_by_label("Variable"), "stack")
+    person.choose(declare.get_by_label("Mode"), "lifo")
+    person.press(button(page, "Declare"))
+    expect(page.get_by_text("The variable has been declared.")).to_be_visible()
+    expect(tile(page, "Mode")).to_have_text("lifo")
+    assert variable(ws, "stack").mode == "lifo"
 
 
 def test_what_is_no_number_is_said_and_can_be_mended(
@@ -142,18 +142,6 @@ def test_what_is_no_number_is_said_and_can_be_mended(
     assert ws.fetch("x") == 12
 
 
-def test_a_variable_is_declared(person: Person, inspected: Inspected, ws: NetWorkSpace) -> None:
-    page = person.page
-    page.goto(inspected.address("workspace", name=ws.currentWs()))
-    declare = form(page, "Declare a variable")
-    person.type(declare.get_by_label("Variable"), "stack")
-    person.choose(declare.get_by_label("Mode"), "lifo")
-    person.press(button(page, "Declare"))
-    expect(page.get_by_text("The variable has been declared.")).to_be_visible()
-    expect(tile(page, "Mode")).to_have_text("lifo")
-    assert variable(ws, "stack").mode == "lifo"
-
-
 def test_what_was_done_is_said_once(page: Page, inspected: Inspected, ws: NetWorkSpace) -> None:
     ws.declare("x", "fifo")
     inspected.see_variable(page, ws, "x")
@@ -168,7 +156,7 @@ def test_what_was_done_is_said_once(page: Page, inspected: Inspected, ws: NetWor
 # What destroys asks first
 
 
-def test_one_value_is_fetched_shown_once_and_can_be_downloaded(
+def test_a_value_is_fetched_and_all_is_deleted_after_a_question(
     person: Person, inspected: Inspected, ws: NetWorkSpace
 ) -> None:
     page = person.page
@@ -188,6 +176,25 @@ def test_one_value_is_fetched_shown_once_and_can_be_downloaded(
     person.press(page.get_by_role("link", name="Back to the variable"))
     expect(page.locator(".values pre")).to_have_text(["the second"])
 
+    person.press(page.get_by_role("link", name="Delete this variable"))
+    expect(page.get_by_role("heading")).to_have_text("Delete the variable x?")
+    person.press(page.get_by_role("link", name="Cancel"))
+    expect(page.locator(".values pre")).to_have_text(["the second"])
+    assert ws.find("x") == "the second"
+    person.press(page.get_by_role("link", name="Delete this variable"))
+    person.press(button(page, "Delete it"))
+    expect(page.get_by_text("The variable has been deleted.")).to_be_visible()
+    expect(page.get_by_text("No variables found.")).to_be_visible()
+    assert "x" not in ws.listVars(format="dict")
+
+    person.press(page.get_by_role("link", name="Delete this workspace"))
+    person.press(page.get_by_role("link", name="Cancel"))
+    assert ws.currentWs() in ws.server.listWss("dict")
+    person.press(page.get_by_role("link", name="Delete this workspace"))
+    person.press(button(page, "Delete it"))
+    expect(page.get_by_text("The workspace has been deleted.")).to_be_visible()
+    assert ws.currentWs() not in ws.server.listWss("dict")
+
 
 def test_where_nothing_can_be_fetched_the_page_says_so(
     page: Page, browsing: Browsing, inspected: Inspected, ws: NetWorkSpace
@@ -198,38 +205,6 @@ def test_where_nothing_can_be_fetched_the_page_says_so(
     with browsing.expecting("bad answer: 4"):
         button(page, "Fetch it").click()
         expect(page.locator(".problem")).to_be_visible()
-
-
-def test_a_variable_is_deleted_after_a_question(
-    person: Person, inspected: Inspected, ws: NetWorkSpace
-) -> None:
-    page = person.page
-    ws.store("x", 1)
-    page.goto(inspected.address("variable", ws=ws.currentWs(), name="x"))
-    person.press(page.get_by_role("link", name="Delete this variable"))
-    expect(page.get_by_role("heading")).to_have_text("Delete the variable x?")
-    person.press(page.get_by_role("link", name="Cancel"))
-    expect(page.locator(".values pre")).to_have_text(["1"])
-    assert ws.find("x") == 1
-    person.press(page.get_by_role("link", name="Delete this variable"))
-    person.press(button(page, "Delete it"))
-    expect(page.get_by_text("The variable has been deleted.")).to_be_visible()
-    expect(page.get_by_text("No variables found.")).to_be_visible()
-    assert "x" not in ws.listVars(format="dict")
-
-
-def test_a_workspace_is_deleted_after_a_question(
-    person: Person, inspected: Inspected, ws: NetWorkSpace
-) -> None:
-    page = person.page
-    page.goto(inspected.address("workspace", name=ws.currentWs()))
-    person.press(page.get_by_role("link", name="Delete this workspace"))
-    person.press(page.get_by_role("link", name="Cancel"))
-    assert ws.currentWs() in ws.server.listWss("dict")
-    person.press(page.get_by_role("link", name="Delete this workspace"))
-    person.press(button(page, "Delete it"))
-    expect(page.get_by_text("The workspace has been deleted.")).to_be_visible()
-    assert ws.currentWs() not in ws.server.listWss("dict")
 
 
 # What goes wrong with forms
@@ -306,11 +281,10 @@ def test_the_first_link_skips_to_the_content(page: Page, inspected: Inspected) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["mouse", "keyboard"])
 def test_workers_are_started_by_the_line_of_the_page_and_the_group_is_closed(
-    browsing: Browsing, inspected: Inspected, tmp_path: Path, way: str
+    browsing: Browsing, inspected: Inspected, tmp_path: Path
 ) -> None:
-    person = Person(browsing, way)
+    person = Person(browsing, "keyboard")
     page = person.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     options: dict[str, Any] = {"launch": "web", **inspected.sleigh}

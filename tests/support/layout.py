@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
-__all__ = ["assert_well_laid_out", "focus_order"]
+__all__ = ["assert_well_laid_out", "focus_order", "tabs_to"]
 
 _FIND = """() => {
   const found = [];
@@ -42,15 +42,25 @@ _FIND = """() => {
   return found;
 }"""
 
-_ACTIVE = """() => {
+_FOCUSABLE = """
+  const all = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, "
+    + "textarea, summary, [tabindex='0']")].filter((it) => it.checkVisibility() && !it.disabled);
+"""
+
+_ACTIVE = f"""() => {{
   const it = document.activeElement;
   if (it === null || it === document.body) return "";
   const style = getComputedStyle(it);
   if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2) return "unseen";
-  const all = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, "
-    + "textarea, summary, [tabindex='0']")].filter((it) => it.checkVisibility() && !it.disabled);
-  return `${all.indexOf(it)} of ${all.length}`;
-}"""
+  {_FOCUSABLE}
+  return `${{all.indexOf(it)}} of ${{all.length}}`;
+}}"""
+
+_TABS = f"""(it) => {{
+  {_FOCUSABLE}
+  const distance = all.indexOf(it) - all.indexOf(document.activeElement);
+  return distance < 0 ? distance + all.length : distance;
+}}"""
 
 
 def assert_well_laid_out(page: Page) -> None:
@@ -73,3 +83,8 @@ def focus_order(page: Page, most: int) -> list[str]:
             break
         places.append(place)
     return places
+
+
+def tabs_to(what: Locator) -> int:
+    """Return how often Tab is to be pressed until an element has the focus."""
+    return int(what.evaluate(_TABS))
