@@ -1,15 +1,21 @@
-"""What holds for the whole suite: its order, that Ctrl-C works, and that a crash is a failure."""
+"""What holds for the whole suite: its order, that Ctrl-C works, and that a crash is a failure; and
+the server that tests share."""
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 # Their assertions shall show values too, as those of test modules do.
 pytest.register_assert_rewrite("tests.support", "tests.core.contract", "tests.core.model")
+
+from tests.support.server import Server, running  # noqa: E402
+from tests.support.spaces import HOST  # noqa: E402
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-twisted keeps the default handler if it finds it
@@ -26,8 +32,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -slow[item.path])
 
 
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the thousands of tests, which stay until the end."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """Count the crash of a process that was between two tests, which pytest-xdist does not."""
     if error:
         node.config.pluginmanager.get_plugin("session").testsfailed += 1
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with all it can do, for all tests that leave the workspaces of others alone."""
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def on_server(server: Server) -> dict[str, Any]:
+    """Options of a sleigh on that server: one of its own takes as long to start as all the rest."""
+    return {"nwsHost": HOST, "nwsPort": server.port}
+
+
+@pytest.fixture
+def programs_on_server(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sleighs of programs use that server unless they name another one."""
+    monkeypatch.setenv("PythonSleighNwsHost", HOST)
+    monkeypatch.setenv("PythonSleighNwsPort", str(server.port))

@@ -12,7 +12,7 @@ import pytest
 
 from nws.client import NetWorkSpace
 from tests.support.processes import python
-from tests.support.server import PATIENCE, Client, Server, running
+from tests.support.server import PATIENCE, Client, Server
 from tests.support.spaces import HOST, Opener, opening
 
 PICKLED = "16777216"
@@ -70,16 +70,9 @@ class RunningBabelfish:
         return status, self._log.read()
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that all share; each test uses a workspace of its own on it."""
-    with running(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
 @pytest.fixture
 def opened(server: Server, request: pytest.FixtureRequest) -> Iterator[Opener]:
-    """Opens workspaces on the shared server."""
+    """Opens workspaces; by default one that is named like the test."""
     with opening(server.port, request.node.name) as opener:
         yield opener
 

@@ -1,4 +1,4 @@
-"""Real servers for the tests of this folder: one of ours, and one that speaks as the original."""
+"""A server for the tests of this folder that speaks as the original, and workspaces on either."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ import pytest
 
 from tests.support.server import Server, running
 from tests.support.spaces import Opener, opening
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with all it can do."""
-    with running(tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

@@ -9,20 +9,19 @@ import pytest
 
 from nws import masterslave
 from tests.support.processes import run_python
-from tests.support.server import ROOT, running
+from tests.support.server import ROOT, Server
 from tests.support.spaces import HOST
 
 PAGE = (ROOT / "docs" / "masterslave.md").read_text(encoding="utf-8")
 TABLE = PAGE.partition("## Names and arguments")[2].partition("\n## ")[0]
 
 
-def test_the_example_works_when_pasted(tmp_path: Path) -> None:
+def test_the_example_works_when_pasted(server: Server, tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     (example,) = (block for block in blocks if "runJob(" in block)
     (tmp_path / "squares.py").write_text(example)
-    with running(tmp_path) as server:
-        env = {"NWS_SERVER_HOST": HOST, "NWS_SERVER_PORT": str(server.port)}
-        done = run_python("squares.py", cwd=tmp_path, env=env)
+    env = {"NWS_SERVER_HOST": HOST, "NWS_SERVER_PORT": str(server.port)}
+    done = run_python("squares.py", cwd=tmp_path, env=env)
     assert done.stderr == ""
     expected = [f"square_{number} {number * number}" for number in range(10)]
     assert sorted(done.stdout.splitlines()) == expected

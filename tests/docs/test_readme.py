@@ -7,24 +7,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.server import running
+from tests.support.server import Server
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
-def test_the_example_works_when_pasted(tmp_path: Path) -> None:
+def test_the_example_works_when_pasted(server: Server, tmp_path: Path) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(example.splitlines()) <= 15
-    with running(tmp_path) as server:
-        here = example.replace(
-            'NetWorkSpace("shop")', f'NetWorkSpace("shop", serverPort={server.port})'
-        )
-        assert here != example
-        script = tmp_path / "example.py"
-        script.write_text(here)
-        done = subprocess.run(
-            [sys.executable, script], capture_output=True, text=True, timeout=60, check=False
-        )
+    here = example.replace(
+        'NetWorkSpace("shop")', f'NetWorkSpace("shop", serverPort={server.port})'
+    )
+    assert here != example
+    script = tmp_path / "example.py"
+    script.write_text(here)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
         "{'item': 'tea', 'number': 3} {'item': 'tea', 'number': 3} sold out",

@@ -1,27 +1,20 @@
-"""A server for the examples, and how a user runs one."""
+"""How a user runs an example."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.processes import run_python
-from tests.support.server import ROOT, Server, running
+from tests.support.server import ROOT, Server
 from tests.support.spaces import HOST
 
 EXAMPLES = ROOT / "examples"
 
 Example = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on which any workspaces may be there already."""
-    with running(tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 @pytest.fixture

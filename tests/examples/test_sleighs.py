@@ -15,6 +15,8 @@ from tests.examples.conftest import EXAMPLES
 from tests.support.processes import run_python
 from tests.support.server import environment
 
+pytestmark = pytest.mark.usefixtures("programs_on_server")
+
 WORKERS = ["1", "3"]
 
 NO_NUMPY = "import sys\nsys.modules['numpy'] = None\n"

@@ -18,8 +18,8 @@ from tests.support.sleighs import LongLeased
 
 
 @pytest.fixture(scope="module")
-def sleigh() -> Iterator[Sleigh]:
-    with LongLeased(workerCount=2) as sleigh:
+def sleigh(on_server: dict[str, Any]) -> Iterator[Sleigh]:
+    with LongLeased(**on_server, workerCount=2) as sleigh:
         yield sleigh
 
 

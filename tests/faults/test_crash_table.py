@@ -52,18 +52,18 @@ class Impatient(Sleigh):
 
 
 @pytest.fixture(scope="module")
-def patient() -> Iterator[Sleigh]:
+def patient(on_server: dict[str, Any]) -> Iterator[Sleigh]:
     """Two workers, which die often."""
     before = children(os.getpid())
-    with LongLeased(workerCount=2) as sleigh:
+    with LongLeased(**on_server, workerCount=2) as sleigh:
         yield sleigh
     assert children(os.getpid()) == before, "no process is left"
 
 
 @pytest.fixture(scope="module")
-def impatient() -> Iterator[Sleigh]:
+def impatient(on_server: dict[str, Any]) -> Iterator[Sleigh]:
     """Two workers, which are stopped often."""
-    with Impatient(workerCount=2) as sleigh:
+    with Impatient(**on_server, workerCount=2) as sleigh:
         yield sleigh
 
 

@@ -23,8 +23,8 @@ every_way = pytest.mark.parametrize("way", HANGS)
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Sleigh]:
-    with LongLeased(workerCount=2) as sleigh:
+def shared(on_server: dict[str, Any]) -> Iterator[Sleigh]:
+    with LongLeased(**on_server, workerCount=2) as sleigh:
         yield sleigh
 
 

@@ -14,17 +14,8 @@ from nws.errors import NwsTimeoutException, SleighTaskException
 from nws.sleigh import Sleigh, SleighInitializerException
 from tests.support.deadly import times_ten, wait_forever
 from tests.support.processes import Aside
-from tests.support.server import running
-from tests.support.spaces import HOST
 
 LIMIT = 0.2
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a server for all tests here."""
-    with running(tmp_path_factory.mktemp("server")) as server:
-        yield server.port
 
 
 @pytest.fixture
@@ -50,9 +41,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
 
 
 @pytest.fixture
-def sleigh(impatient: None, port: int) -> Iterator[Sleigh]:
+def sleigh(impatient: None, on_server: dict[str, Any]) -> Iterator[Sleigh]:
     """Two workers."""
-    with Sleigh(workerCount=2, nwsHost=HOST, nwsPort=port) as sleigh:
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         yield sleigh
 
 
@@ -98,9 +89,9 @@ def test_what_hangs_while_it_is_read(sleigh: Sleigh, name: str) -> None:
 
 
 @pytest.mark.slow
-def test_an_initializer_that_hangs(impatient: None) -> None:
+def test_an_initializer_that_hangs(impatient: None, on_server: dict[str, Any]) -> None:
     """It ends the call, and not for as long as a single call lets it run."""
-    with Sleigh(workerCount=1, initializer=wait_forever) as sleigh:
+    with Sleigh(**on_server, workerCount=1, initializer=wait_forever) as sleigh:
         pending = sleigh.eachElem(times_ten, [1], blocking=False)
         pending.cancel()
         with pytest.raises(SleighInitializerException, match=r"longer than 0.5 seconds") as caught:

@@ -7,16 +7,15 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from nws.sleigh import SleighNwsException
 from tests.support.deadly import HANGS, hang, hold, hold_by_rank, times_ten
 from tests.support.processes import Aside, children, let_pass, python, until, until_file, until_gone
-from tests.support.server import running
 from tests.support.sleighs import LongLeased, all_workers, parent, servers, supervisors, workers
-from tests.support.spaces import HOST, variable
+from tests.support.spaces import variable
 
 every_hang = pytest.mark.parametrize("way", HANGS)
 
@@ -26,13 +25,6 @@ def nothing_is_left() -> Iterator[None]:
     before = children(os.getpid())
     yield
     assert children(os.getpid()) == before
-
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a server that outlives all sleighs here."""
-    with running(tmp_path_factory.mktemp("server")) as server:
-        yield server.port
 
 
 # The master
@@ -87,8 +79,8 @@ def test_the_server_is_killed(tmp_path: Path, way: str) -> None:
 # The supervisor
 
 
-def test_the_supervisor_is_killed_during_a_call(port: int, tmp_path: Path) -> None:
-    with LongLeased(nwsHost=HOST, nwsPort=port, workerCount=2) as sleigh:
+def test_the_supervisor_is_killed_during_a_call(on_server: dict[str, Any], tmp_path: Path) -> None:
+    with LongLeased(**on_server, workerCount=2) as sleigh:
         call = Aside(partial(sleigh.eachElem, hold, range(5), [tmp_path]))
         until_file(tmp_path / "at 0")
         former = workers(sleigh)
@@ -99,9 +91,11 @@ def test_the_supervisor_is_killed_during_a_call(port: int, tmp_path: Path) -> No
         assert sleigh.status() == (2, 1)
 
 
-def test_the_supervisor_is_killed_during_a_call_of_each_worker(port: int, tmp_path: Path) -> None:
+def test_the_supervisor_is_killed_during_a_call_of_each_worker(
+    on_server: dict[str, Any], tmp_path: Path
+) -> None:
     """Ranks that had done their part must not take the part of the one that had not."""
-    with LongLeased(nwsHost=HOST, nwsPort=port, workerCount=4) as sleigh:
+    with LongLeased(**on_server, workerCount=4) as sleigh:
         call = Aside(partial(sleigh.eachWorker, hold_by_rank, tmp_path))
         until_file(tmp_path / "at 0")
         until(lambda: variable(sleigh.nws, "barrier").finders == 3, "the others have done theirs")
@@ -113,8 +107,10 @@ def test_the_supervisor_is_killed_during_a_call_of_each_worker(port: int, tmp_pa
 
 
 @every_hang
-def test_a_worker_that_hangs_ends_with_its_supervisor(port: int, tmp_path: Path, way: str) -> None:
-    with LongLeased(nwsHost=HOST, nwsPort=port, workerCount=2) as sleigh:
+def test_a_worker_that_hangs_ends_with_its_supervisor(
+    on_server: dict[str, Any], tmp_path: Path, way: str
+) -> None:
+    with LongLeased(**on_server, workerCount=2) as sleigh:
         call = Aside(partial(sleigh.eachElem, hang, range(5), [0, way, tmp_path, 1]))
         until_file(tmp_path / "hangs")
         former = workers(sleigh)
@@ -124,9 +120,9 @@ def test_a_worker_that_hangs_ends_with_its_supervisor(port: int, tmp_path: Path,
 
 
 @pytest.mark.parametrize("moment", range(0, 24, 4))
-def test_the_supervisor_is_killed_while_it_starts(port: int, moment: int) -> None:
+def test_the_supervisor_is_killed_while_it_starts(on_server: dict[str, Any], moment: int) -> None:
     """At many moments: before it joins, in the middle of that, and between its workers' starts."""
-    with LongLeased(nwsHost=HOST, nwsPort=port, workerCount=2) as sleigh:
+    with LongLeased(**on_server, workerCount=2) as sleigh:
         let_pass(0.002 * moment)
         os.kill(supervisors(os.getpid())[0], signal.SIGKILL)
         call = partial(sleigh.eachElem, times_ten, range(10))

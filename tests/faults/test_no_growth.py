@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 import pytest
@@ -18,8 +19,8 @@ CALLS = 1000
 
 
 @pytest.fixture
-def sleigh() -> Iterator[Sleigh]:
-    with Sleigh(workerCount=2) as sleigh:
+def sleigh(on_server: dict[str, Any]) -> Iterator[Sleigh]:
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         yield sleigh
 
 

@@ -25,15 +25,18 @@ from tests.support.sleighs import until_replaced
 BOUND: Final = 15.0
 """Seconds within which each case has to end."""
 
+FUTURES: Final = 500
+"""Of each thread."""
+
 RUNNING, WAITING, WITHDRAWN, STOPPED = "running", "waiting", "withdrawn", "stopped"
 STATES: Final = (RUNNING, WAITING, WITHDRAWN, STOPPED)
 """Of a call when a worker dies. Withdrawn: cancelled as it waited; stopped: as it ran."""
 
 
 @pytest.fixture(scope="module")
-def sleigh() -> Iterator[Sleigh]:
+def sleigh(on_server: dict[str, Any]) -> Iterator[Sleigh]:
     before = children(os.getpid())
-    with Sleigh(workerCount=2) as sleigh:
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         yield sleigh
     assert children(os.getpid()) == before, "no process is left"
 
@@ -141,7 +144,7 @@ def test_two_calls_of_different_sizes_get_their_own_results(sleigh: Sleigh) -> N
 
 
 @pytest.mark.slow
-def test_ten_thousand_futures_from_eight_threads_while_workers_are_killed(sleigh: Sleigh) -> None:
+def test_futures_from_eight_threads_while_workers_are_killed(sleigh: Sleigh) -> None:
     done = threading.Event()
     calls_back: Counter[int] = Counter()
 
@@ -150,7 +153,7 @@ def test_ten_thousand_futures_from_eight_threads_while_workers_are_killed(sleigh
 
     def submit_some(thread: int) -> list[SleighFuture]:
         futures = []
-        for number in range(1250 * thread, 1250 * (thread + 1)):
+        for number in range(FUTURES * thread, FUTURES * (thread + 1)):
             future = sleigh.submit(times_ten, number)
             future.add_done_callback(partial(count_back, number))
             futures.append(future)
@@ -192,6 +195,6 @@ def test_ten_thousand_futures_from_eight_threads_while_workers_are_killed(sleigh
         else:  # three kills have met the same call
             assert isinstance(error, SleighTaskException)
             assert "each of the 3 workers" in str(error)
-    until(lambda: len(calls_back) == 10_000, "all callbacks")
+    until(lambda: len(calls_back) == 8 * FUTURES, "all callbacks")
     assert set(calls_back.values()) == {1}
     assert sum(future.exception(0) is not None for future in futures) < 10

@@ -1,6 +1,6 @@
 """Promise 3, in bulk: what was stored is fetched once, whatever happens to those who fetch.
 
-In the words of those who test databases this is a total queue: of 100,000 values none may be lost,
+In the words of those who test databases this is a total queue: of 40,000 values none may be lost,
 doubled or invented, while consumers are killed, time out and are interrupted. A consumer that is
 killed may have been struck between the return of its last call and its next line in its file, so
 the values of that one call may be missing there, and no others.
@@ -28,8 +28,8 @@ PROGRAM: Final = "faults/programs/total_queue.py"
 PRODUCERS: Final = 8
 CONSUMERS: Final = 8
 INTERRUPTED: Final = 3
-VALUES: Final = 100_000
-VICTIMS: Final = 24
+VALUES: Final = 40_000
+VICTIMS: Final = 16
 
 
 @dataclass

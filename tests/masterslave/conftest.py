@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nws.masterslave import TaskManager
-from tests.support.server import Server, running
+from tests.support.server import Server
 from tests.support.spaces import HOST
 
 Managers = Callable[[], TaskManager]
@@ -19,13 +19,6 @@ class Unreadable:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return int, ("no number",)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that the tests of a module share."""
-    with running(tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -46,8 +46,8 @@ def spooling(spool: Spool) -> Iterator[MemoryServer]:
     server.check()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real server, shared by the tests of a module."""
+    """A real server, shared by the tests of this folder."""
     with running(tmp_path_factory.mktemp("server")) as server:
         yield server

@@ -26,22 +26,15 @@ Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
-def sleigh(nothing_is_left: None) -> Iterator[Sleigh]:
-    """Two workers and a private server, shared by the tests of a module."""
-    with Sleigh(workerCount=2) as sleigh:
+def sleigh(on_server: dict[str, Any]) -> Iterator[Sleigh]:
+    """Two workers, shared by the tests of a module."""
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         yield sleigh
-
-
-@pytest.fixture(scope="module")
-def on_server(server: Server) -> dict[str, Any]:
-    """Options of a sleigh on the server of the module: one of its own takes as long to start as
-    all the rest."""
-    return {"nwsHost": HOST, "nwsPort": server.port}
 
 
 @pytest.fixture
 def lonely(on_server: dict[str, Any]) -> Iterator[Sleigh]:
-    """One worker for one test, on the server of the module."""
+    """One worker for one test."""
     with Sleigh(**on_server, workerCount=1) as sleigh:
         yield sleigh
 
@@ -51,13 +44,6 @@ def serial(on_server: dict[str, Any]) -> Iterator[Sleigh]:
     """A serial sleigh, shared by the tests of a module."""
     with Sleigh(**on_server, serial=True) as sleigh:
         yield sleigh
-
-
-@pytest.fixture(scope="module")
-def server(nothing_is_left: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of ours, shared by the tests of a module."""
-    with running(tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 @pytest.fixture
@@ -70,8 +56,9 @@ def small(tmp_path: Path) -> Iterator[NetWorkSpace]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """No process may outlive the tests of a module, not even one that lost its parent."""
+def nothing_is_left(server: Server) -> Iterator[None]:
+    """No process may outlive the tests of a module, not even one that lost its parent; but for the
+    server that tests share, which is there before."""
     before = children(os.getpid())
     mark = f"{os.getpid()} {time.monotonic_ns()}"
     os.environ[_MARK] = mark

@@ -419,8 +419,8 @@ def test_status_and_workers(sleigh: Sleigh) -> None:
     assert info[0].keys() >= {"host", "os", "pid", "python", "nws", "rank", "logfile"}
 
 
-def test_calls_of_a_stopped_sleigh() -> None:
-    sleigh = Sleigh(workerCount=1)
+def test_calls_of_a_stopped_sleigh(on_server: dict[str, Any]) -> None:
+    sleigh = Sleigh(**on_server, workerCount=1)
     sleigh.stop()
     for call in (
         partial(sleigh.eachElem, times_ten, [1]),

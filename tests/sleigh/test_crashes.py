@@ -293,7 +293,7 @@ def test_workers_that_cannot_start_end_the_call(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM", "SIGINT"])
 def test_an_element_that_ends_its_supervisor(
-    nothing_is_left: None, tmp_path: Path, name: str
+    on_server: dict[str, Any], tmp_path: Path, name: str
 ) -> None:
     """It is to blame, and not what runs beside it."""
 
@@ -306,7 +306,7 @@ def test_an_element_that_ends_its_supervisor(
             wait_for(tmp_path / "first try 1")  # so it is lost at least once
         return 10 * element
 
-    with Sleigh(workerCount=2) as sleigh:
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         *before, failed, four, five = sleigh.eachElem(end_supervisor, range(6))
         assert [*before, four, five] == [0, 10, 20, 40, 50]
         assert isinstance(failed, SleighTaskException)

@@ -209,7 +209,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_the_master_is_killed(how: signal.Signals, short: Path, tmp_path: Path) -> None:
     env = {"TMPDIR": str(short)}
     with python("-c", KILLED, str(tmp_path), cwd=tmp_path, env=env) as master:

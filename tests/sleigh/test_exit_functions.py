@@ -10,6 +10,7 @@ import sys
 import tempfile
 import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,8 +51,8 @@ def fork(folder: Path) -> bool:
     return is_there and not list(folder.glob("of the fork *"))
 
 
-def test_when_the_sleigh_ends(tmp_path: Path) -> None:
-    with Sleigh(workerCount=1) as sleigh:
+def test_when_the_sleigh_ends(on_server: dict[str, Any], tmp_path: Path) -> None:
+    with Sleigh(**on_server, workerCount=1) as sleigh:
         (made,) = sleigh.eachWorker(make, tmp_path)
         assert os.path.isdir(made), "as long as the worker lives"
         assert not (tmp_path / "at exit").exists()
@@ -63,11 +64,13 @@ def test_forks_leave_the_worker_its_own(lonely: Sleigh, tmp_path: Path) -> None:
     assert lonely.eachWorker(fork, tmp_path) == [True]
 
 
-def test_a_file_that_a_result_names_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_a_result_names_stays(
+    on_server: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Even where its worker is killed later: the master reads it when it likes."""
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with Sleigh(workerCount=1) as sleigh:
+    with Sleigh(**on_server, workerCount=1) as sleigh:
         (name, folder) = sleigh.eachElem(
             "import tempfile; SleighValue = tempfile.mkstemp()[1], tempfile.mkdtemp()", [1]
         )[0]

@@ -154,6 +154,7 @@ def test_a_sleigh_in_a_task_is_fine(script: Script) -> None:
     assert script(NESTED).stdout == "[[2]]\n[[1]]\n"
 
 
+@pytest.mark.usefixtures("programs_on_server")
 def test_tasks_have_no_mark(script: Script) -> None:
     text = """
 import os

@@ -13,6 +13,8 @@ from nws.sleigh.shared.generators import arriving, restart
 from nws.sleigh.shared.pickling import pack, unpack
 from tests.sleigh.conftest import Script
 
+pytestmark = pytest.mark.usefixtures("programs_on_server")
+
 
 class Gauss(random.Random):
     """Such numbers are drawn in pairs; the second one is kept."""

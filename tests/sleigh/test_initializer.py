@@ -21,6 +21,8 @@ from tests.sleigh.conftest import Script
 from tests.support.deadly import is_first, note, start_a_child, times_ten
 from tests.support.processes import Aside, until, until_gone
 
+pytestmark = pytest.mark.usefixtures("programs_on_server")
+
 SleighRank: int = -1
 """Set by the worker."""
 
@@ -46,8 +48,10 @@ def nobody_is_ready() -> None:
     ready.clear()
 
 
-def test_once_before_the_first_task(tmp_path: Path) -> None:
-    with Sleigh(workerCount=2, initializer=get_ready, initargs=[tmp_path, 7]) as sleigh:
+def test_once_before_the_first_task(on_server: dict[str, Any], tmp_path: Path) -> None:
+    with Sleigh(
+        **on_server, workerCount=2, initializer=get_ready, initargs=[tmp_path, 7]
+    ) as sleigh:
         assert starts(tmp_path) == 0
         assert sleigh.eachWorker(see) == [[(0, 7)], [(1, 7)]]
         assert all(len(seen) == 1 for seen in sleigh.eachElem(see, range(100)))
@@ -62,8 +66,8 @@ def exit_once(element: int, folder: Path) -> int:
     return times_ten(element)
 
 
-def test_who_takes_the_place_of_another(tmp_path: Path) -> None:
-    with Sleigh(workerCount=1, initializer=get_ready, initargs=[tmp_path]) as sleigh:
+def test_who_takes_the_place_of_another(on_server: dict[str, Any], tmp_path: Path) -> None:
+    with Sleigh(**on_server, workerCount=1, initializer=get_ready, initargs=[tmp_path]) as sleigh:
         assert sleigh.eachElem(exit_once, range(3), [tmp_path]) == [0, 10, 20]
         assert sleigh.eachWorker(see) == [[(0,)]]
         assert starts(tmp_path) == 2
@@ -99,8 +103,8 @@ CALLS: dict[str, Callable[[Sleigh], Any]] = {
 }
 
 
-def test_it_raises(tmp_path: Path) -> None:
-    with Sleigh(workerCount=2, initializer=fail, initargs=[tmp_path, 5]) as sleigh:
+def test_it_raises(on_server: dict[str, Any], tmp_path: Path) -> None:
+    with Sleigh(**on_server, workerCount=2, initializer=fail, initargs=[tmp_path, 5]) as sleigh:
         for call in CALLS.values():
             with pytest.raises(SleighInitializerException) as caught:
                 Aside(partial(call, sleigh)).result()
@@ -114,9 +118,11 @@ def test_it_raises(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["submit", "pending"])
-def test_each_kind_of_call_may_be_the_first(tmp_path: Path, call: str) -> None:
+def test_each_kind_of_call_may_be_the_first(
+    on_server: dict[str, Any], tmp_path: Path, call: str
+) -> None:
     with (
-        Sleigh(workerCount=1, initializer=leave, initargs=[tmp_path, 5]) as sleigh,
+        Sleigh(**on_server, workerCount=1, initializer=leave, initargs=[tmp_path, 5]) as sleigh,
         pytest.raises(SleighInitializerException, match="SystemExit: no database"),
     ):
         Aside(lambda: CALLS[call](sleigh)).result()
@@ -127,8 +133,8 @@ def die(folder: Path) -> NoReturn:
     os._exit(7)
 
 
-def test_it_kills_its_worker(tmp_path: Path) -> None:
-    with Sleigh(workerCount=1, initializer=die, initargs=[tmp_path]) as sleigh:
+def test_it_kills_its_worker(on_server: dict[str, Any], tmp_path: Path) -> None:
+    with Sleigh(**on_server, workerCount=1, initializer=die, initargs=[tmp_path]) as sleigh:
         with pytest.raises(SleighInitializerException, match=r"exit status 7 \(3 times\)"):
             Aside(lambda: sleigh.eachElem(see, range(5))).result()
         assert starts(tmp_path) == 3
@@ -139,8 +145,10 @@ def die_the_first_time(folder: Path) -> None:
         os._exit(7)
 
 
-def test_it_kills_its_worker_once(tmp_path: Path) -> None:
-    with Sleigh(workerCount=1, initializer=die_the_first_time, initargs=[tmp_path]) as sleigh:
+def test_it_kills_its_worker_once(on_server: dict[str, Any], tmp_path: Path) -> None:
+    with Sleigh(
+        **on_server, workerCount=1, initializer=die_the_first_time, initargs=[tmp_path]
+    ) as sleigh:
         assert sleigh.eachElem(see, range(5)) == [[]] * 5
 
 
@@ -149,8 +157,8 @@ class Unreadable:
         return fail, (Path("/nowhere"), 1)
 
 
-def test_it_cannot_be_read() -> None:
-    with Sleigh(workerCount=1, initializer=print, initargs=[Unreadable()]) as sleigh:
+def test_it_cannot_be_read(on_server: dict[str, Any]) -> None:
+    with Sleigh(**on_server, workerCount=1, initializer=print, initargs=[Unreadable()]) as sleigh:
         for _ in range(2):
             with pytest.raises(SleighInitializerException, match="the worker cannot read it"):
                 sleigh.eachElem(see, [1])
@@ -183,9 +191,11 @@ def speak_and_fork() -> Any:
     return sys.stdout  # which nobody asks for
 
 
-def test_what_it_prints_and_forks() -> None:
+def test_what_it_prints_and_forks(on_server: dict[str, Any]) -> None:
     said: list[Line] = []
-    with Sleigh(workerCount=1, initializer=speak_and_fork, output=said.extend) as sleigh:
+    with Sleigh(
+        **on_server, workerCount=1, initializer=speak_and_fork, output=said.extend
+    ) as sleigh:
         # What a child writes is shown as it comes, not before the call ends.
         until(lambda: sleigh.eachElem(see, [1]) == [[]] and len(said) >= 2, "two lines")
     assert sorted(line.text for line in said) == ["I am ready", "so am I"]

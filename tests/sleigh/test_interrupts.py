@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -65,9 +66,7 @@ def test_ctrl_c_leaves_nothing_on_the_server(server: Server, tmp_path: Path) -> 
             sleigh.eachElem(note_and_wait, range(100), [tmp_path])
         assert sleigh.eachElem(times_ten, [1]) == [10]
         with NetWorkSpace("looking on", HOST, server.port) as ws:
-            listing = ws.server.listWss("dict")
-            assert isinstance(listing, dict)
-            (name,) = (name for name in listing if name.startswith("sleigh_ride"))
+            name = sleigh.nws.currentWs()
             variables = ws.server.useWs(name, create=False).listVars(format="dict")
             assert isinstance(variables, dict)
             for name in ("task", "result"):
@@ -136,8 +135,8 @@ def test_calls_from_another_thread(sleigh: Sleigh) -> None:
     assert Aside(partial(sleigh.eachElem, times_ten, [1, 2])).result() == [10, 20]
 
 
-def test_a_stop_by_another_thread_ends_the_call(tmp_path: Path) -> None:
-    with Sleigh(workerCount=1) as sleigh:
+def test_a_stop_by_another_thread_ends_the_call(on_server: dict[str, Any], tmp_path: Path) -> None:
+    with Sleigh(**on_server, workerCount=1) as sleigh:
         call = Aside(partial(sleigh.eachElem, note_and_wait, [0], [tmp_path]))
         pid = int(until_file(tmp_path / "0"))
         sleigh.stop()

@@ -71,11 +71,11 @@ def test_tasks_of_others_that_were_not_sent(
 
 
 def test_a_stop_after_an_interruption_in_popen(
-    nothing_is_left: None, monkeypatch: pytest.MonkeyPatch
+    on_server: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each call looks for supervisors that have ended. Ctrl-C in `Popen.poll` leaves it locked."""
     monkeypatch.setattr("nws.sleigh.launch.child_process._REAP_SECONDS", 0.1)
-    sleigh = Sleigh(workerCount=1)
+    sleigh = Sleigh(**on_server, workerCount=1)
     for kept in sleigh._home.processes._all:
         child: Any = kept.process
         child._child.process._waitpid_lock.acquire()

@@ -94,8 +94,8 @@ def test_an_iterator_raises_it_in_its_place(sleigh: Sleigh, tmp_path: Path) -> N
     assert sleigh.eachElem(deadly.times_ten, [1]) == [10]
 
 
-def test_as_many_workers_as_cores(nothing_is_left: None) -> None:
-    with Sleigh(workerCount=None) as sleigh:
+def test_as_many_workers_as_cores(on_server: dict[str, Any]) -> None:
+    with Sleigh(**on_server, workerCount=None) as sleigh:
         assert sleigh.status(timeout=20) == (available_cores(), 1)
 
 

@@ -353,8 +353,8 @@ def test_the_group_is_closed_before_anybody_has_come(elsewhere: Elsewhere, tmp_p
         (tmp_path / "go").touch()
 
 
-def test_workers_are_lost_as_soon_as_they_have_joined() -> None:
-    with Sleigh(workerCount=4) as sleigh:
+def test_workers_are_lost_as_soon_as_they_have_joined(on_server: dict[str, Any]) -> None:
+    with Sleigh(**on_server, workerCount=4) as sleigh:
         assert sleigh.status(timeout=PATIENCE) == (4, 1)
         (supervisor,) = children(os.getpid(), running="nws.sleigh.supervisor.supervisor")
         os.kill(supervisor, signal.SIGKILL)
@@ -477,11 +477,11 @@ def test_more_workers_than_open_files(
         Sleigh(**options)
 
 
-def test_as_many_workers_as_open_files(few_files: None) -> None:
-    with Sleigh(workerCount=60) as sleigh:
+def test_as_many_workers_as_open_files(on_server: dict[str, Any], few_files: None) -> None:
+    with Sleigh(**on_server, workerCount=60) as sleigh:
         assert sleigh.eachWorker("SleighRank") == list(range(60))
 
 
-def test_a_count_that_is_no_int_but_a_whole_number() -> None:
-    with Sleigh(workerCount=np.int64(1)) as sleigh:
+def test_a_count_that_is_no_int_but_a_whole_number(on_server: dict[str, Any]) -> None:
+    with Sleigh(**on_server, workerCount=np.int64(1)) as sleigh:
         assert sleigh.eachWorker("7") == [7]

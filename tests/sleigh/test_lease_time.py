@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -28,8 +28,8 @@ class Impatient(Sleigh):
 
 
 @pytest.fixture
-def sleigh(nothing_is_left: None) -> Iterator[Sleigh]:
-    with Impatient(workerCount=3) as sleigh:
+def sleigh(on_server: dict[str, Any]) -> Iterator[Sleigh]:
+    with Impatient(**on_server, workerCount=3) as sleigh:
         yield sleigh
 
 

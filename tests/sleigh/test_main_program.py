@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.sleigh.conftest import Script
+
+pytestmark = pytest.mark.usefixtures("programs_on_server")
 
 PROGRAM = """
 import functools

@@ -29,6 +29,8 @@ from tests.sleigh.functions import echo
 from tests.support.deadly import note_and_wait, times_ten
 from tests.support.processes import Aside
 
+pytestmark = pytest.mark.usefixtures("programs_on_server")
+
 
 class Number(int):
     """A number that more is known of."""

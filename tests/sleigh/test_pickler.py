@@ -21,6 +21,8 @@ from nws.sleigh.shared.pickling import pack, unpack
 from tests.sleigh import functions
 from tests.sleigh.conftest import Script
 
+pytestmark = pytest.mark.usefixtures("programs_on_server")
+
 
 def of_main(text: str, name: str) -> Any:
     """Return what the main program would define."""

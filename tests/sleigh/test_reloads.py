@@ -97,6 +97,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.usefixtures("programs_on_server")
 def test_a_file_that_is_another_one_by_now(script: Script) -> None:
     first, *error, _, last = script(BEGIN + EDITED_AGAIN).stdout.splitlines()
     assert (first, last) == ("{(1, 1)}", "{(3, 1)}")

@@ -216,6 +216,7 @@ def test_what_a_try_changes_is_as_it_was_for_the_next(sleigh: Sleigh, size: int)
     assert isinstance(failed.__cause__, OSError)
 
 
+@pytest.mark.usefixtures("programs_on_server")
 def test_nothing_is_said_when_large_arguments_are_forgotten(script: Script) -> None:
     """What is in a cycle and lends its memory to an array cannot be cleared quietly."""
     script(

@@ -183,8 +183,8 @@ def test_what_can_be_called_is_not_looked_at_closely(name: str) -> None:
 
 
 @pytest.mark.parametrize("serial", [False, True])
-def test_calls_of_them(serial: bool) -> None:
-    with Sleigh(workerCount=1, serial=serial) as sleigh:
+def test_calls_of_them(on_server: dict[str, Any], serial: bool) -> None:
+    with Sleigh(**on_server, workerCount=1, serial=serial) as sleigh:
         for thing in (Everything(), functools.partial(Everything()), wraps_everything):
             assert Aside(functools.partial(sleigh.eachWorker, thing)).result() == [5]
 

@@ -72,6 +72,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.usefixtures("programs_on_server")
 def test_functions_and_classes_of_the_main_program(script: Script) -> None:
     assert script(OF_MAIN).stdout.splitlines() == [
         "[101, 102]",
@@ -96,6 +97,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.usefixtures("programs_on_server")
 def test_a_module_beside_the_program(script: Script, tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text(
         "def work(number):\n    return 10 * number\nclass Thing:\n    def __init__(self, _): pass\n"
@@ -126,6 +128,7 @@ if __name__ == "__main__":
     assert script(text).stdout == "[1]\n"
 
 
+@pytest.mark.usefixtures("programs_on_server")
 def test_a_program_that_is_given_on_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("def work(number):\n    return 10 * number\n")
     text = (
@@ -135,6 +138,7 @@ def test_a_program_that_is_given_on_the_command_line(tmp_path: Path) -> None:
     assert run_python("-c", text, cwd=tmp_path).stdout == "[10]\n"
 
 
+@pytest.mark.usefixtures("programs_on_server")
 def test_the_path_of_a_master_that_changed_it(script: Script, tmp_path: Path) -> None:
     text = """
 import sys
@@ -164,6 +168,7 @@ def test_a_path_with_entries_that_are_no_strings(monkeypatch: pytest.MonkeyPatch
 # Input and output
 
 
+@pytest.mark.usefixtures("programs_on_server")
 def test_what_tasks_print_is_there(script: Script) -> None:
     text = """
 import os, sys
@@ -188,6 +193,7 @@ if __name__ == "__main__":
     assert last == "the results are there"
 
 
+@pytest.mark.usefixtures("programs_on_server")
 def test_stdin_is_empty_for_tasks_and_kept_for_the_master(script: Script) -> None:
     text = """
 from nws.sleigh import Sleigh
@@ -212,6 +218,7 @@ def test_a_task_that_reads_stdin(sleigh: Sleigh) -> None:
     assert isinstance(failed.__cause__, EOFError)
 
 
+@pytest.mark.usefixtures("programs_on_server")
 def test_nobody_reads_what_workers_print(tmp_path: Path) -> None:
     text = """
 import os, sys

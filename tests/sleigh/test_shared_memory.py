@@ -6,6 +6,8 @@ import pytest
 
 from tests.sleigh.conftest import Script
 
+pytestmark = pytest.mark.usefixtures("programs_on_server")
+
 PROGRAM = """
 
 from multiprocessing import resource_tracker

@@ -13,6 +13,8 @@ from nws.sleigh.master.source_lines import with_source_lines
 from tests.sleigh.conftest import Script
 from tests.support.server import PATIENCE, environment
 
+pytestmark = pytest.mark.usefixtures("programs_on_server")
+
 # What is in a notebook's cell, or typed at some prompts, is in linecache and in no file.
 PROGRAM = """
 import linecache, os, sys

@@ -28,8 +28,8 @@ def before() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def sleigh(before: None, nothing_is_left: None) -> Iterator[Sleigh]:
-    with Sleigh(workerCount=2) as sleigh:
+def sleigh(on_server: dict[str, Any], before: None) -> Iterator[Sleigh]:
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         yield sleigh
 
 
@@ -167,3 +167,7 @@ def test_the_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_what_others_store(thing: Any, are: bool) -> None:
     assert are_changes(thing) == are
+
+
+def test_the_garbage_collector_leaves_alone_what_was_imported(sleigh: Sleigh) -> None:
+    assert min(sleigh.eachWorker("__import__('gc').get_freeze_count()")) > 10_000

@@ -122,8 +122,8 @@ def _arrive_unless_first(folder: Path) -> None:
         arrive(rank, folder)
 
 
-def test_a_worker_that_waits_for_the_others(tmp_path: Path) -> None:
-    with Sleigh(workerCount=2) as sleigh:
+def test_a_worker_that_waits_for_the_others(on_server: dict[str, Any], tmp_path: Path) -> None:
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         call = Aside(partial(sleigh.eachWorker, _arrive_unless_first, tmp_path))
         report = of_worker(sleigh, 0, lambda report: report["state"] == "waiting")
         assert (report["current"], report["elements"]) == (None, 1)
@@ -190,9 +190,9 @@ def test_reports_do_not_grow(lonely: Sleigh) -> None:
         assert (listing[variable].values, listing[variable].mode) == (1, "single")
 
 
-def test_who_is_idle_stores_nothing(tmp_path: Path) -> None:
+def test_who_is_idle_stores_nothing(on_server: dict[str, Any], tmp_path: Path) -> None:
     """Its supervisor goes on to look, as is seen by the other worker."""
-    with Sleigh(workerCount=2) as sleigh:
+    with Sleigh(**on_server, workerCount=2) as sleigh:
         sleigh.eachWorker(times_ten, 1)
         of_worker(sleigh, 0, is_idle_after(1))
         of_worker(sleigh, 1, is_idle_after(1))
@@ -238,8 +238,8 @@ def _complain(_: int) -> None:
     print("so it is", file=sys.stderr)
 
 
-def test_lines_of_all_kinds(nothing_is_left: None) -> None:
-    with Sleigh(workerCount=1, output=None) as sleigh:
+def test_lines_of_all_kinds(on_server: dict[str, Any]) -> None:
+    with Sleigh(**on_server, workerCount=1, output=None) as sleigh:
         sleigh.eachElem(_complain, [1])
         report = of_worker(sleigh, 0, lambda report: len(report["lines"]) == 2)
     assert [line[3:] for line in report["lines"]] == [

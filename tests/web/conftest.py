@@ -10,9 +10,9 @@ from tests.support.server import Client
 from tests.support.web import Browser, Inspected, inspected
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspected]:
-    """A real server with an inspector but no babelfish, shared by the tests of a module."""
+    """A real server with an inspector but no babelfish, shared by the tests of this folder."""
     with inspected(tmp_path_factory.mktemp("site"), "--babelfish", "none") as site:
         yield site
 
