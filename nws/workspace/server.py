@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import webbrowser
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from nws.errors import NwsNoWorkSpaceException, NwsProtocolException
@@ -212,6 +211,8 @@ class NwsServer:
         """
         if self._session.extended:
             port = self.status()["web"] or port
+        import webbrowser  # takes 7 ms, which a program that only imports us should not wait for
+
         webbrowser.open(self._session.endpoint.web(port))
 
     def __enter__(self) -> NwsServer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-import webbrowser
 from contextlib import ExitStack
 from typing import Final
 from urllib.parse import quote
@@ -113,6 +112,8 @@ class Home:
         root, _, key = self._inspector().partition("?")
         name = quote(self.workspace.currentWs(), safe="")
         address = f"{root}sleigh?name={name}" + (f"&{key}" if key else "")
+        import webbrowser  # see `nws.workspace.server`
+
         webbrowser.open(address)
         return address
 
