@@ -32,15 +32,18 @@ print(ws.fetchTry("small", "nothing"), flush=True)
 """
 
 
-@pytest.mark.parametrize("call", ["fetch", "fetchTry", "fetch_many"])
 @pytest.mark.parametrize(
-    ("kind", "room"),
+    ("call", "kind", "room"),
     [
-        ("bytes", MEBI),
-        ("bytes", 40 * MEBI),
-        ("pickle", MEBI),
-        ("pickle", 40 * MEBI),
-        ("pickle", 70 * MEBI),  # for its bytes, and not for what they hold
+        ("fetch", "bytes", MEBI),
+        ("fetch", "bytes", 40 * MEBI),
+        ("fetch", "pickle", MEBI),
+        ("fetch", "pickle", 40 * MEBI),
+        ("fetch", "pickle", 70 * MEBI),  # for its bytes, and not for what they hold
+        ("fetchTry", "bytes", MEBI),
+        ("fetchTry", "pickle", 70 * MEBI),
+        ("fetch_many", "bytes", MEBI),
+        ("fetch_many", "pickle", 70 * MEBI),
     ],
 )
 def test_the_value_is_back(opened: Opener, server: Server, call: str, room: int, kind: str) -> None:

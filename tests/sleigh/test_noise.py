@@ -37,19 +37,21 @@ warnings.warn("hello")
 threading.Thread(target=print, args=("hello",)).start()
 atexit.register(print, "bye")
 """,
-    "no whole line": "print('hello', end='')",
-    "logging": "import logging; logging.basicConfig(level=1); logging.warning('hello')",
+    "no whole line, and logging": """
+import logging
+print("hello", end="")
+logging.basicConfig(level=1)
+logging.warning("hello")
+""",
     "no stdout": "import sys; sys.stdout = None",
     "no streams": "import sys; sys.stdout = sys.stderr = sys.__stdout__ = None",
     "another stdout": "import sys, io; sys.stdout = io.StringIO()",
 }
 
 SETTINGS = [
-    {"PYTHONIOENCODING": "utf-16"},
-    {"PYTHONIOENCODING": "ascii:backslashreplace"},
+    {"PYTHONIOENCODING": "utf-16", "PYTHONINSPECT": "1"},
+    {"PYTHONIOENCODING": "ascii:backslashreplace", "PYTHONUTF8": "0", "LC_ALL": "C"},
     {"PYTHONIOENCODING": "cp037"},
-    {"PYTHONUTF8": "0", "LC_ALL": "C"},
-    {"PYTHONINSPECT": "1"},
     # All of these make Python say more.
     {
         "PYTHONUNBUFFERED": "1",
