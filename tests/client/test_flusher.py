@@ -14,8 +14,9 @@ from contextlib import closing, contextmanager
 import pytest
 
 from nws.session.flusher import flush_soon
+from tests.support.processes import until
 from tests.support.server import PATIENCE
-from tests.support.spaces import Opener, until, variable
+from tests.support.spaces import Opener, variable
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs MSG_MORE")
 

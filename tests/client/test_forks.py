@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from tests.support.processes import until
 from tests.support.programs import output_of, started
-from tests.support.spaces import Opener, until
+from tests.support.spaces import Opener
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
 

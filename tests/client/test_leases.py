@@ -20,9 +20,10 @@ from nws.client import (
     NwsUnpicklingException,
     NwsUnsupportedOperationException,
 )
+from tests.support.processes import until
 from tests.support.programs import started
 from tests.support.server import Server
-from tests.support.spaces import Opener, until, until_waiting, variable
+from tests.support.spaces import Opener, until_waiting, variable
 
 
 def state(ws: NetWorkSpace, name: str = "x") -> tuple[int, int]:

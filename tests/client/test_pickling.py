@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from nws.client import NetWorkSpace, NwsConnectException, NwsNoWorkSpaceException, NwsServer
-from tests.support.spaces import HOST, Opener, until
+from tests.support.processes import until
+from tests.support.spaces import HOST, Opener
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

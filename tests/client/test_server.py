@@ -24,8 +24,9 @@ from nws.client import (
     NwsUnsupportedOperationException,
     WorkspaceInfo,
 )
+from tests.support.processes import until
 from tests.support.server import running
-from tests.support.spaces import HOST, Opener, until
+from tests.support.spaces import HOST, Opener
 
 
 def workspaces(server: NwsServer) -> dict[str, WorkspaceInfo]:

@@ -19,8 +19,9 @@ from nws.client import (
     NwsServer,
     NwsUnsupportedOperationException,
 )
+from tests.support.processes import until
 from tests.support.server import PATIENCE
-from tests.support.spaces import Opener, until, until_waiting, variable
+from tests.support.spaces import Opener, until_waiting, variable
 from tests.support.strikes import struck
 
 

@@ -13,8 +13,8 @@ import pytest
 from nws.client import NwsConnectionDroppedException
 from nws.session import pool as pool_module
 from nws.session.transport import Transport
-from tests.support.processes import Aside
-from tests.support.spaces import Opener, until, until_waiting, variable
+from tests.support.processes import Aside, until
+from tests.support.spaces import Opener, until_waiting, variable
 
 THREADS = 20
 

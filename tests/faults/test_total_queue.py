@@ -20,9 +20,10 @@ from typing import Final
 import pytest
 
 from nws.client import NetWorkSpace
+from tests.support.processes import until
 from tests.support.programs import started
 from tests.support.server import PATIENCE, Server, running
-from tests.support.spaces import HOST, until
+from tests.support.spaces import HOST
 
 PROGRAM: Final = "faults/programs/total_queue.py"
 PRODUCERS: Final = 8

@@ -13,8 +13,9 @@ import pytest
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import NwsOperationException, Status
 from nws_babelfish.client import WORKSPACE, BabelfishClient
+from tests.support.processes import until
 from tests.support.server import Client, Server, running
-from tests.support.spaces import HOST, until
+from tests.support.spaces import HOST
 from tests.support.web import Browser
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no such limits")

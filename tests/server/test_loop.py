@@ -14,9 +14,8 @@ import twisted
 
 from nws.errors import Status
 from nws_server import loop
-from tests.support.processes import run_python
+from tests.support.processes import run_python, until
 from tests.support.server import ROOT, starting
-from tests.support.spaces import until
 
 pytestmark = pytest.mark.skipif(
     not hasattr(loop, "LingeringReactor"), reason="there is no epoll on this system"

@@ -22,8 +22,9 @@ from nws_server.spool import Spool
 from nws_server.vanished import has_vanished
 from tests.support.link import MemoryServer
 from tests.support.machines import HERE, another_machine
+from tests.support.processes import until
 from tests.support.server import PATIENCE, Client, Server, running
-from tests.support.spaces import HOST, until
+from tests.support.spaces import HOST
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="socket options of Linux")
 

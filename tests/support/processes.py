@@ -14,7 +14,9 @@ from typing import Final, Generic, TypeVar
 
 from tests.support.server import PATIENCE, environment
 
-_PAUSE: Final = 0.005
+_FIRST_PAUSE_SECONDS: Final = 0.001
+_MAX_PAUSE_SECONDS: Final = 0.02
+"""Between looks: each look takes time from what is waited for."""
 
 T = TypeVar("T")
 
@@ -22,9 +24,11 @@ T = TypeVar("T")
 def until(holds: Callable[[], T], what: str, within: float = PATIENCE) -> T:
     """Look again and again until something is true, and return it; fail if it takes too long."""
     deadline = time.monotonic() + within
+    pause = _FIRST_PAUSE_SECONDS
     while not (found := holds()):
         assert time.monotonic() < deadline, f"waited {within} seconds for: {what}"
-        time.sleep(_PAUSE)
+        time.sleep(pause)
+        pause = min(1.5 * pause, _MAX_PAUSE_SECONDS)
     return found
 
 
@@ -82,16 +86,19 @@ def open_files(pid: int) -> int:
 def children(parent: int, *, running: str = "") -> list[int]:
     """Return the children of a process in whose command line there is a word."""
     found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        pid = int(folder.name)
+    for pid in _all_processes():
         try:
-            stat = (folder / "stat").read_text()
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                letter, ppid = file.read().rpartition(b")")[2].split()[:2]
         except (FileNotFoundError, ProcessLookupError):
             continue
-        letter, ppid = stat.rpartition(")")[2].split()[:2]
-        if int(ppid) == parent and letter not in "ZX" and running in command(pid):
+        if int(ppid) == parent and letter not in b"ZX" and running in command(pid):
             found.append(pid)
     return sorted(found)
+
+
+def _all_processes() -> Iterator[int]:
+    return map(int, filter(str.isdecimal, os.listdir("/proc")))
 
 
 def descendants(ancestor: int) -> list[int]:
@@ -104,13 +111,13 @@ def started_with(name: str, value: str) -> list[int]:
     """Return the processes that run and have had this variable in their environment from birth."""
     entry = os.fsencode(f"{name}={value}")
     found = []
-    for folder in Path("/proc").glob("[0-9]*"):
+    for pid in _all_processes():
         try:
-            entries = (folder / "environ").read_bytes().split(b"\0")
+            entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         except OSError:
             continue  # it is gone, or somebody else's
-        if entry in entries and runs(int(folder.name)):
-            found.append(int(folder.name))
+        if entry in entries and runs(pid):
+            found.append(pid)
     return sorted(found)
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import NwsOperationException
 from nws.wire.listings import VariableInfo
-from tests.support.server import PATIENCE
+from tests.support.processes import until
 
 HOST = "127.0.0.1"
-
-_PAUSE_SECONDS = 0.001
 
 
 class Opener:
@@ -55,14 +52,6 @@ def opening(port: int, name: str) -> Iterator[Opener]:
         yield opener
     finally:
         opener.close()
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    """Ask again and again until something holds; fail if it takes too long."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, f"waited for: {what}"
-        time.sleep(_PAUSE_SECONDS)  # each question costs the server time, too
 
 
 def variable(ws: NetWorkSpace, name: str) -> VariableInfo:
