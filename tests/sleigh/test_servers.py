@@ -99,17 +99,17 @@ def test_a_given_server(server: Server) -> None:
     with Sleigh(workerCount=2, nwsHost=HOST, nwsPort=server.port) as sleigh:
         assert servers(os.getpid()) == []
         assert sleigh.eachElem(times_ten, range(100)) == list(range(0, 1000, 10))
-        assert rides(server) == 1
+        name = sleigh.nws.currentWs()
+        assert name in workspaces(server)
         assert f"{HOST}:{server.port}" in str(sleigh)
-    assert rides(server) == 0
+    assert name not in workspaces(server)
 
 
-def rides(server: Server) -> int:
-    """Count the workspaces of sleighs."""
+def workspaces(server: Server) -> set[str]:
     with NwsServer(HOST, server.port) as found:
         listing = found.listWss("dict")
         assert isinstance(listing, dict)
-        return sum(name.startswith("sleigh_ride_") for name in listing)
+        return set(listing)
 
 
 def test_sleighs_that_share_a_server(server: Server) -> None:
@@ -117,9 +117,10 @@ def test_sleighs_that_share_a_server(server: Server) -> None:
         Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as one,
         Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as other,
     ):
-        assert rides(server) == 2
+        names = {one.nws.currentWs(), other.nws.currentWs()}
+        assert len(names & workspaces(server)) == 2
         assert one.eachElem(times_ten, [1]) == other.eachElem(times_ten, [1]) == [10]
-    assert rides(server) == 0
+    assert not names & workspaces(server)
 
 
 def test_a_given_server_on_a_unix_socket(tmp_path: Path, short: Path) -> None:
@@ -134,11 +135,7 @@ def test_a_given_server_on_a_unix_socket(tmp_path: Path, short: Path) -> None:
 def test_the_workspace_is_deleted_by_somebody_else(server: Server) -> None:
     with Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as sleigh:
         with NetWorkSpace("looking on", HOST, server.port) as ws:
-            listing = ws.server.listWss("dict")
-            assert isinstance(listing, dict)
-            for name in listing:
-                if name.startswith("sleigh_ride_"):
-                    ws.server.deleteWs(name)
+            ws.server.deleteWs(sleigh.nws.currentWs())
         with pytest.raises(SleighNwsException, match="was deleted"):
             sleigh.eachElem(times_ten, [1])
 
@@ -157,7 +154,7 @@ def test_a_server_of_the_original(tmp_path: Path) -> None:
     with running(tmp_path, "--no-extensions") as server:
         with pytest.raises(SleighNwsException, match="speaks only the original protocol"):
             Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port)
-        assert rides(server) == 0
+        assert workspaces(server) == {"__default"}
 
 
 @pytest.mark.parametrize("count", [0, -1])
@@ -169,13 +166,15 @@ def test_no_workers(short: Path, count: int) -> None:
 
 def test_a_sleigh_that_is_stopped_leaves_nothing_on_a_users_server(server: Server) -> None:
     with NetWorkSpace("looking on", HOST, server.port) as ws:
+        before = ws.server.status()
         sleigh = Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port)
         assert sleigh.eachElem(times_ten, [1]) == [10]
         assert sleigh.submit(times_ten, 2).result(20) == 20
         names = sleigh.nws.currentWs(), sleigh.userNws.currentWs()
         sleigh.stop()
-        until(lambda: ws.server.status()["sessions"] == 1, "the end of the sleigh's sessions")
-        assert ws.server.status()["connections"] == 1
-        listing = ws.server.listWss("dict")
-        assert isinstance(listing, dict)
-        assert not set(names) & set(listing)
+        until(
+            lambda: ws.server.status()["sessions"] == before["sessions"],
+            "the end of the sleigh's sessions",
+        )
+        assert ws.server.status()["connections"] == before["connections"]
+        assert not set(names) & workspaces(server)
