@@ -25,7 +25,7 @@ from tests.support.sleighs import until_replaced
 BOUND: Final = 15.0
 """Seconds within which each case has to end."""
 
-FUTURES: Final = 500
+FUTURES: Final = 1250
 """Of each thread."""
 
 RUNNING, WAITING, WITHDRAWN, STOPPED = "running", "waiting", "withdrawn", "stopped"
@@ -144,7 +144,7 @@ def test_two_calls_of_different_sizes_get_their_own_results(sleigh: Sleigh) -> N
 
 
 @pytest.mark.slow
-def test_futures_from_eight_threads_while_workers_are_killed(sleigh: Sleigh) -> None:
+def test_ten_thousand_futures_from_eight_threads_while_workers_are_killed(sleigh: Sleigh) -> None:
     done = threading.Event()
     calls_back: Counter[int] = Counter()
 
