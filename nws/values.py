@@ -29,8 +29,9 @@ from nws.descriptors import (
     TEXT,
 )
 from nws.errors import NwsPicklingException, NwsUnpicklingException
+from nws.exception_text import described
 
-__all__ = ["Encoder", "Pieces", "decode", "decode_or_error"]
+__all__ = ["Encoder", "Pieces", "comes_again", "decode", "decode_or_error"]
 
 _MIN_BUFFER_BYTES: Final = 64 * 1024
 """Smaller buffers are cheaper inside the pickle."""
@@ -76,7 +77,7 @@ class Encoder:
             raise  # by the handler of an alarm: not the value's fault
         except Exception as error:
             raise NwsPicklingException(
-                f"a value of type {kind.__qualname__} cannot be pickled: {error}", error
+                f"a value of type {kind.__qualname__} cannot be pickled: {described(error)}", error
             ) from error
 
     def _pickle(self, value: Any) -> tuple[bytes, Pieces]:
@@ -127,14 +128,11 @@ def _split(payload: memoryview) -> list[memoryview]:
 
 
 def decode_or_error(descriptor: int, payload: bytes | bytearray) -> Any:
-    """Return a value, or the NwsUnpicklingException if it cannot be read: also if reading it ends
-    the program, as a value of somebody else's may try."""
+    """Return a value, or the NwsUnpicklingException if it cannot be read."""
     try:
         return decode(descriptor, payload)
     except NwsUnpicklingException as error:
         return error
-    except SystemExit as error:
-        return NwsUnpicklingException(f"the pickle calls {error!r}", None, bytes(payload))
 
 
 def decode(
@@ -177,17 +175,34 @@ def decode(
             bytes(payload),
         )
     try:
-        # latin-1 keeps every byte of strings that Python 2 has pickled.
-        if descriptor & BUFFERS_BIT:
-            writable = payload if isinstance(payload, bytearray) else bytearray(payload)
-            data, *buffers = _split(memoryview(writable))
-            return loads(data, buffers=buffers, encoding="latin-1")
-        return loads(payload, encoding="latin-1")
-    except TimeoutError:
-        raise  # by the handler of an alarm: not the value's fault
-    except Exception as error:
+        return _unpickled(descriptor, payload, loads)
+    except BaseException as error:
+        if not comes_again(error, lambda: _unpickled(descriptor, payload, loads)):
+            raise
         raise NwsUnpicklingException(
-            f"the pickle cannot be read here: {type(error).__name__}: {error}",
-            error,
-            bytes(payload),
+            f"the pickle cannot be read here: {described(error)}", error, bytes(payload)
         ) from error
+
+
+def _unpickled(descriptor: int, payload: bytes | bytearray, loads: Callable[..., Any]) -> Any:
+    # latin-1 keeps every byte of strings that Python 2 has pickled.
+    if descriptor & BUFFERS_BIT:
+        writable = payload if isinstance(payload, bytearray) else bytearray(payload)
+        data, *buffers = _split(memoryview(writable))
+        return loads(data, buffers=buffers, encoding="latin-1")
+    return loads(payload, encoding="latin-1")
+
+
+def comes_again(error: BaseException, read: Callable[[], Any]) -> bool:
+    """Tell whether an exception that struck while a value was unpickled is the value's own.
+
+    One that ends programs, or that of an alarm, may be a signal handler's instead, as after Ctrl-C:
+    that one does not come again when the value is read once more.
+    """
+    if isinstance(error, Exception) and not isinstance(error, TimeoutError):
+        return True
+    try:
+        read()
+    except BaseException as another:
+        return type(another) is type(error)
+    return False

@@ -21,6 +21,7 @@ from nws.errors import (
     NwsOperationException,
     TaskManagerTermination,
 )
+from nws.exception_text import shortened
 from nws.masterslave.launched import SLAVE_LABEL, master_host_of
 from nws.masterslave.process_registry import check_period
 from nws.masterslave.state import GlobalStateValue
@@ -162,7 +163,7 @@ class SlaveProcess:
             _trace(f"task {task.id} is done")
 
     def _fail(self, task: TaskRequest, error: BaseException) -> None:
-        text = "".join(traceback.format_exception(error))
+        text = shortened("".join(traceback.format_exception(error)))
         self.task_manager.storeException(task.id, error, text)
         _trace(f"task {task.id} has failed: {type(error).__name__}")
 

@@ -11,6 +11,8 @@ import traceback
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from nws.errors import NwsPicklingException, TaskRaisedException
+from nws.exception_text import described, shortened
+from nws.values import comes_again
 
 __all__ = ["MAX_ATTEMPTS", "Outcome", "TaskRequest", "pack", "pack_exception"]
 
@@ -57,8 +59,10 @@ class Outcome(NamedTuple):
         """
         try:
             value = pickle.loads(self.packed)
-        except Exception as error:
-            text = self.failure or f"its result cannot be read here: {error!r}"
+        except BaseException as error:  # sys.exit() in it too ends the task only
+            if not comes_again(error, lambda: pickle.loads(self.packed)):
+                raise
+            text = self.failure or f"its result cannot be read here: {described(error)}"
             raise TaskRaisedException(self.task_id, self.tag, error, text) from error
         if self.failure is None:
             return value
@@ -74,7 +78,8 @@ def pack(value: Any, what: str) -> Packed:
     try:
         return pickle.PickleBuffer(pickle.dumps(value, 5))
     except Exception as error:
-        raise NwsPicklingException(f"{what} cannot be pickled: {error}", error) from error
+        reason = described(error)
+        raise NwsPicklingException(f"{what} cannot be pickled: {reason}", error) from error
 
 
 def pack_exception(exception: BaseException) -> Packed:
@@ -82,7 +87,7 @@ def pack_exception(exception: BaseException) -> Packed:
     try:
         packed = pickle.dumps(exception, 5)
         pickle.loads(packed)
-    except Exception:
-        text = "".join(traceback.format_exception_only(exception)).strip()
+    except (Exception, SystemExit):
+        text = shortened("".join(traceback.format_exception_only(exception)).strip())
         packed = pickle.dumps(RuntimeError(text), 5)
     return packed

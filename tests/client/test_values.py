@@ -8,6 +8,7 @@ import struct
 import warnings
 from collections import OrderedDict
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -138,6 +139,61 @@ def test_what_cannot_be_pickled(value: object) -> None:
     with pytest.raises(NwsPicklingException, match="cannot be pickled") as caught:
         Encoder().encode(value)
     assert caught.value.exception is caught.value.__cause__ is not None
+
+
+# What cannot be read
+
+
+class Raises:
+    """Raises an exception when it is unpickled."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __reduce__(self) -> Any:
+        return raise_, (self.error,)
+
+
+def raise_(error: BaseException) -> None:
+    raise error
+
+
+class Mute(Exception):
+    """Its text cannot be read."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("a"), MemoryError(), SystemExit(3), KeyboardInterrupt(), TimeoutError(), Mute()],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_value_that_raises(error: BaseException) -> None:
+    """Even what would end the program."""
+    descriptor, payload = encoded(Raises(error))
+    with pytest.raises(NwsUnpicklingException, match=type(error).__name__) as caught:
+        decode(int(descriptor), payload)
+    assert type(caught.value.exception) is type(error)
+    assert caught.value.obj == payload
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, TimeoutError])
+def test_what_a_signal_handler_raises_passes(error: type[BaseException]) -> None:
+    """It strikes once, and is not the value's."""
+    descriptor, payload = encoded({"a": 1})
+    loads = Mock(side_effect=[error, {"a": 1}])
+    with pytest.raises(error) as caught:
+        decode(int(descriptor), payload, loads=loads)
+    assert not isinstance(caught.value, NwsUnpicklingException)
+
+
+def test_the_text_of_an_error_is_bounded() -> None:
+    descriptor, payload = encoded(Raises(ValueError("x" * 2_000_000)))
+    with pytest.raises(NwsUnpicklingException, match="characters are left out") as caught:
+        decode(int(descriptor), payload)
+    assert len(str(caught.value)) < 200_000
 
 
 # Arrays
@@ -316,14 +372,6 @@ def test_a_damaged_pickle(payload: bytes) -> None:
 def test_a_class_that_is_not_here() -> None:
     with pytest.raises(NwsUnpicklingException, match="no_such_module"):
         decode(int(PICKLE), b"cno_such_module\nThing\n.")
-
-
-def test_the_alarm_is_not_the_values_fault() -> None:
-    def alarm(*_: object, **__: object) -> None:
-        raise TimeoutError("the alarm went off")
-
-    with pytest.raises(TimeoutError, match="alarm"):
-        decode(int(PICKLE), b"K*.", loads=alarm)
 
 
 # The layout of buffers, damaged

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+import sys
+from typing import Any, NoReturn
 
 import pytest
 
@@ -39,6 +40,21 @@ def test_a_result_that_cannot_be_read() -> None:
         Outcome("a_0", "a", pack(Unreadable(), "it"), None).result()
     assert raised.value.task_id == "a_0"
     assert isinstance(raised.value.exception, ValueError)
+
+
+class Exits(Exception):
+    """Ends the program that unpickles it."""
+
+    def __reduce__(self) -> Any:
+        return sys.exit, (3,)
+
+
+def test_what_ends_its_reader_is_the_error_of_its_task() -> None:
+    with pytest.raises(TaskRaisedException, match="cannot be read here: SystemExit: 3"):
+        Outcome("a_0", "a", pack(Exits(), "it"), None).result()
+    with pytest.raises(TaskRaisedException) as raised:
+        Outcome("a_0", "a", pack_exception(Exits()), "text").result()
+    assert isinstance(raised.value.exception, RuntimeError)
 
 
 def test_an_exception_that_cannot_be_read_keeps_its_traceback() -> None:

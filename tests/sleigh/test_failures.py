@@ -222,14 +222,32 @@ def test_what_the_server_does_not_take(tmp_path: Path) -> None:
         assert sleigh.eachElem(times_ten, [1]) == [10]
 
 
+@pytest.mark.parametrize("lines", [1, 10_000])
+def test_an_exception_with_a_very_long_text(sleigh: Sleigh, lines: int) -> None:
+    """What is shown has bounds; the exception arrives as it is."""
+
+    def fail_at_length(size: int) -> None:
+        raise ValueError(lines * f"{'x' * (size // lines)}\n")
+
+    (failed,) = sleigh.eachElem(fail_at_length, [2_000_000])
+    text = str(failure(failed))
+    assert len(text) < 200_000
+    assert "in fail_at_length" in text
+    assert "characters are left out" in text
+    assert len(str(failed.__cause__)) >= 2_000_000
+
+
 def test_failures_are_not_logged(sleigh: Sleigh, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         sleigh.eachElem(fail, [ValueError])
     assert caplog.records == []
 
 
+ENDS = [SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError, BaseException]
+
+
 @pytest.mark.parametrize("moment", ["sent", "read"])
-@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, CancelledError, BaseException])
+@pytest.mark.parametrize("error", ENDS)
 def test_a_result_that_would_end_a_program(
     sleigh: Sleigh, moment: str, error: type[BaseException]
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,8 +18,8 @@ from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh, SleighTaskException
 from nws.sleigh.shared import messages
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED
-from tests.sleigh.functions import arrive
-from tests.support.deadly import times_ten
+from tests.sleigh.functions import arrive, fail
+from tests.support.deadly import is_first, times_ten
 from tests.support.processes import Aside, until, until_file
 from tests.support.server import running
 from tests.support.spaces import HOST
@@ -99,22 +101,48 @@ def store_unreadable(ws: NetWorkSpace, variable: str) -> None:
     del sys.modules["only_here"]
 
 
-class Exits:
+class Ends:
     """Ends the program that unpickles it."""
 
+    def __init__(self, error: type[BaseException]) -> None:
+        self.error = error
+
     def __reduce__(self) -> Any:
-        return sys.exit, (3,)
+        return fail, (self.error,)
 
 
-@pytest.mark.parametrize("variable", [messages.TASK, messages.RESULT])
-def test_a_value_that_ends_its_reader(sleigh: Sleigh, rogue: NetWorkSpace, variable: str) -> None:
-    rogue.store(variable, Exits())
+ENDS = [SystemExit, KeyboardInterrupt, TimeoutError]
+
+
+@pytest.mark.parametrize("error", ENDS)
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_a_value_that_ends_its_reader(
+    sleigh: Sleigh, rogue: NetWorkSpace, variable: str, error: type[BaseException]
+) -> None:
+    rogue.store(variable, Ends(error))
     assert sleigh.eachElem(times_ten, range(10)) == [10 * n for n in range(10)]
     assert list(sleigh.imap(times_ten, range(3))) == [0, 10, 20]
     assert sleigh.submit(times_ten, 4).result(30) == 40
+    assert sleigh.eachWorker("SleighRank") == [0, 1]
+    assert {each["rank"] for each in sleigh.workerInfo()} <= {0, 1}
 
 
-def fails(element: int) -> float:
+@pytest.mark.parametrize("error", ENDS)
+def test_noted_deaths_among_values_that_end_their_reader(
+    sleigh: Sleigh, rogue: NetWorkSpace, error: type[BaseException], tmp_path: Path
+) -> None:
+    """Who takes the place of a dead worker reads them."""
+
+    def die_once(element: int, folder: Path) -> int:
+        if element == 1 and is_first(folder, "death"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return element
+
+    rogue.store(messages.DEATHS, Ends(error))
+    assert sleigh.eachElem(die_once, range(3), [tmp_path], chunkSize=3) == [0, 1, 2]
+
+
+def inverse(element: int) -> float:
     return 1 / element
 
 
@@ -126,18 +154,21 @@ def test_odd_things(sleigh: Sleigh, rogue: NetWorkSpace, variable: str) -> None:
     assert sleigh.eachElem(times_ten, range(10)) == [10 * n for n in range(10)]
     assert sleigh.eachWorker("SleighRank") == [0, 1]
     assert sleigh.submit(times_ten, 4).result(30) == 40
-    assert str(sleigh.eachElem(fails, [0])[0]).count("ZeroDivisionError") == 1
+    assert str(sleigh.eachElem(inverse, [0])[0]).count("ZeroDivisionError") == 1
     assert sleigh.status() == (2, 1)
     assert {each["rank"] for each in sleigh.workerInfo()} <= {0, 1}
 
 
-def test_a_barrier_that_workers_have_not_seen(sleigh: Sleigh, rogue: NetWorkSpace) -> None:
+@pytest.mark.parametrize("odd", ["x", *map(Ends, ENDS)])
+def test_a_barrier_that_workers_have_not_seen(
+    sleigh: Sleigh, rogue: NetWorkSpace, odd: Any
+) -> None:
     """What has opened it is gone before they look."""
     stop = threading.Event()
 
     def overwrite() -> None:
         while not stop.is_set():
-            rogue.store(messages.BARRIER, "x")
+            rogue.store(messages.BARRIER, odd)
 
     other = Aside(overwrite)
     try:

@@ -25,6 +25,7 @@ from nws.sleigh.shared.messages import (
     log_dropped,
 )
 from nws.sleigh.shared.pickling import PLAIN
+from nws.values import comes_again
 
 __all__ = ["Run", "Values"]
 
@@ -232,7 +233,8 @@ class Run:
         if {*map(type, outcomes)} <= PLAIN:
             return list(outcomes)
         loads, failed = pickle.loads, self.state.failed
-        try:
+
+        def read() -> list[Any]:
             return [
                 outcome
                 if (kind := type(outcome)) in PLAIN
@@ -241,10 +243,13 @@ class Run:
                 else self._value(element, outcome)
                 for element, outcome in zip(elements, outcomes, strict=True)
             ]
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # one of them cannot be read here; which one?
-            self.state.failed = failed
+
+        try:
+            return read()
+        except BaseException as error:
+            if not comes_again(error, read):
+                raise  # by the user's Ctrl-C
+            self.state.failed = failed  # one of them cannot be read here; which one?
             return [self._value(*each) for each in zip(elements, outcomes, strict=True)]
 
     def _value(self, element: int, outcome: Any) -> Any:

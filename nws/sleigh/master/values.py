@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from nws.errors import SleighTaskException
+from nws.exception_text import described
 from nws.sleigh.master.source_lines import with_source_lines
 from nws.sleigh.shared.messages import Failure
 from nws.sleigh.shared.pickling import Packed, in_one_piece, unpack
+from nws.values import comes_again
 
 __all__ = ["cause_of", "exception_of", "value_of"]
 
@@ -18,11 +20,11 @@ def value_of(tag: int, outcome: Packed | Failure) -> Any:
         return exception_of(outcome, f"element {tag} failed\n{outcome.text}")
     try:
         return unpack(outcome)
-    except KeyboardInterrupt:
-        raise  # by the user's Ctrl-C
     except BaseException as error:  # sys.exit() too is the end of the element only
+        if not comes_again(error, lambda: unpack(outcome)):
+            raise  # by the user's Ctrl-C
         failed = SleighTaskException(
-            f"the result of element {tag} cannot be read by the master: {error!r}; "
+            f"the result of element {tag} cannot be read by the master: {described(error)}; "
             "`pickled_result` of this exception has its pickle"
         )
         failed.pickled_result = in_one_piece(outcome)
@@ -43,8 +45,8 @@ def cause_of(failure: Failure) -> BaseException | None:
         return None
     try:
         cause = unpack(failure.cause)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
+    except BaseException as error:
+        if not comes_again(error, lambda: unpack(failure.cause)):
+            raise
         return None  # another exception in its place would mislead; the text says it all
     return cause if isinstance(cause, BaseException) else None

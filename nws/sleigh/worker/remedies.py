@@ -7,16 +7,11 @@ import platform
 import sys
 from typing import Any, Final
 
-__all__ = ["kind_of", "remedy_for"]
+from nws.exception_text import kind_of
+
+__all__ = ["remedy_for"]
 
 _arguments_of: Final[Any] = vars(BaseException)["args"].__get__
-_name_of: Final[Any] = vars(type)["__qualname__"].__get__
-
-
-def kind_of(error: BaseException) -> str:
-    """Return the name of an exception's class, whatever its metaclass says."""
-    name: str = _name_of(type(error))
-    return name
 
 
 def remedy_for(error: BaseException) -> str:

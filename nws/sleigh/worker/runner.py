@@ -13,13 +13,14 @@ from hashlib import blake2b
 from types import FunctionType, MethodType
 from typing import Any, Final, NoReturn
 
+from nws.exception_text import kind_of, shortened
 from nws.sleigh.shared.decorated import CACHED_FUNCTION
 from nws.sleigh.shared.functions import APPLY, DEFINE, EVAL, Function
 from nws.sleigh.shared.generators import restart, seed_for
 from nws.sleigh.shared.messages import Call, Failure
 from nws.sleigh.shared.pickling import Packed, pack, unpack
 from nws.sleigh.worker.kept_globals import KeptGlobals
-from nws.sleigh.worker.remedies import kind_of, remedy_for
+from nws.sleigh.worker.remedies import remedy_for
 
 __all__ = ["Runner", "failure"]
 
@@ -252,7 +253,7 @@ def failure(error: BaseException, stage: str = "") -> Failure:
     while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
         frames = frames.tb_next
     try:
-        text = stage + "".join(traceback.format_exception(type(error), error, frames))
+        text = stage + shortened("".join(traceback.format_exception(type(error), error, frames)))
     except (
         Exception,
         SystemExit,
