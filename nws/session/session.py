@@ -29,7 +29,7 @@ from nws.wire.operations import EXTENDED_OPERATIONS, describe_request
 from nws.wire.replies import Answer, Item
 from nws.wire.requests import MAX_NAME_BYTES, Field
 
-__all__ = ["Session", "encode_limit", "encode_name", "milliseconds"]
+__all__ = ["Session", "encode_limit", "encode_name", "encode_timeout", "milliseconds"]
 
 _MAX_TIMEOUT_SECONDS: Final = 10**9
 """Some thirty years."""
@@ -121,7 +121,7 @@ class Session:
         Args:
             operation: its name.
             workspace, variable: where.
-            timeout: seconds to wait; None for any time.
+            timeout: seconds to wait; None or infinity for any time.
             cookie: id of the variable and index of the value that an iterator saw last. With it, a
                 value that cannot be read and does not go back is returned as the
                 NwsUnpicklingException.
@@ -131,6 +131,8 @@ class Session:
         Raises:
             NwsNoValueException: there is none, and the operation does not wait.
         """
+        if timeout == math.inf:
+            timeout = None
         fields = _fields_of_get(operation, workspace, variable, cookie, timeout)
         if timeout is not None and not self.extended:
             return self._poll(operation, workspace, variable, timeout, cookie, into)
@@ -195,7 +197,7 @@ class Session:
 
         Args:
             fields: of the request.
-            timeout: seconds to wait; None for any time.
+            timeout: seconds to wait; None or infinity for any time.
             make: makes what is wanted of an item, and of the place of its variable among those that
                 were named.
         """
@@ -203,7 +205,7 @@ class Session:
         mine: list[Transport] = []
         try:
             transport = pool.acquire(mine)
-            answer = transport.run(fields, wait=timeout)
+            answer = transport.run(fields, wait=None if timeout == math.inf else timeout)
             made = [make(item, answer.place) for item in answer.items]
             transport.acknowledge()
             transport.pending = None  # see `get`
@@ -289,14 +291,21 @@ def encode_limit(limit: int) -> bytes:
     return b"%d" % limit
 
 
-def milliseconds(seconds: float | None) -> bytes:
-    """Return a time as it goes over the wire; empty for None, which is any time.
+def encode_timeout(seconds: float | None) -> bytes:
+    """Return a timeout as it goes over the wire: empty for None and infinity, which are any time.
+
+    Raises:
+        ValueError: as for `milliseconds`.
+    """
+    return b"" if seconds is None or seconds == math.inf else milliseconds(seconds)
+
+
+def milliseconds(seconds: float) -> bytes:
+    """Return a time as it goes over the wire.
 
     Raises:
         ValueError: it is negative, no number, or longer than thirty years.
     """
-    if seconds is None:
-        return b""
     if not 0 <= seconds <= _MAX_TIMEOUT_SECONDS:
         raise ValueError(f"{seconds!r} is not a number of seconds from 0 to {_MAX_TIMEOUT_SECONDS}")
     return b"%d" % math.ceil(1000 * seconds)

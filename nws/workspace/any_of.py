@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import starmap
 from typing import Any, Final
 
-from nws.session.session import Session, encode_name, milliseconds
+from nws.session.session import Session, encode_name, encode_timeout, milliseconds
 from nws.values import decode
 from nws.wire.replies import Item
 from nws.workspace.leases import Lease, LeasingWorkspace
@@ -21,7 +21,7 @@ def fetch(
 ) -> tuple[str, Any]:
     """Remove a value; see `NetWorkSpace.fetchAny`."""
     names = _checked(session, varNames)
-    fields = [b"take any", workspace, _ONE, milliseconds(timeout), *map(encode_name, names)]
+    fields = [b"take any", workspace, _ONE, encode_timeout(timeout), *map(encode_name, names)]
 
     def make(item: Item, place: int) -> tuple[str, Any]:
         return names[place], decode(item.descriptor, item.payload)
@@ -36,7 +36,7 @@ def find(
 ) -> tuple[str, Any]:
     """Return a value; see `NetWorkSpace.findAny`."""
     names = _checked(session, varNames)
-    fields = [b"find any", workspace, milliseconds(timeout), *map(encode_name, names)]
+    fields = [b"find any", workspace, encode_timeout(timeout), *map(encode_name, names)]
 
     def make(item: Item, place: int) -> tuple[str, Any]:
         return names[place], decode(item.descriptor, item.payload)
@@ -55,7 +55,7 @@ def lease(
 ) -> Lease:
     """Take a value for a time; see `NetWorkSpace.leaseAny`."""
     names = _checked(session, varNames)
-    fields = [b"lease any", workspace, _ONE, milliseconds(timeout), milliseconds(duration)]
+    fields = [b"lease any", workspace, _ONE, encode_timeout(timeout), milliseconds(duration)]
     fields += map(encode_name, names)
 
     def make(item: Item, place: int) -> Lease:

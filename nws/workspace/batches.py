@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import starmap
 from typing import Any, Final
 
-from nws.session.session import Session, encode_limit, encode_name, milliseconds
+from nws.session.session import Session, encode_limit, encode_name, encode_timeout
 from nws.values import decode
 from nws.wire.replies import Item
 from nws.wire.requests import Field
@@ -48,7 +48,7 @@ def fetch_many(
     number = encode_limit(limit)
     if not session.extended:
         return [session.get(b"fetch", workspace, varName, timeout)[1]]
-    fields = [b"take", workspace, encode_name(varName), number, milliseconds(timeout)]
+    fields = [b"take", workspace, encode_name(varName), number, encode_timeout(timeout)]
     (values,) = starmap(session.take, [(fields, timeout, _value_of)])
     return values
 

@@ -8,7 +8,13 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from nws.errors import NwsException
-from nws.session.session import Session, encode_limit, encode_name, milliseconds
+from nws.session.session import (
+    Session,
+    encode_limit,
+    encode_name,
+    encode_timeout,
+    milliseconds,
+)
 from nws.values import decode, decode_or_error
 from nws.wire.replies import Item
 
@@ -115,7 +121,7 @@ def lease_many(
     number = encode_limit(limit)
     session.require_extensions("leases")
     fields = [b"lease", workspace, encode_name(varName), number]
-    fields += (milliseconds(timeout), milliseconds(duration))
+    fields += (encode_timeout(timeout), milliseconds(duration))
 
     read = decode_or_error if keep_unreadable else decode
 

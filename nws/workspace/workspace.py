@@ -169,7 +169,7 @@ class NetWorkSpace(FileTransfers):
 
         Args:
             varName: name of the variable.
-            timeout: seconds to wait at most; None to wait for any time.
+            timeout: seconds to wait at most; None or infinity for any time.
 
         Raises:
             NwsTimeoutException: no value came in time. It is a TimeoutError.
@@ -203,7 +203,7 @@ class NetWorkSpace(FileTransfers):
 
         Args:
             varName: name of the variable.
-            timeout: seconds to wait at most; None to wait for any time.
+            timeout: seconds to wait at most; None or infinity for any time.
 
         Raises:
             NwsTimeoutException: no value came in time. It is a TimeoutError.
@@ -227,7 +227,7 @@ class NetWorkSpace(FileTransfers):
 
         Args:
             varName: name of a fifo or single variable.
-            timeout: seconds to wait for each value at most; None to wait for any time.
+            timeout: seconds to wait for each value at most; None or infinity for any time.
 
         Raises:
             NwsUnsupportedOperationException: the server is too old for iterators. What the iterator
@@ -299,7 +299,7 @@ class NetWorkSpace(FileTransfers):
         Args:
             varName: name of the variable.
             limit: at least 1.
-            timeout: seconds to wait for the first value at most; None to wait for any time.
+            timeout: seconds to wait for the first value at most; None or infinity for any time.
 
         Raises:
             ValueError: the limit is less than one.
@@ -320,7 +320,7 @@ class NetWorkSpace(FileTransfers):
 
         Args:
             varName: name of the variable.
-            timeout: seconds to wait for a value at most; None to wait for any time.
+            timeout: seconds to wait for a value at most; None or infinity for any time.
             duration: seconds for which the lease lasts.
 
         Raises:
@@ -401,7 +401,7 @@ class NetWorkSpace(FileTransfers):
 
         Args:
             varNames: names of up to 1,000 variables, the preferred ones first.
-            timeout: seconds to wait at most; None to wait for any time.
+            timeout: seconds to wait at most; None or infinity for any time.
 
         Returns:
             The name of the variable, and the value.

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from nws.client import NetWorkSpace
+from nws.client import NetWorkSpace, NwsUnpicklingException
 from nws.session import pool as pool_module
 from nws.session.endpoint import Endpoint
 from nws.session.exchange import Exchange
@@ -219,10 +219,11 @@ def test_another_exception_while_a_value_is_given_back(opened: Opener, call: str
     }
     for moment in count():
         striker = Striker(moment)
-        Mine.striker = striker
-        with pytest.raises(Strike), striker.ending():
+        Mine.striker, Mine.strikes = striker, True
+        # Where both strike while it is read, it looks like a value that always does.
+        with pytest.raises((Strike, NwsUnpicklingException)), striker.ending():
             calls[call]("x")
-        Mine.striker = None
+        Mine.striker, Mine.strikes = None, False
         assert variable(ws, "x")[1:4] == (1, 0, 0), moment
         assert variable(ws, "x").leased == 0, moment
         if not striker.struck:
@@ -231,9 +232,10 @@ def test_another_exception_while_a_value_is_given_back(opened: Opener, call: str
 
 
 class Mine:
-    """A value that strikes while it is unpickled."""
+    """A value that strikes once while it is unpickled."""
 
     striker: Striker | None = None
+    strikes = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return strike_now, ()
@@ -241,8 +243,9 @@ class Mine:
 
 def strike_now() -> object:
     """Raise the first strike, and let the second one follow."""
-    if Mine.striker is None:
+    if Mine.striker is None or not Mine.strikes:
         return Mine()
+    Mine.strikes = False
     import sys
 
     frame = sys._getframe()

@@ -77,7 +77,9 @@ def test_an_original_server_is_asked_until_the_time_is_over(
         assert clock.now == pytest.approx(1020)
 
 
-@pytest.mark.parametrize("seconds", [0, 0.001, 5, 10**9, Decimal("0.5"), Fraction(1, 2)])
+@pytest.mark.parametrize(
+    "seconds", [0, 0.001, 5, 10**9, Decimal("0.5"), Fraction(1, 2), math.inf, Decimal("inf"), None]
+)
 def test_what_is_there_is_not_waited_for(opened_either: Opener, seconds: Any) -> None:
     ws = opened_either()
     for call in calls_of(opened_either).values():
@@ -85,7 +87,7 @@ def test_what_is_there_is_not_waited_for(opened_either: Opener, seconds: Any) ->
         call(ws, seconds)
 
 
-@pytest.mark.parametrize("seconds", [-1, -0.001, math.nan, math.inf, 10**9 + 1, 10**400])
+@pytest.mark.parametrize("seconds", [-1, -0.001, math.nan, -math.inf, 10**9 + 1, 10**400])
 def test_what_is_no_timeout(opened_either: Opener, seconds: float) -> None:
     ws = opened_either()
     ws.store("x", 1)
@@ -95,11 +97,12 @@ def test_what_is_no_timeout(opened_either: Opener, seconds: float) -> None:
     assert ws.fetch("x") == 1
 
 
-def test_a_value_that_comes_in_time(opened_either: Opener) -> None:
+@pytest.mark.parametrize("seconds", [20, math.inf])
+def test_a_value_that_comes_in_time(opened_either: Opener, seconds: float) -> None:
     ws, other = opened_either(useUse=True), opened_either()
     for name, call in CALLS.items():
         got: list[Any] = []
-        thread = Thread(target=lambda: got.append(call(ws, 20)))  # noqa: B023 - joined below
+        thread = Thread(target=lambda: got.append(call(ws, seconds)))  # noqa: B023 - joined below
         thread.start()
         # An original server is asked again and again, which nobody can see from outside.
         if other._session.extended:
