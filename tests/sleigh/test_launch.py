@@ -305,6 +305,15 @@ def test_ways_to_run_the_script(
         assert [info["name"] for info in sleigh.workerInfo()] == ["node1"]
 
 
+def test_a_working_folder_that_is_not_there(elsewhere: Elsewhere, impatient: None) -> None:
+    """One that the user has named; it may be there on other machines only."""
+    with (
+        elsewhere(nodeList=["node1"], launch=here, workingDir="/nowhere") as sleigh,
+        pytest.raises(SleighJoinException, match=r"workingDir='/nowhere' cannot be used on"),
+    ):
+        sleigh.eachWorker(worker)
+
+
 def test_a_command_that_is_not_there(elsewhere: Elsewhere) -> None:
     with pytest.raises(SleighScriptException, match="no such program"):
         elsewhere(launch=lambda *_: ["no such program"])
@@ -444,6 +453,8 @@ def test_no_port_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"workerCount": 0}, "workerCount=0: "),
         ({"workerCount": 2.0}, "workerCount=2.0 is not a whole number"),
         ({"workerCount": "2"}, "workerCount='2' is not a whole number"),
+        ({"workingDir": "/nowhere"}, "workingDir='/nowhere': there is no such folder on this"),
+        ({"workingDir": __file__}, "workingDir=.*: there is no such folder on this machine"),
         ({"nodeList": ["node1"]}, r"nodeList=\['node1'\] is for .* such as launch=sshcmd"),
     ],
 )

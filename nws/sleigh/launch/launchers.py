@@ -130,6 +130,7 @@ class LocalLauncher:
                 "command that leads there, such as launch=sshcmd; here, workerCount says how many"
             )
         self.expected = _checked_count(options.workerCount)
+        _check_folder(options.workingDir)
         check_open_files(
             f"workerCount={self.expected}", _FILES_PER_WORKER * self.expected + _FILES_BESIDES
         )
@@ -162,6 +163,13 @@ class LocalLauncher:
         supervisor = self._new_supervisor()
         supervisor.send_settings(self._settings)
         return supervisor
+
+
+def _check_folder(folder: str | None) -> None:
+    if folder and not os.path.isdir(folder):
+        raise SleighIllegalValueException(
+            f"workingDir={folder!r}: there is no such folder on this machine"
+        )
 
 
 def _is_list(machines: Any) -> bool:
@@ -220,6 +228,7 @@ class CommandLauncher:
             expected=self.expected,
             machine=machine,
             working_folder=options.working_folder,
+            needs_folder=bool(options.workingDir),
             module_path=[*options.module_path, *own_entries(sys.path)],
             log_folder=options.log_folder,
             neighbours=options.nodeList.count(machine),

@@ -95,7 +95,7 @@ class Sleigh(Maps):
             scriptName: name of that script.
             modulePath: folders in which workers look for modules first, between colons. Then they
                 look where we do, where that exists there, but for the libraries of our Python.
-            workingDir: the workers' working folder, if it exists there; by default ours.
+            workingDir: the workers' working folder, which must be there; by default ours, if it is.
             logDir: folder there, for a file with all that a worker writes.
             user: name by which to log in to the machines; by default as the launch command has it.
             wsNameTemplate, userWsNameTemplate: names of the two workspaces, with one ``%d``.

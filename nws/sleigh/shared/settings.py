@@ -32,6 +32,9 @@ class Settings(NamedTuple):
     machine: str = ""
     """By what name the user knows this machine."""
     working_folder: str = ""
+    """Where workers run, if it is there."""
+    needs_folder: bool = False
+    """The user has named it: it must be there."""
     module_path: Sequence[str] = ()
     log_folder: str = ""
     """Where a file with all that the workers write is made; empty for none."""

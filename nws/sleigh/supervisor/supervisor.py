@@ -125,8 +125,7 @@ def _unreachable(settings: Settings, error: Exception) -> str:
 def _prepare_process(settings: Settings) -> None:
     """Set what workers inherit, before anything that depends on it is imported."""
     sys.path[:0] = filter(os.path.exists, settings.module_path)
-    if os.path.isdir(settings.working_folder):  # on another machine it may not be there
-        os.chdir(settings.working_folder)
+    _enter(settings)
     threads = str(max(1, available_cores() // max(1, settings.neighbours)))
     for variable in _THREAD_VARIABLES:
         os.environ.setdefault(variable, threads)
@@ -134,6 +133,22 @@ def _prepare_process(settings: Settings) -> None:
         from multiprocessing import process  # few programs need it
 
         process.current_process().authkey = bytes.fromhex(settings.authkey)
+
+
+def _enter(settings: Settings) -> None:
+    """Change to the working folder. On another machine that of the master may not be there.
+
+    Raises:
+        OSError: the user has named it, and it is not there.
+    """
+    folder = settings.working_folder
+    try:
+        if folder:
+            os.chdir(folder)
+    except OSError as error:
+        if settings.needs_folder:
+            where = platform.node()
+            raise OSError(f"workingDir={folder!r} cannot be used on {where}: {error}") from error
 
 
 class Supervisor:
