@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import BinaryIO, Final
 
 from nws.errors import NwsConnectionDroppedException, NwsProtocolException
-from nws.session.sockets import Timeouts, is_system_error
+from nws.session.sockets import Timeouts, is_closed_here, is_system_error
 from nws.session.transfers import Download, Upload
 from nws.wire.dialect import Dialect
 from nws.wire.operations import EXTENDED_OPERATIONS
@@ -217,7 +217,8 @@ class Exchange:
         if not is_system_error(error):
             raise error
         if not isinstance(error, BlockingIOError):
-            raise NwsConnectionDroppedException(str(error)) from error
+            where = "this program has closed its socket: " if is_closed_here(error) else ""
+            raise NwsConnectionDroppedException(f"{where}{error}") from error
         self._silent_seconds += self._timeouts.poll_interval
         if timeout is not None and self._silent_seconds >= timeout:
             raise NwsConnectionDroppedException(f"no answer for {self._silent_seconds:.0f} seconds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import sys
@@ -72,6 +73,16 @@ def is_system_error(error: OSError) -> bool:
     """Tell whether the system reported an error about a socket, or the handler of a signal raised
     it: such ones, like TimeoutError, have no number."""
     return error.errno is not None
+
+
+def is_closed_here(error: BaseException | None) -> bool:
+    """Tell whether an error comes from a socket whose descriptor this process has closed, and
+    perhaps given to another file."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EBADF, errno.ENOTSOCK):
+            return True
+        error = error.__cause__
+    return False
 
 
 def raised_by_handler(error: Exception, deadline: float) -> bool:

@@ -25,6 +25,7 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import BinaryIO, Final
 
 from nws.errors import (
@@ -370,7 +371,8 @@ class Transport:
     def _drop(self, reason: str) -> None:
         self._dropped = self._dropped or reason
         self.pending = None
-        self.socket.close()
+        with suppress(OSError):  # this program has closed it by its number
+            self.socket.close()
 
 
 _transports: weakref.WeakSet[Transport] = weakref.WeakSet()

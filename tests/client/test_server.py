@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -300,3 +301,11 @@ def test_what_the_server_says_of_itself(opened: Opener, opened_original: Opener)
     assert {"version", "pid", "uptime", "workspaces", "values", "leases"} <= status.keys()
     with pytest.raises(NwsUnsupportedOperationException, match="original"):
         opened_original.server().status()
+
+
+def test_a_program_that_closes_descriptors_which_are_not_its_own(opened: Opener) -> None:
+    """The error names what happened, and not the server."""
+    ws = opened()
+    os.close(ws.server.nwsSocket.fileno())
+    with pytest.raises(NwsConnectionDroppedException, match="this program has closed its"):
+        ws.findTry("x")

@@ -63,6 +63,28 @@ def test_an_element_that_kills_once_is_done_again(
     assert len(list(tmp_path.glob("first harm *"))) == 1
 
 
+def close_files(element: int, guilty: int) -> int:
+    """Close the descriptors of others, as programs do that turn into daemons."""
+    if element == guilty:
+        os.closerange(3, 256)
+    return element
+
+
+def test_an_element_that_closes_the_connection(
+    sleigh: Sleigh, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error says so, and blames neither the machine nor others."""
+    *results, failed = sleigh.eachElem(close_files, range(10), [9])
+    assert results == list(range(9))
+    assert "its connection to the server was closed by the task" in str(failed)
+    assert "os.closerange" in str(failed)
+    closing = "__import__('os').closerange(3, 256 if SleighRank == 1 else 3)"
+    first, failed, last = sleigh.eachWorker(closing)
+    assert (first, last) == (None, None)
+    assert "its connection to the server was closed by the task" in str(failed)
+    assert capsys.readouterr() == ("", ""), "no tracebacks of ours"
+
+
 def test_what_all_tasks_share_kills_once(sleigh: Sleigh, tmp_path: Path) -> None:
     deadly = Deadly(UNPICKLING, "SIGKILL", tmp_path, times=1)
     results = sleigh.eachElem(handle, range(5), [deadly])

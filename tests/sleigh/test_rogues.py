@@ -18,6 +18,7 @@ from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh, SleighTaskException
 from nws.sleigh.shared import messages
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED
+from nws.sleigh.worker.crash_policy import pieces_to_retry
 from tests.sleigh.functions import arrive, fail
 from tests.support.deadly import is_first, times_ten
 from tests.support.processes import Aside, until, until_file
@@ -219,3 +220,11 @@ def test_what_is_no_message(odd: str) -> None:
         assert messages.death_from_wire(value) is None
     if "another" not in odd and "far elements" not in odd and "rank" not in odd:
         assert messages.message_from_wire(value) is None
+
+
+@pytest.mark.parametrize("part", [(9, 10), (0, 0), (2, 3), (-1, 5), (1, 1)])
+def test_a_death_that_would_lose_elements(part: tuple[int, int]) -> None:
+    task = messages.Task(messages.Call(1, "function 0", 2), 4, [b"a", b"b"])
+    odd = messages.Death(1, 4, 2, 4, *part, False, "")
+    left = pieces_to_retry(task, 2, [odd])
+    assert [element for piece in left for element in piece.elements] == [b"a", b"b"]

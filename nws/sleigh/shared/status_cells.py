@@ -31,6 +31,7 @@ from nws.sleigh.shared.messages import NO_ELEMENT
 
 __all__ = [
     "BUSY",
+    "CUT_OFF",
     "ELEMENT",
     "ELEMENTS_DONE",
     "FAILED",
@@ -93,6 +94,9 @@ INITIALIZING: Final = 4
 """It runs the sleigh's initializer."""
 FAILED: Final = 5
 """The initializer has failed: the worker ends, and no other one takes its place."""
+
+CUT_OFF: Final = 6
+"""Its connection was closed in this process: by the task, as by `os.closerange`, most likely."""
 
 BUSY: Final = (LOADING, RUNNING, INITIALIZING)
 """Code of the user runs."""
@@ -171,6 +175,11 @@ class StatusCells:
     def is_busy(self) -> bool:
         """Whether the worker runs an element or the initializer, or loads a function."""
         return self.state in BUSY
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether its connection was closed in it after it has run an element of its task."""
+        return bool(self.state == CUT_OFF and self.begin <= self.element < self.end)
 
     @property
     def runs_dropped(self) -> bool:

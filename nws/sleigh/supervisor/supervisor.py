@@ -399,7 +399,8 @@ class Supervisor:
             self._read_the_last(worker)
             if not self._over:
                 # What runs for a dropped call was killed by us, most likely.
-                guilty = worker.cells.is_busy and not worker.cells.runs_dropped
+                cells = worker.cells
+                guilty = cells.was_cut_off or (cells.is_busy and not cells.runs_dropped)
                 if guilty:
                     self._note_death(worker)
                 self._give_back(worker)

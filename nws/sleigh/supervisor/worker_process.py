@@ -17,11 +17,12 @@ from typing import Final
 
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import NwsException
+from nws.session.sockets import is_closed_here
 from nws.sleigh.shared.exit_status import name_of_end
 from nws.sleigh.shared.generation import note_worker
 from nws.sleigh.shared.output import LineReader, OutputWriter, Said, new_mark
 from nws.sleigh.shared.settings import Where
-from nws.sleigh.shared.status_cells import StatusCells
+from nws.sleigh.shared.status_cells import CUT_OFF, StatusCells
 from nws.sleigh.shared.stderr_file import StderrFile
 from nws.sleigh.worker.exit_functions import take_over_exit_functions
 from nws.sleigh.worker.fork import end_forks_of
@@ -41,6 +42,11 @@ _OWN_FRAMES: Final = (
     'File "<string>", line 1 in <module>',
 )
 """How lines of a traceback begin that are not the user's."""
+
+_CUT_OFF: Final = (
+    "its connection to the server was closed by the task, or one before it, which has closed file "
+    "descriptors that are not its own (os.closerange?)"
+)
 
 _TRACEBACK_SIGNAL: Final = signal.SIGUSR2 if hasattr(signal, "SIGUSR2") else None
 """Makes a worker write a traceback to its file, even while C code runs, and end."""
@@ -173,7 +179,8 @@ class WorkerProcess:
 
     def describe_end(self) -> str:
         """Say how it ended in one line, and below it what is known of why."""
-        lines = [self._end, f"peak memory of that worker: {self._peak_mb:,} MB"]
+        end = _CUT_OFF if self.cells.state == CUT_OFF else self._end
+        lines = [end, f"peak memory of that worker: {self._peak_mb:,} MB"]
         return "\n".join([*lines, self._last_traceback()]).rstrip() + "\n"
 
     def _last_traceback(self) -> str:
@@ -253,8 +260,10 @@ def _be_a_worker(
         worker.work(once=process.fresh)
     except (OutdatedError, InitializerFailedError):
         status = 0  # the supervisor starts another one, or does not
-    except NwsException:
-        status = 0  # the sleigh is over, or its server is gone: the master knows
+    except NwsException as error:
+        if is_closed_here(error):
+            process.cells.state = CUT_OFF
+        status = 0  # else the sleigh is over, or its server is gone: the master knows
     except BaseException:
         traceback.print_exc()
     finally:

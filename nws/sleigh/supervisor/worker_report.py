@@ -18,6 +18,7 @@ from nws.errors import NwsNoWorkSpaceException, NwsOperationException, NwsUnpick
 from nws.sleigh.shared.messages import NO_ELEMENT, WORKER, worker_variable
 from nws.sleigh.shared.spans import SHOWN, Span, spans_in
 from nws.sleigh.shared.status_cells import (
+    CUT_OFF,
     FAILED,
     IDLE,
     INITIALIZING,
@@ -50,6 +51,7 @@ _STATES: Final = {
     WAITING: "waiting",
     INITIALIZING: "initializing",
     FAILED: "failed",
+    CUT_OFF: "starting",
 }
 _BUSY: Final = ("loading", "running", "initializing")
 

@@ -84,7 +84,7 @@ def pieces_to_retry(task: Task, attempt: int, noted: Sequence[Death]) -> list[Ta
         noted: all deaths of its call.
     """
     name = task.first, len(task.elements)
-    deaths = [death for death in noted if (death.first, death.size) == name]
+    deaths = [death for death in noted if (death.first, death.size) == name and _fits(death)]
     lost = max(0, task.lost + attempt - 1 - len(deaths))
     begin = max((death.begin for death in deaths), default=task.first)
     end = min((death.end for death in deaths), default=task.first + len(task.elements))
@@ -96,3 +96,9 @@ def pieces_to_retry(task: Task, attempt: int, noted: Sequence[Death]) -> list[Ta
     if len(elements) > 1 and lost > task.lost:
         return list(cut_at(left, [(begin + end) // 2]))
     return [left]
+
+
+def _fits(death: Death) -> bool:
+    """Tell whether what is still to be done is a part of the task: others may store anything, and
+    no element may be lost by that."""
+    return death.first <= death.begin < death.end <= death.first + death.size

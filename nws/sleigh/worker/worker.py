@@ -218,6 +218,7 @@ class Worker:
 
     def _do_again(self, lease: Lease, task: Task) -> None:
         """Do a task that came back because a worker died, or a whole machine was lost."""
+        self._cells.keep(task.first, task.first + len(task.elements))
         noted = self._deaths.of(task.call)
         pieces = pieces_to_retry(task, lease.attempt, noted)
         if len(pieces) > 1:
@@ -284,6 +285,7 @@ class Worker:
         """Do a task of which there is one for each worker, and wait until all have done theirs."""
         self._return_spare()
         cells, call, rank, begun = self._cells, task.call, self._rank, time.monotonic_ns()
+        cells.keep(rank, rank + 1)
         verdict = self._deaths.verdict_before(call, rank, lease.attempt - 1)
         outcome = verdict or self._loader.prepare(call) or self._run_own_part(task)
         cells.barrier = call.number
