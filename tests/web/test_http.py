@@ -268,7 +268,7 @@ ODD_BYTES = [
     b"GET / HTTP/9.9\r\n\r\n",
     b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET /clientCode/\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"GET  /  HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / page HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n",
     b"GET / HTTP/1.1\r\n: x\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",

@@ -55,6 +55,10 @@ class BoundedChannel(HTTPChannel):
         self._begun = False
         return super().setTimeout(period)  # type: ignore[no-untyped-call,no-any-return]
 
+    def dataReceived(self, data: bytes) -> None:
+        self.resetTimeout()  # in Twisted 24.3 only a whole line does that
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+
     def resetTimeout(self) -> None:  # noqa: N802
         """Start the timeout at the first byte of a request, and do not restart it later."""
         if not self._begun:
