@@ -160,6 +160,21 @@ def test_odd_things(sleigh: Sleigh, rogue: NetWorkSpace, variable: str) -> None:
     assert {each["rank"] for each in sleigh.workerInfo()} <= {0, 1}
 
 
+@pytest.mark.parametrize("odd", [7, "x", Ends(SystemExit)], ids=repr)
+def test_a_count_of_workers_that_the_master_has_not_seen(
+    sleigh: Sleigh, rogue: NetWorkSpace, odd: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is replaced before the master looks, and so is what tells the same."""
+    monkeypatch.setattr(sleigh._team, "_closed", None)
+    rogue.store(messages.WORKER_COUNT, odd)
+    rogue.store(messages.RANK_COUNT, -1)
+    assert sleigh.eachWorker("SleighRank") == [0, 1]
+    monkeypatch.setattr(sleigh._team, "_closed", None)
+    rogue.store(messages.WORKER_COUNT, odd)
+    rogue.store(messages.RANK_COUNT, odd)
+    assert sleigh.eachWorker("SleighRank") == [0, 1]
+
+
 @pytest.mark.parametrize("odd", ["x", *map(Ends, ENDS)])
 def test_a_barrier_that_workers_have_not_seen(
     sleigh: Sleigh, rogue: NetWorkSpace, odd: Any

@@ -117,6 +117,7 @@ class Team:
         self._expected = expected
         self._output = output
         self._closed: Group | None = None  # once it is closed, whatever others store
+        self._has_lost_count = False  # others have stored something in its place
         self._sending = threading.RLock()  # for the outbox and what is known of functions
         self._users: dict[str, int] = {}  # functions on the server: how many calls use each
         self._not_stored: dict[str, Packed] = {}
@@ -172,10 +173,20 @@ class Team:
             elif count is not None:
                 log_dropped(WORKER_COUNT, count)
                 self._workspace.fetchTryFile(WORKER_COUNT, BytesIO())
+                self._has_lost_count = True
+            if self._has_lost_count and self._have_all_joined():
+                self._closed = Group(self._expected, True)
         if self._closed is not None:
             return self._closed
         count = self._find(RANK_COUNT, JOIN_SECONDS)  # a worker that joins may hold it for a moment
         return Group(count if _is_count(count) else 0, False)
+
+    def _have_all_joined(self) -> bool:
+        """Tell whether all workers that are to come have joined, as far as other variables say."""
+        if _is_same(self._find(RANK_COUNT), -1):
+            return self._expected > 0
+        ranks = {report["rank"] for report in worker_reports(self._workspace)}
+        return self._expected > 0 and ranks >= set(range(self._expected))
 
     def close_group(self) -> Group:
         """Let no further worker join."""
