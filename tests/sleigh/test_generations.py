@@ -83,6 +83,7 @@ def test_python_is_nowhere(tmp_path: Path, executable: str) -> None:
 def test_another_program(tmp_path: Path, executable: str) -> None:
     said = run(tmp_path, executable)
     assert said.startswith("SleighNwsException the private server")
+    assert executable.strip("'") in said
     assert generations(tmp_path) == 1
 
 

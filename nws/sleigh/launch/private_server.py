@@ -129,7 +129,8 @@ class PrivateServer:
             self._child.wait(_GRACE_SECONDS)
             log = self.last_log_lines()
             self.stop()
-            raise SleighNwsException(f"the private server did not start: {log}")
+            said = log or f"{sys.executable}, which is sys.executable, has said nothing"
+            raise SleighNwsException(f"the private server did not start: {said}")
         addresses: list[str] = json.loads(line)
         return addresses
 
