@@ -25,7 +25,7 @@ from tests.support.processes import Aside, until, until_file
 from tests.support.server import running
 from tests.support.spaces import HOST
 
-CALL = (1, "function 0", 2, False, 0.0, 0, None, (), ())
+CALL = (1, "function 0", 2, False, 0.0, 0, None, (), (), False)
 ODD: dict[str, Any] = {
     "a number": 7,
     "a text": "x",
@@ -158,6 +158,17 @@ def test_odd_things(sleigh: Sleigh, rogue: NetWorkSpace, variable: str) -> None:
     assert str(sleigh.eachElem(inverse, [0])[0]).count("ZeroDivisionError") == 1
     assert sleigh.status() == (2, 1)
     assert {each["rank"] for each in sleigh.workerInfo()} <= {0, 1}
+
+
+@pytest.mark.parametrize("odd", [7, b"x", Ends(SystemExit)], ids=repr)
+def test_an_initializer_that_the_master_has_not_stored(
+    sleigh: Sleigh, rogue: NetWorkSpace, odd: Any
+) -> None:
+    """Workers that take the place of others do not look at it."""
+    rogue.store(messages.INITIALIZER, odd)
+    before = sleigh.eachWorker("__import__('os').getpid()")
+    os.kill(before[0], signal.SIGKILL)
+    assert sleigh.eachWorker("SleighRank") == [0, 1]
 
 
 @pytest.mark.parametrize("odd", [7, "x", Ends(SystemExit)], ids=repr)

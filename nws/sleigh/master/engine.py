@@ -153,8 +153,9 @@ class Engine:
         with self._changing:
             number = recipient.number = next(self._numbers)
             self._calls[number] = recipient
-        size, reloaded, changes = self.team.size, self._reloads.look(), self._surroundings.look()
-        return Call(number, function, size, recipient.everyone, *options, reloaded, changes)
+        team, reloaded, changes = self.team, self._reloads.look(), self._surroundings.look()
+        told = *options, reloaded, changes, team.has_initializer
+        return Call(number, function, team.size, recipient.everyone, *told)
 
     def end(self, number: int) -> None:
         """Forget a call whose results have all arrived."""

@@ -132,6 +132,8 @@ class Call(NamedTuple):
     """Modules that the master has reloaded since the sleigh began."""
     changes: Changes = ()
     """What has changed of the master's environment and working folder since then."""
+    initialized: bool = False
+    """Workers call the sleigh's initializer before their first task."""
 
 
 class Task(NamedTuple):
@@ -289,11 +291,12 @@ def task_from_wire(value: Any) -> Task | None:
     """Undo `task_to_wire`."""
     try:
         call_fields, first, elements, failures, lost = value
-        number, function, size, everyone, timeout, retries, seed, reloaded, changes = call_fields
+        number, function, size, everyone, timeout, retries, *others = call_fields
+        seed, reloaded, changes, initialized = others
         if (
             _is_number(number | size | retries | first | failures | lost)
             and function.__class__ is str
-            and everyone.__class__ is bool
+            and everyone.__class__ is initialized.__class__ is bool
             and timeout.__class__ is float
             and 0 <= timeout < _MAX_SECONDS
             and (seed is None or seed.__class__ is int)

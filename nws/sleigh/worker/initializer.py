@@ -25,7 +25,7 @@ class Initializer:
     """What a worker calls once.
 
     Attributes:
-        is_over: it has run, or there is none.
+        is_over: it has run.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Initializer:
         except NwsUnpicklingException as error:
             return failure(error, "somebody has stored something else in place of it\n")
         if packed is None:
-            return None
+            return Failure("the initializer is not on the server any more\n")
         verdict = self._deaths.verdict_before(call, IN_INITIALIZER)
         if verdict is not None:
             return verdict

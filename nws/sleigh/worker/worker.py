@@ -173,7 +173,7 @@ class Worker:
             self._surroundings.apply(call.changes)
         cells.begin_task(call.number, lease.id, task.first, len(task.elements))
         self._limit(call.timeout)
-        if not self._initializer.is_over:
+        if call.initialized and not self._initializer.is_over:
             self._initialize(lease, task)
         if call.everyone:
             self._do_for_everyone(lease, task)
