@@ -39,6 +39,9 @@ _MIN_BUFFER_BYTES: Final = 64 * 1024
 _ALIGNMENT_BYTES: Final = 64
 """What the widest vector instructions like best."""
 
+_READ_AGAIN: Final = 3
+"""Times. Signals would have to strike in each of them to be taken for the value's."""
+
 Pieces: TypeAlias = "tuple[bytes] | list[bytes | memoryview]"
 """A payload in pieces that are sent one after the other."""
 
@@ -197,12 +200,15 @@ def comes_again(error: BaseException, read: Callable[[], Any]) -> bool:
     """Tell whether an exception that struck while a value was unpickled is the value's own.
 
     One that ends programs, or that of an alarm, may be a signal handler's instead, as after Ctrl-C:
-    that one does not come again when the value is read once more.
+    that one does not come again each time that the value is read once more.
     """
     if isinstance(error, Exception) and not isinstance(error, TimeoutError):
         return True
-    try:
-        read()
-    except BaseException as another:
-        return type(another) is type(error)
-    return False
+    for _ in range(_READ_AGAIN):
+        try:
+            read()
+            return False
+        except BaseException as another:
+            if type(another) is not type(error):
+                return False
+    return True

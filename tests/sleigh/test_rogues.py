@@ -160,7 +160,7 @@ def test_odd_things(sleigh: Sleigh, rogue: NetWorkSpace, variable: str) -> None:
     assert {each["rank"] for each in sleigh.workerInfo()} <= {0, 1}
 
 
-@pytest.mark.parametrize("odd", [7, b"x", Ends(SystemExit)], ids=repr)
+@pytest.mark.parametrize("odd", [7, b"x", Ends(SystemExit)])
 def test_an_initializer_that_the_master_has_not_stored(
     sleigh: Sleigh, rogue: NetWorkSpace, odd: Any
 ) -> None:
@@ -171,7 +171,7 @@ def test_an_initializer_that_the_master_has_not_stored(
     assert sleigh.eachWorker("SleighRank") == [0, 1]
 
 
-@pytest.mark.parametrize("odd", [7, "x", Ends(SystemExit)], ids=repr)
+@pytest.mark.parametrize("odd", [7, "x", Ends(SystemExit)])
 def test_a_count_of_workers_that_the_master_has_not_seen(
     sleigh: Sleigh, rogue: NetWorkSpace, odd: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
