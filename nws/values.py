@@ -30,17 +30,15 @@ from nws.descriptors import (
 )
 from nws.errors import NwsPicklingException, NwsUnpicklingException
 from nws.exception_text import described
+from nws.signal_exceptions import is_of_signal
 
-__all__ = ["Encoder", "Pieces", "comes_again", "decode", "decode_or_error"]
+__all__ = ["Encoder", "Pieces", "decode", "decode_or_error"]
 
 _MIN_BUFFER_BYTES: Final = 64 * 1024
 """Smaller buffers are cheaper inside the pickle."""
 
 _ALIGNMENT_BYTES: Final = 64
 """What the widest vector instructions like best."""
-
-_READ_AGAIN: Final = 3
-"""Times. Signals would have to strike in each of them to be taken for the value's."""
 
 Pieces: TypeAlias = "tuple[bytes] | list[bytes | memoryview]"
 """A payload in pieces that are sent one after the other."""
@@ -179,8 +177,8 @@ def decode(
         )
     try:
         return _unpickled(descriptor, payload, loads)
-    except BaseException as error:
-        if not comes_again(error, lambda: _unpickled(descriptor, payload, loads)):
+    except BaseException as error:  # even SystemExit is the value's own
+        if is_of_signal(error):
             raise
         raise NwsUnpicklingException(
             f"the pickle cannot be read here: {described(error)}", error, bytes(payload)
@@ -194,21 +192,3 @@ def _unpickled(descriptor: int, payload: bytes | bytearray, loads: Callable[...,
         data, *buffers = _split(memoryview(writable))
         return loads(data, buffers=buffers, encoding="latin-1")
     return loads(payload, encoding="latin-1")
-
-
-def comes_again(error: BaseException, read: Callable[[], Any]) -> bool:
-    """Tell whether an exception that struck while a value was unpickled is the value's own.
-
-    One that ends programs, or that of an alarm, may be a signal handler's instead, as after Ctrl-C:
-    that one does not come again each time that the value is read once more.
-    """
-    if isinstance(error, Exception) and not isinstance(error, TimeoutError):
-        return True
-    for _ in range(_READ_AGAIN):
-        try:
-            read()
-            return False
-        except BaseException as another:
-            if type(another) is not type(error):
-                return False
-    return True

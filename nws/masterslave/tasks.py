@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from nws.errors import NwsPicklingException, TaskRaisedException
 from nws.exception_text import described, shortened
-from nws.values import comes_again
+from nws.signal_exceptions import is_of_signal
 
 __all__ = ["MAX_ATTEMPTS", "Outcome", "TaskRequest", "pack", "pack_exception"]
 
@@ -60,7 +60,7 @@ class Outcome(NamedTuple):
         try:
             value = pickle.loads(self.packed)
         except BaseException as error:  # sys.exit() in it too ends the task only
-            if not comes_again(error, lambda: pickle.loads(self.packed)):
+            if is_of_signal(error):
                 raise
             text = self.failure or f"its result cannot be read here: {described(error)}"
             raise TaskRaisedException(self.task_id, self.tag, error, text) from error

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pickle
 import pickletools
+import signal
 import struct
 import warnings
 from collections import OrderedDict
+from functools import partial
 from typing import Any
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from nws.client import NwsPicklingException, NwsUnpicklingException
 from nws.descriptors import BINARY, PICKLE, PICKLE_WITH_BUFFERS, TEXT
 from nws.values import Encoder, decode
+from tests.support.processes import Aside
 
 WITH_BUFFERS = int(PICKLE_WITH_BUFFERS)
 LARGE = 100_000
@@ -179,14 +181,42 @@ def test_a_value_that_raises(error: BaseException) -> None:
     assert caught.value.obj == payload
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, TimeoutError])
-def test_what_a_signal_handler_raises_passes(error: type[BaseException]) -> None:
-    """It strikes once, and is not the value's."""
-    descriptor, payload = encoded({"a": 1})
-    loads = Mock(side_effect=[error, {"a": 1}])
-    with pytest.raises(error) as caught:
-        decode(int(descriptor), payload, loads=loads)
+class Strikes:
+    """The signal arrives while it is unpickled."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return signal.raise_signal, (self.number,)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, TimeoutError, ValueError])
+@pytest.mark.parametrize("wrap", [lambda handler: handler, partial], ids=["plain", "partial"])
+def test_what_a_signal_handler_raises_passes(error: type[BaseException], wrap: Any) -> None:
+    def handler(number: int, frame: object) -> None:
+        raise_(error())
+
+    former = signal.signal(signal.SIGUSR1, wrap(handler))
+    try:
+        descriptor, payload = encoded(Strikes(signal.SIGUSR1))
+        with pytest.raises(error) as caught:
+            decode(int(descriptor), payload)
+    finally:
+        signal.signal(signal.SIGUSR1, former)
     assert not isinstance(caught.value, NwsUnpicklingException)
+
+
+def test_ctrl_c_passes() -> None:
+    descriptor, payload = encoded(Strikes(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        decode(int(descriptor), payload)
+
+
+def test_in_a_thread_there_are_no_signals() -> None:
+    descriptor, payload = encoded(Raises(KeyboardInterrupt()))
+    with pytest.raises(NwsUnpicklingException):
+        Aside(partial(decode, int(descriptor), payload)).result()
 
 
 def test_the_text_of_an_error_is_bounded() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from nws.errors import SleighTaskException
+from nws.signal_exceptions import is_of_signal
 from nws.sleigh.master.calls_report import CallState
 from nws.sleigh.master.chunks import Chunks
 from nws.sleigh.master.engine import Engine
@@ -25,7 +26,6 @@ from nws.sleigh.shared.messages import (
     log_dropped,
 )
 from nws.sleigh.shared.pickling import PLAIN
-from nws.values import comes_again
 
 __all__ = ["Run", "Values"]
 
@@ -233,8 +233,7 @@ class Run:
         if {*map(type, outcomes)} <= PLAIN:
             return list(outcomes)
         loads, failed = pickle.loads, self.state.failed
-
-        def read() -> list[Any]:
+        try:
             return [
                 outcome
                 if (kind := type(outcome)) in PLAIN
@@ -243,12 +242,9 @@ class Run:
                 else self._value(element, outcome)
                 for element, outcome in zip(elements, outcomes, strict=True)
             ]
-
-        try:
-            return read()
         except BaseException as error:
-            if not comes_again(error, read):
-                raise  # by the user's Ctrl-C
+            if is_of_signal(error):
+                raise  # such as the user's Ctrl-C
             self.state.failed = failed  # one of them cannot be read here; which one?
             return [self._value(*each) for each in zip(elements, outcomes, strict=True)]
 

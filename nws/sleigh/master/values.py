@@ -6,10 +6,10 @@ from typing import Any
 
 from nws.errors import SleighTaskException
 from nws.exception_text import described
+from nws.signal_exceptions import is_of_signal
 from nws.sleigh.master.source_lines import with_source_lines
 from nws.sleigh.shared.messages import Failure
 from nws.sleigh.shared.pickling import Packed, in_one_piece, unpack
-from nws.values import comes_again
 
 __all__ = ["cause_of", "exception_of", "value_of"]
 
@@ -21,7 +21,7 @@ def value_of(tag: int, outcome: Packed | Failure) -> Any:
     try:
         return unpack(outcome)
     except BaseException as error:  # sys.exit() too is the end of the element only
-        if not comes_again(error, lambda: unpack(outcome)):
+        if is_of_signal(error):
             raise  # by the user's Ctrl-C
         failed = SleighTaskException(
             f"the result of element {tag} cannot be read by the master: {described(error)}; "
@@ -46,7 +46,7 @@ def cause_of(failure: Failure) -> BaseException | None:
     try:
         cause = unpack(failure.cause)
     except BaseException as error:
-        if not comes_again(error, lambda: unpack(failure.cause)):
+        if is_of_signal(error):
             raise
         return None  # another exception in its place would mislead; the text says it all
     return cause if isinstance(cause, BaseException) else None
