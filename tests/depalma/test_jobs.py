@@ -157,23 +157,19 @@ def test_what_cannot_be_started_says_where_and_why(user: User) -> None:
 def test_jobs_run_where_their_groups_are_and_by_priority(user: User, tmp_path: Path) -> None:
     """Three jobs hold all slots; then the one with the highest priority is first."""
     blockers = [user.start("sleep 1000") for _ in range(3)]
+    hosts = {pid: user.until_running(pid)["host"] for pid in blockers}
     order = tmp_path / "order"
     code = user.rpc.load_code(f"echo $A >> {order}", {"groups": ["big"]})
     low = user.rpc.exec_code(code, [], {"env": {"A": "low"}})
     high = user.rpc.exec_code(code, [], {"env": {"A": "high"}, "priority": 7})
 
-    def both_wait() -> bool:  # also if a host had been given one ahead
-        return {user.described(pid)["state"] for pid in (low, high)} == {"waiting"}
-
-    until(both_wait, "two jobs wait")
-    (free, *others) = [pid for pid in blockers if user.until_running(pid)["host"] == "big"]
-    user.rpc.kill(free)
+    assert {user.described(pid)["state"] for pid in (low, high)} == {"waiting"}
+    user.rpc.kill(next(pid for pid, host in hosts.items() if host == "big"))
     assert [user.end_of(pid)["host"] for pid in (high, low)] == ["big", "big"]
     assert order.read_text() == "high\nlow\n"
-    for pid in {*blockers}:
+    for pid in blockers:
         user.rpc.kill(pid)
         user.end_of(pid)
-    assert others
 
 
 def test_pickup_forgets_and_pickup_avail_lists(user: User) -> None:
