@@ -9,7 +9,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -58,17 +58,29 @@ class Cluster:
     """The jobs of a cluster, and the hosts that run them. All threads may use it.
 
     It does what `Methods` says, which has the arguments and exceptions.
+
+    Attributes:
+        failure: why it is over, if nobody has ended it.
     """
 
-    def __init__(self, config: ClusterConfig, workspace: NetWorkSpace, server: str) -> None:
+    def __init__(
+        self,
+        config: ClusterConfig,
+        workspace: NetWorkSpace,
+        server: str,
+        on_failure: Callable[[], None],
+    ) -> None:
         """Make one, or go on with that of a master that was killed; hosts are started by `start`.
 
         Args:
             config: of the cluster.
             workspace: of the cluster, of which we are the only master.
             server: where it is, for hosts: ``HOST:PORT`` or ``unix:PATH``.
+            on_failure: called when the server is gone, and the cluster with it.
         """
+        self.failure = ""
         self._config = config
+        self._on_failure = on_failure
         self._ws = workspace
         self._changed = threading.Condition(threading.RLock())  # and for all below
         self._jobs: dict[int, JobRecord] = {}
@@ -405,5 +417,6 @@ class Cluster:
         with self._changed:
             if not self._ended:
                 _log.error("the cluster is over, its server is gone: %s", error)
-                self._ended = f"its server is gone: {error}"
+                self._ended = self.failure = f"its server is gone: {error}"
             self._changed.notify_all()
+        self._on_failure()

@@ -20,6 +20,7 @@ from nws.depalma.monitor import FOREVER_SECONDS
 from nws.errors import (
     DepalmaException,
     DepalmaStateException,
+    DepalmaStoppedException,
     NwsException,
     NwsTimeoutException,
     SleighException,
@@ -60,7 +61,7 @@ class master_server(Methods):  # noqa: N801 - the original's name
         try:
             with ExitStack() as stack:
                 workspace, server, self._inspector = _opened(self.config, stack)
-                cluster = Cluster(self.config, workspace, server)
+                cluster = Cluster(self.config, workspace, server, self._shut_down.set)
                 stack.callback(cluster.close)
                 self._stack.push(stack.pop_all().__exit__)
         except (NwsException, SleighException) as error:
@@ -79,8 +80,15 @@ class master_server(Methods):  # noqa: N801 - the original's name
         return f"{root}depalma?name={quote(workspace, safe='')}" + (f"&{key}" if key else "")
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until somebody has called `shutdown`; tell whether that was so in time."""
-        return self._shut_down.wait(timeout)
+        """Wait until somebody has called `shutdown`; tell whether that was so in time.
+
+        Raises:
+            DepalmaStoppedException: the cluster's server is gone, and the cluster with it.
+        """
+        is_over = self._shut_down.wait(timeout)
+        if self._cluster is not None and self._cluster.failure:
+            raise DepalmaStoppedException(f"the cluster is over: {self._cluster.failure}")
+        return is_over
 
     def close(self) -> None:
         """End all jobs, all hosts, and the front."""

@@ -87,6 +87,19 @@ def test_a_program_shuts_a_master_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_master_ends_with_its_server(tmp_path: Path) -> None:
+    with started("master", configuration(tmp_path, "")) as master:
+        assert master.stdout is not None
+        assert master.stderr is not None
+        for _ in range(2):
+            master.stdout.readline()
+        (server,) = descendants(master.pid)
+        os.kill(server, signal.SIGKILL)
+        assert master.wait(PATIENCE) == 1
+        assert "the cluster is over: its server is gone" in master.stderr.read()
+
+
+@pytest.mark.slow
 def test_hosts_join_by_hand_and_a_cluster_has_one_master(server: Server, tmp_path: Path) -> None:
     config = configuration(tmp_path, "", name="hand", server=f"127.0.0.1:{server.port}")
     with running_cluster(config) as user:

@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["Changes", "Surroundings", "WorkerSurroundings", "are_changes"]
 
 Changes = tuple[()] | tuple[str, tuple[tuple[str, str | None], ...]]
 """Nothing, or the working folder (empty for that of the beginning) and variables with their values
 (None for one that is gone)."""
+
+
+_MAX_PATH_BYTES: Final = 4096
+"""Of a working folder in which changes are noticed: the system's own limit for most calls."""
 
 
 class Surroundings:
@@ -32,6 +37,8 @@ class Surroundings:
         self.environment = dict(os.environ)
         self._has_variables, self._has_folder = variables, folder
         self._folder = self._first_folder = _working_folder() if folder else ""
+        self._place = _quick_getcwd() if folder else str
+        self._seen_place = self._place()
         # To compare what is in os.environ with it takes a quarter of a microsecond; to compare
         # os.environ itself, which decodes all of it, takes a hundred times as long.
         self._variables: Any = getattr(os.environ, "_data", os.environ) if variables else {}
@@ -40,9 +47,10 @@ class Surroundings:
 
     def look(self) -> Changes:
         """Return what is not as it was when the sleigh began."""
-        folder = _working_folder() if self._has_folder else ""
-        if folder != self._folder or self._variables != self._seen:
-            self._folder, self._seen = folder, dict(self._variables)
+        place = self._place()
+        if place != self._seen_place or self._variables != self._seen:
+            self._seen_place, self._seen = place, dict(self._variables)
+            self._folder = _working_folder() if self._has_folder else ""
             self._changes = self._compare()
         return self._changes
 
@@ -55,6 +63,23 @@ class Surroundings:
         changed = [(name, now.get(name)) for name in names if now.get(name) != before.get(name)]
         folder = self._folder if self._folder != self._first_folder else ""
         return (folder, tuple(changed)) if folder or changed else ()
+
+
+def _quick_getcwd() -> Callable[[], object]:
+    """Return a function whose value changes with the working folder.
+
+    `os.getcwd` lets other threads run meanwhile. In a burst of submitted calls that costs more than
+    all else, as the thread that receives results takes its turn each time.
+    """
+    try:
+        import ctypes  # takes a millisecond, and only masters need it
+
+        getcwd = ctypes.PyDLL(None).getcwd
+    except (ImportError, OSError, TypeError, AttributeError):  # as on Windows
+        return _working_folder
+    getcwd.restype = ctypes.c_void_p
+    path = ctypes.create_string_buffer(_MAX_PATH_BYTES)
+    return lambda: path.value if getcwd(path, _MAX_PATH_BYTES) else b""
 
 
 def _working_folder() -> str:
