@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from nws.depalma.cluster import Cluster
@@ -48,7 +49,7 @@ METHODS: Final = (
 _MAX_WAIT_SECONDS: Final = 3600.0
 
 
-class Methods:
+class Methods(ABC):
     """What a master can be asked. Each method raises DepalmaStoppedException when it is over, and
     all but `get_config` and `shutdown` raise DepalmaStateException before `init_server`."""
 
@@ -58,8 +59,9 @@ class Methods:
         self._starting = threading.Lock()
         self._shut_down = threading.Event()
 
+    @abstractmethod
     def _start_cluster(self) -> Cluster:
-        raise NotImplementedError
+        """Make the cluster that the methods are about."""
 
     @property
     def _started(self) -> Cluster:
