@@ -65,6 +65,7 @@ _TABS = f"""(it) => {{
 
 def assert_well_laid_out(page: Page) -> None:
     """Check that nothing sticks out of the page, is cut off, or lies on something else."""
+    page.wait_for_load_state()  # A page without its style sheet is wider than the window.
     found = page.evaluate(_FIND)
     size = page.viewport_size
     assert not found, "\n".join([f"At {size}:", *found])
