@@ -21,6 +21,7 @@ from nws.errors import (
     NwsUnpicklingException,
     SleighJoinException,
 )
+from nws.sleigh.master.provided_functions import ProvidedFunctions
 from nws.sleigh.shared.functions import Function, named_function
 from nws.sleigh.shared.messages import (
     BARRIER,
@@ -60,9 +61,6 @@ _MAX_RECEIVED: Final = 1000
 
 _TELL_BYTES: Final = 1024 * 1024
 """Of a worker's output that was read, before supervisors are told so."""
-
-_FUNCTIONS_KEPT: Final = 8
-"""Functions that stay on the server for later calls."""
 
 Dropped = Callable[[], "tuple[int, tuple[int, ...], bool]"]
 """Returns below which number all calls are over, which later ones are cancelled, and whether there
@@ -118,9 +116,8 @@ class Team:
         self._output = output
         self._closed: Group | None = None  # once it is closed, whatever others store
         self._has_lost_count = False  # others have stored something in its place
-        self._sending = threading.RLock()  # for the outbox and what is known of functions
-        self._users: dict[str, int] = {}  # functions on the server: how many calls use each
-        self._not_stored: dict[str, Packed] = {}
+        self._sending = threading.RLock()  # for the outbox
+        self._functions = ProvidedFunctions()
         self._unconfirmed = _Message((), {})
         self._arrived = deque[Any]()
         self._own: dict[str, Any] = {CONTROL: (0, ()), BARRIER: 0}  # what we have stored there
@@ -273,36 +270,19 @@ class Team:
             SleighIllegalValueException: it cannot be pickled.
         """
         name, packed = named_function(function)
-        with self._sending:
-            if name not in self._users:
-                self._users[name] = 0
-                self._not_stored[name] = packed
-            self._users[name] += 1
+        self._functions.use(name, packed)
         return name
 
     def provide_again(self, function: str) -> bool:
         """Let one more call use a function; tell whether it is known."""
-        with self._sending:
-            known = function in self._users
-            if known:
-                self._users[function] += 1
-            return known
+        return self._functions.use_again(function)
 
     def release(self, function: str) -> None:
         """A call that used a function is over. The last functions stay, for later calls."""
-        with self._sending:
-            self._users[function] -= 1
-            if function in self._not_stored:
-                if not self._users[function]:
-                    del self._users[function], self._not_stored[function]
-            elif len(self._users) > _FUNCTIONS_KEPT:
-                self._delete_unused()
-
-    def _delete_unused(self) -> None:
-        for name in [name for name, users in self._users.items() if not users]:
-            if len(self._users) > _FUNCTIONS_KEPT:
-                del self._users[name]
-                self._delete(name)
+        if self._functions.release(function):
+            with self._sending:  # or one might be deleted that another thread stores again
+                for name in self._functions.surplus():
+                    self._delete(name)
 
     def _delete(self, variable: str) -> None:
         with suppress(NwsException):  # it was deleted, or the server is gone: who needs it will see
@@ -318,20 +298,13 @@ class Team:
         """
         with self._sending:
             self._confirm()
-            functions = self._functions_to_send(tasks)
+            functions = self._functions.unsent(tasks)
             stores: list[tuple[str, Any]] = list(functions.items())
             stores += [(TASK, task_to_wire(task)) for task in tasks]
             self._unconfirmed = _Message(tasks, functions)
             self._outbox.store(stores)
             # After that, since Ctrl-C may strike in between. To store one twice does no harm.
-            for name in functions:
-                self._not_stored.pop(name, None)
-
-    def _functions_to_send(self, tasks: Sequence[Task]) -> dict[str, Packed]:
-        if not self._not_stored:
-            return {}
-        names = {task.call.function for task in tasks}
-        return {name: self._not_stored[name] for name in names if name in self._not_stored}
+            self._functions.note_sent(functions)
 
     def _confirm(self, timeout: float | None = None) -> None:
         """Wait for the server's reply to the last tasks."""
@@ -342,7 +315,7 @@ class Team:
             raise
         except NwsOperationException as error:
             tasks, functions = self._unconfirmed
-            self._not_stored.update(functions)
+            self._functions.note_refused(functions)
             calls = {task.call.number for task in tasks}
             if len(calls) == 1:
                 self.on_refused(calls, error)

@@ -287,26 +287,41 @@ def task_to_wire(task: Task) -> tuple[Any, ...]:
     return (tuple(task.call), *task[1:])
 
 
-def task_from_wire(value: Any) -> Task | None:
-    """Undo `task_to_wire`."""
+def task_from_wire(value: Any, known: Call | None = None) -> Task | None:
+    """Undo `task_to_wire`.
+
+    Args:
+        value: what was in the variable.
+        known: the call of another task. It is not checked again if this is one of the same call.
+    """
     try:
         call_fields, first, elements, failures, lost = value
-        number, function, size, everyone, timeout, retries, *others = call_fields
-        seed, reloaded, changes, initialized = others
+        call = known if call_fields == known else _call_from_wire(call_fields)
         if (
-            _is_number(number | size | retries | first | failures | lost)
-            and function.__class__ is str
-            and everyone.__class__ is initialized.__class__ is bool
-            and timeout.__class__ is float
-            and 0 <= timeout < _MAX_SECONDS
-            and (seed is None or seed.__class__ is int)
-            and (reloaded == () or _are_reloaded(reloaded))
-            and (changes == () or are_changes(changes))
+            call is not None
+            and _is_number(first | failures | lost)
             and _are_packed(elements, _PACKED_KINDS)
         ):
-            return Task(Call(*call_fields), first, elements, failures, lost)
+            return Task(call, first, elements, failures, lost)
     except (TypeError, ValueError):
         pass
+    return None
+
+
+def _call_from_wire(fields: Any) -> Call | None:
+    number, function, size, everyone, timeout, retries, *others = fields
+    seed, reloaded, changes, initialized = others
+    if (
+        _is_number(number | size | retries)
+        and function.__class__ is str
+        and everyone.__class__ is initialized.__class__ is bool
+        and timeout.__class__ is float
+        and 0 <= timeout < _MAX_SECONDS
+        and (seed is None or seed.__class__ is int)
+        and (reloaded == () or _are_reloaded(reloaded))
+        and (changes == () or are_changes(changes))
+    ):
+        return Call(*fields)
     return None
 
 
@@ -327,8 +342,10 @@ def message_from_wire(value: Any) -> Results | Lines | None:
         if value[0] is True:
             _, call, rank, first, outcomes, seconds, lines = value
             pid, count = lines
+            numbers = call | rank | first | pid | count
             if (
-                _is_number(call | rank | first | pid | count)
+                numbers.__class__ is int  # this and the next are `_is_number`, for speed
+                and 0 <= numbers < _MAX_NUMBER
                 and lines.__class__ is tuple
                 and 0 <= seconds < _MAX_SECONDS
                 and _are_packed(outcomes, _OUTCOME_KINDS)
@@ -358,8 +375,8 @@ def _are_packed(things: Any, kinds: frozenset[type]) -> bool:
     """Tell whether these are what `nws.sleigh.shared.pickling.pack` returns, or else allowed."""
     if type(things) is not list:
         return False
-    if len(things) == 1 and type(things[0]) in PLAIN:
-        return True
+    if len(things) == 1 and type(things[0]) is not tuple:  # for the sake of short tasks
+        return type(things[0]) in kinds
     found = {*map(type, things)}
     return found <= kinds and (
         tuple not in found or all(map(is_in_pieces, filter(_is_tuple, things)))

@@ -40,14 +40,18 @@ class Loader:
         self._cache: dict[str, Packed] = {}
         self.modules = LoadedModules()
         self._ready_for: tuple[object, ...] | None = None  # what the runner was prepared for
+        self._ready_call: Call | None = None  # the last call that it is ready for
         self._only_call = 0  # the call that alone may use it, as it may change it; else 0
 
     def prepare(self, call: Call) -> Failure | None:
         """Get the function of a call ready, unless it is. Return why that is not possible."""
+        if call is self._ready_call:
+            return None
         wanted = call.function, call.seed, call.worker_count, call.reloaded
         if wanted == self._ready_for and self._only_call in (0, call.number):
+            self._ready_call = call
             return None
-        self._ready_for = None
+        self._ready_for = self._ready_call = None
         cells = self._cells
         cells.element, cells.since = NO_ELEMENT, time.monotonic_ns()
         try:
@@ -76,7 +80,7 @@ class Loader:
             return said._replace(of_call=True)
         finally:
             cells.state = IDLE
-        self._ready_for = wanted
+        self._ready_for, self._ready_call = wanted, call
         # A call may change its fixed arguments, or what a function carries that does not travel by
         # name. The next call starts from what was sent.
         self._only_call = 0 if function.is_constant else call.number

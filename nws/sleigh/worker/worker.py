@@ -36,6 +36,7 @@ from nws.sleigh.shared.messages import (
     RESULT,
     SUSPECTS,
     TASK,
+    Call,
     Death,
     Failure,
     Results,
@@ -118,6 +119,7 @@ class Worker:
         self._current = CurrentTask(
             workspace, cells, rank, runner, writer, self._failures, self._spans, self._settler
         )
+        self._call: Call | None = None  # of the last task
         self._wanted = 1  # tasks that are leased at once
         self._spare: deque[Lease] = deque()  # tasks that were not begun
         self._handback = Handback(self._has_waiting, self._hand_back, SLICE_SECONDS / 2)
@@ -141,11 +143,12 @@ class Worker:
             if len(leases) > 1:
                 self._handback.wake.set()
             for lease in taken(self._spare):
-                task = task_from_wire(lease.value)
+                task = task_from_wire(lease.value, self._call)
                 if task is None:
                     log_dropped(TASK, lease.value)
                     self._settler.add(lease, [])
                 else:
+                    self._call = task.call
                     self._do(lease, task)
                 done += 1
             self._settler.settle()
@@ -172,7 +175,8 @@ class Worker:
         if call.changes != self._surroundings.changes:
             self._surroundings.apply(call.changes)
         cells.begin_task(call.number, lease.id, task.first, len(task.elements))
-        self._limit(call.timeout)
+        if call.timeout or cells.limit:
+            self._limit(call.timeout)
         if call.initialized and not self._initializer.is_over:
             self._initialize(lease, task)
         if call.everyone:
@@ -203,8 +207,6 @@ class Worker:
     def _limit(self, seconds: float) -> None:
         """Limit the time of each element; 0 for any time."""
         former = self._cells.limit
-        if not seconds and not former:
-            return
         self._cells.limit = int(seconds * 1e9)
         if seconds and not former:
             os.kill(os.getppid(), signal.SIGCHLD)  # wakes the supervisor, so that it watches us

@@ -1,0 +1,56 @@
+"""Which functions are on the server: each is sent once, and the last ones stay."""
+
+from __future__ import annotations
+
+from nws.sleigh.master.provided_functions import ProvidedFunctions
+from nws.sleigh.shared.messages import Call, Task
+
+
+def tasks_of(*names: str) -> list[Task]:
+    return [Task(Call(1, name, 2), 0, [[1]]) for name in names]
+
+
+def test_a_function_is_sent_with_the_first_task_that_needs_it() -> None:
+    functions = ProvidedFunctions()
+    functions.use("one", b"1")
+    functions.use("two", b"2")
+    assert functions.unsent(tasks_of("one", "one")) == {"one": b"1"}
+    functions.note_sent(["one"])
+    assert functions.unsent(tasks_of("one", "two")) == {"two": b"2"}
+
+
+def test_one_that_the_server_has_refused_is_sent_again() -> None:
+    functions = ProvidedFunctions()
+    functions.use("one", b"1")
+    sent = functions.unsent(tasks_of("one"))
+    functions.note_sent(sent)
+    functions.note_refused(sent)
+    assert functions.unsent(tasks_of("one")) == sent
+
+
+def test_one_that_was_never_sent_is_forgotten_with_its_last_call() -> None:
+    functions = ProvidedFunctions()
+    functions.use("one", b"1")
+    functions.use("one", b"1")
+    functions.release("one")
+    assert functions.use_again("one")
+    functions.release("one")
+    functions.release("one")
+    assert not functions.use_again("one")
+    assert not functions.unsent(tasks_of("one"))
+
+
+def test_of_the_others_the_last_ones_stay() -> None:
+    functions = ProvidedFunctions()
+    names = [f"function {number}" for number in range(11)]
+    for name in names:
+        functions.use(name, b"")
+    functions.note_sent(names)
+    for name in names[1:]:
+        functions.release(name)
+    # The first one is in use.
+    assert functions.surplus() == names[1:4]
+    assert not functions.surplus()
+    assert not functions.use_again(names[1])
+    assert functions.use_again(names[4])
+    assert not functions.release(names[4])
