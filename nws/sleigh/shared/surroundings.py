@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 __all__ = ["Changes", "Surroundings", "WorkerSurroundings", "are_changes"]
@@ -77,9 +78,9 @@ def _quick_getcwd() -> Callable[[], object]:
         getcwd = ctypes.PyDLL(None).getcwd
     except (ImportError, OSError, TypeError, AttributeError):  # as on Windows
         return _working_folder
-    getcwd.restype = ctypes.c_void_p
+    getcwd.restype = ctypes.c_char_p
     path = ctypes.create_string_buffer(_MAX_PATH_BYTES)
-    return lambda: path.value if getcwd(path, _MAX_PATH_BYTES) else b""
+    return partial(getcwd, path, _MAX_PATH_BYTES)  # None if it is gone
 
 
 def _working_folder() -> str:
