@@ -16,11 +16,11 @@ from twisted.logger import (
     LogLevel,
     LogLevelFilterPredicate,
     globalLogBeginner,
-    textFileLogObserver,
 )
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+from nws_server.log_format import LOG_FORMATS, log_observer
 from nws_server.service import NwsService, address_text, make_service
 from nws_server.tap import ServerOptions
 
@@ -44,7 +44,16 @@ class RunOptions(ServerOptions):
             "Write the process id here while the server runs; default: nowhere.",
             Path,
         ],
+        ["log-format", None, "text", f"Of the lines of the log: {' or '.join(LOG_FORMATS)}."],
     ]
+
+    def postOptions(self) -> None:
+        super().postOptions()
+        if self["log-format"] not in LOG_FORMATS:
+            raise usage.UsageError(
+                f"{self['log-format']!r} is no format of the log; "
+                f"choose from {', '.join(LOG_FORMATS)}"
+            )
 
 
 class _Parent(Protocol):
@@ -87,7 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
     except usage.UsageError as error:
         print(f"nws_server: {error} (see --help)", file=sys.stderr)
         return 2
-    log = FilteringLogObserver(textFileLogObserver(sys.stderr), [_without_twisted_info()])
+    observer = log_observer(options["log-format"], sys.stderr)
+    log = FilteringLogObserver(observer, [_without_twisted_info()])
     globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
     announce_fd = options["announce-fd"] if options["announce"] else None
     return _run(service, pidfile, announce_fd, until_eof=options["until-eof"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from nws_server.core.space import Session, Space, Waiter
 from nws_server.run_queue import Ready
@@ -29,6 +29,16 @@ class Member(Ready, Protocol):
     waiter: Waiter | None
 
 
+class Traffic(NamedTuple):
+    """What some connections have done so far."""
+
+    operations: int
+    received: int
+    """Bytes."""
+    sent: int
+    """Bytes."""
+
+
 class SessionRegistry:
     """The sessions of a server's connections. A session ends when its last connection leaves."""
 
@@ -38,6 +48,7 @@ class SessionRegistry:
         self._members: dict[Session, set[Member]] = {}
         self._tokens: dict[Session, bytes] = {}
         self._by_token: dict[bytes, Session] = {}
+        self._ended = Traffic(0, 0, 0)  # of connections that have left
 
     def join(self, connection: Member, peer: bytes, *, acknowledges: bool) -> Session:
         """Begin a session of one connection; see `Space.open_session`."""
@@ -46,7 +57,11 @@ class SessionRegistry:
         return session
 
     def leave(self, connection: Member, session: Session) -> None:
-        """Take a connection out of its session."""
+        """Forget a connection that has ended."""
+        self._ended = _sum(self._ended, connection)
+        self._take_out(connection, session)
+
+    def _take_out(self, connection: Member, session: Session) -> None:
         members = self._members[session]
         members.discard(connection)
         if not members:
@@ -69,7 +84,7 @@ class SessionRegistry:
         session = self._by_token.get(token)
         if session is not None and session is not own:
             self._members[session].add(connection)
-            self.leave(connection, own)
+            self._take_out(connection, own)
         return session
 
     def members(self) -> Iterator[tuple[Session, Member]]:
@@ -82,6 +97,21 @@ class SessionRegistry:
         """Count the connections that are past their handshake."""
         return sum(map(len, self._members.values()))
 
+    def traffic(self) -> Traffic:
+        """Return what all connections have done, those that have ended among them."""
+        traffic = self._ended
+        for _, member in self.members():
+            traffic = _sum(traffic, member)
+        return traffic
+
     def session_count(self) -> int:
         """Count the sessions of these connections."""
         return len(self._members)
+
+
+def _sum(traffic: Traffic, member: Member) -> Traffic:
+    return Traffic(
+        traffic.operations + member.performed,
+        traffic.received + member.received,
+        traffic.sent + member.sent,
+    )

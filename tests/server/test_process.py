@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -16,9 +17,11 @@ from typing import Final
 
 import pytest
 import twisted
+from twisted.logger import Logger
 
 from nws.version import __version__
 from nws_server.__main__ import main
+from nws_server.log_format import log_observer
 from nws_server.open_files import open_files
 from tests.support.frames import KINDS
 from tests.support.server import PATIENCE, ROOT, Client, environment, running, starting
@@ -355,6 +358,32 @@ def test_the_log_has_a_line_for_each_thing_that_matters(tmp_path: Path) -> None:
         "own",
         "NetWorkSpaces has stopped",
     ]
+
+
+def test_the_log_as_json(tmp_path: Path) -> None:
+    with running(tmp_path, "--log-format=json") as server:
+        with server.client(None) as browser:
+            browser.write(b"GET / HTTP/1.1\r\n\r\n")
+            assert browser.at_end()
+        assert server.stop() == 0
+        begin, refusal, end = map(json.loads, server.log())
+    assert begin["message"] == serves(f"127.0.0.1:{server.port}", 10_000)
+    assert begin["level"] == "info"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", begin["time"])
+    assert (refusal["level"], refusal["logger"]) == ("warn", begin["logger"])
+    assert end["message"] == "NetWorkSpaces has stopped"
+
+
+def test_an_error_in_the_log_as_json_has_its_traceback() -> None:
+    file = io.StringIO()
+    try:
+        raise ValueError("line one\nline two")
+    except ValueError:
+        Logger(observer=log_observer("json", file)).failure("it failed for {who}", who="a\nb")
+    (line,) = file.getvalue().splitlines()
+    said = json.loads(line)
+    assert (said["level"], said["message"]) == ("critical", "it failed for a\nb")
+    assert "ValueError: line one\nline two" in said["traceback"]
 
 
 def test_what_strangers_send_cannot_forge_lines_of_the_log(tmp_path: Path) -> None:

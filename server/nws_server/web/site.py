@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -27,6 +27,7 @@ from nws_server.web.downloads import client_file, raw_value
 from nws_server.web.history import HISTORY_MINUTES
 from nws_server.web.inspector import Inspector
 from nws_server.web.live import LivePages
+from nws_server.web.probes import PROBES
 from nws_server.web.query import Query
 from nws_server.web.rendering import Renderer, link
 from nws_server.web.request_checks import RequestChecks
@@ -34,6 +35,9 @@ from nws_server.web.request_queue import RequestQueue
 from nws_server.web.responses import JSON, HttpRefusal, Response, redirect, refusal_for
 from nws_server.web.routes import PAGES, Page, look_at
 from nws_server.web.to_json import to_json
+
+if TYPE_CHECKING:
+    from nws_server.web.metrics import Metrics
 
 __all__ = ["InspectorSite"]
 
@@ -117,6 +121,7 @@ class _Root(Resource):
         self._inspector = inspector
         self._checks = RequestChecks(inspector.config.web_names, inspector.config.web_key)
         self._renderer = Renderer()
+        self._metrics: Metrics | None = None
         self.live = LivePages(inspector, self._renderer, reactor)
         space = inspector.hub.space
         self.requests = RequestQueue(reactor, self._begin_response, lambda: space.now)
@@ -205,7 +210,11 @@ class _Root(Resource):
             raise refusal
         query = Query.parse(bounded.query, bounded.form)
         path = request.path.decode("ascii", "replace").lstrip("/")
-        key = query.get("key") if path.startswith("api/") else b""  # programs send no cookies
+        if path in PROBES and request.method in (b"GET", b"HEAD"):
+            return PROBES[path](self._inspector.hub)
+        key = b""
+        if path == "metrics" or path.startswith("api/"):  # programs send no cookies
+            key = query.get("key") or _bearer(request)
         if not path.startswith("static/") and not self._checks.accepts_key(
             key or self._key(request)
         ):
@@ -226,6 +235,8 @@ class _Root(Resource):
             return raw_value(self._inspector, query)
         if path == "confirm":
             return self._confirm(request, query)
+        if path == "metrics":
+            return self._measure(request)
         if path == "events":
             return self._follow(request, query)
         if first == "api" and rest in PAGES:
@@ -323,6 +334,15 @@ class _Root(Resource):
             raise HttpRefusal(403, "this inspector is read-only (--web-read-only)")
         return self._render(request, "confirm", ask(query))
 
+    def _measure(self, request: Request) -> Response:
+        if self._metrics is None:
+            # Imported late: it takes time that only those who measure should spend.
+            from nws_server.web.metrics import Metrics
+
+            self._metrics = Metrics(self._inspector)
+        body, media_type = self._metrics.exposition(_header(request, b"accept"))
+        return Response(body, media_type)
+
     def _follow(self, request: Request, query: Query) -> Response | None:
         page = PAGES[query.choice("of", PAGES, "")]
         if self.live.full:
@@ -343,6 +363,12 @@ def _header(request: Request, name: bytes) -> str:
 
 def _host(request: Request) -> str:
     return _header(request, b"host").strip()
+
+
+def _bearer(request: Request) -> bytes:
+    """Return the key in an Authorization header; empty if there is none."""
+    scheme, _, key = (request.getHeader(b"authorization") or b"").partition(b" ")
+    return key.strip() if scheme.lower() == b"bearer" else b""
 
 
 def _foreign_form() -> HttpRefusal:
