@@ -25,6 +25,7 @@ NUMBERS: Final = {
     "spool_limit": 0,
     "max_connections": 1,
     "peer_timeout": MIN_PEER_TIMEOUT,
+    "keep_runs": 0,
 }
 """Settings that are whole numbers, and the minimum of each. Sizes are in bytes, times in
 seconds."""
@@ -64,6 +65,7 @@ class Config:
         web_must: whether the server fails to start if the inspector cannot listen there.
         web_actions: whether the inspector can change anything.
         web_names: names by which browsers may call this machine, beside its own and ``localhost``.
+        keep_runs: how long the inspector shows a sleigh that has ended; 0 for not at all.
         web_folder: files for clients, served under ``/clientCode/``; None for none.
         web_key: a secret that browsers must give to see anything; empty for none.
         babelfish: how the server's babelfish reads values: ``safe`` runs nothing of what is in
@@ -86,6 +88,7 @@ class Config:
     web: str | None = None
     web_must: bool = True
     web_actions: bool = True
+    keep_runs: int = 3600
     web_names: tuple[str, ...] = ()
     web_folder: Path | None = None
     web_key: str = field(default="", repr=False)
@@ -116,7 +119,8 @@ class Config:
         all interfaces), ``NWS_SERVER_PORT``, ``NWS_WEB_PORT`` (or ``none``),
         ``NWS_WEB_SERVED_DIR``, ``NWS_TMP_DIR`` and ``NWS_LONG_VALUE_SIZE``. Ours are
         ``NWS_MAX_VALUE_SIZE``, ``NWS_MEMORY_LIMIT``, ``NWS_SPOOL_LIMIT``,
-        ``NWS_MAX_CONNECTIONS``, ``NWS_PEER_TIMEOUT``, ``NWS_IO`` and ``NWS_WEB_KEY``.
+        ``NWS_MAX_CONNECTIONS``, ``NWS_PEER_TIMEOUT``, ``NWS_KEEP_RUNS``, ``NWS_IO`` and
+        ``NWS_WEB_KEY``.
 
         A server that is told where to listen has an inspector only if it is told where.
 

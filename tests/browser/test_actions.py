@@ -288,10 +288,12 @@ def test_workers_are_started_by_the_line_of_the_page_and_the_group_is_closed(
     page = person.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     options: dict[str, Any] = {"launch": "web", **inspected.sleigh}
-    inspected.see(page, search="sleigh_ride")
+    inspected.see(page, "sleighs")
+    idle = page.locator("tr").filter(has_text="idle")
+    expect(idle).to_have_count(0)
     making = Aside(lambda: Sleigh(**options))
     with ExitStack() as later:
-        person.press(page.get_by_role("link", name="sleigh", exact=True))
+        person.press(idle.get_by_role("link"))
         name = page.locator(".path a").last.inner_text()
         line = page.locator("#runme")
         expect(line).to_have_text(inspected.open(name).find(RUN_ME))

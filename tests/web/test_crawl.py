@@ -123,7 +123,7 @@ def test_looking_at_all_pages_changes_nothing(pages: dict[str, Seen]) -> None:
     kinds = {urlsplit(address).path for address in pages}
     assert kinds == {
         *("/", "/workspaces", "/workspace", "/variable", "/value", "/clients", "/server"),
-        *("/sleigh", "/depalma", "/confirm"),
+        *("/sleighs", "/sleigh", "/depalma", "/confirm"),
     }
     assert len(pages) > 100
 

@@ -46,6 +46,7 @@ def test_nodes_and_their_tasks(ride: Client, browser: Browser) -> None:
             "errors": [],
             "closed": False,
         },
+        "ended": None,
         "workers": workers,
         "launch": None,
     }
@@ -57,7 +58,8 @@ def test_nodes_and_their_tasks(ride: Client, browser: Browser) -> None:
 
 def test_its_page_and_the_way_there(ride: Client, browser: Browser) -> None:
     assert "4 of 10 tasks are done" in browser.see("sleigh", name="ws").text
-    assert "/sleigh?name=ws" in browser.see("workspaces").links
+    assert "/sleigh?name=ws" in browser.see("sleighs").links
+    assert "/sleigh?name=ws" in browser.see("workspaces", sleighs="yes").links
     for op in ("listMonitors", "showMonitor"):
         assert browser.get("doit", op=op, wsName="ws").location == "/sleigh?name=ws"
 

@@ -317,7 +317,7 @@ def test_sorting_and_searching_go_together_with_paging(crowded: Client, browser:
         ("value", {"ws": "ws", "name": "x", "index": "7"}, 404, "value 7 is no longer in"),
         ("value", {"ws": "ws", "name": "x", "index": "-1"}, 400, "'index' is not"),
         ("value", {"ws": "ws", "name": "x", "index": "1e9"}, 400, "'index' is not"),
-        ("sleigh", {"name": "ws"}, 404, "there is no sleigh"),
+        ("sleigh", {"name": "no sleigh"}, 404, "there is no sleigh"),
         ("sleigh", {}, 400, "'name' is missing"),
         ("workspaces", {"sort": "x"}, 400, "'sort' is not one of"),
         ("clients", {"order": "x"}, 400, "'order' is not one of"),

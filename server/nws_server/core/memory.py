@@ -86,6 +86,7 @@ class MemorySpace:
         self._lookup = Lookup(self.books, memory_limit)
         any_of = AnyOf(self.books, self._lookup, self._matching)
         self.take_any, self.find_any = any_of.take, any_of.find
+        self.on_deletion: Callable[[bytes], None] | None = None
         self._token = b"__nwss" + token
         self._memory_limit = memory_limit
         self._ending: deque[Session] = deque()  # closed, but some of their leases are still open
@@ -202,6 +203,8 @@ class MemorySpace:
     def _purge(
         self, workspace: Workspace, status: int = Status.NO_WORKSPACE, reason: str = ""
     ) -> None:
+        if self.on_deletion is not None:
+            self.on_deletion(workspace.name)
         reason = reason or f"the workspace {shown(workspace.name)} was deleted"
         for variable in list(workspace.variables.values()):
             # One that nobody waits for any more may have been deleted as one too many.

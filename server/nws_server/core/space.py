@@ -24,6 +24,9 @@ relative to it. When the time of ``next_deadline()`` has come somebody must call
 `use_ws` and `mktemp_ws`. A binding to a deleted workspace is dead for good: operations fail with
 ``NO_WORKSPACE``; with ``NOT_OPEN`` where there never was one.
 
+**Deletion.** ``on_deletion`` is called with the name of each workspace that is about to be deleted.
+It may look at what is in it, and may neither change anything nor raise.
+
 **Refusals.** What would make a workspace or variable fails with ``REFUSED`` if the new name has
 control characters, or if the space has no room left. This holds for gets too.
 
@@ -59,6 +62,7 @@ class Space(Protocol):
     now: float
     views: Views
     on_earlier_deadline: Callable[[float], None] | None
+    on_deletion: Callable[[bytes], None] | None
 
     def open_session(self, peer: bytes, *, acknowledges: bool) -> Session:
         """Begin a session. ``peer`` is shown in listings; ``acknowledges`` says that each delivery

@@ -15,6 +15,7 @@ from nws_server.hub import Hub
 from nws_server.web.babelfish_process import BabelfishProcess
 from nws_server.web.cost_cache import CostCache
 from nws_server.web.history import History
+from nws_server.web.kept_runs import KeptRuns
 from nws_server.web.local_client import LocalClient
 from nws_server.web.text_cache import TextCache
 
@@ -34,6 +35,7 @@ class Inspector:
         look: the read-only views of its space.
         local: a client that changes the space.
         history: its activity in the last minutes.
+        kept_runs: sleighs that have ended.
         cost_cache: slow figures.
         text_cache: texts of values.
     """
@@ -63,6 +65,7 @@ class Inspector:
         self.look: Views = hub.space.views
         self.local = LocalClient(hub)
         self.history = History(hub)
+        self.kept_runs = KeptRuns(config.keep_runs, wall)
         self.cost_cache = CostCache(hub.clock)
         self.text_cache = TextCache(hub, reactor, babelfish)
         self._reactor = reactor

@@ -20,7 +20,6 @@ from prometheus_client.registry import Collector
 from nws.version import __version__
 from nws_server.web import sleigh_reports
 from nws_server.web.inspector import Inspector
-from nws_server.web.reports import read_report
 
 __all__ = ["Metrics"]
 
@@ -153,11 +152,11 @@ def _look_at_sleighs(inspector: Inspector) -> _Sleighs:
         if not sleigh_reports.is_sleigh(inspector, ws):
             continue
         sleighs += 1
-        for report in sleigh_reports.read_workers(inspector, ws).values():
+        reports = sleigh_reports.read_sleigh(inspector, ws)
+        for report in reports.workers().values():
             state = report.text("state")
             workers[state if state in _WORKER_STATES else _OTHER] += 1
-        published = read_report(inspector, ws, sleigh_reports.CALLS)
-        for call in () if published is None else published.parts("calls"):
+        for call in reports.calls():
             if not call.flag("over"):
                 calls += 1
                 unfinished += max(0, call.whole("submitted") - call.whole("arrived"))

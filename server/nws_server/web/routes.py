@@ -10,6 +10,7 @@ from nws_server.web.pages.clients import show_clients
 from nws_server.web.pages.depalma import show_depalma
 from nws_server.web.pages.server import show_server
 from nws_server.web.pages.sleigh import show_sleigh
+from nws_server.web.pages.sleighs import show_sleighs
 from nws_server.web.pages.value import show_value
 from nws_server.web.pages.variable import show_variable
 from nws_server.web.pages.workspace import show_workspace
@@ -35,6 +36,7 @@ PAGES: Final = {
         Page("workspace", show_workspace),
         Page("variable", show_variable),
         Page("value", show_value),
+        Page("sleighs", show_sleighs),
         Page("sleigh", show_sleigh),
         Page("depalma", show_depalma),
         Page("clients", show_clients),

@@ -6,6 +6,7 @@ GET never changes anything. Every response has a fitting status and the security
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -34,6 +35,7 @@ from nws_server.web.request_checks import RequestChecks
 from nws_server.web.request_queue import RequestQueue
 from nws_server.web.responses import JSON, HttpRefusal, Response, redirect, refusal_for
 from nws_server.web.routes import PAGES, Page, look_at
+from nws_server.web.sleigh_reports import keep_sleigh
 from nws_server.web.to_json import to_json
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ class InspectorSite(Site):
         self._count = 0
         self._channels: dict[BoundedChannel, None] = {}  # not dropped; in the order of their coming
         self._root = _Root(inspector, reactor)
+        self._space = inspector.hub.space
+        self._space.on_deletion = partial(keep_sleigh, inspector)
         super().__init__(
             self._root,
             requestFactory=BoundedRequest,
@@ -107,6 +111,7 @@ class InspectorSite(Site):
 
     def stop(self) -> None:
         """End the responses to browsers that follow a page, and begin no others."""
+        self._space.on_deletion = None
         self._root.live.stop()
         self._root.requests.stop()
 

@@ -1,14 +1,19 @@
-"""The reports of a sleigh in its workspace."""
+"""The reports of a sleigh in its workspace, and what is kept of them when it has ended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from twisted.logger import Logger
 
 from nws_server.web.inspector import Inspector
+from nws_server.web.kept_runs import KeptRun
 from nws_server.web.reports import Report, parse, read_text
 
-__all__ = ["is_sleigh", "read_reports", "read_workers"]
+__all__ = ["SleighReports", "is_sleigh", "keep_sleigh", "kept_reports", "read_sleigh"]
 
 TASKS: Final = b"task"
 RESULTS: Final = b"result"
@@ -26,33 +31,112 @@ _MAX_READ_BYTES: Final = 4_000_000
 """Bytes that are read of all reports of one kind."""
 
 
+_QUICKLY: Final = 1
+"""Level of compression. Reports become a tenth as long."""
+
+_log = Logger()
+
+
+class SleighReports(NamedTuple):
+    """What a sleigh says of itself, as texts, and what is in its queues."""
+
+    calls_text: str | None
+    worker_texts: Sequence[str | None]
+    """By rank."""
+    failure_texts: Sequence[str | None]
+    gone: Sequence[str]
+    """Ids of supervisors that are gone."""
+    queued: int
+    """Tasks that nobody does."""
+    running: int
+    """Tasks that workers do."""
+    unread: int
+    """Results that the master has not read."""
+    closed: bool
+    """Whether no more workers can join."""
+
+    def calls(self) -> Iterator[Report]:
+        """Walk the reports about calls, oldest first."""
+        content = parse(self.calls_text)
+        return iter(()) if content is None else Report(content).parts("calls")
+
+    def workers(self) -> dict[int, Report]:
+        """Return the reports about all workers, by rank. What that of a worker says is out of date
+        if its supervisor is gone: then its state is ``gone``."""
+        reports = {
+            rank: Report(content)
+            for rank, text in enumerate(self.worker_texts)
+            if (content := parse(text)) is not None
+        }
+        for rank, report in reports.items():
+            if report.text("id") in self.gone:
+                reports[rank] = report.updated(state="gone", current=None)
+        return reports
+
+    def failures(self) -> Iterator[tuple[int, Any]]:
+        """Walk the last failures of all workers, each with the worker's rank."""
+        for rank, text in enumerate(self.failure_texts):
+            content = parse(text)
+            for failure in content if isinstance(content, list) else ():
+                yield rank, failure
+
+
 def is_sleigh(inspector: Inspector, ws: bytes) -> bool:
     """Tell whether a workspace looks like that of a sleigh."""
     return all(inspector.look.variable(ws, mark) is not None for mark in _SLEIGH_VARIABLES)
 
 
-def read_reports(inspector: Inspector, ws: bytes, kind: bytes) -> Iterator[tuple[int, Any]]:
-    """Walk the reports of all workers, by rank."""
+def read_sleigh(inspector: Inspector, ws: bytes) -> SleighReports:
+    """Read the reports of a sleigh."""
+    look = inspector.look
+    queued, unread = look.variable(ws, TASKS), look.variable(ws, RESULTS)
+    count = look.variable(ws, WORKER_COUNT)
+    workers = list(_read_by_rank(inspector, ws, WORKER))
+    ids = {Report(parse(text)).text("id") for text in workers}
+    return SleighReports(
+        read_text(inspector, ws, CALLS),
+        workers,
+        list(_read_by_rank(inspector, ws, FAILURES)),
+        [id for id in sorted(ids) if _is_gone(inspector, ws, id)],
+        queued.values if queued else 0,
+        queued.leased if queued else 0,
+        unread.values if unread else 0,
+        bool(count and count.values),
+    )
+
+
+def _read_by_rank(inspector: Inspector, ws: bytes, kind: bytes) -> Iterator[str | None]:
     read = 0
     for rank in range(_MAX_WORKERS):
-        var = kind + b"%d" % rank
         if inspector.look.variable(ws, WORKER + b"%d" % rank) is None or read > _MAX_READ_BYTES:
             return
-        text = read_text(inspector, ws, var)
+        text = read_text(inspector, ws, kind + b"%d" % rank)
         read += len(text or "")
-        content = parse(text)
-        if content is not None:
-            yield rank, content
+        yield text
 
 
-def read_workers(inspector: Inspector, ws: bytes) -> dict[int, Report]:
-    """Return the reports about all workers, by rank. What that of a worker says is out of date if
-    its supervisor is gone: then its state is ``gone``."""
-    reports = {}
-    for rank, content in read_reports(inspector, ws, WORKER):
-        report = reports[rank] = Report(content)
-        supervisor = report.text("id").encode(errors="replace")
-        will = inspector.look.variable(ws, GONE + supervisor)
-        if will is not None and will.values:
-            reports[rank] = report.updated(state="gone", current=None)
-    return reports
+def _is_gone(inspector: Inspector, ws: bytes, supervisor: str) -> bool:
+    will = inspector.look.variable(ws, GONE + supervisor.encode(errors="replace"))
+    return will is not None and will.values > 0
+
+
+# Of sleighs that have ended
+
+
+def keep_sleigh(inspector: Inspector, ws: bytes) -> None:
+    """Keep what a workspace holds if it is that of a sleigh. It is about to be deleted, so that
+    nothing is raised here."""
+    try:
+        view = inspector.look.workspace(ws)
+        if view is not None and is_sleigh(inspector, ws):
+            reports = json.dumps(read_sleigh(inspector, ws)).encode()
+            began = inspector.epoch(view.created)
+            packed = zlib.compress(reports, _QUICKLY)
+            inspector.kept_runs.add(KeptRun(ws, began, inspector.now(), packed))
+    except Exception:
+        _log.failure("what a sleigh said of itself cannot be kept")
+
+
+def kept_reports(run: KeptRun) -> SleighReports:
+    """Return what a sleigh said of itself at its end."""
+    return SleighReports(*json.loads(zlib.decompress(run.packed)))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from nws_server.web import sleigh_reports
 from nws_server.web.inspector import Inspector
+from nws_server.web.kept_runs import KeptRun
 from nws_server.web.names import DisplayName, shorten
 from nws_server.web.not_found import NotFound
 from nws_server.web.original_sleigh import describe_original_sleigh, is_original_sleigh
 from nws_server.web.query import Query
-from nws_server.web.reports import Report, read_report, read_text
+from nws_server.web.reports import Report, read_text
+from nws_server.web.sleigh_reports import SleighReports
 from nws_server.web.timeline import (
     TIMELINE_SECONDS,
     BusySpan,
@@ -24,17 +27,22 @@ from nws_server.web.timeline import (
 __all__ = ["show_sleigh"]
 
 _MAX_CALLS: Final = 50
-_MAX_FAILURES: Final = 20
+_MAX_ELEMENTS_NAMED: Final = 20
+"""Of those that have failed alike."""
+
+_MAX_KINDS: Final = 50
+"""Of failures."""
+
 _MAX_LINES: Final = 50
 _MAX_SUMMARY_CHARS: Final = 500
 _MAX_TEXT_CHARS: Final = 4000
 
 
 def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
-    """Show the sleigh of a workspace. Field: ``name``.
+    """Show the sleigh of a workspace, or one that has ended lately. Field: ``name``.
 
     Raises:
-        NotFound: the workspace is not that of a sleigh.
+        NotFound: the workspace is not that of a sleigh, and none has ended there lately.
     """
     ws = query.need("name")
     if is_original_sleigh(inspector, ws):
@@ -42,52 +50,79 @@ def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
         return {
             "workspace": DisplayName(ws),
             "original": original,
+            "ended": None,
             "workers": original["workers"],
             "launch": _launch(inspector, ws),
         }
-    if not sleigh_reports.is_sleigh(inspector, ws):
+    if sleigh_reports.is_sleigh(inspector, ws):
+        return inspector.cost_cache.get(("sleigh", ws), lambda: _show(inspector, ws))
+    run = inspector.kept_runs.get(ws)
+    if run is None:
         raise NotFound(f"there is no sleigh with the workspace {DisplayName(ws).short!r}")
-    return inspector.cost_cache.get(("sleigh", ws), lambda: _show(inspector, ws))
+    return inspector.cost_cache.get(("ended", run), lambda: _show_ended(run))
 
 
 def _show(inspector: Inspector, ws: bytes) -> dict[str, Any]:
-    now = float(round(inspector.now()))
-    reports = sleigh_reports.read_workers(inspector, ws)
-    spans = {rank: list(read_spans(report)) for rank, report in reports.items()}
-    every_span = [span for each in spans.values() for span in each]
-    look = inspector.look
-    queued = look.variable(ws, sleigh_reports.TASKS)
-    unread = look.variable(ws, sleigh_reports.RESULTS)
-    count = look.variable(ws, sleigh_reports.WORKER_COUNT)
+    reports = sleigh_reports.read_sleigh(inspector, ws)
+    data = _describe(reports, reports.workers(), float(round(inspector.now())))
     return {
         "workspace": DisplayName(ws),
         "original": None,
-        "calls": _calls(inspector, ws, every_span, now),
-        "workers": [_worker(rank, report) for rank, report in reports.items()],
-        "closed": bool(count and count.values),
+        "ended": None,
+        "launch": _launch(inspector, ws),
+        **data,
+    }
+
+
+def _show_ended(run: KeptRun) -> dict[str, Any]:
+    reports = sleigh_reports.kept_reports(run)
+    workers = {
+        rank: report.updated(state="ended", current=None)
+        for rank, report in reports.workers().items()
+    }
+    data = _describe(reports, workers, run.ended)
+    for call in data["calls"]:
+        call["cancelled"] = call["cancelled"] or not call["over"]
+        call["over"] = True
+    return {
+        "workspace": DisplayName(run.ws),
+        "original": None,
+        "ended": run.ended,
+        "launch": None,
+        **data,
+    }
+
+
+def _describe(reports: SleighReports, workers: dict[int, Report], now: float) -> dict[str, Any]:
+    spans = {rank: list(read_spans(report)) for rank, report in workers.items()}
+    every_span = [span for each in spans.values() for span in each]
+    calls = _calls(reports.calls(), every_span, now)
+    return {
+        "calls": calls,
+        "workers": [_worker(rank, report) for rank, report in workers.items()],
+        "closed": reports.closed,
         "tasks": {
-            "queued": queued.values if queued else 0,
-            "running": queued.leased if queued else 0,
-            "results": unread.values if unread else 0,
+            "queued": reports.queued,
+            "running": reports.running,
+            "results": reports.unread,
         },
         "throughput": draw_throughput(every_span, now),
         "timeline": [
             {"rank": rank, "spans": list(place_spans(spans[rank], report, now))}
-            for rank, report in reports.items()
+            for rank, report in workers.items()
         ],
         "window": TIMELINE_SECONDS,
-        "failures": _failures(inspector, ws),
-        "lines": _lines(reports),
-        "launch": _launch(inspector, ws),
+        "failed": sum(call["failed"] for call in calls),
+        "failures": _failures(reports),
+        "lines": _lines(workers),
     }
 
 
 def _calls(
-    inspector: Inspector, ws: bytes, spans: Sequence[BusySpan], now: float
+    reports: Iterable[Report], spans: Sequence[BusySpan], now: float
 ) -> list[dict[str, Any]]:
     """Describe the calls under way and the last ones that ended, oldest first."""
-    report = read_report(inspector, ws, sleigh_reports.CALLS)
-    calls = [] if report is None else [_call(call, spans, now) for call in report.parts("calls")]
+    calls = [_call(call, spans, now) for call in reports]
     return list({call["number"]: call for call in calls}.values())[-_MAX_CALLS:]
 
 
@@ -142,22 +177,30 @@ def _worker(rank: int, report: Report) -> dict[str, Any]:
     }
 
 
-def _failures(inspector: Inspector, ws: bytes) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for rank, content in sleigh_reports.read_reports(inspector, ws, sleigh_reports.FAILURES):
-        for each in content if isinstance(content, list) else ():
-            failure = Report(each)
-            found.append(
-                {
-                    "rank": rank,
-                    "time": failure.number("time"),
-                    "call": failure.whole("call"),
-                    "element": failure.whole("element"),
-                    "summary": shorten(failure.text("summary"), _MAX_SUMMARY_CHARS),
-                    "text": shorten(failure.text("text"), _MAX_TEXT_CHARS),
-                }
-            )
-    return sorted(found, key=lambda failure: -failure["time"])[:_MAX_FAILURES]
+def _failures(reports: SleighReports) -> list[dict[str, Any]]:
+    """Describe what is known of failures: those with the same summary in one entry, the kind that
+    has come last first."""
+    alike: defaultdict[str, list[tuple[int, Report]]] = defaultdict(list)
+    for rank, content in reports.failures():
+        failure = Report(content)
+        alike[failure.text("summary")].append((rank, failure))
+    kinds = [_kind(summary, failures) for summary, failures in alike.items()]
+    return sorted(kinds, key=lambda kind: -kind["time"])[:_MAX_KINDS]
+
+
+def _kind(summary: str, failures: list[tuple[int, Report]]) -> dict[str, Any]:
+    failures.sort(key=lambda each: -each[1].number("time"))
+    _, last = failures[0]
+    return {
+        "summary": shorten(summary, _MAX_SUMMARY_CHARS),
+        "count": len(failures),
+        "time": last.number("time"),
+        "text": shorten(last.text("text"), _MAX_TEXT_CHARS),
+        "elements": [
+            {"call": each.whole("call"), "element": each.whole("element"), "rank": rank}
+            for rank, each in failures[:_MAX_ELEMENTS_NAMED]
+        ],
+    }
 
 
 def _lines(reports: dict[int, Report]) -> list[dict[str, Any]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from nws_server.core.views import WorkspaceView
 from nws_server.web.descriptions import describe_workspace
 from nws_server.web.inspector import Inspector
+from nws_server.web.original_sleigh import is_original_sleigh
 from nws_server.web.query import Query
+from nws_server.web.sleigh_reports import is_sleigh
 from nws_server.web.tables import Column, make_table
 
 __all__ = ["show_workspaces"]
@@ -26,7 +29,24 @@ _COLUMNS: Final[dict[str, Column[WorkspaceView]]] = {
 
 
 def show_workspaces(inspector: Inspector, query: Query) -> dict[str, Any]:
-    """List the workspaces. Fields: ``search``, ``sort``, ``order``, ``page``."""
+    """List the workspaces, without those of sleighs unless ``sleighs`` is ``yes``. Other fields:
+    ``search``, ``sort``, ``order``, ``page``."""
     views = inspector.cost_cache.get("workspaces", inspector.look.workspaces)
+    hidden: frozenset[bytes] = frozenset()
+    shows_all = query.choice("sleighs", ("no", "yes"), "no") == "yes"
+    if not shows_all:
+        hidden = inspector.cost_cache.get("sleigh names", lambda: _sleighs(inspector, views))
+        views = [view for view in views if view.name not in hidden]
     table = make_table(views, query, _COLUMNS, lambda view: view.name)
-    return {"table": table.described(lambda view: describe_workspace(inspector, view))}
+    return {
+        "table": table.described(lambda view: describe_workspace(inspector, view)),
+        "hidden": len(hidden),
+        "fields": {"sleighs": "yes"} if shows_all else {},
+    }
+
+
+def _sleighs(inspector: Inspector, views: Sequence[WorkspaceView]) -> frozenset[bytes]:
+    names = (view.name for view in views)
+    return frozenset(
+        name for name in names if is_sleigh(inspector, name) or is_original_sleigh(inspector, name)
+    )
