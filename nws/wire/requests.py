@@ -221,6 +221,11 @@ class RequestDecoder:
         self._sink: Sink | None = None
         self.missing = 0
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a part of a request has come."""
+        return self._in_group or self._in_dict != self._has_metadata or bool(self._tail)
+
     def feed(self, data: bytes) -> list[Request]:
         """Take bytes, return the requests that they complete."""
         requests: list[Request] = []

@@ -6,10 +6,10 @@ Theory of operation
 write. The connection is itself the `Reply` of its operations, which answer at once. Only one that
 has to wait does not: then ``waiter`` is set, and requests that arrive behind it lie in the backlog
 until its answer, which comes from another connection's operation, has been sent. Only ``cancel``
-overtakes. Without the extensions a request behind one that waits ends the connection: an original
-client sends it only if its user interrupted the wait, and would take each later answer for that of
-the call before. The backlog also fills while the client does not read its replies. When it is full,
-reading stops.
+overtakes. Without the extensions any byte behind a request that waits ends the connection: an
+original client sends it only if its user interrupted the wait, and would take each later answer for
+that of the call before. The backlog also fills while the client does not read its replies. When it
+is full, reading stops.
 
 With the extensions, values that a get removed are in the session's hands, and noted in
 ``_delivered``, until the client acknowledges them by an ``ack`` or any further request. If the
@@ -247,7 +247,7 @@ class Connection:
             self._backlog_size -= _weight(request)
             if not self._is_cancel(request):
                 self._perform(request)
-                if backlog:
+                if backlog or self._decoder.unfinished:
                     self._look_behind_wait()
             elif cancels and cancels[0] is request:  # else it has overtaken
                 cancels.popleft()  # it comes too late: nothing waits
@@ -316,6 +316,8 @@ class Connection:
             if self._closed:
                 return
             self._perform(request)
+        if self.waiter is not None and self._decoder.unfinished:
+            self._look_behind_wait()
 
     def _queue_up(self, requests: list[Request]) -> None:
         """Keep requests for later."""

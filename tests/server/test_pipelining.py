@@ -123,20 +123,23 @@ def test_pairs_of_a_wait_and_its_cancel_cost_the_same_however_many(
 
 @original_kind
 @pytest.mark.parametrize("second", [("findTry", "ws", "y"), ("store", "ws", "y", 0, "v")])
-@pytest.mark.parametrize("how", ["later", "together", "in part", "while it does not read"])
+@pytest.mark.parametrize("part", [1, 3, 4, 20, None])
+@pytest.mark.parametrize("how", ["later", "together", "while it does not read"])
 def test_an_original_client_that_sends_behind_a_wait_is_hung_up_on(
-    server: MemoryServer, kind: str, second: tuple[object, ...], how: str
+    server: MemoryServer, kind: str, second: tuple[object, ...], part: int | None, how: str
 ) -> None:
-    """Its user interrupted the wait: each answer would be taken for that of another call."""
+    """Its user interrupted the wait: each answer would be taken for that of another call. Any part
+    of the second request tells."""
     link, other = server.connect(kind), server.connect()
+    first, rest = several(link, ("fetch", "ws", "x")), several(link, second)[:part]
     if how == "while it does not read":
         link.connection.stall()
-    if how in ("together", "while it does not read"):
-        link.write(several(link, ("fetch", "ws", "x"), second))
-        link.connection.unstall()
+    if how == "later":
+        link.write(first)
+        link.write(rest)
     else:
-        link.send("fetch", "ws", "x")
-        link.write(several(link, second)[: 3 if how == "in part" else None])
+        link.write(first + rest)
+        link.connection.unstall()
     assert link.closed
     assert link.silent
     assert [reason for _, reason in server.refused] == ["it sent a request behind one that waits"]
