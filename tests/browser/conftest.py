@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,18 +27,23 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def visits(browser: Browser) -> Browsing:
+    """What the tests of a module do in the browser."""
+    return Browsing(browser)
+
+
 @pytest.fixture
-def browsing(browser: Browser, tmp_path: Path) -> Iterator[Browsing]:
+def browsing(visits: Browsing, tmp_path: Path) -> Iterator[Browsing]:
     """Opens pages, and knows what went wrong on them; what was not expected fails the test."""
-    with closing(Browsing(browser, tmp_path)) as browsing:
-        yield browsing
-        browsing.check()
+    with visits.watching(tmp_path):
+        yield visits
 
 
 @pytest.fixture
 def page(browsing: Browsing) -> Page:
-    """An empty page: light, wide, with JavaScript."""
-    return browsing.open()
+    """An empty page: light, wide, with JavaScript. The tests of a module share it."""
+    return browsing.share()
 
 
 @pytest.fixture(scope="module")

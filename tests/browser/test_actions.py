@@ -32,7 +32,7 @@ class Person:
     """
 
     def __init__(self, browsing: Browsing, way: str) -> None:
-        self.page: Page = browsing.open(javascript=way != "no JavaScript")
+        self.page: Page = browsing.open(javascript=way != "mouse without JavaScript")
         self._has_mouse = way != "keyboard"
 
     def press(self, what: Locator) -> None:
@@ -66,9 +66,9 @@ class Person:
         expect(what).to_be_focused()
 
 
-@pytest.fixture(params=["mouse", "keyboard", "no JavaScript"])
+@pytest.fixture(params=["keyboard", "mouse without JavaScript"])
 def person(browsing: Browsing, request: pytest.FixtureRequest) -> Person:
-    """Somebody who uses the pages in each of the ways."""
+    """Somebody who uses the pages in each of the ways; other tests have a mouse and JavaScript."""
     return Person(browsing, request.param)
 
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.accessibility import assert_accessible
-from tests.support.browser import PHONE, Browsing
+from tests.support.browser import PHONE
 from tests.support.inspected import Inspected, until_live
 from tests.support.layout import assert_well_laid_out
 
@@ -20,25 +20,28 @@ if TYPE_CHECKING:
 
     from nws.client import NetWorkSpace
 
+MARKUP = (
+    '<img src=x onerror="hacked = 1; alert(1)">',
+    "</script></pre><script src=//evil.example/x>hacked = 1</script>",
+    "\" autofocus onfocus=hacked=1 x=\"' style='position:fixed;inset:0",
+    "{{ 7 * 7 }}{% raw %}${hacked=1}<!--",
+)
+CONTROL = "\r\ndata: x\n\nevent: gone\n\x1b[2J\ufeff\u2028\ud7ff"
 TEXTS = {
-    "image": '<img src=x onerror="hacked = 1; alert(1)">',
-    "script": "</script></pre><script src=//evil.example/x>hacked = 1</script>",
-    "attribute": "\" autofocus onfocus=hacked=1 x=\"' style='position:fixed;inset:0",
+    # Any of them that is not escaped is seen: the page is different by it.
+    "markup": " ".join((*MARKUP, "שלום עולם \u202e\u2066 txt.exe")),
     "address": "javascript:hacked=1//\n?said=stored&name=x#y",
-    "template": "{{ 7 * 7 }}{% raw %}${hacked=1}<!--",
     "long": "x" * 10_000,
     "words": "many words " * 900,
-    "right to left": "שלום עולם \u202e\u2066 txt.exe",
-    "control": "\r\ndata: x\n\nevent: gone\n\x1b[2J\ufeff\u2028\ud7ff",
-    "marks": "a" + "\u0301" * 300,
+    "characters": CONTROL + "a" + "\u0301" * 300,
 }
-THOROUGHLY = ("image", "long", "right to left")
+THOROUGHLY = ("markup", "long")
 
 
 @pytest.fixture
-def page(browsing: Browsing) -> Iterator[Page]:
+def page(page: Page) -> Iterator[Page]:
     """A narrow page on which nothing may pop up or run."""
-    page = browsing.open(size=PHONE)
+    page.set_viewport_size(PHONE)
     dialogs: list[str] = []
 
     def dismiss(dialog: Dialog) -> None:
@@ -47,6 +50,7 @@ def page(browsing: Browsing) -> Iterator[Page]:
 
     page.on("dialog", dismiss)
     yield page
+    page.remove_listener("dialog", dismiss)
     assert not dialogs
 
 
@@ -131,7 +135,7 @@ def test_they_are_only_shown_wherever_one_goes(
 
 def test_a_search_is_only_shown(page: Page, inspected: Inspected) -> None:
     inspected.see(page)
-    for which in ("image", "attribute", "long", "words", "right to left"):
+    for which in ("markup", "long", "words"):
         page.get_by_role("searchbox").fill(TEXTS[which][:1000])
         page.get_by_role("button", name="Search").click()
         until_live(page)

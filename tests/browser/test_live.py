@@ -125,7 +125,10 @@ def test_clients_and_the_server_move(page: Page, inspected: Inspected, ws: NetWo
     expect(tile(page, "Leases")).to_have_text(str(int(leases) + 1))
 
 
-def test_times_move_and_the_exact_one_is_in_the_title(page: Page, inspected: Inspected) -> None:
+def test_times_move_and_the_exact_one_is_in_the_title(
+    browsing: Browsing, inspected: Inspected
+) -> None:
+    page = browsing.open()
     page.clock.install()
     inspected.see(page, "server")
     time = tile(page, "Started").locator("time")
@@ -215,8 +218,9 @@ def test_what_is_typed_stays_while_the_page_moves(
 
 
 def test_pause_stops_the_page_and_is_remembered_on_the_next_one(
-    page: Page, inspected: Inspected, ws: NetWorkSpace
+    browsing: Browsing, inspected: Inspected, ws: NetWorkSpace
 ) -> None:
+    page = browsing.open()
     ws.store("x", "one")
     inspected.see_variable(page, ws, "x")
     page.get_by_role("button", name="Pause").click()

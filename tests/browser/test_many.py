@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from playwright.sync_api import expect
 
+from tests.support.browser import Browsing
 from tests.support.frames import PYTHON_TEXT
 from tests.support.inspected import Inspected, tile
 from tests.support.server import Server
@@ -30,7 +31,10 @@ def assert_quick(page: Page) -> None:
     assert page.evaluate("longest") < 1000 * PATIENCE
 
 
-def test_a_workspace_of_1000_variables_stays_responsive(page: Page, inspected: Inspected) -> None:
+def test_a_workspace_of_1000_variables_stays_responsive(
+    browsing: Browsing, inspected: Inspected
+) -> None:
+    page = browsing.open()
     ws = inspected.open("wide")
     for number in range(1000):
         ws.store(f"variable {number:04}", number)
@@ -47,7 +51,10 @@ def test_a_workspace_of_1000_variables_stays_responsive(page: Page, inspected: I
     assert_quick(page)
 
 
-def test_a_variable_of_100000_values_stays_responsive(page: Page, inspected: Inspected) -> None:
+def test_a_variable_of_100000_values_stays_responsive(
+    browsing: Browsing, inspected: Inspected
+) -> None:
+    page = browsing.open()
     ws = inspected.open("deep")
     fill(inspected.server, "deep", "x", 100_000)
     page.add_init_script(_WATCH)

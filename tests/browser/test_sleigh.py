@@ -20,6 +20,7 @@ from tests.support.accessibility import assert_accessible
 from tests.support.browser import DESKTOP, PHONE, Browsing
 from tests.support.deadly import die
 from tests.support.inspected import Inspected, row, tile, until_live
+from tests.support.layout import assert_well_laid_out
 from tests.support.processes import Aside
 from tests.support.sleighs import workers_that_answer
 
@@ -143,7 +144,7 @@ def test_failures_open_and_stay_open_and_output_appears(
 
 
 def test_several_calls_are_shown_at_once_and_move_to_the_table_when_they_end(
-    browsing: Browsing, inspected: Inspected
+    page: Page, inspected: Inspected
 ) -> None:
     ws = inspected.open("busy sleigh")
     for name in ("task", "result", "rankCount", "workerCount"):
@@ -157,24 +158,23 @@ def test_several_calls_are_shown_at_once_and_move_to_the_table_when_they_end(
     for call in calls:
         call["began"] = 1e9
     ws.store("calls", json.dumps({"calls": calls}))
-    for dark, size in ((False, PHONE), (True, DESKTOP)):
-        page = browsing.open(dark=dark, size=size)
-        inspected.see(page, "sleigh", name=ws.currentWs())
-        cards = page.get_by_role("article")
-        expect(cards).to_have_count(3)
-        expect(cards.nth(1).get_by_role("heading")).to_have_text("Call 8: imap(read)")
-        expect(cards.nth(1).get_by_role("progressbar")).to_have_count(0)
-        expect(cards.nth(2)).to_contain_text("4 of 5")
-        assert_accessible(page)
-        calls[0]["over"] = True
-        ws.store("calls", json.dumps({"calls": calls}))
-        expect(cards).to_have_count(2)
-        expect(row(page, "7")).to_contain_text("eachElem(simulate)")
-        assert_accessible(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        calls[0]["over"] = False
-        ws.store("calls", json.dumps({"calls": calls}))
-        page.close()
+    page.set_viewport_size(PHONE)
+    inspected.see(page, "sleigh", name=ws.currentWs())
+    cards = page.get_by_role("article")
+    expect(cards).to_have_count(3)
+    expect(cards.nth(1).get_by_role("heading")).to_have_text("Call 8: imap(read)")
+    expect(cards.nth(1).get_by_role("progressbar")).to_have_count(0)
+    expect(cards.nth(2)).to_contain_text("4 of 5")
+    assert_accessible(page)
+    assert_well_laid_out(page)
+    calls[0]["over"] = True
+    ws.store("calls", json.dumps({"calls": calls}))
+    expect(cards).to_have_count(2)
+    expect(row(page, "7")).to_contain_text("eachElem(simulate)")
+    page.set_viewport_size(DESKTOP)
+    page.emulate_media(color_scheme="dark")
+    assert_accessible(page)
+    assert_well_laid_out(page)
 
 
 @pytest.mark.slow

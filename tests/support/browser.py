@@ -98,10 +98,10 @@ def launched() -> Iterator[Browser]:
 
 
 class Browsing:
-    """What one test does in the browser.
+    """What tests do in the browser, one after the other.
 
     Attributes:
-        complaints: what went wrong so far and was not expected, one text each:
+        complaints: what went wrong so far in this test and was not expected, one text each:
             `console error: ...`, `console warning: ...`, `page error: ...` (an exception that no
             script caught), `failed request: ...`, `bad answer: 404 GET ...`, `foreign request: ...`
             (none leaves the machine), `crash: ...`.
@@ -109,12 +109,42 @@ class Browsing:
     Requests that a script or a new page gave up are no failures, and neither is a missing icon.
     """
 
-    def __init__(self, browser: Browser, folder: Path) -> None:
+    def __init__(self, browser: Browser) -> None:
         self.complaints: list[str] = []
         self._browser = browser
-        self._folder = folder
+        self._folder = Path()
+        self._shared: Page | None = None
         self._contexts: list[BrowserContext] = []
         self._ignored: list[re.Pattern[str]] = []
+
+    @contextmanager
+    def watching(self, folder: Path) -> Iterator[None]:
+        """Watch the pages of one test until the end of the block; fail if one has complained.
+
+        All pages are closed then, but for the shared one, which is emptied. Pictures go into
+        `folder`.
+        """
+        self._folder = folder
+        self.complaints.clear()
+        self._ignored.clear()
+        try:
+            yield
+            self.check()
+        finally:
+            self._ignored.append(re.compile(""))  # what is under way is cut off
+            self._leave()
+
+    def share(self) -> Page:
+        """Return an empty page, light and wide, that tests have one after the other.
+
+        One of its own costs a test a process of the browser. What the visitor has in the cache or
+        stored there stays: a test that pauses a page, or moves its clock, opens its own.
+        """
+        if self._shared is None:
+            self._shared = self.open()
+        elif self._shared.context not in self._contexts:
+            self._contexts.append(self._shared.context)
+        return self._shared
 
     def open(
         self,
@@ -172,11 +202,14 @@ class Browsing:
         """Take a picture of each page; return where they are, or why one could not be taken."""
         return [self._picture(number, page) for number, page in enumerate(self._pages())]
 
-    def close(self) -> None:
-        """Close all pages. From here on complaints do not count: what is under way is cut off."""
-        self._ignored.append(re.compile(""))
+    def _leave(self) -> None:
+        shared = self._shared
         for context in self._contexts:
-            context.close()
+            if shared is None or context is not shared.context:
+                context.close()
+            else:
+                _empty(shared)
+        self._contexts.clear()
 
     def _pages(self) -> list[Page]:
         return [page for context in self._contexts for page in context.pages]
@@ -245,6 +278,15 @@ class Browsing:
         if response.status >= 400:
             request = response.request
             self._complain("bad answer", f"{response.status} {request.method} {request.url}")
+
+
+def _empty(page: Page) -> None:
+    for other in page.context.pages:
+        if other is not page:
+            other.close()
+    page.goto("about:blank")
+    page.set_viewport_size(DESKTOP)
+    page.emulate_media(color_scheme="light")
 
 
 def _is_foreign(url: str) -> bool:
