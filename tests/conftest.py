@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 # Their assertions shall show values too, as those of test modules do.
 pytest.register_assert_rewrite("tests.support", "tests.core.contract", "tests.core.model")
@@ -17,17 +18,34 @@ pytest.register_assert_rewrite("tests.support", "tests.core.contract", "tests.co
 from tests.support.server import Server, running  # noqa: E402
 from tests.support.spaces import HOST  # noqa: E402
 
+# The same on every run: a test that fails now and then helps nobody. A deep search is for the
+# night.
+settings.register_profile(
+    "ordinary", max_examples=40, deadline=None, derandomize=True, database=None
+)
+settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--nightly", action="store_true", help="run what takes long, too")
+
 
 @pytest.hookimpl(tryfirst=True)  # pytest-twisted keeps the default handler if it finds it
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("nightly" if config.getoption("nightly") else "ordinary")
     # A shell starts its background jobs with SIGINT ignored, nohup those with SIGHUP, and children
     # inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that have most slow tests: so several processes end at the same time."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is for the night. Begin with the files that have most slow tests: so several
+    processes end at the same time."""
+    if not config.getoption("nightly"):
+        nightly = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if item not in set(nightly)]
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
 

@@ -8,11 +8,12 @@ import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from nws.client import NwsConnectionDroppedException, NwsOperationException
+from nws.client import NwsConnectionDroppedException
 from nws.version import __version__
 from tests.cli.conftest import Nws, free_port
 from tests.support.processes import children, run_python, runs, until_gone
@@ -28,6 +29,15 @@ def test_help(nws: Nws) -> None:
     text = nws("server", "--help").stdout
     for command in ("start", "stop", "status"):
         assert command in text
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nws]:
+    """The command, and a server that tests of this module share: they leave it as it is."""
+    command = Nws(tmp_path_factory.mktemp("lasting") / "nws", free_port())
+    command.server("start")
+    yield command
+    command.server("stop")
 
 
 @pytest.mark.parametrize("command", ["start", "stop", "status"])
@@ -85,14 +95,14 @@ def test_start_returns_when_the_server_serves(nws: Nws) -> None:
     assert f"serves on 127.0.0.1:{nws.port}" in nws.log
 
 
-def test_the_server_is_on_its_own(started: Nws) -> None:
-    assert os.getsid(started.pid) == started.pid, "the terminal's end is not the server's"
-    assert os.readlink(f"/proc/{started.pid}/fd/0") == os.devnull
+def test_the_server_is_on_its_own(lasting: Nws) -> None:
+    assert os.getsid(lasting.pid) == lasting.pid, "the terminal's end is not the server's"
+    assert os.readlink(f"/proc/{lasting.pid}/fd/0") == os.devnull
 
 
-def test_only_this_user_sees_its_files(started: Nws) -> None:
-    assert stat.S_IMODE(started.folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE((started.folder / f"{started.port}.log").stat().st_mode) == 0o600
+def test_only_this_user_sees_its_files(lasting: Nws) -> None:
+    assert stat.S_IMODE(lasting.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((lasting.folder / f"{lasting.port}.log").stat().st_mode) == 0o600
 
 
 def test_files_that_others_could_read_are_closed_to_them(nws: Nws) -> None:
@@ -112,27 +122,20 @@ def test_the_state_folder_of_a_user_without_settings(nws: Nws, tmp_path: Path) -
     assert nws.server("stop").stdout == f"The server on port {nws.port} has stopped.\n"
 
 
-def test_a_second_start_is_refused(started: Nws) -> None:
-    pid = started.pid
-    done = started.server("start", status=1)
-    assert done.stderr == f"Error: a server runs on port {started.port} already\n"
-    assert started.pid == pid
+def test_a_second_start_is_refused(lasting: Nws) -> None:
+    pid = lasting.pid
+    done = lasting.server("start", status=1)
+    assert done.stderr == f"Error: a server runs on port {lasting.port} already\n"
+    assert lasting.pid == pid
     assert runs(pid)
 
 
-def test_two_servers_on_two_ports(started: Nws) -> None:
-    other = Nws(started.folder, free_port())
+def test_two_servers_on_two_ports(lasting: Nws) -> None:
+    other = Nws(lasting.folder, free_port())
     other.server("start")
-    started.server("stop")
     assert str(other.pid) in other.server("status").stdout
-
-
-def test_options_for_the_server(nws: Nws) -> None:
-    nws.server("start", "--", "--max-value-size", "100")
-    with nws.open() as ws:
-        ws.store("x", "short")
-        with pytest.raises(NwsOperationException):
-            ws.store("x", "long" * 100)
+    other.server("stop")
+    assert str(lasting.pid) in lasting.server("status").stdout
 
 
 def test_an_option_that_the_server_does_not_have(nws: Nws) -> None:
@@ -198,7 +201,7 @@ def test_the_working_folder_may_have_any_files(nws: Nws, tmp_path: Path) -> None
 # Stop
 
 
-def test_stop_returns_when_the_process_is_gone(started: Nws) -> None:
+def test_stop_returns_when_the_process_is_gone_and_start_starts_again(started: Nws) -> None:
     pid = started.pid
     done = started.server("stop")
     assert not runs(pid)
@@ -206,9 +209,12 @@ def test_stop_returns_when_the_process_is_gone(started: Nws) -> None:
     assert not started.pidfile.exists()
     assert "NetWorkSpaces has stopped" in started.log
     assert "Traceback" not in started.log
+    assert started.server("stop").stdout == f"No server runs on port {started.port}.\n"
+    started.server("start")
+    assert started.log.count("serves on") == 2
 
 
-def test_stop_is_graceful(nws: Nws, tmp_path: Path) -> None:
+def test_stop_is_graceful_and_options_reach_the_server(nws: Nws, tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()
     nws.server("start", "--", "--tmp-dir", str(spool), "--long-value-size", "64")
@@ -219,17 +225,6 @@ def test_stop_is_graceful(nws: Nws, tmp_path: Path) -> None:
         assert list(spool.iterdir()) == []
         with pytest.raises(NwsConnectionDroppedException):
             ws.find("x")
-
-
-def test_stop_twice(started: Nws) -> None:
-    started.server("stop")
-    assert started.server("stop").stdout == f"No server runs on port {started.port}.\n"
-
-
-def test_stop_and_start_again(started: Nws) -> None:
-    started.server("stop")
-    started.server("start")
-    assert started.log.count("serves on") == 2
 
 
 def test_stop_of_a_server_that_was_started_in_another_way(nws: Nws, tmp_path: Path) -> None:
@@ -260,22 +255,21 @@ def test_stop_of_a_server_that_is_stuck(started: Nws) -> None:
 # A server that was killed, and what its files tell
 
 
-def test_stop_after_a_kill(started: Nws) -> None:
-    os.kill(started.pid, signal.SIGKILL)
-    until_gone([started.pid])
-    assert started.server("stop").stdout == f"No server runs on port {started.port}.\n"
-    assert not started.pidfile.exists()
-    started.server("start")
-    assert runs(started.pid)
+def kill(nws: Nws) -> int:
+    """Kill the server; return its process id."""
+    pid = nws.pid
+    os.kill(pid, signal.SIGKILL)
+    until_gone([pid])
+    return pid
 
 
-def test_start_after_a_kill(started: Nws) -> None:
-    killed = started.pid
-    os.kill(killed, signal.SIGKILL)
-    until_gone([killed])
+def test_start_and_stop_after_a_kill(started: Nws) -> None:
+    killed = kill(started)
     started.server("start")
     assert started.pid != killed
-    started.server("stop")
+    kill(started)
+    assert started.server("stop").stdout == f"No server runs on port {started.port}.\n"
+    assert not started.pidfile.exists()
 
 
 def test_another_process_with_the_recorded_number_is_left_alone(nws: Nws) -> None:
@@ -314,44 +308,31 @@ def test_a_damaged_pid_file(nws: Nws, text: str) -> None:
     assert not nws.pidfile.exists()
 
 
-def test_a_damaged_pid_file_of_a_server_that_lives(started: Nws) -> None:
-    pid = started.pid
+def test_a_damaged_pid_file_of_a_server_that_lives(lasting: Nws) -> None:
+    pid = lasting.pid
     for text in ("", "abc\n", "99999999999\n", "1\n", "\xff"):
-        started.pidfile.write_text(text, "latin-1")
-        said = started.server("stop", status=1).stderr
+        lasting.pidfile.write_text(text, "latin-1")
+        said = lasting.server("stop", status=1).stderr
         assert f"runs as process {pid}" in said
-        assert str(started.pidfile) in said
-        assert started.pidfile.read_text("latin-1") == text
+        assert str(lasting.pidfile) in said
+        assert lasting.pidfile.read_text("latin-1") == text
         assert runs(pid)
-    started.pidfile.write_text(f"{pid}\n")
-    started.server("stop")
-    assert not runs(pid)
+    lasting.pidfile.write_text(f"{pid}\n")
 
 
 # Settings
 
 
-def test_the_port_from_the_environment(nws: Nws) -> None:
-    nws.env = {"NWS_SERVER_PORT": str(nws.port)}
-    assert f"127.0.0.1:{nws.port}" in nws("server", "start").stdout
+def test_port_and_interface_from_the_environment(nws: Nws) -> None:
+    nws.env = {"NWS_SERVER_PORT": str(nws.port), "NWS_INTERFACE": "127.0.0.2"}
+    assert f"serves on 127.0.0.2:{nws.port} " in nws("server", "start").stdout
     assert str(nws.pid) in nws("server", "status").stdout
+    nws.server("status", "--host", "127.0.0.2")
     assert f"port {nws.port} has stopped" in nws("server", "stop").stdout
 
 
-def test_an_option_comes_before_the_environment(nws: Nws) -> None:
-    nws.env = {"NWS_SERVER_PORT": "1"}
-    assert f"127.0.0.1:{nws.port}" in nws.server("start").stdout
-
-
-def test_the_interface_from_the_environment(nws: Nws) -> None:
-    nws.env = {"NWS_INTERFACE": "127.0.0.2"}
-    assert f"serves on 127.0.0.2:{nws.port} " in nws.server("start").stdout
-    nws.server("status")
-    nws.server("status", "--host", "127.0.0.2")
-    nws.server("stop")
-
-
-def test_the_interface_as_an_option(nws: Nws) -> None:
+def test_options_come_before_the_environment(nws: Nws) -> None:
+    nws.env = {"NWS_SERVER_PORT": "1", "NWS_INTERFACE": "127.0.0.2"}
     done = nws.server("start", "--interface", "127.0.0.3")
     assert f"serves on 127.0.0.3:{nws.port} " in done.stdout
 

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nws.client import (
@@ -218,7 +218,6 @@ def test_an_answer_that_does_not_end(form: str) -> None:
 forms = st.sampled_from(list(FORMS.values()))
 
 
-@settings(deadline=None, max_examples=100)
 @given(forms, st.sampled_from([b"", b"0000", b"00000000"]), st.binary(max_size=200))
 def test_garbage_in_place_of_an_answer(
     form: tuple[Callable[[Transport], None], bytes], begin: bytes, garbage: bytes
@@ -226,7 +225,6 @@ def test_garbage_in_place_of_an_answer(
     outcome(form[0], begin + garbage)
 
 
-@settings(deadline=None, max_examples=100)
 @given(forms, st.integers(0, 200), st.sampled_from(b"0 -x\xff"))
 def test_a_byte_that_is_wrong(
     form: tuple[Callable[[Transport], None], bytes], place: int, byte: int

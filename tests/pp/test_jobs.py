@@ -71,15 +71,16 @@ def test_raw_results(job_server: pp.Server, capfd: pytest.CaptureFixture[str]) -
     assert job() == {"a": 1}
 
 
-def test_ten_thousand(job_server: pp.Server) -> None:
+@pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.nightly)])
+def test_many(job_server: pp.Server, count: int) -> None:
     results: list[int] = []
     jobs = [
-        job_server.submit(deadly.times_ten, (n,), callback=results.append) for n in range(10_000)
+        job_server.submit(deadly.times_ten, (n,), callback=results.append) for n in range(count)
     ]
     job_server.wait()
-    assert sorted(results) == list(range(0, 100_000, 10))
+    assert sorted(results) == list(range(0, 10 * count, 10))
     assert all(job.finished for job in jobs)
-    assert [job() for job in jobs] == list(range(0, 100_000, 10))
+    assert [job() for job in jobs] == list(range(0, 10 * count, 10))
 
 
 def test_a_bounded_number_in_flight(job_server: pp.Server) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.memory_site import MemorySite
@@ -366,7 +366,6 @@ def test_who_follows_a_page_is_not_cut(memory_site: MemorySite) -> None:
     assert not link.transport.disconnecting
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.lists(
         st.sampled_from([*ODD_BYTES, form("GET", "/server"), b"\r\n", b"a"])
