@@ -69,7 +69,8 @@ from nws.workspace.constants import (
 )
 from nws.workspace.iterators import NwsValueIterator
 from nws.workspace.leases import Lease
-from nws.workspace.server import NwsServer, ServerStatus
+from nws.workspace.server import NwsServer
+from nws.workspace.server_requests import ServerStatus
 from nws.workspace.streams import Inbox, Outbox, Watch
 from nws.workspace.textfile import NwsTextFile
 from nws.workspace.workspace import NetWorkSpace

@@ -14,8 +14,10 @@ from typing import BinaryIO, Final, cast
 from nws.descriptors import TEXT
 from nws.errors import NwsException, NwsOperationException, NwsServerException
 from nws.session.endpoint import Endpoint
-from nws.session.session import Session, encode_name
+from nws.session.request import Request, nothing, text
+from nws.session.session import Session
 from nws.values import Encoder
+from nws.wire.arguments import encode_name
 from nws_babelfish.translation import TOO_LARGE
 
 __all__ = ["WORKSPACE", "BabelfishClient", "OccupiedError"]
@@ -54,7 +56,7 @@ class BabelfishClient:
         self._session = Session(Endpoint(host, port), Encoder())
         try:
             label = str(os.getpid()).encode()
-            self._session.run([b"open ws", self._name, label, b"no"])
+            self._session.perform(Request([b"open ws", self._name, label, b"no"], nothing))
             if not self._is_ours():
                 raise OccupiedError(f"another babelfish serves the workspace {workspace!r}")
         except BaseException:
@@ -87,16 +89,16 @@ class BabelfishClient:
 
     def _serve(self) -> None:
         buffer = _PayloadBuffer()
-        into = cast("BinaryIO", buffer)
-        answer, _ = self._session.get(b"fetch", self._name, "food", into=into)
-        text = (
-            TOO_LARGE if buffer.overflowed else self._translate(answer.descriptor, buffer.payload)
-        )
-        self._session.run([b"store", self._name, b"doof", TEXT, text.encode()])
+        fetch = Request([b"fetch", self._name, b"food"], lambda answer: answer.descriptor, None)
+        fetch.into = cast("BinaryIO", buffer)
+        descriptor = self._session.perform(fetch)
+        said = TOO_LARGE if buffer.overflowed else self._translate(descriptor, buffer.payload)
+        fields = [b"store", self._name, b"doof", TEXT, said.encode()]
+        self._session.perform(Request(fields, nothing))
 
     def _is_ours(self) -> bool:
         """Ask the server whether this client owns the workspace."""
-        return self._session.text([b"list wss", self._name]).startswith(">")
+        return self._session.perform(Request([b"list wss", self._name], text)).startswith(">")
 
 
 class _PayloadBuffer:

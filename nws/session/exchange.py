@@ -62,7 +62,6 @@ class Exchange:
         dialect: Dialect,
         fields: Sequence[Field],
         timeouts: Timeouts,
-        *,
         wait: float | None = 0.0,
         into: BinaryIO | None = None,
     ) -> None:

@@ -32,13 +32,13 @@ from nws.errors import (
     NwsConnectException,
     NwsConnectionDroppedException,
     NwsException,
-    NwsNoValueException,
     NwsOperationException,
     NwsProtocolException,
-    exception_for,
 )
+from nws.session.delivery import ACK, CANCEL, NACK, are_leased, release_fields
 from nws.session.endpoint import UNIX, Endpoint
 from nws.session.exchange import Exchange
+from nws.session.failures import lost, no_server, refused
 from nws.session.flusher import flush_soon
 from nws.session.sockets import (
     Timeouts,
@@ -51,8 +51,8 @@ from nws.session.sockets import (
 from nws.wire.dialect import Dialect
 from nws.wire.handshake import ClientHandshake
 from nws.wire.operations import describe_request
-from nws.wire.replies import Answer, Item
-from nws.wire.requests import Field, encode_request
+from nws.wire.replies import Answer
+from nws.wire.requests import Field
 
 __all__ = ["Transport"]
 
@@ -60,15 +60,6 @@ _CONNECT_TIMEOUT: Final = 20.0
 """Seconds for connecting and shaking hands."""
 
 _MORE: Final[int] = getattr(socket, "MSG_MORE", 0)
-_START_HERE: Final = "`nws server start` starts one on this machine"
-_START_THERE: Final = (
-    "a server listens to other machines only if it is started so, as by "
-    "`nws server start --interface 0.0.0.0`"
-)
-
-_ACK: Final = encode_request([b"ack"])
-_NACK: Final = encode_request([b"nack"])
-_CANCEL: Final = encode_request([b"cancel"])
 
 
 class Transport:
@@ -115,11 +106,7 @@ class Transport:
         except (OSError, OverflowError, UnicodeError) as error:
             if raised_by_handler(error, deadline):
                 raise
-            advice = _START_HERE if endpoint.is_here else _START_THERE
-            raise NwsConnectException(
-                f"cannot connect to a NetWorkSpaces server at {endpoint}: {error}; "
-                f"is it running? {advice}"
-            ) from error
+            raise NwsConnectException(no_server(endpoint, error)) from error
         self.dialect = self._shake_hands(deadline)
         weakref.finalize(self, self.socket.close)
         set_poll_interval(self.socket, timeouts.poll_interval)
@@ -170,7 +157,6 @@ class Transport:
     def run(
         self,
         fields: Sequence[Field],
-        *,
         wait: float | None = 0.0,
         into: BinaryIO | None = None,
         failure: type[NwsException] = NwsOperationException,
@@ -187,7 +173,7 @@ class Transport:
             NwsException: as `exception_for` has it.
             OSError: the file cannot be written. The value stays with the server.
         """
-        exchange = Exchange(self.socket, self.dialect, fields, self._timeouts, wait=wait, into=into)
+        exchange = Exchange(self.socket, self.dialect, fields, self._timeouts, wait, into)
         if self.dialect.extensions:
             return self._run(exchange, failure)
         with self._turn:
@@ -202,11 +188,10 @@ class Transport:
         exchange = self.pending
         if exchange is None or not exchange.removes or exchange.answer is None:
             return
-        items = exchange.answer.items
-        if items and items[0].lease:
-            return  # the server keeps track of leases
+        if are_leased(exchange.answer):
+            return
         try:
-            exchange.append(_ACK, self._more)
+            exchange.append(ACK, self._more)
         except NwsConnectionDroppedException as error:
             raise self._lost(exchange, error) from error
         if self._more:
@@ -242,7 +227,7 @@ class Transport:
             except (NwsConnectionDroppedException, NwsProtocolException) as error:
                 raise self._lost(exchange, error) from error
         if answer.status:
-            raise self._failure(exchange, answer, NwsOperationException)
+            raise refused(exchange.fields, answer, self.dialect, self.endpoint)
         return answer
 
     def give_back(self, *, blame: bool = False) -> None:
@@ -301,7 +286,7 @@ class Transport:
             self.give_back()
             raise
         if answer.status:
-            raise self._failure(exchange, answer, failure)
+            raise refused(exchange.fields, answer, self.dialect, self.endpoint, failure)
         return answer
 
     def _check_usable(self) -> None:
@@ -317,19 +302,7 @@ class Transport:
     ) -> NwsException:
         """Drop the connection; return what to raise."""
         self._drop(str(error))
-        request = describe_request(exchange.fields)
-        return type(error)(f"{request}: lost the server at {self.endpoint}: {self._dropped}")
-
-    def _failure(
-        self, exchange: Exchange, answer: Answer, failure: type[NwsException]
-    ) -> NwsException:
-        kind = exception_for(answer.status)
-        if kind is NwsOperationException:
-            kind = failure
-            if not self.dialect.extensions and exchange.operation.may_find_nothing:
-                kind = NwsNoValueException  # there, all failures have one status
-        reason = answer.reason or "the server refused"
-        return kind(f"{describe_request(exchange.fields)} at {self.endpoint}: {reason}")
+        return lost(exchange.fields, error, self.endpoint, self._dropped)
 
     # An exchange that was interrupted
 
@@ -342,21 +315,19 @@ class Transport:
         if exchange.answer is None:
             if not self.dialect.extensions:
                 raise NwsConnectionDroppedException("this server cannot cancel an operation")
-            exchange.append(_CANCEL)
+            exchange.append(CANCEL)
             exchange.discard()
             exchange.answer = exchange.read()
         if exchange.answer.status or not exchange.removes:
             return
-        items = exchange.answer.items
-        if items and items[0].lease:
-            self._release(exchange, items, blame)
+        if are_leased(exchange.answer):
+            self._release(exchange, exchange.answer, blame)
         else:
-            exchange.append(_NACK)
+            exchange.append(NACK)
 
-    def _release(self, exchange: Exchange, items: Sequence[Item], blame: bool) -> None:
-        ids = b" ".join(b"%d" % item.lease for item in items)
+    def _release(self, exchange: Exchange, answer: Answer, blame: bool) -> None:
         if exchange.undo is None:
-            fields = [b"release", ids, b"yes" if blame else b"no"]
+            fields = release_fields(answer, blame=blame)
             exchange.undo = Exchange(self.socket, self.dialect, fields, self._timeouts)
         exchange.undo.discard()
         exchange.undo.send()

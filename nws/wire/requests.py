@@ -44,8 +44,10 @@ _MIN_PIECE_BYTES: Final = 16 * 1024
 """Smaller pieces of a long field are put together at once: they may lie in memory that was taken
 for much more."""
 
-_COMMON_LENGTHS: Final = [b"%020d" % size for size in range(256)]
-"""The lengths of short fields, ready to be sent."""
+_COMMON_COUNT: Final = 256
+_COMMON_COUNTS: Final = [b"%04d" % count for count in range(_COMMON_COUNT)]
+_COMMON_LENGTHS: Final = [b"%020d" % size for size in range(_COMMON_COUNT)]
+"""Counts of few fields, and lengths of short ones, ready to be sent."""
 
 
 class LongBody(Protocol):
@@ -74,13 +76,15 @@ def frame_request(fields: Sequence[Field]) -> list[Part | LongBody]:
             f"this takes {len(fields):,} fields, and a request can have at most "
             f"{MAX_BATCH_FIELDS:,}: do less at once"
         )
-    small = [b"%04d" % len(fields)]
+    count = len(fields)
+    small = [_COMMON_COUNTS[count] if count < _COMMON_COUNT else b"%04d" % count]
     parts: list[Part | LongBody] = []
     for given in fields:
-        field = given[0] if isinstance(given, tuple) and len(given) == 1 else given
-        if isinstance(field, bytes) and len(field) < len(_COMMON_LENGTHS):  # as nearly all are
-            small.append(_COMMON_LENGTHS[len(field)])
-            small.append(field)
+        field = given
+        if given.__class__ is tuple and len(given) == 1:
+            field = given[0]
+        if field.__class__ is bytes and len(field) < _COMMON_COUNT:  # as nearly all are
+            small += (_COMMON_LENGTHS[len(field)], field)
             continue
         pieces = field if isinstance(field, (list, tuple)) else (field,)
         small.append(b"%020d" % sum(map(len, pieces)))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import starmap
 from typing import BinaryIO
 
-from nws.descriptors import BINARY
-from nws.errors import NwsNoValueException
-from nws.session.session import Session, encode_name
-from nws.workspace.files import check_writable, upload_of
+from nws.session.session import Session
+from nws.workspace.files import upload_of
+from nws.workspace.requests import WorkspaceRequests
 
 __all__ = ["FileTransfers"]
 
@@ -17,7 +15,7 @@ class FileTransfers:
     """What `nws.client.NetWorkSpace` does with files."""
 
     _session: Session
-    _name: bytes
+    _requests: WorkspaceRequests
 
     def storeFile(self, varName: str, fobj: BinaryIO, n: int = 0) -> int:
         """Store the bytes of a file as one value; see `store`. They are not gathered in memory.
@@ -35,11 +33,9 @@ class FileTransfers:
             OSError: it cannot be read. Nothing is stored.
             NwsException: as for `store`.
         """
-        name = encode_name(varName)
         body = upload_of(fobj, n)
-        if len(body):
-            self._session.run([b"store", self._name, name, BINARY, body])
-        return len(body)
+        request = self._requests.storeFile(varName, body)
+        return self._session.perform(request) if len(body) else 0
 
     def fetchFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
         """Remove a value and write its bytes, serialized or not, to a binary file; see `fetch`.
@@ -52,30 +48,20 @@ class FileTransfers:
             OSError: the file cannot be written; the value stays in the variable.
             NwsException: as for `fetch`.
         """
-        (size,) = starmap(self._to_file, [(b"fetch", varName, fobj, timeout)])
+        request = self._requests.fetchFile(varName, fobj, timeout=timeout)
+        (size,) = map(self._session.perform, (request,))
         return size
 
     def fetchTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
         """Like `fetchFile`, but return False if there is no value; see `fetchTry`."""
-        (size,) = starmap(self._to_file, [(b"fetchTry", varName, fobj)])
+        request = self._requests.fetchTryFile(varName, fobj)
+        (size,) = map(self._session.perform, (request,))
         return size
 
     def findFile(self, varName: str, fobj: BinaryIO, *, timeout: float | None = None) -> int:
         """Write a value's bytes to a binary file, without removing it; see `fetchFile`."""
-        return self._to_file(b"find", varName, fobj, timeout)
+        return self._session.perform(self._requests.findFile(varName, fobj, timeout=timeout))
 
     def findTryFile(self, varName: str, fobj: BinaryIO) -> int | bool:
         """Like `findFile`, but return False if there is no value; see `fetchTry`."""
-        return self._to_file(b"findTry", varName, fobj)
-
-    def _to_file(
-        self, operation: bytes, varName: str, fobj: BinaryIO, timeout: float | None = None
-    ) -> int | bool:
-        """Return the length of the value; False if there is none, and it is not waited for."""
-        check_writable(fobj)
-        request = (operation, self._name, varName, timeout, None, fobj)
-        try:
-            ((answer, _),) = starmap(self._session.get, [request])
-        except NwsNoValueException:
-            return False
-        return answer.size
+        return self._session.perform(self._requests.findTryFile(varName, fobj))

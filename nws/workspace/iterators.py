@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import starmap
 from typing import Any, BinaryIO
 
 from nws.errors import NwsNoValueException, NwsUnpicklingException
 from nws.session.session import Session
-from nws.wire.dialect import BLANK_ID
-from nws.wire.replies import Answer
+from nws.workspace.cursor import Cursor, Found
 from nws.workspace.files import check_writable
 
 __all__ = ["NwsValueIterator"]
-
-_BEGINNING: tuple[bytes, int] = (BLANK_ID, 0)
 
 
 class NwsValueIterator:
@@ -31,21 +27,10 @@ class NwsValueIterator:
     server, which gives no reasons, it ends then.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        workspace: bytes,
-        varName: str,
-        op: str,
-        timeout: float | None = None,
-    ) -> None:
+    def __init__(self, session: Session, cursor: Cursor) -> None:
         """Made by the methods of `NetWorkSpace`; not for direct use."""
         self._session = session
-        self._workspace = workspace
-        self._variable = varName
-        self._operation = op.encode()
-        self._timeout = timeout
-        self._cookie = _BEGINNING
+        self._cursor = cursor
         self._ended = False
 
     def __iter__(self) -> NwsValueIterator:
@@ -58,9 +43,9 @@ class NwsValueIterator:
             StopIteration: there is none.
             NwsException: as this class says, and as `NetWorkSpace.fetch`.
         """
-        (found,) = starmap(self._advance, [(None,)])
+        (found,) = map(self._advance, (None,))
         if found is not None:
-            return found[1]
+            return found.value
         raise StopIteration
 
     __next__ = next
@@ -77,9 +62,9 @@ class NwsValueIterator:
             NwsException: as for `next`.
         """
         check_writable(fobj)
-        (found,) = starmap(self._advance, [(fobj,)])
+        (found,) = map(self._advance, (fobj,))
         if found is not None:
-            return found[0].size
+            return found.size
         return 0
 
     def restart(self) -> None:
@@ -88,10 +73,10 @@ class NwsValueIterator:
 
     def reset(self) -> None:
         """Begin again with the first value."""
-        self._cookie = _BEGINNING
+        self._cursor.reset()
         self._ended = False
 
-    def _advance(self, into: BinaryIO | None) -> tuple[Answer, Any] | None:
+    def _advance(self, into: BinaryIO | None) -> Found | None:
         """Return what is next; None if there is nothing.
 
         Behind the get there is no call, and no jump where it went well: Python could be interrupted
@@ -99,14 +84,13 @@ class NwsValueIterator:
         """
         if self._ended:
             return None
-        where = (self._workspace, self._variable)
-        request = (self._operation, *where, self._timeout, self._cookie, into)
+        request = self._cursor.next(into)
         try:
-            ((answer, value),) = starmap(self._session.get, [request])
+            (found,) = map(self._session.perform, (request,))
         except NwsNoValueException:
             self._ended = True
             return None
-        self._cookie = (answer.variable_id, answer.value_index)
-        if value.__class__ is not NwsUnpicklingException:
-            return answer, value
-        raise value
+        self._cursor.place = found.place
+        if found.value.__class__ is not NwsUnpicklingException:
+            return found
+        raise self._session.explained(request, found.value) from found.value.exception

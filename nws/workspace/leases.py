@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import starmap
 from types import TracebackType
 from typing import Any, Protocol
 
 from nws.errors import NwsException
-from nws.session.session import (
-    Session,
-    encode_limit,
-    encode_name,
-    encode_timeout,
-    milliseconds,
-)
-from nws.values import decode, decode_or_error
-from nws.wire.replies import Item
 
-__all__ = ["Lease", "LeasingWorkspace", "lease_ids", "lease_many"]
+__all__ = ["Lease", "LeasingWorkspace"]
 
 
 class LeasingWorkspace(Protocol):
@@ -105,36 +95,3 @@ class Lease:
             self.release(blame=isinstance(error, Exception))
         except NwsException:
             pass  # then it comes back by itself, and the block's own exception tells more
-
-
-def lease_many(
-    ws: LeasingWorkspace,
-    session: Session,
-    workspace: bytes,
-    varName: str,
-    limit: int,
-    timeout: float | None,
-    duration: float,
-    keep_unreadable: bool = False,
-) -> list[Lease]:
-    """Take what is there; see `NetWorkSpace.lease_many`."""
-    number = encode_limit(limit)
-    session.require_extensions("leases")
-    fields = [b"lease", workspace, encode_name(varName), number]
-    fields += (encode_timeout(timeout), milliseconds(duration))
-
-    read = decode_or_error if keep_unreadable else decode
-
-    def make(item: Item, _: int) -> Lease:
-        value = read(item.descriptor, item.payload)
-        return Lease(ws, varName, item.lease, item.attempt, value)
-
-    (leases,) = starmap(session.take, [(fields, timeout, make)])
-    return leases
-
-
-def lease_ids(leases: Iterable[Lease] | None) -> bytes:
-    """Return the ids of leases as they go over the wire; None for all that the session holds."""
-    if leases is None:
-        return b"all"
-    return b" ".join(b"%d" % lease.id for lease in leases)

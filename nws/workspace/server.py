@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any
 
-from nws.errors import NwsNoWorkSpaceException, NwsProtocolException
 from nws.keepalive import MAX_PEER_TIMEOUT, MIN_PEER_TIMEOUT
 from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WEB_PORT, Endpoint
-from nws.session.session import Session, encode_name
+from nws.session.request import Request
+from nws.session.session import Session
 from nws.values import Encoder
-from nws.wire.listings import WorkspaceInfo, parse_workspaces
-from nws.workspace.constants import DICT, STRING
+from nws.wire.arguments import encode_name
+from nws.wire.listings import WorkspaceInfo
+from nws.workspace.constants import STRING
+from nws.workspace.server_requests import ServerRequests, ServerStatus
 
 if TYPE_CHECKING:
     from nws.workspace.workspace import NetWorkSpace
 
-__all__ = ["NwsServer", "ServerStatus", "check_format"]
-
-
-class ServerStatus(TypedDict):
-    """What a server reports about itself."""
-
-    version: str
-    pid: int
-    uptime: float
-    """Seconds."""
-    connections: int
-    max_connections: int
-    """How many clients there can be."""
-    sessions: int
-    workspaces: int
-    variables: int
-    values: int
-    leases: int
-    waiting: int
-    """Operations that wait for a value."""
-    bytes: int
-    """Of all values."""
-    memory: int
-    """Bytes that count towards the server's limit."""
-    spooled: int
-    """Bytes in files."""
-    refused_connections: int
-    """Those of clients beyond ``max_connections``."""
-    refused_values: int
-    """Those that could not be kept in files."""
-    web: int | None
-    """The port of the inspector."""
+__all__ = ["NwsServer"]
 
 
 class NwsServer:
@@ -135,13 +104,17 @@ class NwsServer:
             NwsOperationException: the name has control characters, or there is no memory for it.
             ValueError: ``space`` has another name.
         """
-        return self._bind(b"open ws", wsName, space, persistent, create)
+        request = ServerRequests.openWs(wsName, persistent=persistent, create=create)
+        options = {"useUse": False, "persistent": persistent, "create": create}
+        return self._bind(request, wsName, space, options)
 
     def useWs(
         self, wsName: str, space: NetWorkSpace | None = None, *, create: bool = True
     ) -> NetWorkSpace:
         """Use a workspace without owning it; see `openWs`."""
-        return self._bind(b"use ws", wsName, space, False, create)
+        request = ServerRequests.useWs(wsName, create=create)
+        options = {"useUse": True, "persistent": False, "create": create}
+        return self._bind(request, wsName, space, options)
 
     def mktempWs(self, wsName: str = "__pyws__%d") -> str:
         """Make a workspace that nobody owns, under a name that is not used yet.
@@ -156,7 +129,7 @@ class NwsServer:
             NwsOperationException: the template has not exactly one ``%d``, or it has control
                 characters.
         """
-        name = self._session.text([b"mktemp ws", encode_name(wsName, "workspace template")])
+        name = self._session.perform(ServerRequests.mktempWs(wsName))
         self._session.bound[name.encode()] = None
         return name
 
@@ -166,9 +139,9 @@ class NwsServer:
         Raises:
             NwsOperationException: there is none.
         """
-        name = encode_name(wsName, "workspace")
-        self._session.bound.pop(name, None)
-        self._session.run([b"delete ws", name])
+        request = ServerRequests.deleteWs(wsName)
+        self._session.bound.pop(wsName.encode(), None)
+        self._session.perform(request)
 
     def listWss(self, format: str = STRING) -> str | dict[str, WorkspaceInfo]:
         """List the workspaces of the server.
@@ -183,9 +156,7 @@ class NwsServer:
         Raises:
             ValueError: the format is neither ``string`` nor ``dict``.
         """
-        check_format(format)
-        text = self._session.text([b"list wss"])
-        return text if format == STRING else parse_workspaces(text)
+        return self._session.perform(ServerRequests.listWss(format))
 
     def status(self) -> ServerStatus:
         """Return what the server reports about itself.
@@ -194,14 +165,7 @@ class NwsServer:
             NwsUnsupportedOperationException: the server speaks only the original protocol.
         """
         self._session.require_extensions("status")
-        text = self._session.text([b"server status"])
-        try:
-            status = json.loads(text)
-        except ValueError:
-            status = None
-        if not isinstance(status, dict):
-            raise NwsProtocolException(f"the status cannot be read: {text[:100]!r}")
-        return cast("ServerStatus", status)
+        return self._session.perform(ServerRequests.status())
 
     def view(self, port: int = DEFAULT_WEB_PORT) -> None:
         """Open the server's inspector in a web browser.
@@ -229,34 +193,21 @@ class NwsServer:
 
     def _bind(
         self,
-        operation: bytes,
+        request: Request[None],
         wsName: str,
         space: NetWorkSpace | None,
-        persistent: bool,
-        create: bool,
+        options: dict[str, bool],
     ) -> NetWorkSpace:
-        name = encode_name(wsName, "workspace")
         if space is not None and space.currentWs() != wsName:
             raise ValueError(f"the space is {space.currentWs()!r}, not {wsName!r}")
-        owns = operation == b"open ws"
-        label = str(os.getpid()).encode() if owns else b""
-        fields = [operation, name, label, b"yes" if persistent else b"no"]
-        if not create:
-            fields.append(b"no")
-        self._session.run(fields, NwsNoWorkSpaceException)
-        self._session.bound[name] = None
+        self._session.perform(request)
+        self._session.bound[encode_name(wsName, "workspace")] = None
         if space is None:
             from nws.workspace.workspace import NetWorkSpace  # which makes servers, too
 
-            space = NetWorkSpace(wsName, server=self, useUse=not owns)
-        space._options = {"useUse": not owns, "persistent": persistent, "create": create}
+            space = NetWorkSpace(wsName, server=self)
+        space._options = options
         return space
-
-
-def check_format(format: str) -> None:
-    """Raise ValueError if listings have no such format."""
-    if format not in (STRING, DICT):
-        raise ValueError(f"format {format!r} is neither 'string' nor 'dict'")
 
 
 def _connect(host: str, port: int, pickle_protocol: int) -> NwsServer:

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from nws.errors import NwsOperationException
-from nws.session.session import Session, encode_name
+from nws.session.session import Session
 from nws.values import decode, decode_or_error
+from nws.wire.arguments import encode_name
 from nws.wire.dialect import BLANK_ID
 from nws.wire.requests import Field
 

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import starmap
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
-from nws.errors import (
-    NwsDeclarationFailedException,
-    NwsNoValueException,
-    NwsUnsupportedOperationException,
-)
+from nws.errors import NwsUnsupportedOperationException
 from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT
-from nws.session.session import encode_name, milliseconds
-from nws.wire.listings import VariableInfo, columns_of_the_guide, parse_variables
-from nws.wire.requests import Field
-from nws.workspace import any_of, batches
-from nws.workspace.constants import FIFO, LIFO, MULTI, SINGLE, STRING
+from nws.session.request import Request
+from nws.wire.arguments import encode_name
+from nws.wire.listings import VariableInfo
+from nws.workspace.constants import STRING
+from nws.workspace.cursor import Cursor
 from nws.workspace.file_transfers import FileTransfers
 from nws.workspace.iterators import NwsValueIterator
-from nws.workspace.leases import Lease, lease_ids, lease_many
-from nws.workspace.server import NwsServer, check_format
+from nws.workspace.leases import Lease
+from nws.workspace.requests import WorkspaceRequests
+from nws.workspace.server import NwsServer
 from nws.workspace.streams import Inbox, Outbox, Watch
 from nws.workspace.textfile import NwsTextFile
 
 __all__ = ["NetWorkSpace"]
+
+_ANY: Final = "waiting for several variables"
 
 
 class NetWorkSpace(FileTransfers):
@@ -68,11 +67,11 @@ class NetWorkSpace(FileTransfers):
             "persistent": persistent,
             "create": create,
         }
-        if server is not None:
-            self.server, self._session = server, server._session
-            return
-        self.server = NwsServer(serverHost, serverPort, pickle_protocol=pickle_protocol)
+        self.server = server or NwsServer(serverHost, serverPort, pickle_protocol=pickle_protocol)
         self._session = self.server._session
+        self._requests = WorkspaceRequests(self._name, self._session.encoder)
+        if server is not None:
+            return
         try:
             if useUse:
                 self.server.useWs(wsName, self, create=create)
@@ -100,10 +99,7 @@ class NetWorkSpace(FileTransfers):
             ValueError: there is no such mode.
             NwsDeclarationFailedException: the variable has another mode already.
         """
-        if mode not in (FIFO, LIFO, MULTI, SINGLE) and not mode.startswith("__"):
-            raise ValueError(f"mode {mode!r} is not one of 'fifo', 'lifo', 'multi' and 'single'")
-        fields = [b"declare var", self._name, encode_name(varName), mode.encode()]
-        self._session.run(fields, NwsDeclarationFailedException)
+        self._session.perform(self._requests.declare(varName, mode))
 
     def deleteVar(self, varName: str) -> None:
         """Delete a variable with its values, leased ones too.
@@ -113,7 +109,7 @@ class NetWorkSpace(FileTransfers):
         Raises:
             NwsOperationException: there is none.
         """
-        self._session.run([b"delete var", self._name, encode_name(varName)])
+        self._session.perform(self._requests.deleteVar(varName))
 
     def listVars(
         self, wsName: str | None = None, format: str = STRING
@@ -132,10 +128,7 @@ class NetWorkSpace(FileTransfers):
             NwsOperationException: the workspace is not open.
             ValueError: the format is neither ``string`` nor ``dict``.
         """
-        check_format(format)
-        name = self._name if wsName is None else encode_name(wsName, "workspace")
-        text = self._session.text([b"list vars", name])
-        return columns_of_the_guide(text) if format == STRING else parse_variables(text)
+        return self._session.perform(self._requests.listVars(wsName, format))
 
     # Values
 
@@ -158,8 +151,7 @@ class NetWorkSpace(FileTransfers):
             NwsNoWorkSpaceException: the workspace was deleted.
             NwsConnectionDroppedException: the server is gone, or the session was closed.
         """
-        descriptor, pieces = self._session.encoder.encode(val)
-        self._session.run([b"store", self._name, encode_name(varName), descriptor, pieces])
+        self._session.perform(self._requests.store(varName, val))
 
     def fetch(self, varName: str, *, timeout: float | None = None) -> Any:
         """Remove and return a value; wait until there is one.
@@ -178,7 +170,8 @@ class NetWorkSpace(FileTransfers):
             NwsUnpicklingException: the value cannot be read here. It stays in its place (but on an
                 original server); `fetchFile` takes it out, and the exception carries its bytes.
         """
-        ((_, value),) = starmap(self._session.get, [(b"fetch", self._name, varName, timeout)])
+        request = self._requests.fetch(varName, timeout=timeout)
+        (value,) = map(self._session.perform, (request,))
         return value
 
     def fetchTry(self, varName: str, missing: Any = None) -> Any:
@@ -191,11 +184,8 @@ class NetWorkSpace(FileTransfers):
             NwsNoWorkSpaceException: the workspace was deleted.
             NwsUnpicklingException: as for `fetch`.
         """
-        request = (b"fetchTry", self._name, varName, None, None, None, missing)
-        try:
-            ((_, value),) = starmap(self._session.get, [request])
-        except NwsNoValueException:
-            return missing
+        request = self._requests.fetchTry(varName, missing)
+        (value,) = map(self._session.perform, (request,))
         return value
 
     def find(self, varName: str, *, timeout: float | None = None) -> Any:
@@ -211,14 +201,11 @@ class NetWorkSpace(FileTransfers):
             NwsNoWorkSpaceException: the workspace was deleted before.
             NwsUnpicklingException: the value cannot be read here; the exception carries its bytes.
         """
-        return self._session.get(b"find", self._name, varName, timeout)[1]
+        return self._session.perform(self._requests.find(varName, timeout=timeout))
 
     def findTry(self, varName: str, missing: Any = None) -> Any:
         """Return a value without removing it, or ``missing`` if there is none; see `fetchTry`."""
-        try:
-            return self._session.get(b"findTry", self._name, varName, missing=missing)[1]
-        except NwsNoValueException:
-            return missing
+        return self._session.perform(self._requests.findTry(varName, missing))
 
     # Iterators
 
@@ -249,12 +236,12 @@ class NetWorkSpace(FileTransfers):
         return self._iterator(varName, "ifindTry", None)
 
     def _iterator(self, varName: str, operation: str, timeout: float | None) -> NwsValueIterator:
-        encode_name(varName)
+        cursor = Cursor(self._name, varName, operation, timeout)
         if not self._session.pool.dialect.cookie:
             raise NwsUnsupportedOperationException(
                 f"the server at {self._session.endpoint} is too old for iterators"
             )
-        return NwsValueIterator(self._session, self._name, varName, operation, timeout)
+        return NwsValueIterator(self._session, cursor)
 
     # Text files
 
@@ -287,7 +274,17 @@ class NetWorkSpace(FileTransfers):
         Raises:
             NwsException: as for `store`.
         """
-        batches.store_many(self._session, self._name, varName, values)
+        for request in self._requests.store_many(varName, values):
+            if self._session.extended:
+                self._session.perform(request)
+            else:
+                self._store_singly(request)
+
+    def _store_singly(self, batch: Request[None]) -> None:
+        """Store the values of a batch on an original server."""
+        _, workspace, name, *fields = batch.fields
+        for pair in zip(fields[::2], fields[1::2], strict=True):
+            self._session.perform(Request([b"store", workspace, name, *pair], batch.read))
 
     def fetch_many(self, varName: str, limit: int, *, timeout: float | None = None) -> list[Any]:
         """Remove and return what is there, at least one and at most ``limit`` values.
@@ -305,8 +302,10 @@ class NetWorkSpace(FileTransfers):
             ValueError: the limit is less than one.
             NwsException: as for `fetch`.
         """
-        request = (self._session, self._name, varName, limit, timeout)
-        (values,) = starmap(batches.fetch_many, [request])
+        request = self._requests.fetch_many(varName, limit, timeout=timeout)
+        if not self._session.extended:
+            return [self.fetch(varName, timeout=timeout)]
+        (values,) = map(self._session.perform, (request,))
         return values
 
     # Leases
@@ -329,8 +328,10 @@ class NetWorkSpace(FileTransfers):
             NwsUnsupportedOperationException: the server speaks only the original protocol.
             NwsException: as for `fetch`.
         """
-        where = (self, self._session, self._name, varName)
-        ((lease,),) = starmap(lease_many, [(*where, 1, timeout, duration)])
+        self._session.require_extensions("leases")
+        make = partial(Lease, self)
+        request = self._requests.lease_many(make, varName, 1, timeout=timeout, duration=duration)
+        ((lease,),) = map(self._session.perform, (request,))
         return lease
 
     def lease_many(
@@ -344,8 +345,16 @@ class NetWorkSpace(FileTransfers):
     ) -> list[Lease]:
         """Take what is there, at least one and at most ``limit`` values; see `lease`. If
         ``keep_unreadable``, one that cannot be unpickled is the NwsUnpicklingException."""
-        where = (self, self._session, self._name, varName)
-        (leases,) = starmap(lease_many, [(*where, limit, timeout, duration, keep_unreadable)])
+        self._session.require_extensions("leases")
+        request = self._requests.lease_many(
+            partial(Lease, self),
+            varName,
+            limit,
+            timeout=timeout,
+            duration=duration,
+            keep_unreadable=keep_unreadable,
+        )
+        (leases,) = map(self._session.perform, (request,))
         return leases
 
     def settle(
@@ -363,10 +372,7 @@ class NetWorkSpace(FileTransfers):
             ValueError: there are more than some 2,400 values to store; nothing was done.
             NwsException: as for `store`.
         """
-        fields: list[Field] = [b"settle", lease_ids(leases)]
-        for varName, value in stores:
-            fields += (self._name, encode_name(varName), *self._session.encoder.encode(value))
-        self._session.run(fields)
+        self._session.perform(self._requests.settle(leases, stores))
 
     def release(self, leases: Iterable[Lease] | None, *, blame: bool = True) -> None:
         """Give leased values back to their places.
@@ -378,7 +384,7 @@ class NetWorkSpace(FileTransfers):
         Raises:
             NwsLeaseLostException: a lease has ended before; nothing was done.
         """
-        self._session.run([b"release", lease_ids(leases), b"yes" if blame else b"no"])
+        self._session.perform(self._requests.release(leases, blame=blame))
 
     def renew(self, leases: Iterable[Lease] | None, duration: float) -> None:
         """Let leases last for ``duration`` seconds from now.
@@ -390,7 +396,7 @@ class NetWorkSpace(FileTransfers):
         Raises:
             NwsLeaseLostException: a lease has ended before; nothing was done.
         """
-        self._session.run([b"renew", lease_ids(leases), milliseconds(duration)])
+        self._session.perform(self._requests.renew(leases, duration))
 
     # Several variables
 
@@ -413,21 +419,26 @@ class NetWorkSpace(FileTransfers):
             NwsUnsupportedOperationException: the server speaks only the original protocol.
             NwsException: as for `fetch`.
         """
-        (got,) = starmap(any_of.fetch, [(self._session, self._name, varNames, timeout)])
+        self._session.require_extensions(_ANY)
+        request = self._requests.fetchAny(varNames, timeout=timeout)
+        (got,) = map(self._session.perform, (request,))
         return got
 
     def findAny(self, varNames: Iterable[str], *, timeout: float | None = None) -> tuple[str, Any]:
         """Return the name and a value of the first of several variables that has one, without
         removing it; see `fetchAny`."""
-        return any_of.find(self._session, self._name, varNames, timeout)
+        self._session.require_extensions(_ANY)
+        return self._session.perform(self._requests.findAny(varNames, timeout=timeout))
 
     def leaseAny(
         self, varNames: Iterable[str], *, timeout: float | None = None, duration: float = 60.0
     ) -> Lease:
         """Take a value for a time from the first of several variables that has one; see `fetchAny`
         and `lease`. Its ``variable`` says from which."""
-        request = (self, self._session, self._name, varNames, timeout, duration)
-        (lease,) = starmap(any_of.lease, [request])
+        self._session.require_extensions(_ANY)
+        make = partial(Lease, self)
+        request = self._requests.leaseAny(make, varNames, timeout=timeout, duration=duration)
+        (lease,) = map(self._session.perform, (request,))
         return lease
 
     # Streams

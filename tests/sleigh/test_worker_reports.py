@@ -58,7 +58,7 @@ def stored(ws: NetWorkSpace, variable: str) -> int:
     """Return how many values were stored in a variable so far."""
     values = ws.ifindTry(variable)
     next(values)
-    return values._cookie[1] + 1
+    return values._cursor.place[1] + 1
 
 
 # Workers

@@ -1,0 +1,62 @@
+"""Arguments of requests, as they go over the wire."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from nws.wire.requests import MAX_NAME_BYTES
+
+__all__ = ["encode_limit", "encode_name", "encode_timeout", "milliseconds"]
+
+_MAX_TIMEOUT_SECONDS: Final = 10**9
+"""Some thirty years."""
+
+
+def encode_name(name: str, what: str = "variable") -> bytes:
+    """Return a name as it goes over the wire.
+
+    Raises:
+        TypeError: it is not a string.
+        ValueError: it is too long, or no text.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a {what} must be a string, not {type(name).__name__}")
+    encoded = name.encode()
+    if len(encoded) > MAX_NAME_BYTES:  # the server would hang up
+        raise ValueError(
+            f"the name of a {what} has {len(encoded)} bytes (at most {MAX_NAME_BYTES}): "
+            f"{name[:40]!r}..."
+        )
+    return encoded
+
+
+def encode_limit(limit: int) -> bytes:
+    """Return the most values that are asked for, as it goes over the wire.
+
+    Raises:
+        ValueError: it is less than one.
+    """
+    if limit < 1:
+        raise ValueError(f"limit {limit} is less than one")
+    return b"%d" % limit
+
+
+def encode_timeout(seconds: float | None) -> bytes:
+    """Return a timeout as it goes over the wire: empty for None and infinity, which are any time.
+
+    Raises:
+        ValueError: as for `milliseconds`.
+    """
+    return b"" if seconds is None or seconds == math.inf else milliseconds(seconds)
+
+
+def milliseconds(seconds: float) -> bytes:
+    """Return a time as it goes over the wire.
+
+    Raises:
+        ValueError: it is negative, no number, or longer than thirty years.
+    """
+    if not 0 <= seconds <= _MAX_TIMEOUT_SECONDS:
+        raise ValueError(f"{seconds!r} is not a number of seconds from 0 to {_MAX_TIMEOUT_SECONDS}")
+    return b"%d" % math.ceil(1000 * seconds)
