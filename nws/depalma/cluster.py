@@ -24,6 +24,7 @@ from nws.depalma.listings import describe_hosts, describe_jobs, describe_outcome
 from nws.depalma.messages import (
     LAST_PID,
     STREAMS,
+    HostReport,
     JobOutcome,
     Order,
     Queue,
@@ -91,6 +92,8 @@ class Cluster:
         self._launcher = HostLauncher(config.name, server, self._is_alive)
         self._launching = threading.RLock()  # taken before the other one, if both are
         self._problems: dict[str, str] = {}
+        self._configured: dict[str, HostConfig] = {}  # those that are started here, by name
+        self._lost: dict[str, HostReport] = {}  # what the last one of each name has said
         self._ended = ""
         self._table = PublishedTable(workspace, self._hosts, config.lost_after, config.max_output)
         workspace.declare(LAST_PID, "single")
@@ -184,11 +187,22 @@ class Cluster:
             number, pid = self._table.now.number_of(code), self._last_pid + 1
             job = SubmittedJob(pid, number, self._table.now.step, words, chosen, time.time())
             record = JobRecord(job, self._table.spec_of(job))
+            self._check_groups(record.spec.groups)
             self._table.open_queue(record.queue, self._used_queues)
             self._queues.add(record.queue, job)
             self._last_pid = pid
             self._jobs[pid] = record
             return pid
+
+    def _check_groups(self, groups: Sequence[str]) -> None:
+        """Refuse a job that would wait for ever, as when a name is mistyped."""
+        named = (host.groups for host in self._configured.values())
+        known = self._hosts.groups.union(self._config.groups, *named)
+        if groups and known.isdisjoint(groups):
+            raise DepalmaArgumentException(
+                f"no host belongs to one of the groups {list(groups)}; there are {sorted(known)}. "
+                "Groups of hosts that join later can be named by `groups` in the configuration"
+            )
 
     def _used_queues(self) -> list[Queue]:
         return [record.queue for record in self._jobs.values() if record.outcome is None]
@@ -209,7 +223,8 @@ class Cluster:
             record = self._record(pid)
             if record.outcome is None or record.lease is None:
                 (described,) = describe_jobs([record], self._hosts.reports())
-                raise DepalmaStateException(f"job {pid} has not ended: it is {described['state']}")
+                state = ", ".join(filter(None, (described["state"], described["problem"])))
+                raise DepalmaStateException(f"job {pid} has not ended: it is {state}")
             outcome = describe_outcome(record.outcome)
             if record.spec.returns_output(record.outcome.status):
                 outcome |= {stream: self._streams.read(record, stream) for stream in STREAMS}
@@ -269,14 +284,23 @@ class Cluster:
         """Start hosts; one of a name that is there takes the place of that one."""
         with self._launching:
             for host in hosts:
+                with self._changed:
+                    self._configured[host.name] = host
+                    self._lost.pop(host.name, None)
                 self._launcher.start(host)
 
     def remove_hosts(self, name: str) -> list[str]:
         """End a host or group, and return the names; see `Methods.remove_hosts`."""
         with self._launching:
-            started = self._launcher.names_of(name)
             with self._changed:
                 self._check_running()
+                started = [
+                    host.name
+                    for host in self._configured.values()
+                    if name == host.name or name in host.groups
+                ]
+                for each in started:
+                    del self._configured[each]
                 names = {*started, *self._put_out(self._hosts.called(name), "it was removed")}
             if not names:
                 raise DepalmaLookupException(f"there is no host and no group {name!r:.100}")
@@ -291,13 +315,12 @@ class Cluster:
                 f"a callback is 'ready' or 'gone', not {callback_type!r}"
             )
         with self._launching:
-            started = self._launcher.names_of(name)
             if callback_type == "ready":
                 self._launcher.retry(name)
         with self._changed:
             self._check_running()
             there = self._hosts.called(name, groups=False)
-            if not there and not started:
+            if not there and name not in self._configured:
                 raise DepalmaLookupException(f"there is no host {name!r:.100}")
             if callback_type == "gone":
                 self._put_out(there, "somebody has said that it is gone")
@@ -306,7 +329,8 @@ class Cluster:
         """Return what is known of each host, by its keys; see docs/depalma.md."""
         with self._changed:
             self._check_running()
-            return describe_hosts(self._hosts.reports(), self._problems)
+            reports = self._hosts.reports()
+            return describe_hosts(reports, self._configured, self._lost, self._problems)
 
     def overview(self) -> dict[str, Any]:
         """Return numbers: what the cluster holds, and how far its operations are."""
@@ -330,7 +354,10 @@ class Cluster:
         """Put hosts out, by their ids; return their names."""
         names = []
         for id in list(hosts):
-            names.append(self._hosts.put_out(id, why))
+            report = self._hosts.put_out(id, why)
+            names.append(report.name)
+            if report.name in self._configured:
+                self._lost[report.name] = report
             self._changed.notify_all()
         return names
 

@@ -99,6 +99,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         lost_after: seconds after which a silent host is lost, and hosts give up a silent master.
         start_timeout: seconds for which `init_server` waits for hosts.
         max_output: bytes of each stream of a job that are kept.
+        groups: of hosts that may join later; jobs can name them already.
         front: the XML-RPC front.
         host: those that the master starts.
     """
@@ -108,6 +109,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lost_after: Annotated[float, Meta(ge=1, le=86400)] = 10.0
     start_timeout: _Seconds = 30.0
     max_output: _Count = 64 * 1024 * 1024
+    groups: list[_Name] = []
     front: FrontConfig = FrontConfig()
     host: list[HostConfig] = []
 

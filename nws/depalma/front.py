@@ -11,7 +11,7 @@ from collections.abc import Callable
 from socketserver import ThreadingMixIn
 from typing import Any, Final
 from urllib.parse import quote
-from xmlrpc.client import MAXINT, Binary, Fault
+from xmlrpc.client import MAXINT, Binary, Fault, dumps, loads
 from xmlrpc.server import SimpleXMLRPCRequestHandler, SimpleXMLRPCServer
 
 from nws.depalma.config import FrontConfig
@@ -44,6 +44,8 @@ FAULTS: Final[dict[type[Exception], int]] = {
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that would make a response unreadable."""
 
+_OF_THE_LIBRARY: Final = ("system.multicall", "system.methodHelp", "system.methodSignature")
+
 _WRONG_CALL: Final = 1
 _INTERNAL: Final = 6
 
@@ -72,7 +74,7 @@ class Front:
                 "configuration has another one under [front]"
             ) from error
         for name in METHODS:
-            self._server.register_function(_served(getattr(methods, name)), name)
+            self._server.register_function(getattr(methods, name), name)
         self._server.register_introspection_functions()
         self._server.register_multicall_functions()
         self._thread = threading.Thread(
@@ -100,27 +102,18 @@ class Front:
         self._server.server_close()
 
 
-def _served(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method as XML-RPC calls it: with its kinds of bytes and of errors."""
-
-    def serve(*arguments: Any) -> Any:
-        try:
-            return _wrapped(method(*map(_unwrapped, arguments)))
-        except Exception as error:
-            raise _fault_of(error, method.__name__) from error
-
-    serve.__doc__ = method.__doc__
-    return serve
-
-
 def _fault_of(error: Exception, method: str) -> Fault:
     for kind, code in FAULTS.items():
         if isinstance(error, kind):
             return Fault(code, f"{type(error).__name__}: {error}")
-    if isinstance(error, TypeError) and f"{method}()" in str(error):
+    if method in _OF_THE_LIBRARY or (isinstance(error, TypeError) and f"{method}()" in str(error)):
         return Fault(_WRONG_CALL, f"the arguments of a call do not fit: {error}")
     _log.error("%s failed", method, exc_info=error)
     return Fault(_INTERNAL, f"{method} failed, which is a defect: {type(error).__name__}: {error}")
+
+
+def _wrapped_fault(fault: Fault) -> Fault:
+    return Fault(fault.faultCode, _wrapped(fault.faultString))
 
 
 def _unwrapped(value: Any) -> Any:
@@ -187,3 +180,35 @@ class _Server(ThreadingMixIn, SimpleXMLRPCServer):
     def __init__(self, address: tuple[str, int], may_enter: Callable[[str], bool]) -> None:
         self.may_enter = may_enter
         super().__init__(address, _Handler, logRequests=False)
+
+    def _marshaled_dispatch(self, data: Any, *_: Any) -> bytes:  # type: ignore[override] # not str
+        """Return the response to a request. That of the library calls all errors Exception."""
+        try:
+            response = dumps((self._called(data),), methodresponse=True)
+        except Fault as fault:
+            response = dumps(_wrapped_fault(fault))
+        return response.encode()
+
+    def _called(self, data: Any) -> Any:
+        try:
+            arguments, method = loads(data)
+            if method is None:
+                raise ValueError("it names no method")
+        except Exception as error:
+            raise Fault(_WRONG_CALL, f"the request is no call of XML-RPC: {error}") from error
+        return self._dispatch(method, arguments)
+
+    def _dispatch(self, method: str, arguments: Any) -> Any:
+        """Call a method, with XML-RPC's kinds of bytes and of errors. A multicall calls it, too."""
+        function = self.funcs.get(method)
+        try:
+            if function is None:
+                there = ", ".join(METHODS)
+                raise DepalmaLookupException(
+                    f"there is no method {method!r:.100}; there are {there}"
+                )
+            return _wrapped(function(*map(_unwrapped, arguments)))
+        except Fault:
+            raise
+        except Exception as error:
+            raise _fault_of(error, method) from error

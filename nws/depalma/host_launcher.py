@@ -61,12 +61,6 @@ class HostLauncher:
             self._try(name, self._restart)
         return self._problems
 
-    def names_of(self, name: str) -> list[str]:
-        """Return the names of the hosts that were started here, and that have this name or belong
-        to a group of this name."""
-        hosts = [host for host, _ in self._hosts.values()]
-        return [host.name for host in hosts if name == host.name or name in host.groups]
-
     def retry(self, name: str) -> None:
         """Start a host at once, if it has ended and is waited with."""
         if name in self._hosts:

@@ -47,6 +47,10 @@ class JoinedHosts:
         return {host.name for host in self._hosts.values()}
 
     @property
+    def groups(self) -> set[str]:
+        return {group for host in self._hosts.values() for group in host.groups}
+
+    @property
     def priorities(self) -> tuple[int, ...]:
         """Those that there are, highest first."""
         found = {host.priority for host in self._hosts.values()}
@@ -87,13 +91,14 @@ class JoinedHosts:
         _log.info("host %s has joined, with %d slots", report.name, report.slots)
         return True
 
-    def put_out(self, id: str, why: str) -> str:
-        """Forget a host, and delete what is there for it: so it ends, if it has not. Return its
-        name."""
-        name = self._hosts.pop(id).name
-        _log.warning("host %s is not used any more: %s", name, why)
+    def put_out(self, id: str, why: str) -> HostReport:
+        """Forget a host, and delete what is there for it: so it ends, if it has not. Return what
+        it has said last."""
+        report = self._read(id) or self._hosts[id]
+        del self._hosts[id]
+        _log.warning("host %s is not used any more: %s", report.name, why)
         _delete_host(self._ws, id)
-        return name
+        return report
 
     def wakes(self) -> list[tuple[str, str]]:
         """Return variables and values that let all of them read the table."""

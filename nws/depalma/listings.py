@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from msgspec import to_builtins
@@ -24,11 +25,29 @@ def describe_jobs(
     records: Iterable[JobRecord], reports: Iterable[HostReport]
 ) -> list[dict[str, Any]]:
     """Return what is known of jobs, with what their hosts have said last of those that run."""
-    running = {job.pid: (report.name, job) for report in reports for job in report.jobs}
-    return [_describe_job(record, *running.get(record.pid, ("", None))) for record in records]
+    hosts = list(reports)
+    running = {job.pid: (host.name, job) for host in hosts for job in host.jobs}
+    described = []
+    for record in records:
+        host, job = running.get(record.pid, ("", None))
+        problem = "" if job or record.outcome else _problem_of(record, hosts)
+        described.append(_describe_job(record, host, job, problem))
+    return described
 
 
-def _describe_job(record: JobRecord, host: str, running: RunningJob | None) -> dict[str, Any]:
+def _problem_of(record: JobRecord, hosts: Collection[HostReport]) -> str:
+    """Say why a waiting job cannot run now, if no host that is there may take it."""
+    groups = set(record.spec.groups)
+    if not hosts:
+        return "no host is there"
+    if groups and all(groups.isdisjoint(host.groups) for host in hosts):
+        return "no host that is there belongs to one of its groups"
+    return ""
+
+
+def _describe_job(
+    record: JobRecord, host: str, running: RunningJob | None, problem: str
+) -> dict[str, Any]:
     job, spec = record.job, record.spec
     plain: dict[str, Any] = {
         "pid": job.pid,
@@ -42,6 +61,7 @@ def _describe_job(record: JobRecord, host: str, running: RunningJob | None) -> d
         "submitted": job.submitted,
         "priority": spec.priority,
         "groups": spec.groups,
+        "problem": problem,
     }
     if record.outcome is not None:
         failures = record.outcome.job.failures
@@ -57,14 +77,35 @@ def _state(state: str, failures: int) -> dict[str, Any]:
 
 
 def describe_hosts(
-    reports: Iterable[HostReport], problems: Mapping[str, str]
+    reports: Iterable[HostReport],
+    configured: Iterable[str],
+    lost: Mapping[str, HostReport],
+    problems: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    """Return what is known of hosts, and of those that cannot be started."""
+    """Return what is known of hosts.
+
+    Args:
+        reports: of those that are there.
+        configured: names of those that should be there.
+        lost: what those that were there have said last, by their names.
+        problems: of those that end again and again, or cannot be started.
+    """
     found = [
         {**to_builtins(report), "jobs": len(report.jobs), "state": "ready", "problem": ""}
         for report in reports
     ]
     there = {host["name"] for host in found}
-    for name in sorted(problems.keys() - there):
-        found.append({"name": name, "state": "failed", "problem": problems[name]})
-    return found
+    return found + [
+        _describe_absent(name, lost.get(name), problems.get(name, ""))
+        for name in sorted({*configured} - there)
+    ]
+
+
+def _describe_absent(name: str, lost: HostReport | None, problem: str) -> dict[str, Any]:
+    if problem:
+        return {"name": name, "state": "failed", "problem": problem}
+    if lost is None:
+        return {"name": name, "state": "starting", "problem": "it has not joined yet"}
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(lost.time))
+    absent = {"jobs": 0, "state": "lost", "problem": f"no answer since {since}"}
+    return {**to_builtins(lost), **absent}

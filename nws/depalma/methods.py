@@ -119,7 +119,8 @@ class Methods(ABC):
 
         Raises:
             DepalmaLookupException: there is no such code.
-            DepalmaArgumentException: an argument or an option is wrong.
+            DepalmaArgumentException: an argument or an option is wrong; or there are groups, but no
+                host belongs to one of them.
         """
         return self._started.exec_code(code, _given(arguments, ()), _given(options, {}))
 
@@ -250,7 +251,12 @@ class Methods(ABC):
 
         Args:
             on: true to log all that the master does from now on, false to log what matters.
+
+        Raises:
+            DepalmaArgumentException: it is neither.
         """
+        if on not in (None, True, False):  # 1 and 0 are, for languages without such a kind
+            raise DepalmaArgumentException(f"on is true or false, not {on!r:.100}")
         if on is not None:
             _log.setLevel(logging.DEBUG if on else logging.INFO)
         return {"version": __version__, **self._started.overview()}

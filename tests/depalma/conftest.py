@@ -30,6 +30,7 @@ def configuration(
     path = folder / "cluster.toml"
     path.write_text(
         f'name = "{name}"\nlost_after = {lost_after}\nserver = "{server}"\n'
+        'groups = ["nobody", "new"]\n'
         f"[front]\n{front}\n{hosts}\n"
     )
     return path

@@ -105,8 +105,8 @@ def test_hosts_join_by_hand_and_a_cluster_has_one_master(server: Server, tmp_pat
     with running_cluster(config) as user:
         second = run_here("master", config, status=1)
         assert "another master of the cluster 'hand' is at" in second.output
-        with run_host(server, "hand", "--name", "me", "--group", "mine") as process:
-            assert user.run("true", groups=["mine"])["host"] == "me"
+        with run_host(server, "hand", "--name", "me", "--group", "new") as process:
+            assert user.run("true", groups=["new"])["host"] == "me"
             process.send_signal(signal.SIGTERM)
             assert "The host me has ended: it got SIGTERM." in process.communicate()[1]
         with run_host(server, "hand", "--name", "me") as process:

@@ -15,7 +15,7 @@ server = "nws.example.org:8765"
 lost_after = 20
 start_timeout = 5.5
 max_output = 1000
-
+groups = ["later"]
 [front]
 interface = "0.0.0.0"
 port = 9000
@@ -55,7 +55,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         *("lab", "nws.example.org:8765"),
         *(20, 5.5),
     )
-    assert config.max_output == 1000
+    assert (config.max_output, config.groups) == (1000, ["later"])
     front = config.front
     assert (front.interface, front.port, front.user) == ("0.0.0.0", 9000, "ann")
     assert front.password == "secret"

@@ -82,8 +82,10 @@ def test_requests_that_are_too_long_or_no_xml_are_refused(master: master_server)
     token = {"Authorization": f"Bearer {SECRET}"}
     assert post(master, b"", **token, **{"Content-Length": str(10**12)}).status == 413
     assert post(master, b"", **token, **{"Content-Length": "-1"}).status == 413
-    with pytest.raises(Fault):
-        loads(post(master, b"<hello>", **token).body)  # type: ignore[attr-defined]
+    for body in (b"<hello>", b"", b"\xff", b"<methodCall/>", dumps((1,)).encode()):
+        with pytest.raises(Fault, match="the request is no call of XML-RPC") as caught:
+            loads(post(master, body, **token).body)  # type: ignore[attr-defined]
+        assert caught.value.faultCode == 1
 
 
 def test_each_error_is_a_fault_with_a_code(rpc: Any) -> None:
@@ -93,7 +95,12 @@ def test_each_error_is_a_fault_with_a_code(rpc: Any) -> None:
         (1, lambda: rpc.load_code("true", {}, 3)),
         (1, lambda: rpc.add_hosts([{"name": "x", "slots": "many"}])),
         (1, lambda: rpc.finished(1, -1)),
+        (1, lambda: rpc.exec_code(rpc.load_code("true", {"groups": ["nobdy"]}))),
+        (1, lambda: rpc.debug("x")),
+        (1, lambda: rpc.system.multicall(7)),
+        (1, lambda: rpc.system.multicall([{"methodName": "ps"}])),
         (2, lambda: rpc.exec_code(99)),
+        (2, lambda: rpc.run_code(99)),
         (2, lambda: rpc.exec_code("none")),
         (2, lambda: rpc.pickup(99)),
         (2, lambda: rpc.remove_hosts("nobody")),
@@ -103,6 +110,26 @@ def test_each_error_is_a_fault_with_a_code(rpc: Any) -> None:
             call()
         assert caught.value.faultCode == code
         assert re.match(r"Depalma\w+Exception: |the arguments of a call", caught.value.faultString)
+
+
+def test_an_unknown_method_or_group_is_answered_by_what_there_is(rpc: Any) -> None:
+    with pytest.raises(Fault) as caught:
+        rpc.start_code(1)
+    assert "there is no method 'start_code'; there are init_server, load_code" in str(caught.value)
+    calls: Any = MultiCall(rpc)
+    calls.start_code(1)
+    with pytest.raises(Fault, match="there is no method 'start_code'"):
+        list(calls())
+    code = rpc.load_code("true")
+    with pytest.raises(Fault, match=r"\['gpu'\]; there are \['new', 'nobody'\]. .*configuration"):
+        rpc.exec_code(code, [], {"groups": ["gpu"]})
+
+
+def test_a_waiting_job_says_that_no_host_is_there(rpc: Any) -> None:
+    pid = rpc.exec_code(rpc.load_code("true"))
+    assert [job["problem"] for job in rpc.ps() if job["pid"] == pid] == ["no host is there"]
+    with pytest.raises(Fault, match=f"job {pid} has not ended: it is waiting, no host is there"):
+        rpc.pickup(pid)
 
 
 def test_nil_stands_for_what_is_left_out(master: master_server) -> None:
@@ -135,6 +162,7 @@ def test_the_configuration_is_without_the_password(rpc: Any) -> None:
         "lost_after": 30.0,
         "start_timeout": 30.0,
         "max_output": 64 * 1024 * 1024,
+        "groups": ["nobody", "new"],
         "front": {"interface": "127.0.0.1", "port": 0, "user": "depalma"},
         "host": [],
     }

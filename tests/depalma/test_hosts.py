@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from xmlrpc.client import Fault, ServerProxy
@@ -24,7 +24,7 @@ from nws.depalma.messages import (
     write,
 )
 from tests.depalma.conftest import Owner, User, configuration, host, running_cluster
-from tests.support.machines import HERE, another_machine
+from tests.support.machines import HERE, THERE, another_machine
 from tests.support.processes import descendants, runs, until, until_file, until_gone
 from tests.support.server import PATIENCE, environment, running
 
@@ -58,7 +58,11 @@ def strict(tmp_path: Path) -> Iterator[Owner]:
 
 def until_joined(user: User, *names: str) -> None:
     """Wait until hosts are there."""
-    until(lambda: {*names} <= {each["name"] for each in user.rpc.load()}, f"hosts {names} join")
+
+    def ready() -> set[str]:
+        return {each["name"] for each in user.rpc.load() if each["state"] == "ready"}
+
+    until(lambda: {*names} <= ready(), f"hosts {names} join")
 
 
 def until_idle(user: Owner, *names: str) -> None:
@@ -137,6 +141,9 @@ def test_a_host_that_is_stopped_is_put_out_and_kills_its_jobs_when_it_goes_on(
     try:
         pids_in(tmp_path, 2)
         assert runs(first)
+        (lost,) = [each for each in strict.rpc.load() if each["name"] == "a"]
+        assert (lost["state"], lost["os_pid"], lost["jobs"]) == ("lost", stopped, 0)
+        assert lost["problem"].startswith("no answer since 20")
     finally:
         os.kill(stopped, signal.SIGCONT)
     until_gone([stopped, first])
@@ -248,15 +255,20 @@ def test_a_job_that_was_killed_does_not_run_again(three: Owner, tmp_path: Path) 
     assert (outcome["signal"], outcome["attempt"]) == (signal.SIGTERM, 2)
 
 
+DEPALMA = [sys.executable, "-m", "nws", "depalma"]
+
+
 @contextmanager
-def master_process(config: Path) -> Iterator[tuple[subprocess.Popen[str], User]]:
+def master_process(
+    config: Path, hosts: str = "a", launcher: Sequence[str] = ()
+) -> Iterator[tuple[subprocess.Popen[str], User]]:
     """Run a master as a process of its own; it is killed at the end."""
-    command = [sys.executable, "-m", "nws", "depalma", "master", str(config)]
+    command = [*launcher, *DEPALMA, "master", str(config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as master:
         try:
             assert master.stdout is not None
             address = master.stdout.readline().strip()
-            assert master.stdout.readline() == "hosts: a\n"
+            assert master.stdout.readline() == f"hosts: {hosts}\n"
             with ServerProxy(address) as rpc:
                 yield master, User(rpc)
         finally:
@@ -324,3 +336,31 @@ def test_a_machine_that_is_unplugged_ends_its_jobs_and_they_run_elsewhere(tmp_pa
             outcome = user.end_of(pid)
             assert (outcome["attempt"], outcome["status"]) == (2, 0)
             assert outcome["host"] in ("near", "third")
+
+
+def test_a_host_ends_with_its_jobs_when_the_machine_of_the_master_is_unplugged(
+    tmp_path: Path,
+) -> None:
+    """The server is on the machine of the host. It gives up the master after ``lost_after``."""
+    with (
+        another_machine() as machine,
+        running(tmp_path, listen=f"tcp:0:interface={HERE}") as server,
+    ):
+        place = f"{HERE}:{server.port}"
+        front = f'port = 0\ninterface = "{THERE}"'
+        config = configuration(tmp_path, "", lost_after=3.0, server=place, front=front)
+        lead = f"ip netns exec {machine}".split()
+        command = [*DEPALMA, "run", "--server", place, "--cluster", "test", "--name", "a"]
+        with (
+            master_process(config, "none", lead) as (master, user),
+            subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment()) as far,
+        ):
+            wait_for_go(user, tmp_path)
+            (job,) = pids_in(tmp_path, 1)
+            subprocess.run(f"ip link set {machine} down".split(), check=True)
+            until_gone([job, far.pid])
+            assert far.stderr is not None
+            said = far.stderr.read()
+            assert "The host a has ended: the master is gone" in said
+            assert "these jobs were killed as the host ended: [1]" in said
+            assert master.wait(PATIENCE) == 1  # nor can it reach the server

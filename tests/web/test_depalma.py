@@ -149,12 +149,15 @@ def test_jobs_that_run_that_wait_and_that_have_ended(cluster: Cluster) -> None:
     assert (jobs[3]["state"], jobs[3]["priority"], jobs[4]["priority"]) == ("waiting", 3, -1)
     assert (jobs[5]["exit"], jobs[5]["failed"], jobs[5]["seconds"]) == ("exit status 0", False, 3.0)
     assert (jobs[6]["exit"], jobs[6]["failed"]) == ("its time was over", True)
+    problems = {pid: job["problem"] for pid, job in jobs.items() if job["problem"]}
+    assert problems == {4: "no host is there of g"}
     assert jobs[7]["exit"] == "on host a: it cannot be started"
     seen = cluster.page()
     assert "<b>factor" in seen.text
     assert not [each for each in seen.elements if each.tag == "b"]
     kills = [link for link in seen.links if "kill-job" in link]
     assert len(kills) == 4
+    assert "no host is there of g" in seen.text
 
 
 def test_the_output_of_a_job_also_as_far_as_it_was_read(cluster: Cluster) -> None:
@@ -180,6 +183,15 @@ def test_what_no_cluster_has_written_is_left_out(cluster: Cluster) -> None:
         cluster.client.lease(name.encode(), 100)
     assert cluster.data()["numbers"]["running"] == 1 + len(JUNK)
     assert not [each for each in cluster.page().elements if each.tag == "b"]
+
+
+def test_jobs_wait_for_hosts_that_are_not_there(cluster: Cluster) -> None:
+    cluster.store(Queue(0).variable, SubmittedJob(1, 1, 1))
+    for queue in ("jobs 0", "jobs 0 7", 'jobs 0 [7, "big"]'):
+        cluster.store(queue, SubmittedJob(2, 1, 1))
+    assert {job["problem"] for job in cluster.data()["jobs"]} == {"no host is there"}
+    cluster.run(3, "a")
+    assert {job["problem"] for job in cluster.data()["jobs"]} == {""}
 
 
 def test_killing_a_job_asks_the_master(client: Client, browser: Browser) -> None:

@@ -7,9 +7,18 @@ from typing import Final
 
 from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import beginning
-from nws_server.web.reports import Report, read_report, reports_in
+from nws_server.web.reports import Report, parse, read_report, reports_in
 
-__all__ = ["REQUESTS", "ended_jobs", "hosts", "is_depalma", "master_is_gone", "output", "queues"]
+__all__ = [
+    "REQUESTS",
+    "ended_jobs",
+    "groups_of",
+    "hosts",
+    "is_depalma",
+    "master_is_gone",
+    "output",
+    "queues",
+]
 
 CLUSTER: Final = b"cluster"
 ENDED: Final = b"ended"
@@ -47,6 +56,12 @@ def queues(inspector: Inspector, ws: bytes) -> list[bytes]:
     """Return the variables in which jobs wait, those of the highest priority first."""
     names = [each.name for each in inspector.look.variables(ws) if each.name.startswith(_QUEUE)]
     return sorted(names, key=_priority_of, reverse=True)
+
+
+def groups_of(queue: bytes) -> list[str]:
+    """Return the groups whose hosts take jobs from a queue; none if all hosts do."""
+    groups = parse(queue.decode("utf-8", "replace").partition(" ")[2].partition(" ")[2])
+    return [group for group in groups if isinstance(group, str)] if isinstance(groups, list) else []
 
 
 def _priority_of(queue: bytes) -> int:

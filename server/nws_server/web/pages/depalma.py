@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from nws_server.web import depalma_reports
@@ -52,7 +53,8 @@ def _show(inspector: Inspector, ws: bytes, pid: int) -> dict[str, Any]:
         leased = inspector.look.leased_values(ws, queue, _MAX_JOBS - len(jobs))
         jobs += [_running_job(job, codes, running) for job in reports_in(leased)]
         there = inspector.look.values(ws, queue, 0, _MAX_JOBS - len(waiting))
-        waiting += [_job(job, codes, "waiting") for job in reports_in(there)]
+        problem = _problem_of(depalma_reports.groups_of(queue), reports)
+        waiting += [_job(job, codes, "waiting") | {"problem": problem} for job in reports_in(there)]
     ended = inspector.look.variable(ws, depalma_reports.ENDED)
     numbers["ended"] = ended.leased if ended else 0
     outcomes = depalma_reports.ended_jobs(inspector, ws, _MAX_JOBS)
@@ -65,6 +67,16 @@ def _show(inspector: Inspector, ws: bytes, pid: int) -> dict[str, Any]:
         "jobs": jobs,
         "output": _output(inspector, ws, next((job for job in jobs if job["pid"] == pid), None)),
     }
+
+
+def _problem_of(groups: Sequence[str], hosts: Iterable[tuple[bool, Report]]) -> str:
+    """Say why jobs that name these groups cannot run now, if no host may take them."""
+    able = [host.texts("groups") for there, host in hosts if there]
+    if not able:
+        return "no host is there"
+    if groups and all(map(set(groups).isdisjoint, able)):
+        return shorten(f"no host is there of {', '.join(groups)}", _MAX_TEXT_CHARS)
+    return ""
 
 
 def _host(there: bool, report: Report) -> dict[str, Any]:
@@ -104,6 +116,7 @@ def _job(job: Report, codes: Report, state: str) -> dict[str, Any]:
         "seconds": None,
         "memory": None,
         "exit": "",
+        "problem": "",
         "failed": False,
         "keeps": any(map(code.flag, ("io", "pickup", "error_pickup"))),
     }
