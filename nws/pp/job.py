@@ -6,7 +6,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from nws.errors import SleighStoppedException, SleighTaskException
 from nws.pp.callbacks import is_in_callback
@@ -14,6 +14,10 @@ from nws.pp.job_output import JobOutput
 from nws.sleigh.shared.output import write_text
 
 __all__ = ["DestroyedServerError", "Job"]
+
+
+_ELEMENT: Final = "element 0"
+"""What errors of the sleigh call a job: the only element of a submitted call."""
 
 
 class DestroyedServerError(RuntimeError):
@@ -102,8 +106,13 @@ class Job:
         if isinstance(error, SleighStoppedException):
             self._error = DestroyedServerError("the server was destroyed before the job was done")
             self._error.__cause__ = error
-        elif legacy_errors and isinstance(error, SleighTaskException):
-            self._legacy_traceback = f"{error}\n"
+        elif isinstance(error, SleighTaskException):
+            text = str(error).replace(_ELEMENT, f"job {self.tid}", 1)
+            if legacy_errors:
+                self._legacy_traceback = f"{text}\n"
+            else:
+                error.args = (text,)
+                self._error = error
         else:
             self._result, self._error = result, error
         if output is not None:

@@ -157,7 +157,7 @@ def test_a_wrong_configuration_is_one_line(tmp_path: Path) -> None:
         done = run_here(command, config, status=1)
         assert (
             done.output
-            == f"Error: {config}, line 6: host[0].name: Object missing required field `name`\n"
+            == f"Error: {config}, line 7: host[0].name: Object missing required field `name`\n"
         )
 
 

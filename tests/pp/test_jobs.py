@@ -104,6 +104,7 @@ def test_a_failed_job_raises_with_the_remote_traceback(job_server: pp.Server) ->
         with pytest.raises(pp.SleighTaskException, match="no such station") as caught:
             job()
         assert "in fail" in str(caught.value)
+        assert str(caught.value).startswith(f"job {job.tid} failed\n")
         assert isinstance(caught.value.__cause__, ValueError)
     with pytest.raises(pp.SleighTaskException, match="no such station"):
         job(raw_result=True)

@@ -111,7 +111,10 @@ def test_a_file(started: list[tuple[NodeOptions, Path | None]], tmp_path: Path) 
         ("[general]\nrestart = perhaps\n", "restart in [general]"),
         ("workers = 2\n", "cannot be read"),
         (None, "cannot be read"),
-        ("[general]\nworkers = 0\n", "0 is not in the range"),
+        ("[general]\nworkers = 0\n", "for workers in FILE: 0 is not in the range"),
+        ("[network]\nport = 70000\n", "for port in FILE: 70000 is not in the range"),
+        ("[network]\nbroadcast = x\n", "for broadcast in FILE: 'x' is no address such as"),
+        ("[general]\nformat = %(\n", "for format in FILE: "),
     ],
 )
 def test_what_is_wrong_in_a_file(text: str | None, said: str, tmp_path: Path) -> None:
@@ -119,7 +122,20 @@ def test_what_is_wrong_in_a_file(text: str | None, said: str, tmp_path: Path) ->
     if text is not None:
         file.write_text(text)
     output = run("-s", "x", "-c", str(file), status=2).output
-    assert said in " ".join(output.split())
+    assert said.replace("FILE", str(file)) in " ".join(output.split())
+
+
+def test_a_secret_of_a_file_that_is_none_is_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "node.ini"
+    file.write_text("[general]\nsecret =\n")
+    output = run("-c", str(file), status=2).output
+    assert f"the secret (secret in {file}) is empty" in " ".join(output.split())
+
+
+def test_what_is_wrong_is_said_of_the_option() -> None:
+    assert "for -b: 'notanip' is no address such as" in run("-b", "notanip", status=2).output
+    assert "for -p: 70000 is not in the range" in run("-p", "70000", status=2).output
+    assert "the secret (-s) is empty" in run("-s", "", status=2).output
 
 
 @pytest.mark.parametrize(

@@ -115,9 +115,9 @@ def test_the_statistics_of_a_node(home: Path) -> None:
             node.process.send_signal(signal.SIGUSR1)
             return [stdout.readline(), stdout.readline()]
 
-        done = f"         3 elements for the master that calls this node {node.name}\n"
+        done = f"         3 jobs for the job server that calls this node {node.name}\n"
         until(lambda: printed()[1] == done, "the report of the workers")
-        assert printed()[0].startswith("1 workers, 1 masters, ")
+        assert printed()[0].startswith("1 workers, 1 job servers, ")
         assert node.end()[0] == 0
         assert not (home / "pid").exists()
         assert "Traceback" not in "".join(node.lines)
@@ -282,7 +282,7 @@ def test_a_port_where_somebody_else_listens() -> None:
         connection, _ = other.accept()
         with connection:
             connection.sendall(b"220 mail.example.org ESMTP\r\n")
-            assert "it is no node or master" in failure_of(server)
+            assert "it is neither a node nor a job server" in failure_of(server)
 
 
 def test_a_node_that_is_not_there_hinders_no_local_workers(
@@ -352,5 +352,5 @@ def test_a_node_without_servers_ends(home: Path) -> None:
     assert status == 0
     assert node.lines == [
         f"[INFO] a node with 1 workers listens on 127.0.0.1:{node.port}",
-        "[INFO] no master for 0.1 seconds: the end",
+        "[INFO] no job server for 0.1 seconds: the end",
     ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from nws.session.address import Address
-from nws.sleigh.node.discovery import ask
+from nws.sleigh.node.discovery import answer_questions, ask
 
 HERE = "127.0.0.1"
 
@@ -43,3 +45,8 @@ async def answers(number: int) -> list[Address]:
 def test_what_is_no_answer_is_dropped() -> None:
     expected = [Address("10.0.0.7", 1), Address(HERE, 2), Address(HERE, 3)]
     assert asyncio.run(answers(3)) == expected
+
+
+def test_a_broadcast_address_of_no_network_is_named() -> None:
+    with pytest.raises(OSError, match="sent to 203.0.113.255, port 7 of UDP: "):
+        asyncio.run(answer_questions(HERE, "203.0.113.255", 7))

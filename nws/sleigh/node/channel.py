@@ -53,7 +53,9 @@ class Channel(NamedTuple):
         except ValueError:
             message = None
         if not isinstance(message, dict):
-            raise RefusedError(f"it is no node or master: it said {line[:_MAX_SHOWN_BYTES]!r}")
+            raise RefusedError(
+                f"it is neither a node nor a job server: it said {line[:_MAX_SHOWN_BYTES]!r}"
+            )
         return message
 
     def keep_alive(self, seconds: int) -> None:

@@ -61,13 +61,13 @@ async def answer_questions(interface: str, broadcast: str, port: int) -> asyncio
         port: of the node, and of the questions.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is taken, or the address is none of this machine's networks.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         # Nodes on several addresses of one machine all get the questions.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((_EVERYWHERE if broadcast == "255.255.255.255" else broadcast, port))
+        _bind(sock, broadcast, port)
         answer = f"{_ANSWER}{Address(interface or _EVERYWHERE, port)}".encode()
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: _Answerer(answer), sock=sock)
@@ -75,6 +75,17 @@ async def answer_questions(interface: str, broadcast: str, port: int) -> asyncio
         sock.close()
         raise
     return transport
+
+
+def _bind(sock: socket.socket, broadcast: str, port: int) -> None:
+    try:
+        sock.bind((_EVERYWHERE if broadcast == "255.255.255.255" else broadcast, port))
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"no questions can be heard that are sent to {broadcast}, port {port} of UDP: "
+            f"{error.strerror}",
+        ) from error
 
 
 async def ask(

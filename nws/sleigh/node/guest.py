@@ -131,7 +131,7 @@ class Guest:
             self._control.send(open=token)
             await relay(local, await in_time(awaited, ANSWER_SECONDS))
         except OSError as error:
-            self._log.warning("the master has opened no connection to its space: %s", error)
+            self._log.warning("the job server has opened no connection to its space: %s", error)
         finally:
             self._awaited.pop(token, None)
             local.close()
@@ -146,8 +146,8 @@ class Guest:
 
     # Statistics
 
-    def elements_done(self) -> int:
-        """Return how many elements our workers have done for it.
+    def jobs_done(self) -> int:
+        """Return how many jobs our workers have done for it.
 
         Raises:
             NwsException: its space cannot be reached.

@@ -80,7 +80,7 @@ def _checked_nonce(message: dict[str, Any]) -> str:
     """Return what the other side's proofs have to contain."""
     version, nonce = message.get(_KEY), message.get("nonce")
     if version is None or not isinstance(nonce, str):
-        raise RefusedError(f"it is no node or master: it said {str(message)[:80]}")
+        raise RefusedError(f"it is neither a node nor a job server: it said {str(message)[:80]}")
     if version != _VERSION:
         raise RefusedError(
             f"nws {message.get('nws')} there and nws {__version__} here do not understand each "

@@ -89,7 +89,7 @@ class Node:
             if self._guests:
                 self._last_seen = time.monotonic()
             elif limit and time.monotonic() - self._last_seen > limit:
-                self._log.info("no master for %g seconds: the end", limit)
+                self._log.info("no job server for %g seconds: the end", limit)
                 return
             try:
                 await asyncio.wait_for(self._over.wait(), _LOOK_SECONDS)
@@ -127,12 +127,12 @@ class Node:
         options = self._options
         guest = Guest(control, join, self._log, workers=options.workers, fresh=options.fresh)
         self._guests.add(guest)
-        self._log.info("works for the master that calls it %s", guest.name)
+        self._log.info("works for the job server that calls it %s", guest.name)
         try:
             await guest.serve()
         finally:
             self._guests.discard(guest)
-            self._log.info("works no more for the master that calls it %s", guest.name)
+            self._log.info("works no more for the job server that calls it %s", guest.name)
 
     # Statistics
 
@@ -142,11 +142,11 @@ class Node:
     def _show(self, guests: list[Guest]) -> None:
         """Print what the workers have done for the masters that are connected."""
         up = time.monotonic() - self._began
-        print(f"{self._options.workers} workers, {len(guests)} masters, {up:.1f} seconds")
+        print(f"{self._options.workers} workers, {len(guests)} job servers, {up:.1f} seconds")
         for guest in guests:
             try:
-                done = f"{guest.elements_done():>10} elements for the master"
+                done = f"{guest.jobs_done():>10} jobs for the job server"
                 print(f"{done} that calls this node {guest.name}")
             except NwsException as error:
-                print(f"the master that calls this node {guest.name} does not answer: {error}")
+                print(f"the job server that calls this node {guest.name} does not answer: {error}")
         sys.stdout.flush()
