@@ -24,6 +24,9 @@ _log = logging.getLogger("nws")
 SHUTDOWN_SECONDS: Final = 30.0
 """How long `MasterProcess.shutdown` waits for slaves."""
 
+_QUIET_SECONDS: Final = 1.0
+"""After which it says what it waits for."""
+
 _END_SECONDS: Final = 5.0
 """For slaves that the master has launched to end, once they have left."""
 
@@ -194,7 +197,8 @@ class MasterProcess:
         Tasks that still wait are done first, as far as there is time; results that were not
         retrieved are lost. It returns within ``timeout`` and 10 seconds more. Slaves that have not
         left by then are named in a warning of the logger ``nws``; those that were launched here are
-        killed. A second call does nothing, nor does one in a fork of the master.
+        killed. Another warning says what it waits for, if that takes longer than a second. Ctrl-C
+        ends the wait at once. A second call does nothing, nor does one in a fork of the master.
 
         Args:
             timeout: seconds.
@@ -203,15 +207,35 @@ class MasterProcess:
             return
         try:
             self.task_manager.terminate()
-            staying = self.task_manager.wait_until_alone(self.process_id, timeout)
-            if staying:
-                names = "; ".join(info.text or f"process {info.id}" for info in staying)
-                _log.warning("after %g s these slaves have not ended: %s", timeout, names)
-        finally:
+            self._wait_for_slaves(timeout)
+        except BaseException:  # by Ctrl-C, or because the server is gone
+            self._end(0.0)
+            raise
+        self._end(_END_SECONDS)
+
+    def _end(self, grace: float) -> None:
+        try:
             if self._slaves is not None:
-                self._slaves.end(_END_SECONDS)
+                self._slaves.end(grace)
+        finally:
             self.task_manager.close()
             self._stop_own_server()
+
+    def _wait_for_slaves(self, timeout: float) -> None:
+        manager, quiet = self.task_manager, min(timeout, _QUIET_SECONDS)
+        if not (staying := manager.wait_until_alone(self.process_id, quiet)):
+            return
+        if quiet < timeout:
+            waiting, running, _ = (sum(numbers.values()) for numbers in manager.numberOfTasks())
+            _log.warning(
+                "the master waits up to %g s for %d slaves: %d tasks run, %d wait for them; Ctrl-C "
+                "ends this at once",
+                *(timeout, len(staying), running, waiting),
+            )
+            staying = manager.wait_until_alone(self.process_id, timeout - quiet)
+        if staying:
+            names = "; ".join(info.text or f"process {info.id}" for info in staying)
+            _log.warning("after %g s these slaves have not ended: %s", timeout, names)
 
     def _stop_own_server(self) -> None:
         if self._own_server is not None:

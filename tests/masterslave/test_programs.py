@@ -202,3 +202,17 @@ def test_slaves_end_with_their_master(label: str, tmp_path: Path) -> None:
             assert "has ended without a shutdown" in end_of(slave, 1)
             manager.close()
         until_gone([launched])
+
+
+def test_a_second_ctrl_c_ends_a_master_that_waits_for_its_slaves(
+    label: str, tmp_path: Path
+) -> None:
+    with job(label, "sleep", 1, tmp_path) as master:
+        launched = int(until_file(tmp_path / "begun"))
+        master.send_signal(signal.SIGINT)
+        assert master.stderr is not None
+        said = master.stderr.readline()
+        assert "waits up to 30 s for 1 slaves: 1 tasks run, 0 wait for them; Ctrl-C ends" in said
+        master.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in end_of(master, -signal.SIGINT)
+        until_gone([launched])
