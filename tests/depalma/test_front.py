@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from nws.depalma import master_server
 from nws.depalma.methods import METHODS
 from nws.errors import DepalmaException
+from nws.version import __version__
 from tests.depalma.conftest import configuration, host
 
 SECRET = "s3cret/: "
@@ -194,6 +196,14 @@ def test_many_calls_go_in_one_request(rpc: Any) -> None:
     pids = list(calls())
     assert pids == list(range(pids[0], pids[0] + 50))
     assert rpc.debug()["waiting"] >= 50
+
+
+def test_the_master_logs_more_when_it_is_asked_to(rpc: Any) -> None:
+    log = logging.getLogger("nws.depalma")
+    for on, level in [(True, logging.DEBUG), (False, logging.INFO), (1, logging.DEBUG)]:
+        assert rpc.debug(on)["version"] == __version__
+        assert log.level == level
+    log.setLevel(logging.NOTSET)
 
 
 def test_the_data_for_pages_has_cluster_hosts_and_jobs(rpc: Any) -> None:

@@ -15,22 +15,36 @@ from nws.depalma.parameters import CodeSpec
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "depalma.md").read_text()
 ROWS = re.findall(r"^\| (`.*)\|$", PAGE, re.MULTILINE)
+PARAMETERS = {*CodeSpec.__struct_fields__} - {"command"}
+FILES = (ROOT / "tests" / "depalma").glob("test_*.py")
+TESTS = {
+    name: body
+    for file in FILES
+    for name, body in re.findall(
+        r"^def (test_\w+)(.*?)(?=^def |^class |^@|\Z)", file.read_text(), re.M | re.S
+    )
+}
 NAMED = set(re.findall(r"`(\w+)`", PAGE))
 
 
-def test_every_method_is_a_row_with_a_test() -> None:
-    tested = [row.split("|") for row in ROWS if "test_" in row]
-    assert [cells[0].strip(" `") for cells in tested][: len(METHODS)] == list(METHODS)
-    for cells in tested:
-        name, file = cells[0].strip(" `"), cells[-1].strip(" `")
-        assert name in (ROOT / "tests" / "depalma" / file).read_text(), f"{name} in {file}"
+def test_every_name_of_the_original_is_a_row_with_tests_that_use_it() -> None:
+    rows = [row for row in ROWS if "`test_" in row]
+    names = [row.partition("`")[2].partition("`")[0] for row in rows]
+    assert names[: len(METHODS)] == list(METHODS)
+    assert {*names[-len(PARAMETERS) :]} == PARAMETERS
+    for name, row in zip(names, rows, strict=True):
+        tests = re.findall(r"`(test_\w+)`", row)
+        assert tests
+        for test in tests:
+            assert test in TESTS, test
+        if name in {*METHODS, *PARAMETERS}:
+            assert any(re.search(rf"\b{name}\b", TESTS[test]) for test in tests), name
 
 
 def test_every_parameter_key_and_field_is_named() -> None:
-    parameters = {*CodeSpec.__struct_fields__} - {"command"}
     keys = {*ClusterConfig.__struct_fields__, *FrontConfig.__struct_fields__}
     keys = (keys | {*HostConfig.__struct_fields__}) - {"front", "host"}
     reports = {*HostReport.__struct_fields__, *RunningJob.__struct_fields__}
     outcomes = {*JobOutcome.__struct_fields__} - {"job"}
     (job,) = describe_jobs([JobRecord(SubmittedJob(1, 1, 1), CodeSpec(command="true"))], [])
-    assert parameters | keys | reports | outcomes | {*job} <= NAMED
+    assert PARAMETERS | keys | reports | outcomes | {*job} <= NAMED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.support.server import ROOT, Server
 from tests.support.spaces import HOST
 
 PAGE = (ROOT / "docs" / "masterslave.md").read_text(encoding="utf-8")
+IN_WORDS = {"parameters", "items", "info"}
+"""Arguments that the table describes."""
 TABLE = PAGE.partition("## Names and arguments")[2].partition("\n## ")[0]
 
 
@@ -40,6 +43,22 @@ def test_each_public_method_is_in_the_table(kind: type) -> None:
 def test_each_public_name_is_in_the_table() -> None:
     for name in set(masterslave.__all__) - {"MasterSlaveException"}:
         assert f"`{name}`" in TABLE, name
+
+
+WITH_ARGUMENTS = {*masterslave.__all__} - {
+    *("MasterSlaveException", "TaskManagerTermination"),
+    "debug",
+}
+
+
+@pytest.mark.parametrize("name", sorted(WITH_ARGUMENTS))
+def test_each_argument_is_in_the_table(name: str) -> None:
+    thing = getattr(masterslave, name)
+    methods = {key: member for key, member in vars(thing).items() if inspect.isfunction(member)}
+    public = {key: member for key, member in methods.items() if f"`{key}`" in TABLE}
+    for each in (thing, *public.values()):
+        for argument in set(inspect.signature(each).parameters) - {"self", *IN_WORDS}:
+            assert f"`{argument}`" in TABLE, f"{argument} of {each.__name__}"
 
 
 def test_each_test_is_there() -> None:
