@@ -155,7 +155,7 @@ class Server:
         try:
             future = self._pool.submit(function, args)
         except SleighStoppedException as error:
-            raise _destroyed(error) from error
+            raise self._unusable(error) from error
         job = Job(next(self._tids), group, callback, callbackargs, self._proto)
         self._unfinished[job.tid] = job
         self._by_call[future.number] = job
@@ -313,15 +313,15 @@ class Server:
         if self._log_handler is not None:
             _log.removeHandler(self._log_handler)
 
+    def _unusable(self, error: SleighStoppedException) -> DestroyedServerError:
+        why = "destroyed" if self._destroyed else "made by another process, of which this is a fork"
+        return DestroyedServerError(f"this server cannot be used: it was {why}")
+
     def _check(self) -> None:
         try:
             self._pool.check()
         except SleighStoppedException as error:
-            raise _destroyed(error) from error
-
-
-def _destroyed(error: SleighStoppedException) -> DestroyedServerError:
-    return DestroyedServerError(f"the server cannot be used any more: {error}")
+            raise self._unusable(error) from error
 
 
 def _follow(level: int, stream: TextIO | None) -> logging.Handler | None:
