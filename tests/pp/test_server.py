@@ -234,7 +234,9 @@ def test_a_destroyed_server(tmp_path: Path) -> None:
         server.get_stats,
         server.print_stats,
     ):
-        with pytest.raises(pp.DestroyedServerError, match="this server .* it was destroyed"):
+        with pytest.raises(
+            pp.DestroyedServerError, match="this server cannot be used: it was destroyed"
+        ):
             call()
     server.destroy()
 
