@@ -142,6 +142,8 @@ class MasterProcess:
         Raises:
             KeyError: there is no such state.
         """
+        if state_id not in self._states:
+            raise KeyError(f"there is no global state {state_id!r}")
         for label in self._states.pop(state_id):
             self.task_manager.deleteData(label)
 

@@ -64,7 +64,8 @@ class ProcessRegistry:
 
     def unregister(self, number: int) -> None:
         """Remove a process that is registered here; see `TaskManager.unregisterProcess`."""
-        presence = self._here.pop(number)
+        presence = self._present(number)
+        del self._here[number]
         self._workspace.deleteVar(f"{_PROCESS}{number}")
         # Last, for a master that waits for it deletes the workspace then.
         presence.leave()
@@ -75,15 +76,21 @@ class ProcessRegistry:
         Raises:
             KeyError: it is not.
         """
-        return FOREVER_SECONDS if number is None else self._here[number].duration
+        return FOREVER_SECONDS if number is None else self._present(number).duration
 
     def ping(self, number: int, tasks: Iterable[Lease]) -> None:
         """Let the leases of a process and of its tasks begin again; see `TaskManager.ping`."""
-        presence = self._here[number]
+        presence = self._present(number)
         presence.renew()
         for lease in tasks:
             with suppress(NwsLeaseLostException):  # it has just ended, or was given to another one
                 lease.renew(presence.duration)
+
+    def _present(self, number: int) -> Presence:
+        try:
+            return self._here[number]
+        except KeyError:
+            raise KeyError(f"no process {number!r} is registered here") from None
 
     def active(self) -> list[int]:
         """Return the ids of the processes that are there, in their order."""

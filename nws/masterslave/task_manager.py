@@ -205,10 +205,12 @@ class TaskManager:
             ValueError: it is too long.
             NwsPicklingException: the parameters cannot be pickled.
             MasterSlaveException: there are too many tags; or earlier tasks could not be stored.
+            TaskManagerTermination: the manager was closed.
             NwsException: the space cannot be reached, or refuses the tag or the task.
         """
-        if not isinstance(tag, str):
-            raise TypeError(f"a tag must be a text, not {type(tag).__name__}")
+        _check_tag(tag)
+        if self.is_closed:
+            raise TaskManagerTermination("the task manager was shut down: it takes no tasks")
         packed = pack(parameters, f"the parameters of a task with the tag {tag!r}")
         task_id = f"{tag}_{next(self._numbers or self._draw_numbers())}"
         self._queues.add(TaskRequest(task_id, tag, packed))
@@ -238,6 +240,7 @@ class TaskManager:
             KeyError: there is no such process.
             NwsException: the space cannot be reached any more.
         """
+        _check_tag(tag)
         task, parameters = self._take_readable(lambda: [tag], process_id)
         return task.id, parameters
 
@@ -284,7 +287,17 @@ class TaskManager:
             KeyError: it was not.
             NwsLeaseLostException: another process may have it by now.
         """
-        self._held.pop(task_id).lease.release(blame=False)
+        held = self._holding(task_id)
+        del self._held[task_id]
+        held.lease.release(blame=False)
+
+    def _holding(self, task_id: str) -> _Held:
+        try:
+            return self._held[task_id]
+        except KeyError:
+            raise KeyError(
+                f"the task {task_id!r} is not held here: it was settled or returned, or never taken"
+            ) from None
 
     def storeResult(self, task_id: str, result: Any) -> None:
         """Store the result of a task that was taken here. After an exception it still runs.
@@ -308,7 +321,7 @@ class TaskManager:
         self._settle(task_id, pack_exception(exception), traceback)
 
     def _settle(self, task_id: str, packed: Any, failure: str | None) -> None:
-        lease, tag, _ = self._held[task_id]
+        lease, tag, _ = self._holding(task_id)
         outcome = Outcome(task_id, tag, packed, failure)
         try:
             self._queues.settle(lease, outcome)
@@ -339,6 +352,7 @@ class TaskManager:
         Returns:
             The id of the task, and the result.
         """
+        _check_tag(tag)
         outcome = self._outcome(lambda: [tag])
         return outcome.task_id, outcome.result()
 
@@ -389,7 +403,7 @@ class TaskManager:
         missing = object()
         value = self._workspace.findTry(_DATA + label, missing)
         if value is missing:
-            raise KeyError(label)
+            raise KeyError(f"no data is stored as {label!r}")
         return value
 
     def deleteData(self, label: str) -> None:
@@ -401,7 +415,7 @@ class TaskManager:
         listing = self._workspace.listVars(format=DICT)
         variable = listing.get(_DATA + label) if isinstance(listing, dict) else None
         if variable is None or not variable.values:
-            raise KeyError(label)
+            raise KeyError(f"no data is stored as {label!r}")
         self._workspace.deleteVar(_DATA + label)
 
     # The end
@@ -417,3 +431,8 @@ class TaskManager:
         with suppress(NwsException):
             self._workspace.release(None, blame=False)
         self._server.close()
+
+
+def _check_tag(tag: Any) -> None:
+    if not isinstance(tag, str):
+        raise TypeError(f"a tag must be a text, not {type(tag).__name__}")

@@ -70,12 +70,21 @@ def test_results_after_the_end_are_none(label: str) -> None:
     master.shutdown()
     assert waiting.result() == waiting_for_tag.result() == (None, None, None)
     assert master.retrieveResult() == (None, None, None)
+    with pytest.raises(MasterSlaveException, match="was shut down: it takes no tasks"):
+        master.requestTask("x")
 
 
 def test_start_runs_and_shuts_down_whatever_happens(label: str) -> None:
     with pytest.raises(NotImplementedError, match="run"):
         MasterProcess(label).start()
     MasterProcess(label).shutdown()
+
+
+def test_a_state_that_is_not_there_is_named(label: str) -> None:
+    master = MasterProcess(label)
+    with pytest.raises(KeyError, match="no global state 7"):
+        master.deleteGlobalState(7)
+    master.shutdown()
 
 
 def test_slaves_cannot_be_launched_without_code(label: str) -> None:

@@ -340,8 +340,20 @@ class TestBadInput:
             lambda: manager.storeException("a_0", ValueError(), ""),
             lambda: manager.returnTask("a_0"),
         ):
-            with pytest.raises(KeyError, match="a_0"):
+            with pytest.raises(KeyError, match="the task 'a_0' is not held here"):
                 refused()
+        for absent in (manager.ping, manager.unregisterProcess, manager.getAnyTask):
+            with pytest.raises(KeyError, match="no process 9 is registered here"):
+                absent(9)
+        for missing in (manager.retrieveData, manager.deleteData):
+            with pytest.raises(KeyError, match="no data is stored as 'x'"):
+                missing("x")
+
+    def test_what_is_no_tag(self, manager: TaskManager) -> None:
+        wrong: Any = 3
+        for call in (manager.getResultWithTag, manager.getTaskWithTag):
+            with pytest.raises(TypeError, match="a tag must be a text, not int"):
+                call(wrong)
 
     def test_too_many_tags(self, manager: TaskManager, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("nws.masterslave.task_queues._MAX_TAGS", 2)
