@@ -77,56 +77,30 @@ def _interrupt(number: int, _: Any) -> None:
 @click.option("--server", required=True, help="HOST:PORT or unix:PATH of the cluster's server.")
 @click.option("--cluster", default="depalma", show_default=True, help="Name of the cluster.")
 @click.option("--name", default=platform.node, show_default="that of the machine")
-@click.option(
-    "--slots",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default="one for each core",
-    help="How many jobs run at a time.",
-)
+@click.option("--slots", type=int, help="How many jobs run at a time; one for each core.")
 @click.option("--group", "groups", multiple=True, help="A group of hosts; may be given again.")
-@click.option("--priority", type=int, default=0, show_default=True, help="Higher is used first.")
-@click.option(
-    "--max-load",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    show_default="no bound",
-    help="Ask for no job while the load of the system over a minute is higher.",
-)
-@click.option(
-    "--min-memory",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default="no bound",
-    help="Ask for no job while fewer bytes of memory are free.",
-)
+@click.option("--priority", type=int, help="Of hosts a higher one is used first; 0.")
+@click.option("--max-load", type=float, help="Ask for no job while the machine's load is higher.")
+@click.option("--min-memory", type=int, help="Ask for no job while fewer bytes are free.")
 @_verbose
-def run(
-    server: str,
-    cluster: str,
-    name: str,
-    slots: int,
-    groups: tuple[str, ...],
-    priority: int,
-    max_load: float,
-    min_memory: int,
-    verbose: bool,
-) -> None:
-    """Run a host. The master starts those of its configuration; others may join at any time."""
-    from nws.depalma.config import server_of
-    from nws.depalma.remote_server import HostOptions, RemoteServer
+def run(cluster: str, verbose: bool, **options: Any) -> None:
+    """Run a host. The master starts those of its configuration; others may join at any time.
+
+    The options are those of a host in the configuration; docs/depalma.md has them.
+    """
+    from nws.depalma.config import host_config
+    from nws.depalma.remote_server import RemoteServer
 
     _log_to_stderr(verbose)
     try:
-        host, port = server_of(server)
-    except ValueError:
-        raise click.BadParameter(f"{server!r} is neither HOST:PORT nor unix:PATH") from None
-    options = HostOptions(host, port, cluster, name, slots, groups, priority, max_load, min_memory)
+        host = host_config({key: value for key, value in options.items() if value is not None})
+    except DepalmaException as error:
+        raise click.UsageError(str(error)) from error
     try:
-        reason = RemoteServer(options).run()
+        reason = RemoteServer(host, cluster).run()
     except (NwsException, DepalmaException) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"The host {name} has ended: {reason}.", err=True)
+    click.echo(f"The host {host.name} has ended: {reason}.", err=True)
 
 
 @depalma.command("kill_cluster")

@@ -114,13 +114,11 @@ def command_for(host: HostConfig, cluster: str, server: str) -> list[str]:
         forward = f"{reached.removeprefix(UNIX)}:{server.removeprefix(UNIX)}"
         ssh_options = ["-o", "ExitOnForwardFailure=yes", "-R", forward]
     words = ["depalma", "run", "--server", reached, "--cluster", cluster, "--name", host.name]
-    words += ["--slots", str(host.slots), "--priority", str(host.priority)]
+    for option in ("slots", "priority", "max_load", "min_memory"):
+        if value := getattr(host, option):
+            words += [f"--{option.replace('_', '-')}", str(value)]
     for group in host.groups:
         words += ["--group", group]
-    if host.max_load:
-        words += ["--max-load", str(host.max_load)]
-    if host.min_memory:
-        words += ["--min-memory", str(host.min_memory)]
     return command_on(host, words, ssh_options)
 
 

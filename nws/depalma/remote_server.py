@@ -10,9 +10,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from nws.client import NwsServer
+from nws.depalma.config import HostConfig, server_of
 from nws.depalma.followed_table import FollowedTable
 from nws.depalma.job_runner import JobRunner
 from nws.depalma.job_source import JobSource
@@ -40,7 +41,7 @@ from nws.errors import (
 from nws.sleigh.shared.cores import available_cores
 from nws.workspace.presence import Presence
 
-__all__ = ["HostOptions", "RemoteServer"]
+__all__ = ["RemoteServer"]
 
 _log = logging.getLogger("nws.depalma")
 
@@ -54,50 +55,33 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 """They end a host."""
 
 
-class HostOptions(NamedTuple):
-    """What a host is told when it is started."""
-
-    server: str
-    port: int
-    """Where the cluster's workspace is; see `nws.client.NwsServer`."""
-    cluster: str
-    name: str = ""
-    """Empty for the name of the machine."""
-    slots: int = 0
-    """How many jobs run at a time; 0 for one for each core that this process may use."""
-    groups: tuple[str, ...] = ()
-    priority: int = 0
-    """Hosts with a higher one are first."""
-    max_load: float = 0.0
-    """Of the system over a minute, above which no job is asked for; 0 for no bound."""
-    min_memory: int = 0
-    """Bytes that have to be free, or no job is asked for."""
-
-
 class RemoteServer:
     """A host of a cluster. It ends when the master is gone or has put it out."""
 
-    def __init__(self, options: HostOptions) -> None:
+    def __init__(self, host: HostConfig, cluster: str) -> None:
         """Join the cluster; jobs are taken by `run`.
+
+        Args:
+            host: what it is; its ``server`` is where the cluster's workspace is.
+            cluster: its name.
 
         Raises:
             NwsException: the server cannot be reached or used.
             DepalmaLookupException: there is no such cluster.
         """
-        self._options = options
-        self._name = options.name or platform.node()
-        self._id = f"{self._name} {uuid.uuid4().hex[:12]}"
-        self._slots = options.slots or available_cores()
+        self._host = host
+        self._id = f"{host.name} {uuid.uuid4().hex[:12]}"
+        self._slots = host.slots or available_cores()
         start_reaper(self._id)
-        server = NwsServer(options.server, options.port)
+        server = NwsServer(*server_of(host.server))
         try:
-            self._ws = server.useWs(workspace_of(options.cluster), create=False)
+            self._ws = server.useWs(workspace_of(cluster), create=False)
             if self._ws.findTry(MASTER_GONE) is not None:
                 raise NwsNoWorkSpaceException("its master is gone")
         except NwsNoWorkSpaceException:
             server.close()
             raise DepalmaLookupException(
-                f"no master of the cluster {options.cluster!r} is at {server}: start it, or look "
+                f"no master of the cluster {cluster!r} is at {server}: start it, or look "
                 "at --cluster and --server"
             ) from None
         self._table = FollowedTable(self._ws)
@@ -105,7 +89,7 @@ class RemoteServer:
         self._reason = ""
         self._last_answer = time.monotonic()
         self._running = RunningJobs()
-        environment = {**os.environ, CLUSTER_MARK: options.cluster, HOST_MARK: self._id}
+        environment = {**os.environ, CLUSTER_MARK: cluster, HOST_MARK: self._id}
         self._runner = JobRunner(
             self._ws, self._table, self._id, environment, self._running, self._over
         )
@@ -113,9 +97,9 @@ class RemoteServer:
             self._ws,
             self._table,
             self._id,
-            options.groups,
-            options.priority,
-            lambda: has_room(options.max_load, options.min_memory),
+            host.groups,
+            host.priority,
+            lambda: has_room(host.max_load, host.min_memory),
         )
 
     def run(self) -> str:
@@ -144,7 +128,7 @@ class RemoteServer:
     def _join(self) -> None:
         self._ws.declare(report_of(self._id), "single")
         self._ws.store(report_of(self._id), write(self._report()))
-        Presence(self._ws, self._id, self._name, self._lost_after)  # renewed with its jobs
+        Presence(self._ws, self._id, self._host.name, self._lost_after)  # renewed with its jobs
         self._ws.store(JOINED, self._id)
 
     @property
@@ -194,15 +178,15 @@ class RemoteServer:
                 _log.warning("a report was refused: %s", error)
 
     def _report(self) -> HostReport:
-        options = self._options
+        host = self._host
         return HostReport(
             id=self._id,
-            name=self._name,
+            name=host.name,
             machine=platform.node(),
             os_pid=os.getpid(),
             slots=self._slots,
-            groups=list(options.groups),
-            priority=options.priority,
+            groups=host.groups,
+            priority=host.priority,
             step=self._table.table.step,
             time=time.time(),
             jobs=self._running.describe(),

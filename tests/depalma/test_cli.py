@@ -122,7 +122,7 @@ def test_a_host_without_a_master_or_a_server_says_so(server: Server) -> None:
         assert f"no master of the cluster 'none' is at NwsServer(127.0.0.1:{server.port})" in said
         assert process.returncode == 1
     nowhere = run_here("run", "--server", "here", status=2)
-    assert "'here' is neither HOST:PORT nor unix:PATH" in nowhere.output
+    assert "server: it has to be HOST:PORT or unix:/PATH" in nowhere.output
     with started("run", "--server", "unix:/no/such/socket") as process:
         assert "/no/such/socket" in process.communicate()[1]
         assert process.returncode == 1
