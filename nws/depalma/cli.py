@@ -7,6 +7,8 @@ import platform
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -129,10 +131,16 @@ def kill_cluster(conf: str | None, here: str | None) -> None:
 
 
 def _kill_here(cluster: str) -> int:
-    from nws.depalma.marks import CLUSTER_MARK, is_host_of, is_marked, kill_all
+    from nws.depalma.job_command import CLUSTER_MARK
+    from nws.processes.marks import is_marked, kill_all
 
-    hosts = kill_all(lambda process: is_host_of(process, cluster))
+    hosts = kill_all(lambda process: _is_host(process.cmdline(), cluster))
     return hosts + kill_all(lambda process: is_marked(process, CLUSTER_MARK, cluster))
+
+
+def _is_host(words: Sequence[str], cluster: str) -> bool:
+    named = any(pair == ("--cluster", cluster) for pair in pairwise(words))
+    return "depalma" in words and "run" in words and named
 
 
 def _kill_there(host: HostConfig, cluster: str) -> bool:

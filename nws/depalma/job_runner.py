@@ -12,7 +12,7 @@ import msgspec
 
 from nws.client import Lease, NetWorkSpace
 from nws.depalma.followed_table import FollowedTable
-from nws.depalma.job_process import JobProcess
+from nws.depalma.job_command import start_job
 from nws.depalma.jobs import MAX_LOSSES, given_up, host_name
 from nws.depalma.messages import (
     ENDED,
@@ -23,7 +23,6 @@ from nws.depalma.messages import (
     read,
     write,
 )
-from nws.depalma.output_pump import OutputPump
 from nws.depalma.parameters import CodeSpec
 from nws.depalma.running_jobs import RunningJobs
 from nws.depalma.stdin_feeder import StdinFeeder
@@ -34,6 +33,8 @@ from nws.errors import (
     NwsNoWorkSpaceException,
     NwsOperationException,
 )
+from nws.processes.output_pump import OutputPump
+from nws.processes.process_group import ProcessGroup
 
 __all__ = ["JobRunner"]
 
@@ -137,7 +138,7 @@ class JobRunner:
             self._ws.store(attempts_of(job.pid), str(attempt))
         try:
             process = self._running.start(
-                job, attempt, lambda: JobProcess(spec, job.arguments, self._environment)
+                job, attempt, lambda: start_job(spec, job.arguments, self._environment)
             )
         except (OSError, ValueError) as error:
             return self._failure(job, attempt, f"it cannot be started: {error}"), [], False
@@ -169,7 +170,7 @@ class JobRunner:
         return outcome, stores, bool(killed)
 
     def _pump(
-        self, job: SubmittedJob, attempt: int, spec: CodeSpec, process: JobProcess
+        self, job: SubmittedJob, attempt: int, spec: CodeSpec, process: ProcessGroup
     ) -> OutputPump | None:
         if not spec.keeps_output:
             return None

@@ -15,10 +15,9 @@ from typing import Final
 from nws.client import NwsServer
 from nws.depalma.config import HostConfig, server_of
 from nws.depalma.followed_table import FollowedTable
+from nws.depalma.job_command import CLUSTER_MARK, HOST_MARK
 from nws.depalma.job_runner import JobRunner
 from nws.depalma.job_source import JobSource
-from nws.depalma.machine import has_room, machine_use
-from nws.depalma.marks import CLUSTER_MARK, HOST_MARK, start_reaper
 from nws.depalma.messages import (
     JOINED,
     MASTER_GONE,
@@ -38,6 +37,8 @@ from nws.errors import (
     NwsNoWorkSpaceException,
     NwsOperationException,
 )
+from nws.processes.marks import start_reaper
+from nws.processes.usage import has_room, machine_use
 from nws.sleigh.shared.cores import available_cores
 from nws.workspace.presence import Presence
 
@@ -72,7 +73,7 @@ class RemoteServer:
         self._host = host
         self._id = f"{host.name} {uuid.uuid4().hex[:12]}"
         self._slots = host.slots or available_cores()
-        start_reaper(self._id)
+        start_reaper(HOST_MARK, self._id)
         server = NwsServer(*server_of(host.server))
         try:
             self._ws = server.useWs(workspace_of(cluster), create=False)

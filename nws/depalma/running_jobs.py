@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from nws.depalma.job_process import JobProcess
-from nws.depalma.machine import use_of_groups
 from nws.depalma.messages import RunningJob, SubmittedJob
+from nws.processes.process_group import ProcessGroup
+from nws.processes.usage import use_of_groups
 
 __all__ = ["RunningJobs"]
 
@@ -22,13 +22,13 @@ class RunningJobs:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[int, tuple[SubmittedJob, int, JobProcess]] = {}
+        self._running: dict[int, tuple[SubmittedJob, int, ProcessGroup]] = {}
         self._killed: dict[int, int] = {}
         self._is_over = False
 
     def start(
-        self, job: SubmittedJob, attempt: int, start: Callable[[], JobProcess]
-    ) -> JobProcess | int:
+        self, job: SubmittedJob, attempt: int, start: Callable[[], ProcessGroup]
+    ) -> ProcessGroup | int:
         """Start a job, unless it was killed before.
 
         Returns:

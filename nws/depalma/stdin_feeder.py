@@ -6,9 +6,9 @@ import threading
 from typing import Final
 
 from nws.client import NetWorkSpace
-from nws.depalma.job_process import JobProcess
 from nws.depalma.messages import stdin_of
 from nws.errors import NwsException, NwsTimeoutException
+from nws.processes.process_group import ProcessGroup
 
 __all__ = ["StdinFeeder"]
 
@@ -22,7 +22,7 @@ class StdinFeeder(threading.Thread):
     It removes nothing from the workspace: a job that is run again reads all of it again.
     """
 
-    def __init__(self, process: JobProcess, workspace: NetWorkSpace, pid: int) -> None:
+    def __init__(self, process: ProcessGroup, workspace: NetWorkSpace, pid: int) -> None:
         """Start it for a process that has a stdin; ``pid`` is that of the job."""
         super().__init__(name=f"stdin of job {pid}", daemon=True)
         assert process.stdin is not None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nws.depalma.job_source import queues_for, rank_of
-from nws.depalma.machine import has_room
 from nws.depalma.messages import ClusterTable, Queue
+from nws.processes.usage import has_room
 
 TABLE = ClusterTable(
     1,

@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "depalma.md").read_text()
 ROWS = re.findall(r"^\| (`.*)\|$", PAGE, re.MULTILINE)
 PARAMETERS = {*CodeSpec.__struct_fields__} - {"command"}
-FILES = (ROOT / "tests" / "depalma").glob("test_*.py")
+FOLDERS = (ROOT / "tests" / "depalma", ROOT / "tests" / "processes")
+FILES = [file for folder in FOLDERS for file in folder.glob("test_*.py")]
 TESTS = {
     name: body
     for file in FILES

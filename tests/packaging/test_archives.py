@@ -78,12 +78,12 @@ ALLOWED = {
     "nws.depalma.cli": {"click"},
     # What a host runs, and no other program
     "nws.depalma.job_runner": {"psutil"},
-    "nws.depalma.machine": {"psutil"},
-    "nws.depalma.marks": {"psutil"},
     "nws.depalma.remote_server": {"psutil"},
     "nws.depalma.running_jobs": {"psutil"},
     "nws.masterslave.command": {"click"},
     "nws.pp.command": {"click"},
+    "nws.processes.marks": {"psutil"},
+    "nws.processes.usage": {"psutil"},
 }
 
 

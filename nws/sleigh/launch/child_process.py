@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Sequence
 from typing import Any, Final
 
+from nws.processes.groups import signal_group
 from nws.sleigh.shared.generation import CHILD_MARK, check_generation
 
 __all__ = ["ChildProcess", "kill_group"]
@@ -128,10 +129,7 @@ def kill_group(process: subprocess.Popen[Any]) -> None:
     if sys.platform == "win32":
         process.kill()
     else:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass  # nobody of its group is left, or (macOS) nobody but a zombie
+        signal_group(process.pid, signal.SIGKILL)
 
 
 _children: weakref.WeakSet[ChildProcess] = weakref.WeakSet()

@@ -17,6 +17,7 @@ from typing import Final
 
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import NwsException
+from nws.processes.groups import peak_bytes, signal_group
 from nws.session.sockets import is_closed_here
 from nws.sleigh.shared.exit_status import name_of_end
 from nws.sleigh.shared.generation import note_worker
@@ -144,8 +145,7 @@ class WorkerProcess:
             self.stopped_at = 0.0
             return False
         self._end = name_of_end(os.waitstatus_to_exitcode(status))
-        # Kilobytes on Linux, bytes on macOS.
-        self._peak_mb = usage.ru_maxrss // (1024 if sys.platform != "darwin" else 1024 * 1024)
+        self._peak_mb = peak_bytes(usage) // 2**20
         return True
 
     def kill(self) -> None:
@@ -155,10 +155,7 @@ class WorkerProcess:
 
     def kill_rest(self) -> None:
         """Kill all that the worker has started and that is still with it."""
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass  # nobody is left, or (macOS) nobody but a zombie
+        signal_group(self.pid, signal.SIGKILL)
 
     def end_overdue(self, since: int) -> None:
         """Have the worker write a traceback and end: the element that began then takes too long.

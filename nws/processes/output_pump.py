@@ -1,4 +1,4 @@
-"""Carries what a job writes to the workspace, while it runs."""
+"""Carries what a process writes to somewhere else, while it runs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from nws.depalma.job_process import JobProcess
-from nws.depalma.messages import STREAMS
+from nws.processes.process_group import ProcessGroup
 
 __all__ = ["OutputPump"]
 
@@ -20,28 +19,28 @@ _FLUSH_SECONDS: Final = 0.2
 """After which gathered output is sent, however little it is."""
 
 _LINGER_SECONDS: Final = 1.0
-"""For the end of the output of a job that has ended. Only a process that has left its group can
+"""For the end of the output of a process that has ended. Only a process that has left its group can
 keep a stream open for longer."""
 
 _LINE: Final = 1
 
 
 class OutputPump(threading.Thread):
-    """A thread that reads the streams of a job, and sends what it has gathered.
+    """A thread that reads the output of a process, and sends what it has gathered.
 
-    A job that writes faster than this can send waits in its pipe.
+    A process that writes faster than this can send waits in its pipe.
     """
 
     def __init__(
-        self, process: JobProcess, size: int, limit: int, send: Callable[[str, bytes], bool]
+        self, process: ProcessGroup, size: int, limit: int, send: Callable[[str, bytes], bool]
     ) -> None:
         """Start it.
 
         Args:
             process: with pipes.
-            size: bytes to gather: the code's ``buf``.
+            size: bytes to gather; 0 for none; 1 for a line.
             limit: bytes of each stream that are sent; what comes behind is counted and dropped.
-            send: is given the name of a stream and bytes; False if they could not be sent.
+            send: is given ``stdout`` or ``stderr`` and bytes; False if they could not be sent.
         """
         super().__init__(name=f"output of {process.pid}", daemon=True)
         assert process.stdout is not None
@@ -49,15 +48,15 @@ class OutputPump(threading.Thread):
         self._pipes = {"stdout": process.stdout, "stderr": process.stderr}
         self._size = size
         self._send = send
-        self._left = dict.fromkeys(STREAMS, limit)
-        self._gathered = {stream: bytearray() for stream in STREAMS}
+        self._left = dict.fromkeys(self._pipes, limit)
+        self._gathered = {stream: bytearray() for stream in self._pipes}
         self._flush_at: float | None = None
         self._give_up_at: float | None = None
         self._dropped = 0
         self.start()
 
     def finish(self) -> tuple[dict[str, bytes], int]:
-        """Wait for the end of the output, once the job has ended.
+        """Wait for the end of the output, once the process has ended.
 
         Returns:
             What was not sent yet, by stream; and how many bytes were dropped.

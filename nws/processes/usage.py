@@ -1,4 +1,4 @@
-"""What the system knows of this machine and of the processes of jobs."""
+"""What this machine and groups of its processes use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class GroupUse(NamedTuple):
 
 
 def machine_use() -> Mapping[str, Any]:
-    """Return the fields of a `HostReport` that are about the machine."""
+    """Return what this machine has and uses: ``cores``, its ``load`` over a minute, ``cpu`` in
+    percent since the last call, and ``memory`` and ``memory_used`` in bytes."""
     memory = psutil.virtual_memory()
     return {
         "cores": os.cpu_count() or 1,
@@ -37,7 +38,7 @@ def machine_use() -> Mapping[str, Any]:
 
 
 def has_room(max_load: float, min_memory: int) -> bool:
-    """Tell whether this machine can bear another job.
+    """Tell whether this machine can bear another process.
 
     Args:
         max_load: of the system over a minute; 0 for no bound.

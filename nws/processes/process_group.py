@@ -1,9 +1,8 @@
-"""One job on its host: a process group, from its start to its end."""
+"""A command in a process group of its own, from its start to its end."""
 
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import subprocess
 import threading
@@ -11,11 +10,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Final, NamedTuple
 
-from nws.depalma.parameters import CodeSpec
+from nws.processes.groups import peak_bytes, signal_group
 
-__all__ = ["JobProcess", "ProcessEnd", "words_of"]
+__all__ = ["SHELL", "ProcessEnd", "ProcessGroup", "with_limits"]
 
-_SHELL: Final = "/bin/sh"
+SHELL: Final = "/bin/sh"
 _KIB: Final = 1024
 
 
@@ -33,38 +32,48 @@ class ProcessEnd(NamedTuple):
     """Bytes that the largest process had in memory."""
 
 
-class JobProcess:
-    """A running job.
+class ProcessGroup:
+    """A command that runs, and all that it starts and that stays in its group.
 
     Attributes:
         pid: of its first process, which is also the number of its group.
         started: in seconds since 1970.
-        stdin, stdout, stderr: pipes without a buffer; None without ``io`` and ``pickup``.
+        stdin, stdout, stderr: pipes without a buffer; None where there are none.
     """
 
     def __init__(
-        self, spec: CodeSpec, arguments: Sequence[str], environment: Mapping[str, str]
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        cwd: str = "",
+        stdin: bool = False,
+        output: bool = False,
+        timeout: float = 0.0,
     ) -> None:
         """Start it.
 
         Args:
-            spec: of its code.
-            arguments: for its command.
-            environment: all of it, but for what the code adds.
+            words: the command line.
+            environment: all of it.
+            cwd: its folder; empty for ours.
+            stdin: make a pipe for its input; else that is empty.
+            output: make pipes for its stdout and stderr; else these are discarded.
+            timeout: seconds until it is killed; 0 for no limit.
 
         Raises:
             OSError: the program or the folder is not there, or there are too many processes.
         """
-        output = subprocess.PIPE if spec.keeps_output else subprocess.DEVNULL
+        stream = subprocess.PIPE if output else subprocess.DEVNULL
         self.started = time.time()
         self._popen = subprocess.Popen(
-            words_of(spec, arguments),
+            words,
             bufsize=0,
-            stdin=subprocess.PIPE if spec.io else subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=spec.cwd or None,
-            env={**environment, **spec.env} if spec.env else environment,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            cwd=cwd or None,
+            env=environment,
             start_new_session=True,
         )
         self.pid = self._popen.pid
@@ -74,7 +83,7 @@ class JobProcess:
         self._lock = threading.Lock()
         self._ended = False
         self._timed_out = False
-        self._timer = threading.Timer(spec.timeout, self._time_out) if spec.timeout else None
+        self._timer = threading.Timer(timeout, self._time_out) if timeout else None
         if self._timer is not None:
             self._timer.daemon = True
             self._timer.start()
@@ -88,7 +97,7 @@ class JobProcess:
         """Send a signal to all processes of its group, if it has not ended."""
         with self._lock:
             if not self._ended:
-                _signal_group(self.pid, number)
+                signal_group(self.pid, number)
 
     def wait(self) -> ProcessEnd:
         """Wait until its first process has ended; then kill what that leaves in its group."""
@@ -96,7 +105,7 @@ class JobProcess:
         with self._lock:
             self._ended = True
             # Its number cannot belong to others as long as somebody is left in the group.
-            _signal_group(self.pid, signal.SIGKILL)
+            signal_group(self.pid, signal.SIGKILL)
         if self._timer is not None:
             self._timer.cancel()
         status = self._popen.returncode = os.waitstatus_to_exitcode(raw_status)
@@ -105,14 +114,14 @@ class JobProcess:
             max(-status, 0),
             self._timed_out,
             usage.ru_utime + usage.ru_stime,
-            usage.ru_maxrss * _KIB,
+            peak_bytes(usage),
         )
 
     def _time_out(self) -> None:
         with self._lock:
             if not self._ended:
                 self._timed_out = True
-                _signal_group(self.pid, signal.SIGKILL)
+                signal_group(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Close the pipes of its output."""
@@ -121,29 +130,23 @@ class JobProcess:
                 pipe.close()
 
 
-def _signal_group(group: int, number: int) -> None:
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass  # nobody is left, or (macOS) nobody but a zombie
+def with_limits(words: Sequence[str], memory: int, cpu: int) -> list[str]:
+    """Return a command line with limits for each of its processes.
 
+    A shell sets them, since Python can do so only after a fork, which is not safe where there are
+    threads.
 
-def words_of(spec: CodeSpec, arguments: Sequence[str]) -> list[str]:
-    """Return the command line of a job.
-
-    A shell sets the limits, since Python can do so only after a fork, which is not safe where there
-    are threads.
+    Args:
+        words: the command line.
+        memory: bytes of address space; 0 for no limit.
+        cpu: seconds of processor time; 0 for no limit.
     """
-    if isinstance(spec.command, str):
-        words = [_SHELL, "-c", " ".join([spec.command, *map(shlex.quote, arguments)])]
-    else:
-        words = [*spec.command, *arguments]
     limits = []
-    if spec.memory:
-        limits.append(f"ulimit -v {max(1, spec.memory // _KIB)}")
-    if spec.cpu:
+    if memory:
+        limits.append(f"ulimit -v {max(1, memory // _KIB)}")
+    if cpu:
         # At the soft limit the system sends SIGXCPU, at the hard one SIGKILL.
-        limits.append(f"ulimit -S -t {spec.cpu} && ulimit -H -t {spec.cpu + 1}")
-    if limits:
-        words = [_SHELL, "-c", f'{" && ".join(limits)} && exec "$@"', _SHELL, *words]
-    return words
+        limits.append(f"ulimit -S -t {cpu} && ulimit -H -t {cpu + 1}")
+    if not limits:
+        return [*words]
+    return [SHELL, "-c", f'{" && ".join(limits)} && exec "$@"', SHELL, *words]

@@ -1,22 +1,15 @@
-"""Marks in the environment of jobs, by which what they leave behind is found and killed."""
+"""Marks in the environment of processes, by which what they leave behind is found and killed."""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Final
 
 import psutil
 
-__all__ = ["CLUSTER_MARK", "HOST_MARK", "is_host_of", "is_marked", "kill_all", "start_reaper"]
-
-CLUSTER_MARK: Final = "NWS_DEPALMA_CLUSTER"
-"""Names the cluster, in the environment of its jobs."""
-
-HOST_MARK: Final = "NWS_DEPALMA_HOST"
-"""Names the process of the host, in the environment of its jobs."""
+__all__ = ["is_marked", "kill_all", "start_reaper"]
 
 _ROUNDS: Final = 10
 """Looks at all processes: one may fork while it is being killed."""
@@ -25,13 +18,6 @@ _ROUNDS: Final = 10
 def is_marked(process: psutil.Process, mark: str, value: str) -> bool:
     """Tell whether a process was started with a mark of this value."""
     return process.environ().get(mark) == value
-
-
-def is_host_of(process: psutil.Process, cluster: str) -> bool:
-    """Tell whether a process is a host of a cluster."""
-    words = process.cmdline()
-    named = any(pair == ("--cluster", cluster) for pair in pairwise(words))
-    return "depalma" in words and "run" in words and named
 
 
 def kill_all(belongs: Callable[[psutil.Process], bool]) -> int:
@@ -58,13 +44,11 @@ def _matches(process: psutil.Process, belongs: Callable[[psutil.Process], bool])
         return False
 
 
-def start_reaper(host: str) -> None:
-    """Start a process that waits for our end, however it comes, and kills what our jobs left.
+def start_reaper(mark: str, value: str) -> None:
+    """Start a process that waits for our end, however it comes, and kills all that have a mark of
+    this value.
 
     Call it before there are threads: it is a fork.
-
-    Args:
-        host: the value of `HOST_MARK`.
     """
     read_end, write_end = os.pipe()
     if os.fork():
@@ -76,6 +60,6 @@ def start_reaper(host: str) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         os.read(read_end, 1)
-        kill_all(lambda process: is_marked(process, HOST_MARK, host))
+        kill_all(lambda process: is_marked(process, mark, value))
     finally:
         os._exit(0)

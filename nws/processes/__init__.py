@@ -1,0 +1,1 @@
+"""Processes of the system: in groups, with limits; what they use, write and leave behind."""
