@@ -9,8 +9,8 @@ from typing import Final
 from nws.client import NetWorkSpace
 from nws.depalma.jobs import JobRecord
 from nws.depalma.messages import END_OF_STDIN, STREAMS, attempts_of, output_of, stdin_of
-from nws.depalma.monitor import FOREVER_SECONDS
 from nws.errors import DepalmaStateException, NwsOperationException, NwsTimeoutException
+from nws.workspace.presence import FOREVER_SECONDS
 
 __all__ = ["JobStreams"]
 

@@ -16,7 +16,6 @@ from nws.depalma.config import ClusterConfig, load_config, server_of
 from nws.depalma.front import Front
 from nws.depalma.messages import MASTER_GONE, workspace_of
 from nws.depalma.methods import Methods
-from nws.depalma.monitor import FOREVER_SECONDS
 from nws.errors import (
     DepalmaException,
     DepalmaStateException,
@@ -27,6 +26,7 @@ from nws.errors import (
 )
 from nws.session.endpoint import Endpoint
 from nws.sleigh.launch.private_server import PrivateServer
+from nws.workspace.presence import FOREVER_SECONDS
 
 __all__ = ["master_server"]
 

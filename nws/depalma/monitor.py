@@ -17,12 +17,9 @@ from nws.errors import (
     NwsTimeoutException,
     NwsUnpicklingException,
 )
-from nws.workspace.presence import gone_of
+from nws.workspace.presence import FOREVER_SECONDS, gone_of
 
-__all__ = ["FOREVER_SECONDS", "MAX_HOSTS", "Listener", "Monitor"]
-
-FOREVER_SECONDS: Final = 10.0**9
-"""How long leases of the master last, unless it ends."""
+__all__ = ["MAX_HOSTS", "Listener", "Monitor"]
 
 MAX_HOSTS: Final = 900
 """One wait can be for a thousand variables."""

@@ -11,12 +11,9 @@ from typing import Final, NamedTuple
 
 from nws.client import DICT, Lease, NetWorkSpace
 from nws.errors import NwsLeaseLostException, NwsTimeoutException
-from nws.workspace.presence import Presence, gone_of, ids_of_present
+from nws.workspace.presence import FOREVER_SECONDS, Presence, gone_of, ids_of_present
 
-__all__ = ["FOREVER_SECONDS", "ProcessInfo", "ProcessRegistry", "check_period"]
-
-FOREVER_SECONDS: Final = 10.0**9
-"""Some thirty years: how long the leases of a process last that does not ping."""
+__all__ = ["ProcessInfo", "ProcessRegistry", "check_period"]
 
 _SILENT_PERIODS: Final = 2
 """Watchdog periods after which a silent process counts as gone."""

@@ -15,7 +15,10 @@ from nws.errors import NwsLeaseLostException, NwsOperationException
 from nws.wire.listings import VariableInfo
 from nws.workspace.workspace import NetWorkSpace
 
-__all__ = ["Presence", "gone_of", "ids_of_gone", "ids_of_present"]
+__all__ = ["FOREVER_SECONDS", "Presence", "gone_of", "ids_of_gone", "ids_of_present"]
+
+FOREVER_SECONDS: Final = 10.0**9
+"""Some thirty years: how long a lease lasts that ends with its session only."""
 
 _GONE: Final = "gone "
 
