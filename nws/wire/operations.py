@@ -140,6 +140,8 @@ EXTENDED_OPERATIONS: Final[Mapping[bytes, Operation]] = {
         _operation("renew", "IDS TIME", Form.SHORT),
         _operation("release", "IDS BLAME", Form.SHORT, _CHANGES),
         _operation("settle", "IDS [WS VAR DESCRIPTOR VALUE ...]", Form.SHORT, _CHANGES),
+        _operation("settle numbered", "IDS [WS VAR DESCRIPTOR VALUE ...]", Form.LONG, _CHANGES),
+        _operation("withdraw", "WS VAR INDEXES [KEEP]", Form.LONG, _CHANGES),
         _operation("list leases", "WS", Form.LONG),
         _operation("ack", "", Form.NONE),
         _operation("nack", "", Form.NONE),

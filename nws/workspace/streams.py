@@ -41,20 +41,21 @@ class Outbox:
         # It stores nothing, so that there always is a reply to confirm.
         self._stream = session.open_stream([b"settle", b""], 0.0)
 
-    def store(self, stores: Iterable[tuple[str, Any]]) -> None:
+    def store(self, stores: Iterable[tuple[str, Any]], *, numbered: bool = False) -> None:
         """Store values in one step: all of them or none.
 
         It returns when they have been sent; it waits for the reply to what was stored before.
 
         Args:
             stores: pairs of a variable and a value.
+            numbered: `indexes` returns their indexes afterwards.
 
         Raises:
             NwsPicklingException: a value cannot be pickled; none was sent.
             NwsException: what was stored before this was refused; or the server is gone.
         """
         self.confirm()
-        fields: list[Field] = [b"settle", b""]
+        fields: list[Field] = [b"settle numbered" if numbered else b"settle", b""]
         for varName, value in stores:
             fields += (self._workspace, encode_name(varName), *self._encoder.encode(value))
         self._stream.ask(fields, 0.0)
@@ -80,6 +81,10 @@ class Outbox:
             stream.forget_failure()  # it is reported once
             raise
         return True
+
+    def indexes(self) -> list[int]:
+        """Return the indexes of the values that were stored last, when that was confirmed."""
+        return [int(index) for index in self._stream.answer().payload.split()]
 
     def fileno(self) -> int:
         """Return the number of the socket; it can be read when the reply, or the end, has come."""

@@ -249,7 +249,15 @@ def _settle(client: Caller, fields: list[Any], metadata: bytes) -> None:
         (ws, var, _value(descriptor, payload, metadata))
         for ws, var, descriptor, payload in zip(*(fields[n::4] for n in (2, 3, 4, 5)), strict=True)
     ]
-    client.space.settle(client.session, _ids(client, fields[1]), stores, client)
+    ids = _ids(client, fields[1])
+    numbered = fields[0] == b"settle numbered"
+    client.space.settle(client.session, ids, stores, client, numbered=numbered)
+
+
+def _withdraw(client: Caller, fields: list[Any], _: bytes) -> None:
+    indexes = [number(each) for each in fields[3].split()]
+    keep = len(fields) > 4 and fields[4] == b"yes"
+    client.space.withdraw(client.session, fields[1], fields[2], indexes, client, keep=keep)
 
 
 def _list_leases(client: Caller, fields: list[Any], _: bytes) -> None:
@@ -381,6 +389,8 @@ _PERFORM: Final[dict[bytes, _Perform]] = {
     b"renew": _renew,
     b"release": _release,
     b"settle": _settle,
+    b"settle numbered": _settle,
+    b"withdraw": _withdraw,
     b"list leases": _list_leases,
     b"ack": _ack,
     b"nack": _nack,

@@ -98,7 +98,7 @@ GUIDE: Final[dict[str, str]] = {
 }
 OURS: Final = {
     "NetWorkSpace": "fetchAny fetch_many findAny inbox lease leaseAny lease_many outbox "
-    "release renew settle store_many watch",
+    "release renew settle store_many watch withdraw",
     "NwsServer": "nwsSocket session status view",
     "NwsValueIterator": "",
 }

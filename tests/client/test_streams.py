@@ -154,6 +154,19 @@ def test_an_outbox_stores_in_one_step(opened: Opener) -> None:
     assert ws.fetch("y") == "text"
 
 
+def test_an_outbox_tells_where_its_values_are(opened: Opener) -> None:
+    ws = opened()
+    ws.store("x", 0)
+    outbox = ws.outbox()
+    outbox.store([("x", 1), ("y", 1), ("x", 2)], numbered=True)
+    outbox.confirm()
+    assert outbox.indexes() == [1, 0, 2]
+    assert ws.fetch("x") == 0
+    assert ws.withdraw("x", [0, 1, 2], keep=True) == [1, 2]
+    assert ws.withdraw("x", [2, 0]) == [2]
+    assert ws.fetch_many("x", 9) == [1]
+
+
 def test_an_outbox_says_later_what_was_refused(opened: Opener) -> None:
     ws = opened()
     outbox = ws.outbox()

@@ -452,6 +452,18 @@ class Model:
             self._give(variable, [payload])
         self._expect(answer, Kind.DONE)
 
+    def withdraw(
+        self, slot: int, ws: bytes, var: bytes, indexes: Sequence[int], answer: Answer, keep: bool
+    ) -> None:
+        if (workspace := self._workspace(slot, ws, answer)) is not None:
+            variable = workspace.variables.get(var) or Variable(var, workspace)
+            there = {item.index: item for item in variable.items}
+            found = [index for index in dict.fromkeys(indexes) if index in there]
+            for index in [] if keep else found:
+                variable.items.remove(there[index])
+            self._expect(answer, Kind.TEXT)
+            assert answer.listing == b" ".join(b"%d" % index for index in found)
+
     # Time
 
     def _enter(self, item: Timed, deadline: float) -> None:

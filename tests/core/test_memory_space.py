@@ -18,6 +18,7 @@ from tests.core.contract.timeouts import TimeoutContract
 from tests.core.contract.variables import VariableContract
 from tests.core.contract.views import ViewsContract
 from tests.core.contract.waiting import WaitingContract
+from tests.core.contract.withdrawal import WithdrawalContract
 from tests.core.contract.workspaces import WorkspaceContract
 
 
@@ -45,6 +46,10 @@ class TestGets(GetContract):
 
 
 class TestWaiting(WaitingContract):
+    pass
+
+
+class TestWithdrawal(WithdrawalContract):
     pass
 
 

@@ -355,6 +355,17 @@ class SpaceMachine(RuleBasedStateMachine):
         )
         self._told(lambda: self.model.settle(slot, ids, stores, answer))
 
+    @rule(
+        slot=slots,
+        ws=workspaces,
+        var=names,
+        indexes=st.lists(st.integers(0, 9), max_size=4),
+        keep=st.booleans(),
+    )
+    def withdraw(self, slot: int, ws: bytes, var: bytes, indexes: list[int], keep: bool) -> None:
+        answer = self.clients[slot].withdraw(var, indexes, ws=ws, keep=keep)
+        self._told(lambda: self.model.withdraw(slot, ws, var, indexes, answer, keep))
+
     # Time
 
     @precondition(lambda self: self.alarm.set_for is not None)

@@ -196,3 +196,29 @@ def test_lifo_and_multi_cannot_be_iterated(kind: type[Queue]) -> None:
 @pytest.mark.parametrize("kind", [Fifo, Single])
 def test_fifo_and_single_can_be_iterated(kind: type[Queue]) -> None:
     assert kind.iterable
+
+
+@pytest.mark.parametrize("kind", [Fifo, Lifo, Multi])
+@pytest.mark.parametrize("seed", range(10))
+def test_any_value_can_be_removed(kind: type[Queue], seed: int) -> None:
+    chance = random.Random(seed)
+    queue = filled(kind, 40)
+    for value in [queue.take() for _ in range(15)]:
+        if chance.random() < 0.6:
+            queue.put_back(value)
+    there = indexes(queue)
+    while queue:
+        chosen = queue.with_index(chance.choice(there))
+        assert chosen is not None
+        queue.remove(chosen)
+        there.remove(chosen.index)
+        if kind is Multi:
+            assert sorted(indexes(queue)) == sorted(there)
+        else:
+            assert indexes(queue) == there
+
+
+def test_the_only_value_can_be_removed() -> None:
+    queue = filled(Single, 3)
+    queue.remove(queue.peek())
+    assert not queue

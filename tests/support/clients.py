@@ -242,10 +242,23 @@ class Client:
         return self.settle_values(ids, values)
 
     def settle_values(
-        self, ids: Sequence[int], stores: Sequence[tuple[bytes, bytes, Value]]
+        self,
+        ids: Sequence[int],
+        stores: Sequence[tuple[bytes, bytes, Value]],
+        *,
+        numbered: bool = False,
     ) -> Answer:
         return self._tell(
-            "settle", lambda reply: self.space.settle(self.session, ids, stores, reply)
+            "settle",
+            lambda reply: self.space.settle(self.session, ids, stores, reply, numbered=numbered),
+        )
+
+    def withdraw(
+        self, var: bytes, indexes: Sequence[int], *, ws: bytes = WS, keep: bool = False
+    ) -> Answer:
+        return self._tell(
+            "withdraw",
+            lambda reply: self.space.withdraw(self.session, ws, var, indexes, reply, keep=keep),
         )
 
     def leave(self) -> None:

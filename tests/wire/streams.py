@@ -103,7 +103,7 @@ def _is_value(operation: bytes, place: int) -> bool:
     return (
         (operation == b"store" and place == 4)
         or (operation == b"store many" and place >= 4 and place % 2 == 0)
-        or (operation == b"settle" and place >= 5 and place % 4 == 1)
+        or (operation in (b"settle", b"settle numbered") and place >= 5 and place % 4 == 1)
     )
 
 
@@ -127,7 +127,11 @@ def paddings(draw: st.DrawFn, value: int, width: int) -> bytes:
 @st.composite
 def sent_requests(draw: st.DrawFn, dialect: Dialect) -> Sent:
     """Make a request of a dialect."""
-    operation = draw(st.sampled_from([b"store", b"store many", b"settle", b"fetch", b"", b"%"]))
+    operation = draw(
+        st.sampled_from(
+            [b"store", b"store many", b"settle", b"settle numbered", b"fetch", b"", b"%"]
+        )
+    )
     count = draw(st.integers(0, 20 if dialect.extensions else 15))
     places = range(1, count + 1)
     fields = [draw(values if _is_value(operation, place) else names) for place in places]

@@ -233,6 +233,16 @@ class Books:
         variable.bytes -= size
         return values
 
+    def withdraw(self, variable: Variable, value: Value) -> None:
+        """Remove a value from its place in the queue for good."""
+        queue = variable.queue
+        assert queue is not None
+        queue.remove(value)
+        variable.bytes -= value.size
+        self.memory -= value.weight
+        if self.recorder is not None:
+            self.recorder.removed(variable.id, (value,))
+
     def hand(self, session: Session, variable: Variable, values: Sequence[Value]) -> None:
         """Deliver values that were collected or accepted.
 

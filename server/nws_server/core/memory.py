@@ -39,6 +39,7 @@ from nws_server.core.replies import (
 )
 from nws_server.core.values import Value
 from nws_server.core.views import Views
+from nws_server.core.withdrawal import Withdrawal
 
 DEFAULT_WORKSPACE: Final = b"__default"
 
@@ -87,6 +88,7 @@ class MemorySpace:
         any_of = AnyOf(self.books, self._lookup, self._matching)
         self.take_any, self.find_any = any_of.take, any_of.find
         self.on_deletion: Callable[[bytes], None] | None = None
+        self.withdraw = Withdrawal(self.books, self._lookup).withdraw
         self._token = b"__nwss" + token
         self._memory_limit = memory_limit
         self._ending: deque[Session] = deque()  # closed, but some of their leases are still open
@@ -424,6 +426,8 @@ class MemorySpace:
         ids: Sequence[int],
         stores: Sequence[tuple[bytes, bytes, Value]],
         reply: Reply,
+        *,
+        numbered: bool = False,
     ) -> None:
         held = self._lookup.held(session, ids, reply)
         if held is None or not self._lookup.can_settle(session, held, stores, reply):
@@ -438,6 +442,9 @@ class MemorySpace:
             self._give(variable, (value,))
         if self._matching.replies:
             self._matching.send_replies()
+        if numbered:
+            reply_text(reply, b" ".join(b"%d" % value.index for _, _, value in stores))
+            return
         try:
             reply.done()
         except Exception as error:

@@ -62,6 +62,10 @@ class Queue(ABC):
         """Return a taken value to its place."""
 
     @abstractmethod
+    def remove(self, value: Value) -> None:
+        """Take out a value that is there, wherever that is. What lies behind it is moved."""
+
+    @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
@@ -115,6 +119,13 @@ class Fifo(Queue):
 
     def put_back(self, value: Value) -> None:
         _insert(self._returned, value, _newest_first)
+
+    def remove(self, value: Value) -> None:
+        returned = self._returned
+        if returned and value.index <= returned[0].index:
+            del returned[bisect_left(returned, -value.index, key=_newest_first)]
+        else:
+            del self._fresh[bisect_left(self._fresh, value.index, lo=self._head, key=_by_index)]
 
     def after(self, index: int) -> Value | None:
         older = bisect_right(self._returned, -index - 1, key=_newest_first)
@@ -173,6 +184,13 @@ class Lifo(Queue):
     def put_back(self, value: Value) -> None:
         _insert(self._returned, value, _by_index)
 
+    def remove(self, value: Value) -> None:
+        for values in (self._fresh, self._returned):
+            place = bisect_left(values, value.index, key=_by_index)
+            if place < len(values) and values[place] is value:
+                del values[place]
+                return
+
     def window(self, start: int, count: int) -> Sequence[Value]:
         # The fresh ones left out here come before the window, wherever the returned ones belong.
         left_out = max(0, start - len(self._returned))
@@ -218,6 +236,9 @@ class Multi(Queue):
     def put_back(self, value: Value) -> None:
         self._values.append(value)
 
+    def remove(self, value: Value) -> None:
+        self._values.remove(value)
+
     def window(self, start: int, count: int) -> Sequence[Value]:
         return self._values[start : start + count]
 
@@ -253,6 +274,9 @@ class Single(Queue):
 
     def put_back(self, value: Value) -> None:
         self._value = value
+
+    def remove(self, value: Value) -> None:
+        self._value = None
 
     def after(self, index: int) -> Value | None:
         value = self._value

@@ -246,11 +246,31 @@ class Space(Protocol):
         ids: Sequence[int],
         stores: Sequence[tuple[bytes, bytes, Value]],
         reply: Reply,
+        *,
+        numbered: bool = False,
     ) -> None:
         """Remove leased values for good and store others (workspace, variable, value), in one step.
 
         All or nothing: fails with ``LEASE_LOST`` if one lease is not held, as `store` does if one
-        value cannot be stored, and with ``REFUSED`` if two workspaces are concerned.
+        value cannot be stored, and with ``REFUSED`` if two workspaces are concerned. With
+        ``numbered`` the answer is a text: the indexes of the stored values, with blanks between.
+        """
+
+    def withdraw(
+        self,
+        session: Session,
+        ws: bytes,
+        var: bytes,
+        indexes: Sequence[int],
+        reply: Reply,
+        *,
+        keep: bool = False,
+    ) -> None:
+        """Remove the values with these indexes for good that are in the variable's queue: not those
+        that are leased, in somebody's hands or gone. With ``keep`` they stay.
+
+        Answers with the indexes of those that it has found, in the order that was asked, with
+        blanks between. It makes no variable.
         """
 
     def cancel(self, waiter: Waiter) -> None:
