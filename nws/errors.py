@@ -35,7 +35,8 @@
         ├── SleighOccupiedException                another call is under way
         ├── SleighScriptException                  a worker script could not run
         ├── SleighStoppedException                 the sleigh was stopped
-        └── SleighTaskException                    a task failed
+        ├── SleighTaskException                    a task failed
+        └── SleighWorkerLostException              the cause of that, where no worker survived it
 
 The names are those of the original's user guide, appendices A.1 and A.2. This module imports
 nothing and holds no logic beyond the table at its end, and that a SleighTaskException is no value.
@@ -77,6 +78,7 @@ __all__ = [
     "SleighScriptException",
     "SleighStoppedException",
     "SleighTaskException",
+    "SleighWorkerLostException",
     "Status",
     "TaskManagerTermination",
     "TaskRaisedException",
@@ -288,6 +290,11 @@ class SleighTaskException(SleighException):
 
     def __format__(self, format_spec: str) -> str:
         return self._raise() if format_spec else str(self)
+
+
+class SleighWorkerLostException(SleighException):
+    """Each of the workers that ran a task ended before it was done; the ``__cause__`` of the task's
+    exception."""
 
 
 class Status:

@@ -24,6 +24,7 @@ from nws.errors import (
     SleighScriptException,
     SleighStoppedException,
     SleighTaskException,
+    SleighWorkerLostException,
 )
 from nws.sleigh.launch.by_hand import webLaunch
 from nws.sleigh.launch.commands import (
@@ -58,6 +59,7 @@ __all__ = [
     "SleighScriptException",
     "SleighStoppedException",
     "SleighTaskException",
+    "SleighWorkerLostException",
     "envcmd",
     "freeze_support",
     "rshcmd",

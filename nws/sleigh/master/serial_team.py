@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from nws.client import NetWorkSpace
-from nws.sleigh.master.team import Dropped, Group
+from nws.sleigh.master.team import Dropped, Group, OnStored
 from nws.sleigh.shared.functions import Function, packed_function
 from nws.sleigh.shared.generators import arriving
 from nws.sleigh.shared.messages import NO_CALL, Call, Failure, Lines, Results, Task
@@ -76,7 +76,7 @@ class SerialTeam:
     def release(self, function: str) -> None:
         del self._functions[function]
 
-    def submit(self, tasks: Sequence[Task]) -> None:
+    def submit(self, tasks: Sequence[Task], on_stored: OnStored | None = None) -> None:
         for task in tasks:
             if not self._initialize(task.call):
                 return
@@ -105,6 +105,9 @@ class SerialTeam:
             outcome = self._runner.run(element, _detached(packed))
             retries -= 1
         return outcome
+
+    def withdraw(self, indexes: Callable[[], list[int]], *, keep: bool = False) -> list[int]:
+        return []  # all were done at once
 
     def fileno(self) -> int:
         return -1  # nothing arrives later

@@ -17,6 +17,7 @@ from nws.sleigh.launch.launchers import (
     WorkerOptions,
     launcher_for,
 )
+from nws.sleigh.master.call_queue import CallQueue, QueuedFuture
 from nws.sleigh.master.engine import AnyTeam, Engine
 from nws.sleigh.master.error_scope import undone_on_failure
 from nws.sleigh.master.home import Home
@@ -181,6 +182,26 @@ class Sleigh(Maps):
                 if self._submissions is None:
                     self._submissions = Submissions(self._engine, self._calls.explained)
             return self._submissions.submit(fun, args, kwargs)
+
+    def call_queue(
+        self,
+        future_type: type[QueuedFuture],
+        explain: Callable[[Exception], Exception],
+        *,
+        stops_running: bool,
+    ) -> CallQueue:
+        """Return a queue of submitted calls beside that of `submit`, for an executor.
+
+        Args:
+            future_type, explain, stops_running: see `CallQueue`.
+
+        Raises:
+            SleighStoppedException: the sleigh was stopped.
+        """
+        self._calls.check()
+        return CallQueue(
+            self._engine, self._calls, future_type, explain, stops_running=stops_running
+        )
 
     # The group
 

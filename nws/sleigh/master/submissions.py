@@ -33,11 +33,11 @@ from nws.sleigh.shared.messages import (
 )
 from nws.sleigh.shared.pickling import pack, size_of, travels_by_name
 
-__all__ = ["SleighFuture", "Submissions"]
+__all__ = ["MAX_TASKS_IN_MESSAGE", "SleighFuture", "Submission", "Submissions"]
 
 _log = logging.getLogger("nws")
 
-_MAX_TASKS_IN_MESSAGE: Final = 64
+MAX_TASKS_IN_MESSAGE: Final = 64
 
 _MIN_PAUSE_SECONDS: Final = 0.0005
 _MAX_PAUSE_SECONDS: Final = 0.004
@@ -95,7 +95,7 @@ def _too_late() -> bool:
     return False
 
 
-class _Submission:
+class Submission:
     """A call of one element; a `nws.sleigh.master.engine.Recipient`."""
 
     __slots__ = ("_all", "everyone", "function", "future", "lost_ranks", "number", "sent")
@@ -106,7 +106,7 @@ class _Submission:
         self.everyone = self.sent = False
         self.lost_ranks = _NO_RANKS
         self._all = submissions
-        self.future = SleighFuture(self.withdraw)
+        self.future = submissions.future_for(self)
 
     def withdraw(self) -> bool:
         return self._all.withdraw(self)
@@ -134,9 +134,9 @@ class Submissions:
         self._engine = engine
         self._explain = explain
         self._immediate = isinstance(engine.team, SerialTeam)
-        self._unsent: deque[tuple[_Submission, Task]] = deque()
-        self._arrived: deque[tuple[_Submission, Results | Exception]] = deque()
-        self._held: list[tuple[_Submission, Results, float]] = []  # until lines come, or that time
+        self._unsent: deque[tuple[Submission, Task]] = deque()
+        self._arrived: deque[tuple[Submission, Results | Exception]] = deque()
+        self._held: list[tuple[Submission, Results, float]] = []  # until lines come, or that time
         self._alarm = Alarm()
         self._pause = _MIN_PAUSE_SECONDS
         self._next_message = 0.0  # not before this time
@@ -144,7 +144,7 @@ class Submissions:
         self._sending = threading.RLock()
         self._behind = True  # something may have come that does not show at the socket
         self._lock = threading.RLock()  # for what follows
-        self._outstanding: dict[int, _Submission] = {}
+        self._outstanding: dict[int, Submission] = {}
         self._state: CallState | None = None
         self._thread: threading.Thread | None = None
 
@@ -166,7 +166,7 @@ class Submissions:
             raise SleighIllegalValueException(
                 f"the arguments cannot be pickled: {error}"
             ) from error
-        submission = _Submission(self)
+        submission = Submission(self)
         try:
             call = self._begin(submission, thing, APPLY if kwargs else INVOKE)
             submission.future.number = call.number
@@ -180,6 +180,10 @@ class Submissions:
             raise
         return submission.future
 
+    def future_for(self, submission: Submission) -> SleighFuture:
+        """Make the future of a call."""
+        return SleighFuture(submission.withdraw)
+
     def _see_to_it(self) -> None:
         """Have sent what was submitted."""
         if self._immediate:
@@ -187,12 +191,12 @@ class Submissions:
             return
         unsent = len(self._unsent)
         is_alone = unsent == len(self._outstanding)  # then it is no burst
-        if is_alone or unsent >= _MAX_TASKS_IN_MESSAGE or time.monotonic() >= self._next_message:
+        if is_alone or unsent >= MAX_TASKS_IN_MESSAGE or time.monotonic() >= self._next_message:
             self._send()
         self._ensure_thread()
         self._alarm.ring()
 
-    def _begin(self, submission: _Submission, thing: Any, kind: str) -> Call:
+    def _begin(self, submission: Submission, thing: Any, kind: str) -> Call:
         """Begin a call. A function that travels by name need not be packed for each of many."""
         last = self._last
         if last is not None and last[0] is thing and last[1] == kind:
@@ -203,7 +207,7 @@ class Submissions:
         self._last = (thing, kind, call.function) if travels_by_name(thing) else None
         return call
 
-    def _count(self, submission: _Submission, fun: Any) -> None:
+    def _count(self, submission: Submission, fun: Any) -> None:
         if self._state is None:
             self._state = CallState("submit", fun, None)
             self._state.number = submission.number
@@ -211,7 +215,7 @@ class Submissions:
         self._state.submitted += 1
         self._outstanding[submission.number] = submission
 
-    def withdraw(self, submission: _Submission) -> bool:
+    def withdraw(self, submission: Submission) -> bool:
         """Cancel a call, unless its result has arrived. Tell whether it was cancelled."""
         if not self._remove(submission):
             return False
@@ -226,7 +230,7 @@ class Submissions:
         """Wake the thread: it is to receive, since another one does so no more."""
         self._alarm.ring()
 
-    def post(self, submission: _Submission, outcome: Results | Exception) -> None:
+    def post(self, submission: Submission, outcome: Results | Exception) -> None:
         """Have the thread set a future."""
         self._arrived.append((submission, outcome))
         self._alarm.ring()
@@ -249,20 +253,23 @@ class Submissions:
                 self._next_message = time.monotonic() + self._pause
             while unsent:
                 batch, tasks = self._next_message_of(unsent)
+                if not batch:
+                    break
                 if tasks:
-                    self._engine.team.submit(tasks)
+                    self._give(tasks)
                 for each in batch:
                     if unsent and unsent[0] is each:  # else the handler of a signal has sent it
                         unsent.popleft()
 
     def _next_message_of(
-        self, unsent: Sequence[tuple[_Submission, Task]]
-    ) -> tuple[list[tuple[_Submission, Task]], list[Task]]:
-        """Return what is next, and the tasks of those of it that were not cancelled."""
-        batch: list[tuple[_Submission, Task]] = []
+        self, unsent: Sequence[tuple[Submission, Task]]
+    ) -> tuple[list[tuple[Submission, Task]], list[Task]]:
+        """Return what is next, if anything may be sent, and the tasks of those of it that were not
+        cancelled."""
+        batch: list[tuple[Submission, Task]] = []
         tasks: list[Task] = []
         weight = 0
-        for index in range(min(len(unsent), _MAX_TASKS_IN_MESSAGE)):
+        for index in range(min(len(unsent), MAX_TASKS_IN_MESSAGE)):
             submission, task = unsent[index]
             batch.append(unsent[index])
             if submission.number in self._outstanding:
@@ -273,7 +280,15 @@ class Submissions:
                     break
         return batch, tasks
 
-    def _remove(self, submission: _Submission, *, is_failure: bool | None = None) -> bool:
+    def _give(self, tasks: Sequence[Task]) -> None:
+        """Give tasks to the workers."""
+        self._engine.team.submit(tasks)
+
+    def _has_room(self) -> bool:
+        """Tell whether more may be sent."""
+        return True
+
+    def _remove(self, submission: Submission, *, is_failure: bool | None = None) -> bool:
         """Note the end of a call, and whether it failed unless it was cancelled. Tell whether it
         was under way until now."""
         with self._lock:
@@ -342,7 +357,7 @@ class Submissions:
         """Do what there is to do, or wait for it."""
         try:
             timeout = LOOK_SECONDS
-            if self._unsent:
+            if self._unsent and self._has_room():
                 timeout = max(0.0, self._next_message - time.monotonic())
             if not timeout:
                 self._send()
@@ -401,7 +416,7 @@ class Submissions:
             with suppress(NwsException, OSError):  # without a server there is nothing to cancel
                 self._engine.cancel(failed)
 
-    def _hold(self, submission: _Submission, results: Results) -> bool:
+    def _hold(self, submission: Submission, results: Results) -> bool:
         """Keep a result for later if lines are missing that came before it. Tell whether."""
         if not self._engine.team.missing_lines(dict([results.lines])):
             return False

@@ -22,6 +22,7 @@ from nws.errors import (
     SleighJoinException,
 )
 from nws.sleigh.master.provided_functions import ProvidedFunctions
+from nws.sleigh.master.read_output import ReadOutput
 from nws.sleigh.shared.functions import Function, named_function
 from nws.sleigh.shared.messages import (
     BARRIER,
@@ -43,7 +44,6 @@ from nws.sleigh.shared.messages import (
     death_from_wire,
     log_dropped,
     message_from_wire,
-    output_size,
     task_to_wire,
 )
 from nws.sleigh.shared.output import Line
@@ -52,19 +52,21 @@ from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, announcement
 from nws.sleigh.supervisor.worker_report import worker_reports
 from nws.workspace.presence import gone_of, ids_of_gone, ids_of_present
 
-__all__ = ["Dropped", "Group", "Team"]
+__all__ = ["Dropped", "Group", "OnStored", "Team"]
 
 _log = logging.getLogger("nws")
 
 _MAX_RECEIVED: Final = 1000
 """Messages in one reply of the server."""
 
-_TELL_BYTES: Final = 1024 * 1024
-"""Of a worker's output that was read, before supervisors are told so."""
 
 Dropped = Callable[[], "tuple[int, tuple[int, ...], bool]"]
 """Returns below which number all calls are over, which later ones are cancelled, and whether there
 is no other call."""
+
+
+OnStored = Callable[["Sequence[Task]", "Sequence[int]"], None]
+"""Is given tasks that are on the server, and the indexes by which they can be withdrawn."""
 
 
 class Group(NamedTuple):
@@ -82,6 +84,7 @@ class _Message(NamedTuple):
     tasks: Sequence[Task]
     functions: dict[str, Packed]
     """By the names of their variables."""
+    on_stored: OnStored | None = None
 
 
 class Team:
@@ -113,7 +116,7 @@ class Team:
         """
         self._workspace = workspace
         self._expected = expected
-        self._output = output
+        self._output = ReadOutput(output)
         self._closed: Group | None = None  # once it is closed, whatever others store
         self._has_lost_count = False  # others have stored something in its place
         self._sending = threading.RLock()  # for the outbox
@@ -121,23 +124,13 @@ class Team:
         self._unconfirmed = _Message((), {})
         self._arrived = deque[Any]()
         self._own: dict[str, Any] = {CONTROL: (0, ()), BARRIER: 0}  # what we have stored there
-        self._heard: dict[int, int] = {}  # lines that came, by process id
-        self._read: dict[int, int] = {}  # and their size, by rank
-        self._told: dict[int, int] = {}  # what supervisors know of that
         self.deaths: set[int] = set()
         self.on_refused: Callable[[Collection[int], Exception], None] = _not_connected
         for name in (TASK, RESULT, DEATHS, REFUSED):
             workspace.declare(name, "fifo")
-        for name in (
-            INITIALIZER,
-            PROTOCOL,
-            CONTROL,
-            BARRIER,
-            RANK_COUNT,
-            WORKER_COUNT,
-            OUTPUT_READ,
-            CALLS,
-        ):
+        for name in (INITIALIZER, PROTOCOL, CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT):
+            workspace.declare(name, "single")
+        for name in (OUTPUT_READ, CALLS):
             workspace.declare(name, "single")
         if initializer is not None:
             workspace.store(INITIALIZER, initializer)
@@ -148,6 +141,7 @@ class Team:
         self._inbox = workspace.inbox(RESULT, _MAX_RECEIVED)
         self._outbox = workspace.outbox()
         self._reports = workspace.outbox()  # so that they are not taken for refused tasks
+        self.missing_lines = self._output.missing_lines
 
     def close(self) -> None:
         """Close the connections to the server."""
@@ -290,8 +284,12 @@ class Team:
 
     # Tasks
 
-    def submit(self, tasks: Sequence[Task]) -> None:
+    def submit(self, tasks: Sequence[Task], on_stored: OnStored | None = None) -> None:
         """Give tasks to the workers. If the server refuses them, `on_refused` is called later.
+
+        Args:
+            tasks: for any worker.
+            on_stored: is called when they are stored. It must be quick and may not raise.
 
         Raises:
             NwsException: the server or the workspace is gone.
@@ -302,7 +300,9 @@ class Team:
             stores: list[tuple[str, Any]] = list(functions.items())
             stores += [(TASK, task_to_wire(task)) for task in tasks]
             self._unconfirmed = _Message(tasks, functions)
-            self._outbox.store(stores)
+            self._outbox.store(stores, numbered=on_stored is not None)
+            if on_stored is not None:  # not before: Ctrl-C may have struck before they were sent
+                self._unconfirmed = _Message(tasks, functions, on_stored)
             # After that, since Ctrl-C may strike in between. To store one twice does no harm.
             self._functions.note_sent(functions)
 
@@ -310,18 +310,35 @@ class Team:
         """Wait for the server's reply to the last tasks."""
         try:
             if self._outbox.confirm(timeout):
+                tasks, _, on_stored = self._unconfirmed
+                if on_stored is not None and tasks:
+                    on_stored(tasks, self._outbox.indexes()[-len(tasks) :])
                 self._unconfirmed = _Message((), {})  # or large elements would stay in memory
         except NwsNoWorkSpaceException:
             raise
         except NwsOperationException as error:
-            tasks, functions = self._unconfirmed
+            tasks, functions, on_stored = self._unconfirmed
             self._functions.note_refused(functions)
             calls = {task.call.number for task in tasks}
             if len(calls) == 1:
                 self.on_refused(calls, error)
             else:  # perhaps because of one of them
                 for task in tasks:
-                    self.submit([task])
+                    self.submit([task], on_stored)
+
+    def withdraw(self, indexes: Callable[[], list[int]], *, keep: bool = False) -> list[int]:
+        """Take back tasks that no worker has leased, or only look. Return which of them these are.
+
+        Args:
+            indexes: returns those of the tasks, when all that were submitted are stored.
+            keep: only look.
+
+        Raises:
+            NwsException: the server or the workspace is gone.
+        """
+        with self._sending:
+            self._confirm()
+        return self._workspace.withdraw(TASK, indexes(), keep=keep)
 
     def cancel(self, dropped: Dropped, everyone: Iterable[int]) -> None:
         """Withdraw the tasks of cancelled calls, and have those that run stopped.
@@ -417,26 +434,12 @@ class Team:
 
     def listen(self, message: Lines) -> None:
         """Pass on what a worker has written."""
-        pid, count = message.lines
-        self._heard[pid] = count
         if message.died:
             self.deaths.add(message.died)
-        self._note_read(message)
-        if self._output is not None and message.texts:
-            self._output([Line(message.rank, *each[1:], each[0]) for each in message.texts])
-
-    def _note_read(self, message: Lines) -> None:
-        """Count what was read of a worker's output, and tell its supervisor from time to time."""
-        rank = message.rank
-        self._read[rank] = self._read.get(rank, 0) + output_size(message.texts)
-        if self._read[rank] - self._told.get(rank, 0) > _TELL_BYTES:
-            self._told = dict(self._read)
-            self._publish(OUTPUT_READ, self._told)
-
-    def missing_lines(self, said: dict[int, int]) -> int:
-        """Return how many lines have not come of those that workers, by process id, wrote."""
-        heard = self._heard
-        return sum(max(0, count - heard.get(pid, 0)) for pid, count in said.items())
+        sizes = self._output.count(message)
+        if sizes is not None:
+            self._publish(OUTPUT_READ, sizes)
+        self._output.show(message)
 
     # Reports
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from nws.errors import SleighWorkerLostException
 from nws.sleigh.shared.messages import (
     IN_INITIALIZER,
     MIN_LOADING_SECONDS,
@@ -51,13 +52,14 @@ def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0)
         ends = Counter(death.text.partition("\n")[0] for death in deaths)
         counted = ", ".join(f"{how} ({number} times)" for how, number in ends.items())
         text = f"each of the {len(deaths)} workers that ran it ended before it was done: {counted}"
-        return Failure(f"{text}\n{_details(deaths)}")
+        return Failure(f"{text}\n{_details(deaths)}", pack(SleighWorkerLostException(text)))
     if lost >= MAX_LOST:
-        return Failure(
+        text = (
             f"each of the {lost} workers that ran it was lost before its result was sent, and "
             "nobody could say why: its supervisor or its machine was lost with it, most likely. "
             "Does it end processes that are not its own, or use up the memory of its machine?"
         )
+        return Failure(text, pack(SleighWorkerLostException(text)))
     return None
 
 
