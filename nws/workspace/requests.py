@@ -208,6 +208,13 @@ class WorkspaceRequests:
             fields += (self._workspace, encode_name(varName), *self._encoder.encode(value))
         return Request(fields, nothing)
 
+    def withdraw(self, varName: str, indexes: Iterable[int], keep: bool) -> Request[list[int]]:
+        """Remove values for good that nobody has taken."""
+        numbers = b" ".join(b"%d" % index for index in indexes)
+        fields = [b"withdraw", self._workspace, encode_name(varName), numbers]
+        fields.append(b"yes" if keep else b"no")
+        return Request(fields, lambda answer: [int(index) for index in text(answer).split()])
+
     def release(self, leases: Iterable[_HasId] | None, *, blame: bool = True) -> Request[None]:
         """Give leased values back."""
         return Request([b"release", _ids(leases), b"yes" if blame else b"no"], nothing)

@@ -375,21 +375,16 @@ class NetWorkSpace(FileTransfers):
         self._session.perform(self._requests.settle(leases, stores))
 
     def withdraw(self, varName: str, indexes: Iterable[int], *, keep: bool = False) -> list[int]:
-        """Remove values for good unless somebody has taken or leased them.
+        """Remove values for good unless somebody has taken or leased them. Return the indexes of
+        those that were there.
 
         Args:
             varName: the variable.
             indexes: of the values: how many it was given before each; see `Outbox.indexes`.
             keep: remove nothing.
-
-        Returns:
-            The indexes of the values that were there.
         """
         self._session.require_extensions("withdrawing values")
-        numbers = b" ".join(b"%d" % index for index in indexes)
-        fields: list[Field] = [b"withdraw", self._name, encode_name(varName), numbers]
-        found = self._session.text([*fields, b"yes" if keep else b"no"])
-        return [int(index) for index in found.split()]
+        return self._session.perform(self._requests.withdraw(varName, indexes, keep))
 
     def release(self, leases: Iterable[Lease] | None, *, blame: bool = True) -> None:
         """Give leased values back to their places.
