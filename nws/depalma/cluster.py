@@ -5,6 +5,7 @@ Jobs and outcomes are in the workspace. What is kept here can be found there aga
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import threading
@@ -20,8 +21,9 @@ from nws.depalma.job_queues import JobQueues
 from nws.depalma.job_streams import JobStreams
 from nws.depalma.jobs import JobRecord
 from nws.depalma.joined_hosts import JoinedHosts
-from nws.depalma.listings import describe_hosts, describe_jobs, describe_outcome
+from nws.depalma.listings import describe_absent, describe_hosts, describe_jobs, describe_outcome
 from nws.depalma.messages import (
+    ABSENT,
     LAST_PID,
     STREAMS,
     HostReport,
@@ -96,7 +98,9 @@ class Cluster:
         self._lost: dict[str, HostReport] = {}  # what the last one of each name has said
         self._ended = ""
         self._table = PublishedTable(workspace, self._hosts, config.lost_after, config.max_output)
-        workspace.declare(LAST_PID, "single")
+        self._published_absent = ""
+        for name in (LAST_PID, ABSENT):
+            workspace.declare(name, "single")
         if not self._table.is_new:
             self._recover()
         self._former_pid = self._last_pid
@@ -329,8 +333,11 @@ class Cluster:
         """Return what is known of each host, by its keys; see docs/depalma.md."""
         with self._changed:
             self._check_running()
-            reports = self._hosts.reports()
-            return describe_hosts(reports, self._configured, self._lost, self._problems)
+            return describe_hosts(self._hosts.reports()) + self._absent()
+
+    def _absent(self) -> list[dict[str, Any]]:
+        names = self._configured.keys() - self._hosts.names
+        return describe_absent(names, self._lost, self._problems)
 
     def overview(self) -> dict[str, Any]:
         """Return numbers: what the cluster holds, and how far its operations are."""
@@ -438,6 +445,15 @@ class Cluster:
             if problems != self._problems:
                 self._problems = problems
                 self._changed.notify_all()
+            self._publish_absent()
+
+    def _publish_absent(self) -> None:
+        """Let a page show which hosts are not there."""
+        absent = json.dumps({"hosts": self._absent()})
+        if absent != self._published_absent:
+            with suppress(NwsOperationException):  # there is no room; later, then
+                self._ws.store(ABSENT, absent)
+                self._published_absent = absent
 
     def on_failure(self, error: Exception) -> None:
         """Take note that nothing will come any more; see `Monitor`."""

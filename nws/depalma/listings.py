@@ -11,7 +11,7 @@ from msgspec import to_builtins
 from nws.depalma.jobs import JobRecord, host_name
 from nws.depalma.messages import HostReport, JobOutcome, RunningJob
 
-__all__ = ["describe_hosts", "describe_jobs", "describe_outcome"]
+__all__ = ["describe_absent", "describe_hosts", "describe_jobs", "describe_outcome"]
 
 
 def describe_outcome(outcome: JobOutcome) -> dict[str, Any]:
@@ -76,28 +76,26 @@ def _state(state: str, failures: int) -> dict[str, Any]:
     return {"state": state, "failures": failures}
 
 
-def describe_hosts(
-    reports: Iterable[HostReport],
-    configured: Iterable[str],
-    lost: Mapping[str, HostReport],
-    problems: Mapping[str, str],
-) -> list[dict[str, Any]]:
-    """Return what is known of hosts.
-
-    Args:
-        reports: of those that are there.
-        configured: names of those that should be there.
-        lost: what those that were there have said last, by their names.
-        problems: of those that end again and again, or cannot be started.
-    """
-    found = [
+def describe_hosts(reports: Iterable[HostReport]) -> list[dict[str, Any]]:
+    """Return what is known of hosts that are there."""
+    return [
         {**to_builtins(report), "jobs": len(report.jobs), "state": "ready", "problem": ""}
         for report in reports
     ]
-    there = {host["name"] for host in found}
-    return found + [
-        _describe_absent(name, lost.get(name), problems.get(name, ""))
-        for name in sorted({*configured} - there)
+
+
+def describe_absent(
+    names: Iterable[str], lost: Mapping[str, HostReport], problems: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return what is known of hosts that should be there.
+
+    Args:
+        names: of these hosts.
+        lost: what those that were there have said last, by their names.
+        problems: of those that end again and again, or cannot be started.
+    """
+    return [
+        _describe_absent(name, lost.get(name), problems.get(name, "")) for name in sorted(names)
     ]
 
 

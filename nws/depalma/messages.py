@@ -16,6 +16,7 @@ from nws.depalma.parameters import CodeSpec
 from nws.errors import DepalmaLookupException
 
 __all__ = [
+    "ABSENT",
     "CLUSTER",
     "ENDED",
     "END_OF_STDIN",
@@ -44,6 +45,10 @@ __all__ = [
 
 CLUSTER: Final = "cluster"
 """The single variable with the `ClusterTable`."""
+
+ABSENT: Final = "absent"
+"""The single variable that says, for people, which hosts of the configuration are not there: an
+object with ``hosts``, as `describe_absent` returns them."""
 
 ENDED: Final = "ended"
 """The fifo of the `JobOutcome` messages. The master holds a lease on each until it is picked up."""

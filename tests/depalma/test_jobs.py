@@ -247,4 +247,4 @@ def test_nothing_of_ended_jobs_stays_in_the_workspace(user: Owner) -> None:
     cluster = user.master._started
     names = {name.split()[0] for name in cluster._ws.listVars(format="dict")}
     of_hosts = {"joined", "host", "control", "wake", "gone"}
-    assert names <= {"cluster", "jobs", "ended", "requests", "last", "master", *of_hosts}
+    assert names <= {"absent", "cluster", "jobs", "ended", "requests", "last", "master", *of_hosts}

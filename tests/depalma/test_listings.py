@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nws.depalma.jobs import JobRecord
-from nws.depalma.listings import describe_hosts, describe_jobs
+from nws.depalma.listings import describe_absent, describe_jobs
 from nws.depalma.messages import HostReport, RunningJob, SubmittedJob
 from nws.depalma.parameters import CodeSpec
 
@@ -36,14 +36,11 @@ def test_a_job_that_no_host_may_take_says_so(
 
 
 def test_a_host_that_is_not_there_says_why() -> None:
-    names = ["a", "lost", "new", "bad"]
     lost = {"lost": host("lost", jobs=(1,)), "a": host("a")}
-    described = describe_hosts([host("a"), host("by hand")], names, lost, {"bad": "no such file"})
-    assert [(each["name"], each["state"]) for each in described] == [
-        *[("a", "ready"), ("by hand", "ready")],
+    bad, gone, new = describe_absent(["lost", "new", "bad"], lost, {"bad": "no such file"})
+    assert [(each["name"], each["state"]) for each in (bad, gone, new)] == [
         *[("bad", "failed"), ("lost", "lost"), ("new", "starting")],
     ]
-    bad, gone, new = described[2:]
     assert (bad["problem"], new["problem"]) == ("no such file", "it has not joined yet")
     assert (gone["jobs"], gone["time"]) == (0, 1e9)
     assert gone["problem"].startswith("no answer since 2001-09-0")

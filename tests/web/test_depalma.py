@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from nws.depalma.listings import describe_absent
 from nws.depalma.messages import (
+    ABSENT,
     CLUSTER,
     ENDED,
     LAST_PID,
@@ -123,6 +126,18 @@ def test_hosts_with_state_load_and_slots(cluster: Cluster) -> None:
     assert (host["memory"], host["used"], host["machine"]) == (2**33, 2**32, "machine")
 
 
+def test_hosts_that_are_not_there_with_the_reason(cluster: Cluster) -> None:
+    report = HostReport("a 1", "a", "machine", 7, 4, [], 0, 1, NOW - 60)
+    described = describe_absent(["a", "b"], {"a": report}, {"b": "no <b>such</b> file"})
+    cluster.store(ABSENT, json.dumps({"hosts": described}))
+    lost, failed = cluster.data()["hosts"]
+    assert (lost["name"], lost["state"], lost["time"]) == ("a", "lost", NOW - 60)
+    assert (failed["name"], failed["state"], failed["slots"]) == ("b", "failed", 0)
+    text = cluster.page().text
+    assert "no answer since 2001" in text
+    assert "no <b>such</b> file" in text
+
+
 def test_jobs_that_run_that_wait_and_that_have_ended(cluster: Cluster) -> None:
     cluster.run(1, "a")
     low = SubmittedJob(2, 1, 1, submitted=NOW - 3)
@@ -177,7 +192,16 @@ def test_the_output_of_a_job_also_as_far_as_it_was_read(cluster: Cluster) -> Non
 def test_what_no_cluster_has_written_is_left_out(cluster: Cluster) -> None:
     cluster.run(1, "a")
     for junk in JUNK:
-        for name in (CLUSTER, ENDED, Queue(0).variable, "jobs x", "jobs ", "host x", "gone x"):
+        for name in (
+            ABSENT,
+            CLUSTER,
+            ENDED,
+            Queue(0).variable,
+            "jobs x",
+            "jobs ",
+            "host x",
+            "gone x",
+        ):
             cluster.store(name, junk)
     for name in (ENDED, Queue(0).variable, "gone x"):
         cluster.client.lease(name.encode(), 100)

@@ -11,6 +11,7 @@ from nws_server.web.reports import Report, parse, read_report, reports_in
 
 __all__ = [
     "REQUESTS",
+    "absent_hosts",
     "ended_jobs",
     "groups_of",
     "hosts",
@@ -24,6 +25,7 @@ CLUSTER: Final = b"cluster"
 ENDED: Final = b"ended"
 REQUESTS: Final = b"requests"
 
+_ABSENT: Final = b"absent"
 _MASTER_GONE: Final = b"master gone"
 _MARKS: Final = (CLUSTER, b"last pid", _MASTER_GONE)
 _QUEUE: Final = b"jobs "
@@ -50,6 +52,12 @@ def hosts(inspector: Inspector, ws: bytes, most: int) -> Iterator[tuple[bool, Re
         gone = inspector.look.variable(ws, _GONE + name.removeprefix(_HOST))
         if report is not None and gone is not None:
             yield bool(gone.leased), report
+
+
+def absent_hosts(inspector: Inspector, ws: bytes, most: int) -> list[Report]:
+    """Return what the master says of hosts that should be there."""
+    report = read_report(inspector, ws, _ABSENT)
+    return [] if report is None else list(report.parts("hosts"))[:most]
 
 
 def queues(inspector: Inspector, ws: bytes) -> list[bytes]:

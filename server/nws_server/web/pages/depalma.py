@@ -38,6 +38,7 @@ def _show(inspector: Inspector, ws: bytes, pid: int) -> dict[str, Any]:
     table = read_report(inspector, ws, depalma_reports.CLUSTER) or Report(None)
     codes = table.part("codes") or Report(None)
     reports = list(depalma_reports.hosts(inspector, ws, _MAX_HOSTS))
+    absent = depalma_reports.absent_hosts(inspector, ws, _MAX_HOSTS)
     running = {
         job.whole("pid"): (host.text("name"), job)
         for _, host in reports
@@ -62,7 +63,8 @@ def _show(inspector: Inspector, ws: bytes, pid: int) -> dict[str, Any]:
     return {
         "workspace": DisplayName(ws),
         "gone": depalma_reports.master_is_gone(inspector, ws),
-        "hosts": [_host(there, report) for there, report in reports],
+        "hosts": [_host(there, report) for there, report in reports]
+        + [_host(False, report) for report in absent],
         "numbers": numbers,
         "jobs": jobs,
         "output": _output(inspector, ws, next((job for job in jobs if job["pid"] == pid), None)),
@@ -82,7 +84,8 @@ def _problem_of(groups: Sequence[str], hosts: Iterable[tuple[bool, Report]]) -> 
 def _host(there: bool, report: Report) -> dict[str, Any]:
     return {
         "name": _text(report, "name"),
-        "state": "ready" if there else "gone",
+        "state": "ready" if there else shorten(report.text("state", "gone"), _MAX_TEXT_CHARS),
+        "problem": _text(report, "problem"),
         "machine": _text(report, "machine"),
         "pid": report.whole("os_pid"),
         "jobs": len(list(report.parts("jobs"))),
