@@ -191,12 +191,15 @@ class Supervisor:
             raise
 
     def _join(self) -> list[WorkerProcess]:
-        """Get ranks: new ones, or those of the supervisor that this one replaces."""
+        """Get ranks: new ones, or those of the supervisor that this one replaces. The reports then
+        say that workers are started: a worker may kill us before we can say more."""
         settings, workspace = self._settings, self._workspace
         reports = worker_reports(workspace)
         former = [report for report in reports if report["id"] == settings.id]
         if former:
-            return [self._new_worker(report["rank"], report) for report in former]
+            workers = [self._new_worker(report["rank"], report) for report in former]
+            workspace.settle([], self._reports.stores())
+            return workers
         lease = workspace.lease(RANK_COUNT, timeout=JOIN_SECONDS, duration=JOIN_SECONDS)
         first = lease.value
         if type(first) is not int or first < 0:

@@ -67,7 +67,7 @@ class WorkerProcess:
         kill_at: when it is killed if it is still running for a dropped call; 0.0 for never.
         overdue_since: when the element began for which the worker was told to end; 0 for none.
         overdue_at: when it was told so.
-        started_at: when the worker was started.
+        started_at: when the worker was started; before that, when this was made.
         early_deaths: how many workers in a row have died before any task.
         fresh: a worker does one task only.
         replaces: the next worker replaces one that has died.
@@ -87,6 +87,7 @@ class WorkerProcess:
         self.is_heard = False
         self.pipes: dict[int, LineReader] = {}
         self._said: dict[bytes, int] = {}  # how many lines of each stream were read
+        self.started_at = time.monotonic()
         self.stopped_at = self.kill_at = 0.0
         self.overdue_since, self.overdue_at = 0, 0.0
         self.early_deaths = 0

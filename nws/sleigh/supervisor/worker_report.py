@@ -209,7 +209,7 @@ class WorkerReport:
             "pid": seen.pid,
             **self._common,
             "state": seen.state,
-            "started": round(self._epoch + process.started_at, 3) if seen.pid else None,
+            "started": round(self._epoch + process.started_at, 3),
             "deaths": seen.deaths,
             "tasks": seen.tasks,
             "elements": seen.elements,
