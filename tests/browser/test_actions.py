@@ -294,8 +294,9 @@ def test_workers_are_started_by_the_line_of_the_page_and_the_group_is_closed(
     making = Aside(lambda: Sleigh(**options))
     with ExitStack() as later:
         person.press(idle.get_by_role("link"))
-        name = page.locator(".path a").last.inner_text()
         line = page.locator("#runme")
+        expect(line).to_be_visible()
+        name = page.locator(".path a").last.inner_text()
         expect(line).to_have_text(inspected.open(name).find(RUN_ME))
         person.press(button(page, "Copy"))
         expect(button(page, "Copied")).to_be_visible()

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from tests.support.accessibility import assert_accessible
 from tests.support.browser import PHONE
-from tests.support.inspected import Inspected, until_live
+from tests.support.inspected import Inspected, follow, until_live
 from tests.support.layout import assert_well_laid_out
 
 if TYPE_CHECKING:
@@ -115,18 +115,18 @@ def test_they_are_only_shown_wherever_one_goes(
     ws.store(name, f"{text} moves")
     expect(page.locator(".values li")).to_have_count(3)
     assert_harmless(page)
-    page.get_by_role("link", name="Value 0").click()
+    follow(page, page.get_by_role("link", name="Value 0"))
     until_live(page)
     assert_harmless(page)
-    page.locator(".path a").last.click()
-    page.get_by_role("link", name="Fetch one value").click()
+    follow(page, page.locator(".path a").last)
+    follow(page, page.get_by_role("link", name="Fetch one value"))
     assert_harmless(page)
-    page.get_by_role("button", name="Fetch it").click()
+    follow(page, page.get_by_role("button", name="Fetch it"))
     expect(page.get_by_role("heading")).to_have_text("Fetched value")
     assert_harmless(page)
     assert ws.find(name) == {text: [text]}
-    page.locator(".path a").last.click()
-    page.get_by_role("link", name="Delete this variable").click()
+    follow(page, page.locator(".path a").last)
+    follow(page, page.get_by_role("link", name="Delete this variable"))
     assert_harmless(page)
     page.get_by_role("button", name="Delete it").click()
     expect(page.get_by_text("The variable has been deleted.")).to_be_visible()
@@ -137,7 +137,7 @@ def test_a_search_is_only_shown(page: Page, inspected: Inspected) -> None:
     inspected.see(page)
     for which in ("markup", "long", "words"):
         page.get_by_role("searchbox").fill(TEXTS[which][:1000])
-        page.get_by_role("button", name="Search").click()
+        follow(page, page.get_by_role("button", name="Search"))
         until_live(page)
         assert_harmless(page)
     assert_accessible(page)

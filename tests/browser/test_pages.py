@@ -20,7 +20,7 @@ from tests.sleigh.functions import fail, speak
 from tests.support.accessibility import assert_accessible, assert_readable
 from tests.support.browser import DESKTOP, PHONE, Browsing
 from tests.support.deadly import is_first
-from tests.support.inspected import Inspected, row, tile, until_live
+from tests.support.inspected import Inspected, follow, row, tile, until_live
 from tests.support.layout import assert_well_laid_out, focus_order
 from tests.support.processes import Aside
 from tests.support.spaces import until_waiting
@@ -285,7 +285,7 @@ def test_a_list_is_searched_sorted_and_paged(page: Page, scene: Scene) -> None:
 def test_one_goes_from_all_workspaces_to_a_value_and_back(page: Page, scene: Scene) -> None:
     scene.inspected.see(page)
     for link in ("weather stations", "notes", "Value 0", "notes", "weather stations", "Workspaces"):
-        page.get_by_role("main").get_by_role("link", name=link, exact=True).first.click()
+        follow(page, page.get_by_role("main").get_by_role("link", name=link, exact=True).first)
         until_live(page)
     expect(row(page, "weather stations")).to_be_visible()
 

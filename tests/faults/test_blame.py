@@ -31,7 +31,7 @@ def times_run(folder: Path, element: int) -> int:
     return len(list(folder.glob(f"first run * of {element}")))
 
 
-@pytest.mark.parametrize("size", [1, 4, 24, None])
+@pytest.mark.parametrize("size", [1, 24, None])
 def test_others_of_the_same_task(sleigh: Sleigh, tmp_path: Path, size: int | None) -> None:
     """Each worker dies of three elements in a row. Others of their tasks see many deaths."""
     victims = {5, 6, 7, 20}
@@ -55,9 +55,9 @@ def test_tasks_that_wait_in_the_same_worker(sleigh: Sleigh, tmp_path: Path) -> N
 
 
 def test_many_die_in_the_same_call(sleigh: Sleigh, tmp_path: Path) -> None:
-    victims = set(range(0, 60, 3))
+    victims = set(range(0, 24, 3))
     fixed = [victims, "SIGKILL", tmp_path]
-    results = Aside(partial(sleigh.eachElem, count_runs, range(60), fixed)).result()
+    results = Aside(partial(sleigh.eachElem, count_runs, range(24), fixed)).result()
     assert failed(results) == sorted(victims)
 
 
@@ -115,9 +115,11 @@ def test_what_it_has_started_ends_with_a_cancelled_element(sleigh: Sleigh, tmp_p
     assert sleigh.eachElem(times_ten, range(4)) == [0, 10, 20, 30]
 
 
+@pytest.mark.slow
 def test_what_it_has_started_ends_with_an_overdue_element(sleigh: Sleigh, tmp_path: Path) -> None:
+    """The time is long enough to start it in, on a busy machine too."""
     fixed = [tmp_path]
-    call = Aside(partial(sleigh.eachElem, start_a_child_and_wait, [0], fixed, timeout=0.5))
+    call = Aside(partial(sleigh.eachElem, start_a_child_and_wait, [0], fixed, timeout=2.0))
     pids = started_by(tmp_path, 0)
     assert failed(call.result()) == [0]
     until_gone(pids)

@@ -8,6 +8,7 @@ import signal
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,9 @@ def test_nobody_refers_to_it_any_more(short: Path) -> None:
     assert not any(map(runs, pids))
 
 
-def test_stop_lets_workers_end_in_order(tmp_path: Path) -> None:
+def test_stop_lets_workers_end_in_order_and_what_they_left_behind(
+    on_server: dict[str, Any], tmp_path: Path
+) -> None:
     """Their exit handlers run: libraries remove their files there."""
 
     def leave_a_note_at_the_end(element: int) -> int:
@@ -84,21 +87,17 @@ def test_stop_lets_workers_end_in_order(tmp_path: Path) -> None:
         atexit.register((tmp_path / "the end").write_text, "!")
         return element
 
-    with Sleigh(workerCount=1) as sleigh:
+    with Sleigh(**on_server, workerCount=1) as sleigh:
         sleigh.eachElem(leave_a_note_at_the_end, [0])
-    assert (tmp_path / "the end").exists()
-
-
-def test_stop_ends_what_tasks_have_left_behind() -> None:
-    with Sleigh(workerCount=1) as sleigh:
         pids = sleigh.eachElem(leave_a_child, range(2))
         assert all(map(runs, pids))
+    assert (tmp_path / "the end").exists()
     until_gone(pids)
 
 
-def test_stop_in_the_middle_of_tasks(short: Path, tmp_path: Path) -> None:
+def test_stop_in_the_middle_of_tasks(on_server: dict[str, Any], tmp_path: Path) -> None:
     """After Ctrl-C, and while another thread still waits."""
-    sleigh = Sleigh(workerCount=1)
+    sleigh = Sleigh(**on_server, workerCount=1)
     call = Aside(partial(sleigh.eachElem, start_a_child_and_wait, [0], [tmp_path]))
     pids = list(map(int, until_file(tmp_path / "0").split()))
     sleigh.stop()  # it does not wait for the task, which has no end
@@ -154,24 +153,15 @@ def test_the_server_dies_during_a_call(short: Path, tmp_path: Path) -> None:
 
 
 def test_the_server_dies_between_calls(short: Path) -> None:
-    with Sleigh(workerCount=2) as sleigh:
-        sleigh.eachElem(times_ten, [1])
-        pids = all_of(os.getpid(), workers=2)
-        (server,) = servers(os.getpid())
-        os.kill(server, signal.SIGKILL)
-        until_gone([server])
-        for _ in range(2):
-            with pytest.raises(SleighNwsException):
-                sleigh.eachElem(times_ten, [1])
-    assert not any(map(runs, pids))
-
-
-def test_idle_workers_leave_when_the_server_dies(short: Path) -> None:
+    """Idle workers leave."""
     with LongLeased(workerCount=2) as sleigh:
         sleigh.eachElem(times_ten, range(100))
         pids = all_of(os.getpid(), workers=2)
         os.kill(servers(os.getpid())[0], signal.SIGKILL)
         until_gone(pids)
+        for _ in range(2):
+            with pytest.raises(SleighNwsException):
+                sleigh.eachElem(times_ten, [1])
 
 
 # The master ends without stop()
@@ -186,10 +176,10 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(("end", "status"), [("raise SystemExit(3)", 3), ("sleigh = None", 0)])
-def test_the_interpreter_ends(script: Script, end: str, status: int) -> None:
+def test_the_interpreter_ends(script: Script) -> None:
     """The fixture looks for complaints on stderr and for what is left of temporary files."""
-    assert script(UNSTOPPED.format(end=end), status=status).stdout == "[1, 2]\n"
+    text = UNSTOPPED.format(end="raise SystemExit(3)")
+    assert script(text, status=3).stdout == "[1, 2]\n"
 
 
 def test_the_interpreter_ends_with_several_sleighs(script: Script) -> None:
@@ -209,15 +199,15 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_the_master_is_killed(how: signal.Signals, short: Path, tmp_path: Path) -> None:
+def test_the_master_is_killed(short: Path, tmp_path: Path) -> None:
+    """By SIGTERM here, by SIGKILL in tests/faults/test_lost_ends.py."""
     env = {"TMPDIR": str(short)}
     with python("-c", KILLED, str(tmp_path), cwd=tmp_path, env=env) as master:
         pids = all_of(master.pid, workers=3)
         for element in range(2):
             pids += map(int, until_file(tmp_path / str(element)).split())
-        master.send_signal(how)
-        assert master.wait() == -how
+        master.terminate()
+        assert master.wait() == -signal.SIGTERM
         until_gone(pids)
         assert master.communicate() == ("", "")
 

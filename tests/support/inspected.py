@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from nws.client import NetWorkSpace
 
-__all__ = ["Inspected", "inspecting", "row", "tile", "until_live"]
+__all__ = ["Inspected", "follow", "inspecting", "row", "tile", "until_live"]
 
 
 class Inspected:
@@ -73,6 +73,13 @@ def inspecting(
         opening(server.port, "lively") as opened,
     ):
         yield Inspected(server, opened)
+
+
+def follow(page: Page, what: Locator) -> None:
+    """Press what leads to another page, and wait until that one is there: a look at once could be
+    one at the page before."""
+    with page.expect_navigation():
+        what.click()
 
 
 def until_live(page: Page) -> None:
