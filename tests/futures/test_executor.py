@@ -58,6 +58,15 @@ def test_what_cannot_be_sent_fails_its_future(executor: SleighExecutor) -> None:
     assert isinstance(executor.submit("1").exception(SOON), TypeError)  # type: ignore[arg-type]
 
 
+def test_what_cannot_be_read_fails_its_call(executor: SleighExecutor) -> None:
+    on_worker = executor.submit(id, functions.Unreadable()).exception(SOON)
+    assert isinstance(on_worker, ValueError)
+    at_master = executor.submit(functions.Unreadable).exception(SOON)
+    assert isinstance(at_master, SleighTaskException)
+    assert "cannot be read by the master" in str(at_master)
+    assert executor.submit(deadly.times_ten, 1).result(SOON) == 10
+
+
 def test_arguments_are_sent_as_they_are_when_it_is_submitted(
     lonely: Sleigh, tmp_path: Path
 ) -> None:
