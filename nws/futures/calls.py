@@ -17,7 +17,8 @@ from nws.futures.outcomes import (
     CallFuture,
     costs_one_call,
 )
-from nws.sleigh import Sleigh, SleighFuture
+from nws.sleigh import Scattered, Sleigh, SleighFuture
+from nws.sleigh.master.scatter import noting_packed
 
 __all__ = ["Calls"]
 
@@ -51,19 +52,31 @@ class Calls:
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> SleighFuture:
         """Submit a call; see `nws.futures.SleighExecutor.submit`."""
-        if self._owner != os.getpid():  # the lock may be locked for good in a fork
-            raise RuntimeError(
-                f"this executor belongs to process {self._owner}, of which this one is a fork; "
-                "make another executor here"
-            )
+        self._check_owner()  # before: the lock may be locked for good in a fork
         with self._lock:
             self._check()
             try:
-                return self._queue.submit(fn, args, kwargs)
+                with noting_packed() as held:
+                    future = self._queue.submit(fn, args, kwargs)
             except SleighIllegalValueException as error:
                 return _failed(error)
             except SleighException as error:
                 raise self._explained(error) from error
+        if held:  # scattered values, which are kept until the call is done
+            future.add_done_callback(lambda _: held.clear())
+        return future
+
+    def scatter(self, value: Any) -> Scattered:
+        """Store a value for calls; see `nws.futures.SleighExecutor.scatter`."""
+        self._check_owner()
+        return self._sleigh.scatter(value)
+
+    def _check_owner(self) -> None:
+        if self._owner != os.getpid():
+            raise RuntimeError(
+                f"this executor belongs to process {self._owner}, of which this one is a fork; "
+                "make another executor here"
+            )
 
     def _check(self) -> None:
         if self.broken:

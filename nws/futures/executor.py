@@ -88,6 +88,15 @@ class SleighExecutor(Executor):
         """
         return self._calls.submit(fn, args, kwargs)
 
+    def scatter(self, value: Any) -> Any:
+        """Store a value once for many calls: what is returned stands for it in their arguments, and
+        keeps it; see `nws.sleigh.Sleigh.scatter`.
+
+        Raises:
+            SleighException: the value cannot be pickled, the server refuses it, or is gone.
+        """
+        return self._calls.scatter(value)
+
     def map(
         self,
         fn: Callable[..., Any],

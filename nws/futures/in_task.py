@@ -35,6 +35,9 @@ class ExecutorInTask(Executor):
             future.set_exception(error)
         return future
 
+    def scatter(self, value: Any) -> Any:
+        return value
+
     def map(
         self,
         fn: Callable[..., Any],

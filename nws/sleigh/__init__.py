@@ -37,6 +37,7 @@ from nws.sleigh.launch.commands import (
 )
 from nws.sleigh.master.pending import SleighPending
 from nws.sleigh.master.result_iterator import SleighResultIterator
+from nws.sleigh.master.scatter import Scattered
 from nws.sleigh.master.sleigh import Sleigh
 from nws.sleigh.master.submissions import SleighFuture
 from nws.sleigh.shared.generation import freeze_support
@@ -45,6 +46,7 @@ from nws.sleigh.shared.output import Line
 __all__ = [
     "LaunchOptions",
     "Line",
+    "Scattered",
     "Sleigh",
     "SleighException",
     "SleighFuture",

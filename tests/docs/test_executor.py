@@ -1,4 +1,4 @@
-"""The page about the executor: its program works, and it names every argument."""
+"""The page about the executor: its programs work, and it names every argument."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from tests.support.server import ROOT
 PAGE = (ROOT / "docs" / "executor.md").read_text(encoding="utf-8")
 
 
-def test_the_program(tmp_path: Path) -> None:
-    (program,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    (tmp_path / "program.py").write_text(program)
-    said = run_python(tmp_path / "program.py", cwd=tmp_path).stdout
-    assert said == "[1, 1, 4, 27, 256]\n[1, 2, 3]\n"
+PROGRAMS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+OUTPUTS = ["[1, 1, 4, 27, 256]\n[1, 2, 3]\n", "[0, 1, 4]\n"]
+
+
+def test_the_programs(tmp_path: Path) -> None:
+    for program, output in zip(PROGRAMS, OUTPUTS, strict=True):
+        (tmp_path / "program.py").write_text(program)
+        assert run_python(tmp_path / "program.py", cwd=tmp_path).stdout == output
 
 
 def test_each_argument_is_named() -> None:

@@ -25,6 +25,7 @@ from nws.sleigh.master.initializer import initializer_of, packed_initializer
 from nws.sleigh.master.liveness import Liveness
 from nws.sleigh.master.maps import Maps
 from nws.sleigh.master.occupancy import Occupancy
+from nws.sleigh.master.scatter import Scatter, Scattered
 from nws.sleigh.master.serial_team import SerialTeam
 from nws.sleigh.master.submissions import SleighFuture, Submissions
 from nws.sleigh.master.team import Team
@@ -146,6 +147,7 @@ class Sleigh(Maps):
             )
             self._engine = Engine(self._team, self._liveness, way.surroundings if way else None)
             self._calls.open(self._engine, self._liveness)
+            self._scatter = Scatter(self.nws, is_local=serial or launch == "local")
             if way is not None:
                 way.go(self._home.where(self.lease_time), self.nws)
             if launch == "web":
@@ -182,6 +184,27 @@ class Sleigh(Maps):
                 if self._submissions is None:
                     self._submissions = Submissions(self._engine, self._calls.explained)
             return self._submissions.submit(fun, args, kwargs)
+
+    def scatter(self, value: Any) -> Scattered:
+        """Store a value once for many calls.
+
+        It is known by its contents: the same value is stored once. Workers on this machine share
+        the data of its large arrays and bytes, which they cannot change.
+
+        Args:
+            value: anything that can be pickled.
+
+        Returns:
+            What stands for it anywhere in the arguments of calls. Keep it until these are done,
+            but for submitted ones, which keep it themselves.
+
+        Raises:
+            SleighStoppedException: the sleigh was stopped.
+            SleighIllegalValueException: the value cannot be pickled.
+            SleighNwsException: the server refuses it, or is gone.
+        """
+        with self._calls.scope():
+            return self._scatter.scatter(value)
 
     def call_queue(
         self,

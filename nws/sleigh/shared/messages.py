@@ -47,6 +47,7 @@ __all__ = [
     "cancelled_results",
     "control_from_wire",
     "cut_at",
+    "data_variable",
     "death_from_wire",
     "failures_variable",
     "log_dropped",
@@ -232,6 +233,11 @@ class Death(NamedTuple):
 def worker_variable(rank: int) -> str:
     """Return the name of the variable with what is known of a worker."""
     return f"{WORKER} {rank}"
+
+
+def data_variable(name: str) -> str:
+    """Return the name of the variable with a scattered value."""
+    return f"data {name}"
 
 
 def failures_variable(rank: int) -> str:

@@ -42,6 +42,7 @@ from nws.sleigh.shared.messages import (
     Results,
     Task,
     cancelled_results,
+    data_variable,
     log_dropped,
     message_to_wire,
     task_from_wire,
@@ -49,6 +50,7 @@ from nws.sleigh.shared.messages import (
 )
 from nws.sleigh.shared.output import OutputWriter
 from nws.sleigh.shared.pickling import Packed, packed_again
+from nws.sleigh.shared.scattered import fetch_by
 from nws.sleigh.shared.spans import Spans
 from nws.sleigh.shared.status_cells import FAILED, IDLE, WAITING, StatusCells
 from nws.sleigh.shared.surroundings import WorkerSurroundings
@@ -119,6 +121,7 @@ class Worker:
         self._current = CurrentTask(
             workspace, cells, rank, runner, writer, self._failures, self._spans, self._settler
         )
+        fetch_by(lambda name: workspace.find(data_variable(name), timeout=0))
         self._call: Call | None = None  # of the last task
         self._wanted = 1  # tasks that are leased at once
         self._spare: deque[Lease] = deque()  # tasks that were not begun
