@@ -21,6 +21,9 @@ class SleighExecutor(Executor):
 
     It may be used by any threads, not by forks of this process. One that is passed to a task runs
     calls in that task's own process, so tasks never wait for each other's workers.
+
+    Attributes:
+        max_workers: how many workers there are, or are to come.
     """
 
     def __init__(
@@ -60,10 +63,16 @@ class SleighExecutor(Executor):
             sleigh = Sleigh(
                 workerCount=max_workers, initializer=initializer, initargs=initargs, output=show
             )
+        self.max_workers = sleigh.size
         self._calls = Calls(sleigh, owns=owns, cancel_running=cancel_running)
         # At the interpreter's end there is another way to wait for them.
         end = weakref.finalize(self, self._calls.shut_down, wait=False, cancel_futures=False)
         end.atexit = False
+
+    @property
+    def broken(self) -> str:
+        """Why it can do no more calls; empty as long as it can."""
+        return self._calls.broken
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ExecutorInTask, ()

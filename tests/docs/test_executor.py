@@ -14,7 +14,7 @@ PAGE = (ROOT / "docs" / "executor.md").read_text(encoding="utf-8")
 
 
 PROGRAMS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-OUTPUTS = ["[1, 1, 4, 27, 256]\n[1, 2, 3]\n", "[0, 1, 4]\n"]
+OUTPUTS = ["[1, 1, 4, 27, 256]\n[1, 2, 3]\n", "[0, 1, 4]\n", "[0, 1, 4, 9, 16]\n"]
 
 
 def test_the_programs(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ class SleighExecutor(_SleighExecutor):
 
     @property
     def _broken(self) -> str:
-        return self._calls.broken
+        return self.broken
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -80,6 +80,7 @@ ALLOWED = {
     "nws.depalma.job_runner": {"psutil"},
     "nws.depalma.remote_server": {"psutil"},
     "nws.depalma.running_jobs": {"psutil"},
+    "nws.joblib": {"psutil"},  # by joblib
     "nws.masterslave.command": {"click"},
     "nws.pp.command": {"click"},
     "nws.processes.marks": {"psutil"},

@@ -269,6 +269,11 @@ class Sleigh(Maps):
         self._calls.check()
         return self._engine.report.under_way()
 
+    @property
+    def size(self) -> int:
+        """How many workers there are, or are to come."""
+        return self._team.size
+
     def view(self) -> str:
         """Show what the sleigh is at in a web browser, live.
 
