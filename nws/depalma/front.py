@@ -7,7 +7,8 @@ import hmac
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from inspect import signature
 from socketserver import ThreadingMixIn
 from typing import Any, Final
 from urllib.parse import quote
@@ -43,8 +44,6 @@ FAULTS: Final[dict[type[Exception], int]] = {
 
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that would make a response unreadable."""
-
-_OF_THE_LIBRARY: Final = ("system.multicall", "system.methodHelp", "system.methodSignature")
 
 _WRONG_CALL: Final = 1
 _INTERNAL: Final = 6
@@ -102,12 +101,29 @@ class Front:
         self._server.server_close()
 
 
+def _misfit(
+    method: str, function: Callable[..., object] | None, arguments: Sequence[object]
+) -> Fault | None:
+    """Return a fault if there are too few arguments for a method, or too many."""
+    if function is None:
+        return None
+    called = signature(function)
+    try:
+        called.bind(*arguments)
+    except TypeError as error:
+        names = ", ".join(called.parameters)
+        return Fault(_WRONG_CALL, f"DepalmaArgumentException: {method}({names}): {error}")
+    return None
+
+
 def _fault_of(error: Exception, method: str) -> Fault:
     for kind, code in FAULTS.items():
         if isinstance(error, kind):
             return Fault(code, f"{type(error).__name__}: {error}")
-    if method in _OF_THE_LIBRARY or (isinstance(error, TypeError) and f"{method}()" in str(error)):
-        return Fault(_WRONG_CALL, f"the arguments of a call do not fit: {error}")
+    if method == "system.multicall":
+        return Fault(
+            _WRONG_CALL, f"a multicall has structures with methodName and params: {error!r}"
+        )
     _log.error("%s failed", method, exc_info=error)
     return Fault(_INTERNAL, f"{method} failed, which is a defect: {type(error).__name__}: {error}")
 
@@ -211,4 +227,4 @@ class _Server(ThreadingMixIn, SimpleXMLRPCServer):
         except Fault:
             raise
         except Exception as error:
-            raise _fault_of(error, method) from error
+            raise _misfit(method, function, arguments) or _fault_of(error, method) from error

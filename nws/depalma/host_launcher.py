@@ -75,7 +75,7 @@ class HostLauncher:
         try:
             problem = step(*self._hosts[name])
         except SleighScriptException as error:
-            problem = str(error)
+            problem = f"its command cannot be started: {error.__cause__}"
         if problem:
             self._problems[name] = problem
         elif self._is_alive(name):

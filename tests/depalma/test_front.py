@@ -97,6 +97,8 @@ def test_each_error_is_a_fault_with_a_code(rpc: Any) -> None:
         (1, lambda: rpc.load_code("true", {}, 3)),
         (1, lambda: rpc.add_hosts([{"name": "x", "slots": "many"}])),
         (1, lambda: rpc.finished(1, -1)),
+        (1, rpc.finished),
+        (1, rpc.system.methodHelp),
         (1, lambda: rpc.exec_code(rpc.load_code("true", {"groups": ["nobdy"]}))),
         (1, lambda: rpc.debug("x")),
         (1, lambda: rpc.system.multicall(7)),
@@ -111,7 +113,9 @@ def test_each_error_is_a_fault_with_a_code(rpc: Any) -> None:
         with pytest.raises(Fault) as caught:
             call()
         assert caught.value.faultCode == code
-        assert re.match(r"Depalma\w+Exception: |the arguments of a call", caught.value.faultString)
+        assert re.match(
+            r"Depalma\w+Exception: |a multicall has structures", caught.value.faultString
+        )
 
 
 def test_an_unknown_method_or_group_is_answered_by_what_there_is(rpc: Any) -> None:
@@ -122,6 +126,8 @@ def test_an_unknown_method_or_group_is_answered_by_what_there_is(rpc: Any) -> No
     calls.start_code(1)
     with pytest.raises(Fault, match="there is no method 'start_code'"):
         list(calls())
+    with pytest.raises(Fault, match=r"exec_code\(code, arguments, options\): missing .* 'code'"):
+        rpc.exec_code()
     code = rpc.load_code("true")
     with pytest.raises(Fault, match=r"\['gpu'\]; there are \['new', 'nobody'\]. .*configuration"):
         rpc.exec_code(code, [], {"groups": ["gpu"]})

@@ -138,7 +138,9 @@ class LocalLauncher:
         self._processes = processes
         self.surroundings = Surroundings(variables=True, folder=not options.workingDir)
         self._supervisor = started(self._new_supervisor)
-        processes.add(_LOCAL, "this machine", self._supervisor, self._start_again)
+        processes.add(
+            _LOCAL, "what starts workers on this machine", self._supervisor, self._start_again
+        )
 
     def go(self, where: Where, workspace: NetWorkSpace) -> None:
         options = self._options
@@ -214,7 +216,8 @@ class CommandLauncher:
             id = str(number)
             command = self._command(id, machine, where)
             shown = shorten(shlex.join(command), _MAX_SHOWN_CHARS, placeholder=" …")
-            self._processes.start(id, f"{machine} (by `{shown}`)", partial(Command, command))
+            place = f"what starts workers on {machine} (by `{shown}`)"
+            self._processes.start(id, place, partial(Command, command))
 
     def _command(self, id: str, machine: str, where: Where) -> list[str]:
         options = self._options

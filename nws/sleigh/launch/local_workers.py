@@ -63,9 +63,8 @@ class LocalWorkers:
             self.count = wanted
 
     def _keep(self, settings: Settings, supervisor: LocalSupervisor) -> None:
-        self._processes.add(
-            settings.id, "this machine", supervisor, partial(_started_with, settings)
-        )
+        what = "what starts workers on this machine"
+        self._processes.add(settings.id, what, supervisor, partial(_started_with, settings))
         self._supervisors.append((settings.id, settings.workers))
 
     def _settings(self, workers: int) -> Settings:

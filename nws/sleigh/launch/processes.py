@@ -171,7 +171,7 @@ class _KeptProcess:
 
     Attributes:
         id: of its supervisor.
-        place: where that is, and how this process leads there.
+        place: what it is and where, for messages.
         process: as it is now.
         ends: how many have ended in a row.
         kills: how many have been killed in a row when they had started workers.
@@ -233,9 +233,7 @@ class _KeptProcess:
             self._is_silent = False
             return _SILENT
         output = self.process.last_output() or "it said nothing"
-        return (
-            f"what starts workers on {self.place} ends early, with {name_of_end(status)}: {output}"
-        )
+        return f"{self.place} ends early, with {name_of_end(status)}: {output}"
 
     def _note_end(self, described: str, *, is_news: bool) -> None:
         if is_news and described not in (self.last_end, _SILENT):
@@ -263,7 +261,7 @@ class Processes:
 
         Args:
             id: of the supervisor.
-            place: where that is and what leads there, for messages.
+            place: what it is and where, for messages.
             process: as it is now.
             start: starts another one.
         """
