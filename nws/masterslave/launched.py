@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import linecache
 import os
-import signal
 import sys
-import threading
 import types
 from importlib.util import decode_source
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Final, NamedTuple
 
 from nws.errors import MasterSlaveException
 from nws.masterslave.task_manager import TaskManager
+from nws.processes.life_line import end_with
 
 __all__ = ["MASTER_HOST", "SLAVE_LABEL", "SlaveCode", "main", "master_host_of", "run_stored_code"]
 
@@ -105,13 +104,5 @@ def main(label: str, master_host: str | None) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    threading.Thread(target=_end_with_master, args=(life_line,), daemon=True).start()
+    end_with(life_line)
     run_stored_code(label, master_host)
-
-
-def _end_with_master(life_line: int) -> None:
-    while os.read(life_line, 1):
-        pass
-    if sys.platform == "win32":
-        os._exit(1)
-    os.killpg(0, signal.SIGKILL)

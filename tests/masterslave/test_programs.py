@@ -193,7 +193,8 @@ def test_ctrl_c_in_a_slave(label: str, tmp_path: Path) -> None:
 
 
 def test_slaves_end_with_their_master(label: str, tmp_path: Path) -> None:
-    with job(label, "sleep", 1, tmp_path) as master:
+    """Also one that C code does not let run anything else."""
+    with job(label, "hang", 1, tmp_path) as master:
         launched = int(until_file(tmp_path / "begun"))
         with python(HANDLERS, label, cwd=tmp_path, env=os.environ) as slave:  # it cannot sleep
             manager = TaskManager(label)

@@ -7,7 +7,6 @@ import faulthandler
 import os
 import signal
 import sys
-import threading
 import time
 import traceback
 import types
@@ -18,6 +17,7 @@ from typing import Final
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import NwsException
 from nws.processes.groups import peak_bytes, signal_group
+from nws.processes.life_line import end_with
 from nws.session.sockets import is_closed_here
 from nws.sleigh.shared.exit_status import name_of_end
 from nws.sleigh.shared.generation import note_worker
@@ -282,27 +282,4 @@ def _prepare_process(stderr_file: StderrFile, life_line: int) -> None:
     if _TRACEBACK_SIGNAL is not None:
         # It ends the process as soon as all is written.
         faulthandler.register(_TRACEBACK_SIGNAL, stderr_file, all_threads=False, chain=True)
-    threading.Thread(target=_end_with_supervisor, args=(life_line,), daemon=True).start()
-    if sys.platform == "linux":
-        _let_the_system_end_us_with(life_line)
-
-
-def _end_with_supervisor(life_line: int) -> None:
-    while os.read(life_line, 1):
-        pass
-    os.killpg(0, signal.SIGKILL)
-
-
-def _let_the_system_end_us_with(life_line: int) -> None:
-    """Have this process and what it starts killed when a pipe ends, even while C code keeps the
-    interpreter and no other thread can run."""
-    import fcntl  # which not all systems have
-
-    try:
-        # Opened again: what is set here would else be set for all workers together.
-        own = os.open(f"/proc/self/fd/{life_line}", os.O_RDONLY)
-    except OSError:
-        return  # without /proc
-    fcntl.fcntl(own, fcntl.F_SETOWN, -os.getpgrp())
-    fcntl.fcntl(own, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(own, fcntl.F_SETFL, os.O_ASYNC)
+    end_with(life_line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import signal
@@ -65,6 +66,10 @@ class Master(MasterProcess):
         self.requestTask("sleep")
         self.retrieveResult()
 
+    def hang(self) -> None:
+        self.requestTask("hang")
+        self.retrieveResult()
+
 
 class Slave(SlaveProcess):
     def do_sqrt(self, parameters: Parameters) -> float:
@@ -94,6 +99,11 @@ class Slave(SlaveProcess):
     def do_sleep(self) -> None:
         Path("begun").write_text(str(os.getpid()))
         time.sleep(1000)
+
+    def do_hang(self) -> None:
+        """In C code that keeps the interpreter."""
+        Path("begun").write_text(str(os.getpid()))
+        sum(itertools.repeat(1))
 
 
 if __name__ == "__main__":
