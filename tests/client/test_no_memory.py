@@ -38,10 +38,8 @@ print(ws.fetchTry("small", "nothing"), flush=True)
         ("fetch", "bytes", MEBI),
         ("fetch", "bytes", 40 * MEBI),
         ("fetch", "pickle", MEBI),
-        ("fetch", "pickle", 40 * MEBI),
         ("fetch", "pickle", 70 * MEBI),  # for its bytes, and not for what they hold
         ("fetchTry", "bytes", MEBI),
-        ("fetchTry", "pickle", 70 * MEBI),
         ("fetch_many", "bytes", MEBI),
         ("fetch_many", "pickle", 70 * MEBI),
     ],

@@ -20,6 +20,7 @@ LIMIT: Final = 0.2
 GUILTY: Final = 2
 
 every_way = pytest.mark.parametrize("way", HANGS)
+in_python_and_c = pytest.mark.parametrize("way", ["_hang_in_python", "_hang_in_sum"])
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +63,14 @@ def test_a_limit(sleigh: Sleigh, tmp_path: Path, way: str, size: int) -> None:
     assert len(list(tmp_path.glob("first hang *"))) == 1
 
 
-@every_way
+@in_python_and_c
 def test_a_limit_in_imap(sleigh: Sleigh, tmp_path: Path, way: str) -> None:
     fun = partial(hang, victim=GUILTY, how=way, folder=tmp_path, times=1000)
     results = ending(lambda: list(sleigh.imap(fun, range(8), timeout=LIMIT)))
     check_failed(results, way)
 
 
-@every_way
+@in_python_and_c
 def test_a_limit_for_each_worker(sleigh: Sleigh, tmp_path: Path, way: str) -> None:
     call = partial(sleigh.eachWorker, hang, 0, 0, way, tmp_path, 1, timeout=LIMIT)
     results = ending(call)
@@ -120,13 +121,13 @@ def test_cancel(sleigh: Sleigh, tmp_path: Path, way: str) -> None:
     check_cancelled(sleigh, pending.cancel, tmp_path)
 
 
-@every_way
+@in_python_and_c
 def test_cancel_each_worker(sleigh: Sleigh, tmp_path: Path, way: str) -> None:
     pending = sleigh.eachWorker(hang, 0, 0, way, tmp_path, 1000, blocking=False)
     check_cancelled(sleigh, pending.cancel, tmp_path)
 
 
-@every_way
+@in_python_and_c
 def test_stop_an_iterator(sleigh: Sleigh, tmp_path: Path, way: str) -> None:
     fun = partial(hang, victim=1, how=way, folder=tmp_path, times=1000)
     iterator = sleigh.imap(fun, range(100))

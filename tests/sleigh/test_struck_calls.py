@@ -17,7 +17,7 @@ from tests.support.strikes import struck
 
 SOON = 10.0
 
-STRIDE = 29
+STRIDE = 43
 """A call has several hundred moments; all of them would take minutes."""
 
 
