@@ -308,8 +308,7 @@ class Cluster:
                 names = {*started, *self._put_out(self._hosts.called(name), "it was removed")}
             if not names:
                 raise DepalmaLookupException(f"there is no host and no group {name!r:.100}")
-            for each in started:
-                self._launcher.stop(each)
+            self._launcher.stop(started)
         return sorted(names)
 
     def callback(self, name: str, callback_type: str) -> None:

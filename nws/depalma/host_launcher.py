@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -18,7 +19,7 @@ from nws.sleigh.launch.processes import Command, Processes
 __all__ = ["HostLauncher", "command_for", "command_on"]
 
 _GRACE_SECONDS: Final = 5.0
-"""For a host to end by itself, with its jobs."""
+"""For hosts to end by themselves, with their jobs."""
 
 
 class HostLauncher:
@@ -40,16 +41,18 @@ class HostLauncher:
 
     def start(self, host: HostConfig) -> None:
         """Start a host, instead of the one of this name."""
-        self.stop(host.name)
+        self.stop([host.name])
         self._hosts[host.name] = (host, Processes())
         self._try(host.name, self._start_first)
 
-    def stop(self, name: str) -> None:
-        """End a host that was started here; kill it if it does not end in 5 seconds."""
-        _, processes = self._hosts.pop(name, (None, None))
-        self._problems.pop(name, None)
-        if processes is not None:
-            processes.stop(_GRACE_SECONDS)
+    def stop(self, names: Iterable[str]) -> None:
+        """End hosts that were started here; kill those that have not ended in 5 seconds."""
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for name in names:
+            _, processes = self._hosts.pop(name, (None, None))
+            self._problems.pop(name, None)
+            if processes is not None:
+                processes.stop(max(0.0, deadline - time.monotonic()))
 
     def look_after(self) -> dict[str, str]:
         """Start those again that have ended, after a pause if they end again and again.
@@ -68,8 +71,7 @@ class HostLauncher:
 
     def close(self) -> None:
         """End all of them."""
-        for name in list(self._hosts):
-            self.stop(name)
+        self.stop(list(self._hosts))
 
     def _try(self, name: str, step: Callable[[HostConfig, Processes], str]) -> None:
         try:
