@@ -139,6 +139,8 @@ class Cluster:
                     f"no host has joined within {self._config.start_timeout:g} seconds: "
                     f"{reasons or 'they said nothing'}"
                 )
+            for host in self._absent():
+                _log.warning("host %s is not there: %s", host["name"], host["problem"])
         return joined
 
     def close(self) -> None:

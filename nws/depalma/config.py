@@ -195,6 +195,10 @@ _OURS: Final = re.compile(r"(\w+): (.*)", re.DOTALL)
 """The problem in a message that is ours, with the key."""
 
 
+_TABLES: Final[dict[str, type[msgspec.Struct]]] = {"front": FrontConfig, "host": HostConfig}
+"""Inside that of the cluster."""
+
+
 def _converted(plain: object, kind: type[_Config], path: str, text: str) -> _Config:
     try:
         return msgspec.convert(plain, kind)
@@ -204,6 +208,9 @@ def _converted(plain: object, kind: type[_Config], path: str, text: str) -> _Con
         problem, key = found["text"], found["field"] or ""
         if not key and (ours := _OURS.fullmatch(problem)):
             key, problem = ours.groups()
+        if "unknown field" in problem:
+            table = _TABLES.get((found["path"] or "").partition("[")[0], kind)
+            problem += f"; there are {', '.join(table.__struct_fields__)}"
         place = ".".join(filter(None, (found["path"], key)))
         _fail(path, text, place, problem, error)
 

@@ -60,8 +60,10 @@ def run_here(*arguments: object, status: int = 0) -> Result:
 
 @pytest.mark.slow
 def test_a_master_prints_its_addresses_and_hosts_and_ends_on_sigterm(tmp_path: Path) -> None:
-    with started("master", "--page", configuration(tmp_path, host("a"))) as master:
+    hosts = host("a") + host("b", more='launch = ["no-such-launcher"]')
+    with started("master", "--page", configuration(tmp_path, hosts)) as master:
         assert master.stdout is not None
+        assert master.stderr is not None
         address = master.stdout.readline().strip()
         assert master.stdout.readline() == "hosts: a\n"
         page = master.stdout.readline().strip()
@@ -73,6 +75,7 @@ def test_a_master_prints_its_addresses_and_hosts_and_ends_on_sigterm(tmp_path: P
         left = descendants(master.pid)
         master.send_signal(signal.SIGTERM)
         assert master.wait(PATIENCE) == 0
+        assert "host b is not there: its command cannot be started: " in master.stderr.read()
         until_gone(left)
 
 
