@@ -79,9 +79,11 @@ def _interrupt(number: int, _: Any) -> None:
 @click.option("--server", required=True, help="HOST:PORT or unix:PATH of the cluster's server.")
 @click.option("--cluster", default="depalma", show_default=True, help="Name of the cluster.")
 @click.option("--name", default=platform.node, show_default="that of the machine")
-@click.option("--slots", type=int, help="How many jobs run at a time; one for each core.")
+@click.option(
+    "--slots", type=int, help="How many jobs run at a time; by default one for each core."
+)
 @click.option("--group", "groups", multiple=True, help="A group of hosts; may be given again.")
-@click.option("--priority", type=int, help="Of hosts a higher one is used first; 0.")
+@click.option("--priority", type=int, help="Hosts with a higher one are used first; 0 by default.")
 @click.option("--max-load", type=float, help="Ask for no job while the machine's load is higher.")
 @click.option("--min-memory", type=int, help="Ask for no job while fewer bytes are free.")
 @_verbose
