@@ -1,9 +1,9 @@
 """Measure a server and a client of ours beside Redis and bare sockets, and print a table.
 
-The rows "sleigh-..." measure the parallel map beside others, and "faces..." the interfaces of other
-systems beside these. They are run when they are asked for: they first install those others, which
-takes hundreds of megabytes. "sleigh" stands for all rows of the sleigh, "faces" for those of the
-interfaces.
+The rows "sleigh-..." measure the parallel map beside others, "faces..." the interfaces of other
+systems beside these, and "fits..." the executor and the backend of joblib beside those that people
+use. They are run when they are asked for: they first install those others, which takes hundreds of
+megabytes. "sleigh" stands for all rows of the sleigh, "faces" and "fits" for those of theirs.
 
 Each line compares two things that took turns: the median time of each for one operation, and the
 ratio of the two times, round by round, as median and range. The ratio is the speed-up of ours over
@@ -31,6 +31,7 @@ from typing import Final, NamedTuple
 from scripts.benchmarks import (
     batches,
     depalma,
+    fits,
     inspector,
     large,
     machine,
@@ -68,6 +69,8 @@ ROWS: Final = {
     "faces-depalma": Row(depalma.ABOUT, depalma.run, 10, 3),
     "faces-pp": Row(pp.ABOUT, pp.run, 10, 2),
     "faces-masterslave": Row(masterslave.ABOUT, masterslave.run, 5, 2),
+    "fits-executor": Row(fits.EXECUTOR_ABOUT, fits.executor, 10, 2),
+    "fits-joblib": Row(fits.JOBLIB_ABOUT, fits.joblib, 10, 2),
     "sleigh-many": Row(sleigh.MANY_ABOUT, sleigh.many, 10, 2),
     "sleigh-single": Row(sleigh.SINGLE_ABOUT, sleigh.single, 10, 2),
     "sleigh-submit": Row(sleigh.SUBMIT_ABOUT, sleigh.submit, 10, 2),
@@ -82,10 +85,12 @@ ROWS: Final = {
 
 SLEIGH: Final = "sleigh"
 FACES: Final = "faces"
+FITS: Final = "fits"
 SLEIGH_ROWS: Final = [name for name in ROWS if name.startswith(SLEIGH)]
 FACES_ROWS: Final = [name for name in ROWS if name.startswith(FACES)]
-FAMILIES: Final = {SLEIGH: SLEIGH_ROWS, FACES: FACES_ROWS}
-PEER_ROWS: Final = [*SLEIGH_ROWS, *FACES_ROWS]
+FITS_ROWS: Final = [name for name in ROWS if name.startswith(FITS)]
+FAMILIES: Final = {SLEIGH: SLEIGH_ROWS, FACES: FACES_ROWS, FITS: FITS_ROWS}
+PEER_ROWS: Final = [*SLEIGH_ROWS, *FACES_ROWS, *FITS_ROWS]
 OTHER_ROWS: Final = [name for name in ROWS if name not in PEER_ROWS]
 
 

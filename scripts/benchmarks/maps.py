@@ -24,6 +24,8 @@ RAY: Final = "Ray"
 IPYPARALLEL: Final = "ipyparallel"
 PP: Final = "nws.pp"
 PPFT: Final = "ppft"
+FUTURES: Final = "nws.futures"
+NWS_JOBLIB: Final = "nws.joblib"
 
 Function: TypeAlias = Callable[[Any], Any]
 MapCall: TypeAlias = Callable[[Function, Sequence[Any]], list[Any]]
@@ -105,6 +107,12 @@ def _executor() -> Iterator[ParallelMap]:
 
 
 @contextmanager
+def _futures() -> Iterator[ParallelMap]:
+    with import_module(FUTURES).SleighExecutor(WORKERS) as executor:
+        yield _with_executor(executor)
+
+
+@contextmanager
 def _loky() -> Iterator[ParallelMap]:
     # Without timeout=None idle workers end after ten seconds.
     executor = import_module("loky").get_reusable_executor(WORKERS, timeout=None)
@@ -135,6 +143,13 @@ def _joblib() -> Iterator[ParallelMap]:
             return parallel(task(value) for value in values)
 
         yield ParallelMap(one=lambda fun, value: many(fun, [value])[0], many=many)
+
+
+@contextmanager
+def _nws_joblib() -> Iterator[ParallelMap]:
+    import_module(NWS_JOBLIB).register()
+    with import_module("joblib").parallel_config("nws"), _joblib() as parallel_map:
+        yield parallel_map
 
 
 @contextmanager
@@ -200,5 +215,7 @@ MAPS: Final = {
     RAY: Contestant(_ray, "ray"),
     IPYPARALLEL: Contestant(_ipyparallel, "ipyparallel"),
     PP: Contestant(partial(_parallel_python, PP)),
+    FUTURES: Contestant(_futures),
+    NWS_JOBLIB: Contestant(_nws_joblib, "joblib"),
     PPFT: Contestant(partial(_parallel_python, PPFT), "ppft"),
 }

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any, Final, TextIO, TypeAlias
 
 from scripts.benchmarks.maps import MAPS, Function, MapCall, ParallelMap
-from scripts.benchmarks.tasks import array, same, write_at_once, write_in_pieces
+from scripts.benchmarks.tasks import array, millisecond, same, write_at_once, write_in_pieces
 
 ONE: Final = "one"
 MANY: Final = "many"
@@ -29,6 +29,7 @@ IN_CHUNKS: Final = "in chunks"
 IN_CHUNKS_ITERATED: Final = "in chunks, iterated"
 WRITTEN_AT_ONCE: Final = "written at once"
 WRITTEN_IN_PIECES: Final = "written in pieces"
+MILLISECONDS: Final = "milliseconds"
 KEPT: Final = "kept"
 KEPT_COPY: Final = "kept copy"
 
@@ -142,6 +143,7 @@ _PIECES: Final[dict[str, _Piece]] = {
     IN_CHUNKS_ITERATED: _timed(partial(_all, "in_chunks_iterated", abs)),
     WRITTEN_AT_ONCE: _timed(partial(_all, "many", write_at_once)),
     WRITTEN_IN_PIECES: _timed(partial(_all, "many", write_in_pieces)),
+    MILLISECONDS: _timed(partial(_all, "many", millisecond)),
     KEPT: _kept,
     KEPT_COPY: partial(_kept, copied=True),
 }

@@ -19,13 +19,11 @@ from scripts.benchmarks.maps import (
     MAPS,
     OURS,
     POOL,
-    PP,
-    PPFT,
     RAY,
 )
 from scripts.benchmarks.rounds import Aim, Comparison, Failure, Result, Round, interleave
 
-_PEERS: Final = tuple(name for name in MAPS if name not in (OURS, PP, PPFT))
+_PEERS: Final = (POOL, EXECUTOR, LOKY, JOBLIB, DASK, RAY, IPYPARALLEL)
 _SLOW: Final = frozenset({DASK, RAY, IPYPARALLEL})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from typing import Any, Final, TypeVar
 
 _T = TypeVar("_T")
@@ -31,6 +32,14 @@ def write_in_pieces(value: _T) -> _T:
 def write_at_once(value: _T) -> _T:
     """Write the same in one piece."""
     sys.stdout.write(json.dumps(_PRINTED))
+    return value
+
+
+def millisecond(value: _T) -> _T:
+    """Use the processor for a millisecond."""
+    end = time.process_time() + 0.001
+    while time.process_time() < end:
+        pass
     return value
 
 
