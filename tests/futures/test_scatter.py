@@ -130,6 +130,24 @@ def test_for_other_machines_it_is_on_the_server(sleigh: Sleigh) -> None:
         scatter._share = share
 
 
+def test_workers_of_another_machine_share_one_copy(sleigh: Sleigh) -> None:
+    scatter = sleigh._scatter
+    share, scatter._share = scatter._share, False
+    try:
+        handle = sleigh.scatter(np.arange(100_000))
+        sleigh.eachWorker(memory_of, handle)  # each of them may have fetched it
+        copies = f"copies {handle._stored.name}"
+        ((inode, writeable),) = set(sleigh.eachWorker(memory_of, handle))
+        assert inode != 0
+        assert not writeable
+        assert copies in str(sleigh.nws.listVars())
+        del handle
+        gc.collect()
+        assert copies not in str(sleigh.nws.listVars())
+    finally:
+        scatter._share = share
+
+
 def test_what_cannot_be_pickled_is_refused(executor: SleighExecutor) -> None:
     with pytest.raises(SleighIllegalValueException, match="the value cannot be pickled"):
         executor.scatter(threading.Lock())

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from nws.client import NetWorkSpace
 from nws.errors import NwsException, SleighIllegalValueException
-from nws.sleigh.shared.messages import data_variable
+from nws.sleigh.shared.messages import copies_variable, data_variable
 from nws.sleigh.shared.pickling import Packed, pack, pieces_of
 from nws.sleigh.shared.scattered import reader_of
 from nws.sleigh.shared.segments import CAN_SHARE, Segment
@@ -35,16 +35,17 @@ class _Stored:
             self._segment = Segment(name, packed)
             self.path = self._segment.path
         else:
-            variable = data_variable(name)
-            workspace.declare(variable, "single")
-            workspace.store(variable, packed)
-            weakref.finalize(self, _delete, workspace, variable, os.getpid()).atexit = False
+            workspace.declare(copies_variable(name), "fifo")
+            workspace.declare(data_variable(name), "single")
+            workspace.store(data_variable(name), packed)
+            weakref.finalize(self, _delete, workspace, name, os.getpid()).atexit = False
 
 
-def _delete(workspace: NetWorkSpace, variable: str, owner: int) -> None:
+def _delete(workspace: NetWorkSpace, name: str, owner: int) -> None:
     if os.getpid() == owner:  # not in a fork
         with suppress(NwsException):  # the server is gone, or the sleigh was stopped
-            workspace.deleteVar(variable)
+            workspace.deleteVar(data_variable(name))
+            workspace.deleteVar(copies_variable(name))
 
 
 class Scattered:

@@ -46,6 +46,7 @@ __all__ = [
     "Task",
     "cancelled_results",
     "control_from_wire",
+    "copies_variable",
     "cut_at",
     "data_variable",
     "death_from_wire",
@@ -233,6 +234,11 @@ class Death(NamedTuple):
 def worker_variable(rank: int) -> str:
     """Return the name of the variable with what is known of a worker."""
     return f"{WORKER} {rank}"
+
+
+def copies_variable(name: str) -> str:
+    """Return the name of the variable with the paths of a scattered value's copies on machines."""
+    return f"copies {name}"
 
 
 def data_variable(name: str) -> str:

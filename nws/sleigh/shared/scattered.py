@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from nws.sleigh.shared.pickling import Packed, unpack
-from nws.sleigh.shared.segments import mapped
+from nws.sleigh.shared.segments import Mapped, mapped
 
 __all__ = ["fetch_by", "reader_of"]
 
@@ -46,12 +46,10 @@ def reader_of(name: str, path: str) -> Callable[[], Any]:
 def _read(name: str, path: str) -> Any:
     if name in _kept:
         return _kept[name]
-    packed = mapped(path, name) if path else None
-    if isinstance(packed, tuple):
-        return unpack(packed)
-    if packed is None:
-        packed = _fetched(name)
+    packed = (mapped(path, name) if path else None) or _fetched(name)
     value = unpack(packed)
+    if isinstance(packed, Mapped):
+        return value  # which is quickly made again, and would keep the segment
     while len(_kept) >= _MAX_KEPT:
         _kept.pop(next(iter(_kept)), None)
     _kept[name] = value

@@ -17,7 +17,7 @@ from typing import Final
 
 from nws.sleigh.shared.pickling import Packed, pieces_of
 
-__all__ = ["CAN_SHARE", "Segment", "mapped"]
+__all__ = ["CAN_SHARE", "Mapped", "Segment", "mapped"]
 
 CAN_SHARE: Final = hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd")
 """Whether this system has such files."""
@@ -27,6 +27,12 @@ _ALIGNMENT: Final = 64
 
 _HEAD: Final = struct.Struct("<32sQ")
 """The name, and the number of pieces; the size of each follows."""
+
+
+class Mapped(tuple[memoryview, ...]):
+    """A packed object in pieces that lie in a segment, and cannot be changed."""
+
+    __slots__ = ()
 
 
 class Segment:
@@ -71,8 +77,8 @@ class Segment:
         self.close()
 
 
-def mapped(path: str, name: str) -> Packed | None:
-    """Map the pieces of a segment, which cannot be changed; None if it is not there."""
+def mapped(path: str, name: str) -> Mapped | bytes | None:
+    """Map the pieces of a segment; what is in one piece is copied. None if it is not there."""
     try:
         fd = os.open(path, os.O_RDONLY)
     except OSError:
@@ -90,7 +96,7 @@ def mapped(path: str, name: str) -> Packed | None:
     pieces = [
         view[begin : begin + size] for begin, size in zip(_offsets(sizes), sizes, strict=True)
     ]
-    return tuple(pieces) if count > 1 else bytes(pieces[0])
+    return Mapped(pieces) if count > 1 else bytes(pieces[0])
 
 
 def _offsets(sizes: Sequence[int]) -> list[int]:

@@ -42,7 +42,6 @@ from nws.sleigh.shared.messages import (
     Results,
     Task,
     cancelled_results,
-    data_variable,
     log_dropped,
     message_to_wire,
     task_from_wire,
@@ -56,6 +55,7 @@ from nws.sleigh.shared.status_cells import FAILED, IDLE, WAITING, StatusCells
 from nws.sleigh.shared.surroundings import WorkerSurroundings
 from nws.sleigh.worker.crash_policy import ALONE_AFTER, pieces_to_retry, verdict_on
 from nws.sleigh.worker.current_task import SLICE_SECONDS, CurrentTask
+from nws.sleigh.worker.data_source import DataSource
 from nws.sleigh.worker.deaths import Deaths
 from nws.sleigh.worker.failure_report import FailureReport
 from nws.sleigh.worker.handback import Handback
@@ -121,7 +121,7 @@ class Worker:
         self._current = CurrentTask(
             workspace, cells, rank, runner, writer, self._failures, self._spans, self._settler
         )
-        fetch_by(lambda name: workspace.find(data_variable(name), timeout=0))
+        fetch_by(DataSource(workspace).fetch)
         self._call: Call | None = None  # of the last task
         self._wanted = 1  # tasks that are leased at once
         self._spare: deque[Lease] = deque()  # tasks that were not begun
