@@ -59,12 +59,26 @@ def test_an_exception_is_the_one_that_was_raised(tmp_path: Path) -> None:
     assert Parallel()(calls) == list(range(0, 500, 10))
 
 
-def test_what_runs_is_aborted_after_a_timeout(tmp_path: Path, sleigh: Sleigh) -> None:
+def test_after_a_timeout_workers_are_free(tmp_path: Path, sleigh: Sleigh) -> None:
     with pytest.raises(multiprocessing.TimeoutError):
-        Parallel(timeout=0.2)(delayed(deadly.note_and_wait)(n, tmp_path) for n in range(2))
-    for n in range(2):
+        Parallel(timeout=0.1)(delayed(deadly.note_and_wait)(n, tmp_path) for n in range(2))
+    assert sleigh.submit(deadly.times_ten, 1).result(20) == 10
+
+
+def fail_after(path: Path) -> None:
+    deadly.wait_for(path)
+    raise KeyError("over")
+
+
+def test_what_runs_is_stopped_after_an_exception(tmp_path: Path, sleigh: Sleigh) -> None:
+    calls = [delayed(deadly.note_and_wait)(0, tmp_path), delayed(fail_after)(tmp_path / "0")]
+    with pytest.raises(KeyError, match="over"):
+        Parallel(batch_size=1)(calls)
+    both = [sleigh.submit(functions.arrive, n, tmp_path) for n in (1, 2)]
+    for n in (1, 2):
         until_file(tmp_path / str(n))
-    assert sleigh.submit(deadly.times_ten, 1).result(20) == 10, "the workers are free again"
+    (tmp_path / "go").touch()
+    assert [future.result(20) for future in both] == [1, 2], "both workers are free"
 
 
 def inner(count: int, backend: str | None) -> list[int]:
