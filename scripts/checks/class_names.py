@@ -28,10 +28,13 @@ class Process:
 
 
 PROCESSES: Final = (
-    Process("a client", ("nws",)),
+    # A program for an event loop has one of the last two in place of the blocking client.
+    Process("a client", ("nws",), without=("nws/aio", "nws/tx")),
     Process("the server", ("server/nws_server", "nws/wire", "nws/errors.py")),
     Process(
-        "a babelfish", ("babelfish/nws_babelfish", "nws"), without=("nws/sleigh", "nws/cli.py")
+        "a babelfish",
+        ("babelfish/nws_babelfish", "nws"),
+        without=("nws/sleigh", "nws/cli.py", "nws/aio", "nws/tx"),
     ),
 )
 

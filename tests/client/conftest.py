@@ -1,11 +1,15 @@
-"""A server for the tests of this folder that speaks as the original, and workspaces on either."""
+"""A server for the tests of this folder that speaks as the original; workspaces on either, and of
+all clients."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
 
 import pytest
 
+from tests.support.loops import Loop, LoopOpener, running_loop
 from tests.support.server import Server, running
 from tests.support.spaces import Opener, opening
 
@@ -36,4 +40,41 @@ def opened_either(request: pytest.FixtureRequest) -> Iterator[Opener]:
     """Both, one after the other."""
     server: Server = request.getfixturevalue("server" if request.param == "ours" else "original")
     with opening(server.port, request.node.name) as opener:
+        yield opener
+
+
+@pytest.fixture(scope="session")
+def asyncio_loop() -> Iterator[Loop]:
+    """asyncio's loop, in a thread."""
+    with running_loop("asyncio") as loop:
+        yield loop
+
+
+@pytest.fixture(scope="session")
+def twisted_loop() -> Iterator[Loop]:
+    """A reactor of Twisted, in a thread."""
+    with running_loop("twisted") as loop:
+        yield loop
+
+
+def _opener(kind: str, request: pytest.FixtureRequest) -> Any:
+    name = request.node.name
+    if kind in ("asyncio", "twisted"):
+        server: Server = request.getfixturevalue("server")
+        return LoopOpener(request.getfixturevalue(f"{kind}_loop"), server.port, name)
+    server = request.getfixturevalue("original" if kind == "original" else "server")
+    return Opener(server.port, name)
+
+
+@pytest.fixture(params=["blocking", "asyncio", "twisted"])
+def opened_by_any(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Opens workspaces of each client, on a server of ours."""
+    with closing(_opener(request.param, request)) as opener:
+        yield opener
+
+
+@pytest.fixture(params=["ours", "original", "asyncio", "twisted"])
+def opened_anyhow(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Opens workspaces of each client, and of the blocking one on either server."""
+    with closing(_opener(request.param, request)) as opener:
         yield opener

@@ -20,8 +20,8 @@ from tests.support.server import Server
 from tests.support.spaces import Opener, until_waiting, variable
 
 
-def test_the_order_of_names_is_the_order_of_preference(opened: Opener) -> None:
-    ws = opened()
+def test_the_order_of_names_is_the_order_of_preference(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store("low", 1)
     ws.store("high", 2)
     assert ws.findAny(["urgent", "high", "low"]) == ("high", 2)
@@ -33,8 +33,8 @@ def test_the_order_of_names_is_the_order_of_preference(opened: Opener) -> None:
     assert variable(ws, "low").leased == 0
 
 
-def test_who_waits_is_told_where_the_value_came_from(opened: Opener) -> None:
-    ws, other = opened(), opened()
+def test_who_waits_is_told_where_the_value_came_from(opened_by_any: Opener) -> None:
+    ws, other = opened_by_any(), opened_by_any()
     got: list[Any] = []
     waiting = Thread(target=lambda: got.append(other.fetchAny(["x", "y", "ä"], timeout=60)))
     waiting.start()
@@ -46,8 +46,8 @@ def test_who_waits_is_told_where_the_value_came_from(opened: Opener) -> None:
     assert [variable(ws, name).fetchers for name in ("x", "y")] == [0, 0]
 
 
-def test_nothing_comes_in_time(opened: Opener) -> None:
-    ws = opened()
+def test_nothing_comes_in_time(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     for call in (ws.fetchAny, ws.findAny, ws.leaseAny):
         with pytest.raises(NwsTimeoutException, match=r"any of 'x', 'y' in workspace"):
             call(["x", "y"], timeout=0)
@@ -55,8 +55,8 @@ def test_nothing_comes_in_time(opened: Opener) -> None:
             call(map(str, range(100)), timeout=0.01)
 
 
-def test_a_deleted_variable_is_named(opened: Opener) -> None:
-    ws, other = opened(), opened()
+def test_a_deleted_variable_is_named(opened_by_any: Opener) -> None:
+    ws, other = opened_by_any(), opened_by_any()
     errors: list[Any] = []
 
     def wait() -> None:
@@ -72,8 +72,8 @@ def test_a_deleted_variable_is_named(opened: Opener) -> None:
     assert not isinstance(errors[0], NwsNoWorkSpaceException)
 
 
-def test_a_value_that_cannot_be_read_stays(opened: Opener) -> None:
-    ws = opened()
+def test_a_value_that_cannot_be_read_stays(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store("y", Unreadable())
     with pytest.raises(NwsUnpicklingException, match="it stays in its place"):
         ws.fetchAny(["x", "y"])
@@ -84,16 +84,16 @@ def test_a_value_that_cannot_be_read_stays(opened: Opener) -> None:
 
 
 @pytest.mark.parametrize("names", ["x", b"x", [], [1], ["x" * 70_000]])
-def test_bad_names(opened: Opener, names: Any) -> None:
-    ws = opened()
+def test_bad_names(opened_by_any: Opener, names: Any) -> None:
+    ws = opened_by_any()
     for call in (ws.fetchAny, ws.findAny, ws.leaseAny):
         with pytest.raises((TypeError, ValueError)):
             call(names, timeout=0)
     assert ws.listVars() == ""
 
 
-def test_there_may_be_too_many(opened: Opener) -> None:
-    ws = opened()
+def test_there_may_be_too_many(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     with pytest.raises(NwsOperationException, match="at most 1,000 variables"):
         ws.fetchAny(map(str, range(1001)))
     assert ws.listVars() == ""

@@ -28,19 +28,18 @@ WAITING = {"ifetch": {"fetchers": 1}, "ifind": {"finders": 1}}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_gives_value_after_value(opened_either: Opener, kind: str) -> None:
-    ws = opened_either()
+def test_it_gives_value_after_value(opened_anyhow: Opener, kind: str) -> None:
+    ws = opened_anyhow()
     ws.store_many("x", [1, "two", b"three", None])
     values = getattr(ws, kind)("x")
-    assert isinstance(values, NwsValueIterator)
     assert iter(values) is values
     assert list(islice(values, 4)) == [1, "two", b"three", None]
     assert variable(ws, "x").values == (4 if "find" in kind else 0)
 
 
 @pytest.mark.parametrize("kind", TRYING)
-def test_once_ended_it_stays_so(opened_either: Opener, kind: str) -> None:
-    ws = opened_either()
+def test_once_ended_it_stays_so(opened_anyhow: Opener, kind: str) -> None:
+    ws = opened_anyhow()
     values = getattr(ws, kind)("x")
     ws.store("x", 1)
     assert values.next() == 1
@@ -54,8 +53,8 @@ def test_once_ended_it_stays_so(opened_either: Opener, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", TRYING)
-def test_restart_goes_on_behind_the_last_value(opened_either: Opener, kind: str) -> None:
-    ws = opened_either()
+def test_restart_goes_on_behind_the_last_value(opened_anyhow: Opener, kind: str) -> None:
+    ws = opened_anyhow()
     ws.store("x", 1)
     values = getattr(ws, kind)("x")
     assert list(values) == [1]
@@ -67,8 +66,8 @@ def test_restart_goes_on_behind_the_last_value(opened_either: Opener, kind: str)
 
 
 @pytest.mark.parametrize("kind", TRYING)
-def test_reset_begins_again(opened_either: Opener, kind: str) -> None:
-    ws = opened_either()
+def test_reset_begins_again(opened_anyhow: Opener, kind: str) -> None:
+    ws = opened_anyhow()
     ws.store_many("x", [1, 2])
     values = getattr(ws, kind)("x")
     assert next(values) == 1
@@ -78,8 +77,8 @@ def test_reset_begins_again(opened_either: Opener, kind: str) -> None:
     assert list(values) == ([1, 2] if kind == "ifindTry" else [])
 
 
-def test_finding_goes_on_behind_what_others_fetch(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_finding_goes_on_behind_what_others_fetch(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     ws.store_many("x", range(5))
     values = ws.ifindTry("x")
     assert next(values) == 0
@@ -87,8 +86,8 @@ def test_finding_goes_on_behind_what_others_fetch(opened_either: Opener) -> None
     assert list(values) == [3, 4]
 
 
-def test_two_iterators_do_not_disturb_each_other(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_two_iterators_do_not_disturb_each_other(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     ws.store_many("x", range(3))
     one, two = ws.ifindTry("x"), ws.ifindTry("x")
     assert next(one) == 0
@@ -97,8 +96,8 @@ def test_two_iterators_do_not_disturb_each_other(opened_either: Opener) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ifetch", "ifind"])
-def test_it_waits_for_the_next_value(opened_either: Opener, kind: str) -> None:
-    ws, other = opened_either(useUse=True), opened_either()
+def test_it_waits_for_the_next_value(opened_anyhow: Opener, kind: str) -> None:
+    ws, other = opened_anyhow(useUse=True), opened_anyhow()
     other.store("x", 1)
     values = getattr(ws, kind)("x")
     assert next(values) == 1
@@ -123,8 +122,8 @@ def outcome(values: NwsValueIterator) -> list[Any]:
 
 @pytest.mark.parametrize("kind", ["ifetch", "ifind"])
 @pytest.mark.parametrize("deleted", ["variable", "workspace"])
-def test_what_it_waits_for_is_deleted(opened: Opener, kind: str, deleted: str) -> None:
-    ws, other = opened(useUse=True), opened()
+def test_what_it_waits_for_is_deleted(opened_by_any: Opener, kind: str, deleted: str) -> None:
+    ws, other = opened_by_any(useUse=True), opened_by_any()
     rest: list[Any] = []
     thread = Thread(target=lambda: rest.extend(outcome(getattr(ws, kind)("x"))))
     thread.start()
@@ -153,8 +152,8 @@ def test_on_an_original_server_a_deletion_ends_it(opened_original: Opener, kind:
     assert rest == [[]]
 
 
-def test_a_variable_that_was_deleted_and_made_again(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_a_variable_that_was_deleted_and_made_again(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     ws.store("x", "old")
     values = ws.ifind("x")
     assert next(values) == "old"
@@ -172,8 +171,8 @@ def test_a_variable_that_was_deleted_and_made_again(opened_either: Opener) -> No
 
 @pytest.mark.parametrize("mode", ["lifo", "multi"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_fifo_and_single_can_be_iterated(opened: Opener, mode: str, kind: str) -> None:
-    ws = opened()
+def test_only_fifo_and_single_can_be_iterated(opened_by_any: Opener, mode: str, kind: str) -> None:
+    ws = opened_by_any()
     ws.declare("x", mode)
     ws.store("x", 1)
     with pytest.raises(NwsOperationException, match=f"a {mode} variable cannot be iterated"):
@@ -190,8 +189,8 @@ def test_on_an_original_server_others_are_empty(opened_original: Opener, kind: s
     assert ws.fetch("x") == 1
 
 
-def test_an_overwritten_value_is_a_new_one(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_an_overwritten_value_is_a_new_one(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     ws.declare("x", "single")
     values = ws.ifindTry("x")
     for n in range(3):
@@ -200,8 +199,8 @@ def test_an_overwritten_value_is_a_new_one(opened_either: Opener) -> None:
         values.restart()
 
 
-def test_a_timeout_ends_nothing(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_a_timeout_ends_nothing(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     for values in (ws.ifetch("x", timeout=0.01), ws.ifind("x", timeout=0.01)):
         ws.store("x", 1)
         assert next(values) == 1
@@ -213,10 +212,10 @@ def test_a_timeout_ends_nothing(opened_either: Opener) -> None:
 
 
 def test_a_value_that_cannot_be_read(
-    opened_either: Opener, server: Server, original: Server
+    opened_anyhow: Opener, server: Server, original: Server
 ) -> None:
-    ws = opened_either()
-    keeps = opened_either.port == server.port
+    ws = opened_anyhow()
+    keeps = opened_anyhow.port == server.port
     raw = (server if keeps else original).client(ws=ws.currentWs())
     ws.store("x", 1)
     raw.ask("store", ws.currentWs(), "x", 3 << 24, b"written by R")
@@ -250,8 +249,8 @@ def test_values_go_to_a_file(opened_either: Opener, tmp_path: Path, kind: str) -
     assert (tmp_path / "file").read_bytes() == b"one two " + b"3" * 300_000
 
 
-def test_a_serialised_value_is_written_as_it_is(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_a_serialised_value_is_written_as_it_is(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     ws.store_many("x", [42, b"next"])
     values, file = ws.ifindTry("x"), io.BytesIO()
     size = values.writeTo(file)
@@ -259,8 +258,8 @@ def test_a_serialised_value_is_written_as_it_is(opened_either: Opener) -> None:
     assert values.writeTo(file) == 4
 
 
-def test_files_and_values_in_turn(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_files_and_values_in_turn(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     ws.store_many("x", ["a", "b", "c"])
     values, file = ws.ifindTry("x"), io.BytesIO()
     assert next(values) == "a"
@@ -270,8 +269,8 @@ def test_files_and_values_in_turn(opened_either: Opener) -> None:
     assert file.getvalue() == b"b"
 
 
-def test_only_binary_files(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_only_binary_files(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     ws.store("x", "a")
     values: Any = ws.ifetch("x")
     with pytest.raises(TypeError):
@@ -292,8 +291,8 @@ def test_a_server_without_cookies_has_no_iterators() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_workspace_is_gone(opened: Opener, kind: str) -> None:
-    ws = opened()
+def test_the_workspace_is_gone(opened_by_any: Opener, kind: str) -> None:
+    ws = opened_by_any()
     ws.store("x", 1)
     values = getattr(ws, kind)("x")
     ws.server.deleteWs(ws.currentWs())

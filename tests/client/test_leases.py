@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from nws.client import (
-    Lease,
     NetWorkSpace,
     NwsLeaseLostException,
     NwsOperationException,
@@ -32,8 +31,8 @@ def state(ws: NetWorkSpace, name: str = "x") -> tuple[int, int]:
     return info.values, info.leased
 
 
-def test_a_block_settles_at_its_end(opened: Opener) -> None:
-    ws = opened()
+def test_a_block_settles_at_its_end(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store("x", {"task": 1})
     with ws.lease("x") as task:
         assert task == {"task": 1}
@@ -57,9 +56,9 @@ def test_a_block_that_fails_gives_back(
     assert (lease.value, lease.attempt) == (1, attempt), "it is in its old place"
 
 
-def test_a_block_that_fails_after_the_lease_ended(opened: Opener) -> None:
+def test_a_block_that_fails_after_the_lease_ended(opened_by_any: Opener) -> None:
     """The block's own exception tells more."""
-    ws = opened()
+    ws = opened_by_any()
     ws.store("x", 1)
     lease = ws.lease("x")
     lease.release()
@@ -67,8 +66,8 @@ def test_a_block_that_fails_after_the_lease_ended(opened: Opener) -> None:
         raise ZeroDivisionError
 
 
-def test_a_block_whose_lease_was_lost(opened: Opener) -> None:
-    ws = opened()
+def test_a_block_whose_lease_was_lost(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store("x", 1)
     lease = ws.lease("x")
     with pytest.raises(NwsLeaseLostException), lease:
@@ -76,18 +75,17 @@ def test_a_block_whose_lease_was_lost(opened: Opener) -> None:
     assert state(ws) == (1, 0)
 
 
-def test_what_a_lease_says(opened: Opener) -> None:
-    ws = opened()
+def test_what_a_lease_says(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store("x", "value")
     lease = ws.lease("x")
-    assert isinstance(lease, Lease)
     assert (lease.value, lease.variable, lease.attempt) == ("value", "x", 1)
     assert repr(lease) == f"<Lease {lease.id} of 'x', attempt 1>"
     assert lease.id > 0
 
 
-def test_attempts_are_counted(opened: Opener) -> None:
-    ws = opened()
+def test_attempts_are_counted(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store("x", 1)
     for attempt in (1, 2, 3):
         lease = ws.lease("x")
@@ -97,8 +95,8 @@ def test_attempts_are_counted(opened: Opener) -> None:
     assert ws.lease("x").attempt == 4
 
 
-def test_it_ends_by_itself(opened: Opener) -> None:
-    ws, other = opened(), opened()
+def test_it_ends_by_itself(opened_by_any: Opener) -> None:
+    ws, other = opened_by_any(), opened_by_any()
     ws.store("x", "value")
     lease = ws.lease("x", duration=0.02)
     again = other.lease("x")
@@ -110,8 +108,8 @@ def test_it_ends_by_itself(opened: Opener) -> None:
     again.settle()
 
 
-def test_it_can_last_longer(opened: Opener) -> None:
-    ws = opened()
+def test_it_can_last_longer(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store_many("x", [1, 2])
     longer, shorter = ws.lease("x", duration=0.5), ws.lease("x", duration=60)
     longer.renew(60)
@@ -121,8 +119,8 @@ def test_it_can_last_longer(opened: Opener) -> None:
     longer.settle()
 
 
-def test_of_several(opened: Opener) -> None:
-    ws = opened()
+def test_of_several(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store_many("x", range(5))
     leases = ws.lease_many("x", 3)
     assert [lease.value for lease in leases] == [0, 1, 2]
@@ -136,8 +134,8 @@ def test_of_several(opened: Opener) -> None:
     ws.release([])
 
 
-def test_settling_stores_in_the_same_step(opened: Opener) -> None:
-    ws = opened()
+def test_settling_stores_in_the_same_step(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store("x", "task")
     big = bytes(1_000_000)
     ws.lease("x").settle([("result", 1), ("result", big), ("log", "done")])
@@ -146,8 +144,8 @@ def test_settling_stores_in_the_same_step(opened: Opener) -> None:
     assert state(ws) == (0, 0)
 
 
-def test_all_of_a_step_or_nothing(opened: Opener) -> None:
-    ws = opened()
+def test_all_of_a_step_or_nothing(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store_many("x", [1, 2])
     first, second = ws.lease("x"), ws.lease("x")
     second.release()
@@ -168,8 +166,8 @@ def test_all_of_a_step_or_nothing(opened: Opener) -> None:
     assert state(ws, "result") == (1, 0)
 
 
-def test_deleting_the_variable_ends_it(opened: Opener) -> None:
-    ws = opened()
+def test_deleting_the_variable_ends_it(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store("x", 1)
     lease = ws.lease("x")
     ws.deleteVar("x")
@@ -177,8 +175,8 @@ def test_deleting_the_variable_ends_it(opened: Opener) -> None:
         lease.settle()
 
 
-def test_it_belongs_to_one_session(opened: Opener) -> None:
-    ws, other = opened(), opened()
+def test_it_belongs_to_one_session(opened_by_any: Opener) -> None:
+    ws, other = opened_by_any(), opened_by_any()
     ws.store("x", 1)
     lease = ws.lease("x")
     with pytest.raises(NwsLeaseLostException):
@@ -186,8 +184,8 @@ def test_it_belongs_to_one_session(opened: Opener) -> None:
     lease.settle()
 
 
-def test_the_value_comes_back_with_the_end_of_the_session(opened: Opener) -> None:
-    ws, holder = opened(), opened(useUse=True)
+def test_the_value_comes_back_with_the_end_of_the_session(opened_by_any: Opener) -> None:
+    ws, holder = opened_by_any(), opened_by_any(useUse=True)
     ws.store_many("x", [1, 2, 3])
     holder.lease_many("x", 2)
     holder.server.close()
@@ -214,8 +212,8 @@ def test_the_value_of_a_killed_holder_comes_back(opened: Opener) -> None:
     assert (got[0].value, got[0].attempt) == ("task", 2)
 
 
-def test_who_waits_gets_what_is_given_back(opened: Opener) -> None:
-    ws = opened()
+def test_who_waits_gets_what_is_given_back(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store("x", 1)
     lease = ws.lease("x")
     got: list[Any] = []
@@ -227,8 +225,8 @@ def test_who_waits_gets_what_is_given_back(opened: Opener) -> None:
     assert got == [1]
 
 
-def test_a_value_that_cannot_be_read_goes_back(opened: Opener, server: Server) -> None:
-    ws = opened()
+def test_a_value_that_cannot_be_read_goes_back(opened_by_any: Opener, server: Server) -> None:
+    ws = opened_by_any()
     with server.client(ws=ws.currentWs()) as raw:
         raw.ask("store", ws.currentWs(), "x", 3 << 24, b"written by R")
     for take in (
@@ -250,8 +248,8 @@ def test_a_value_that_cannot_be_read_goes_back(opened: Opener, server: Server) -
         assert file.getvalue() == b"written by R"
 
 
-def test_that_is_an_attempt(opened: Opener) -> None:
-    ws = opened()
+def test_that_is_an_attempt(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store("x", Unreadable())
     Unreadable.readable = False
     with pytest.raises(NwsUnpicklingException):
@@ -276,14 +274,14 @@ def read() -> Unreadable:
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_at_least_one(opened: Opener, limit: int) -> None:
+def test_at_least_one(opened_by_any: Opener, limit: int) -> None:
     with pytest.raises(ValueError, match="limit"):
-        opened().lease_many("x", limit)
+        opened_by_any().lease_many("x", limit)
 
 
 @pytest.mark.parametrize("duration", [-1, float("inf"), float("nan"), 10**10])
-def test_what_is_no_duration(opened: Opener, duration: float) -> None:
-    ws = opened()
+def test_what_is_no_duration(opened_by_any: Opener, duration: float) -> None:
+    ws = opened_by_any()
     ws.store("x", 1)
     with pytest.raises(ValueError, match="seconds"):
         ws.lease("x", duration=duration)
@@ -293,8 +291,8 @@ def test_what_is_no_duration(opened: Opener, duration: float) -> None:
     assert state(ws) == (0, 1)
 
 
-def test_there_is_nothing_to_lease(opened: Opener) -> None:
-    ws = opened()
+def test_there_is_nothing_to_lease(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     with pytest.raises(NwsTimeoutException):
         ws.lease("x", timeout=0.01)
     ws.server.deleteWs(ws.currentWs())
@@ -311,8 +309,8 @@ def test_an_original_server_has_none(opened_original: Opener) -> None:
     assert ws.fetch("x") == 1
 
 
-def test_the_values_are_of_all_kinds(opened: Opener) -> None:
-    ws = opened()
+def test_the_values_are_of_all_kinds(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     values: list[Any] = [None, "", b"", "text", b"\xff", 1.5, [1], bytes(300_000)]
     ws.store_many("x", values)
     got: list[Any] = []
@@ -324,8 +322,8 @@ def test_the_values_are_of_all_kinds(opened: Opener) -> None:
     assert isinstance(got[0], type(None))
 
 
-def test_a_leased_array_can_be_written_to(opened: Opener) -> None:
-    ws = opened()
+def test_a_leased_array_can_be_written_to(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     for size in (10, 20_000, 200_000):
         ws.store("x", np.arange(size))
         with ws.lease("x") as array:

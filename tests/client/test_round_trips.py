@@ -33,8 +33,8 @@ VALUES: Final[list[Any]] = [
 
 
 @pytest.mark.parametrize("protocol", [2, 5])
-def test_every_kind_of_value(opened_either: Opener, protocol: int) -> None:
-    ws = opened_either(pickle_protocol=protocol)
+def test_every_kind_of_value(opened_anyhow: Opener, protocol: int) -> None:
+    ws = opened_anyhow(pickle_protocol=protocol)
     for value in VALUES:
         ws.store("x", value)
         for got in (ws.find("x"), ws.findTry("x"), next(ws.ifind("x")), ws.fetch("x")):
@@ -57,8 +57,8 @@ class Model:
 
 
 @pytest.mark.parametrize("protocol", [2, 5])
-def test_arrays_inside_objects(opened_either: Opener, protocol: int) -> None:
-    ws = opened_either(pickle_protocol=protocol)
+def test_arrays_inside_objects(opened_anyhow: Opener, protocol: int) -> None:
+    ws = opened_anyhow(pickle_protocol=protocol)
     for size in (10, 20_000, 200_000):
         model = Model("net", np.arange(size), np.arange(3))
         ws.store("x", model)
@@ -83,25 +83,25 @@ def test_arrays_inside_objects(opened_either: Opener, protocol: int) -> None:
     ],
 )
 def test_what_others_see(
-    opened: Opener, server: Server, value: object, descriptor: int, payload: bytes
+    opened_by_any: Opener, server: Server, value: object, descriptor: int, payload: bytes
 ) -> None:
-    opened(pickle_protocol=2).store("x", value)
-    with server.client(ws=opened.name) as raw:
-        answer = raw.get("find", opened.name, "x")
+    opened_by_any(pickle_protocol=2).store("x", value)
+    with server.client(ws=opened_by_any.name) as raw:
+        answer = raw.get("find", opened_by_any.name, "x")
     assert (answer.descriptor, answer.payload) == (descriptor, payload)
 
 
-def test_python_2_can_read_an_array(opened: Opener, server: Server) -> None:
-    opened(pickle_protocol=2).store("x", np.arange(100_000))
-    with server.client(ws=opened.name) as raw:
-        answer = raw.get("find", opened.name, "x")
+def test_python_2_can_read_an_array(opened_by_any: Opener, server: Server) -> None:
+    opened_by_any(pickle_protocol=2).store("x", np.arange(100_000))
+    with server.client(ws=opened_by_any.name) as raw:
+        answer = raw.get("find", opened_by_any.name, "x")
     assert answer.descriptor == 16777216
     assert max(opcode.proto for opcode, _, _ in pickletools.genops(answer.payload)) <= 2
 
 
-def test_what_others_store(opened_either: Opener, server: Server, original: Server) -> None:
-    ws = opened_either()
-    running = server if opened_either.port == server.port else original
+def test_what_others_store(opened_anyhow: Opener, server: Server, original: Server) -> None:
+    ws = opened_anyhow()
+    running = server if opened_anyhow.port == server.port else original
     with running.client(ws=ws.currentWs()) as raw:
         for descriptor, payload, value in (
             (16777217, b"from Python 2", "from Python 2"),
@@ -125,8 +125,8 @@ def test_what_others_store(opened_either: Opener, server: Server, original: Serv
             ws.deleteVar("x")
 
 
-def test_what_cannot_be_pickled_is_not_stored(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_what_cannot_be_pickled_is_not_stored(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     for store in (ws.store, lambda name, value: ws.store_many(name, [1, value])):
         with pytest.raises(NwsPicklingException) as caught:
             store("x", lambda: None)

@@ -77,31 +77,31 @@ def test_an_address_that_cannot_be(host: str, port: int) -> None:
         NwsServer(host, port)
 
 
-def test_closing_ends_everything(opened_either: Opener) -> None:
-    server = opened_either.server()
-    ws = server.openWs(opened_either.name)
+def test_closing_ends_everything(opened_anyhow: Opener) -> None:
+    server = opened_anyhow.server()
+    ws = server.openWs(opened_anyhow.name)
     server.close()
     server.close()
     with pytest.raises(NwsConnectionDroppedException, match="closed"):
         ws.store("x", 1)
-    with pytest.raises(NwsConnectionDroppedException, match=f"{HOST}:{opened_either.port}"):
+    with pytest.raises(NwsConnectionDroppedException, match=f"{HOST}:{opened_anyhow.port}"):
         server.listWss()
 
 
-def test_a_block_closes_at_its_end(opened_either: Opener) -> None:
-    with opened_either.server() as server:
+def test_a_block_closes_at_its_end(opened_anyhow: Opener) -> None:
+    with opened_anyhow.server() as server:
         server.listWss()
     with pytest.raises(NwsConnectionDroppedException):
         server.listWss()
-    with opened_either() as ws:
+    with opened_anyhow() as ws:
         ws.store("x", 1)
     with pytest.raises(NwsConnectionDroppedException):
         ws.store("x", 1)
 
 
-def test_the_owner_takes_its_workspace_along(opened_either: Opener) -> None:
-    name, observer = opened_either.name, opened_either.server()
-    owner, guest = opened_either.server(), opened_either.server()
+def test_the_owner_takes_its_workspace_along(opened_anyhow: Opener) -> None:
+    name, observer = opened_anyhow.name, opened_anyhow.server()
+    owner, guest = opened_anyhow.server(), opened_anyhow.server()
     owner.openWs(name)
     guest.openWs(name).store("x", 1)
     assert workspaces(owner)[name].mine
@@ -112,44 +112,44 @@ def test_the_owner_takes_its_workspace_along(opened_either: Opener) -> None:
     until(lambda: name not in workspaces(observer), "the purge")
 
 
-def test_who_only_uses_a_workspace_does_not_own_it(opened_either: Opener) -> None:
-    name = opened_either.name
-    user = opened_either.server()
+def test_who_only_uses_a_workspace_does_not_own_it(opened_anyhow: Opener) -> None:
+    name = opened_anyhow.name
+    user = opened_anyhow.server()
     user.useWs(name).store("x", 1)
     assert workspaces(user)[name].owner == ""
     user.close()
-    late = opened_either.server()
+    late = opened_anyhow.server()
     assert late.openWs(name).fetch("x") == 1
     assert workspaces(late)[name].mine, "the first who is willing owns it"
 
 
-def test_a_persistent_workspace_outlives_its_owner(opened_either: Opener) -> None:
-    name, observer = opened_either.name, opened_either.server()
-    with opened_either.server() as owner:
+def test_a_persistent_workspace_outlives_its_owner(opened_anyhow: Opener) -> None:
+    name, observer = opened_anyhow.name, opened_anyhow.server()
+    with opened_anyhow.server() as owner:
         owner.openWs(name, persistent=True).store("x", 1)
-        opened_either.server().openWs(name)
+        opened_anyhow.server().openWs(name)
         assert workspaces(observer)[name].persistent
     ws = observer.useWs(name, create=False)
     assert ws.find("x") == 1
     observer.deleteWs(name)
 
 
-def test_only_the_owner_decides_what_is_persistent(opened_either: Opener) -> None:
-    owner, guest = opened_either.server(), opened_either.server()
-    owner.openWs(opened_either.name)
-    guest.openWs(opened_either.name, persistent=True)
-    assert not workspaces(guest)[opened_either.name].persistent
+def test_only_the_owner_decides_what_is_persistent(opened_anyhow: Opener) -> None:
+    owner, guest = opened_anyhow.server(), opened_anyhow.server()
+    owner.openWs(opened_anyhow.name)
+    guest.openWs(opened_anyhow.name, persistent=True)
+    assert not workspaces(guest)[opened_anyhow.name].persistent
 
 
 @pytest.mark.parametrize("method", ["openWs", "useWs"])
-def test_a_workspace_is_not_made_if_that_is_not_wanted(opened_either: Opener, method: str) -> None:
-    server = opened_either.server()
-    with pytest.raises(NwsNoWorkSpaceException, match=repr(opened_either.name)[1:-1][:20]):
-        getattr(server, method)(opened_either.name, create=False)
-    assert opened_either.name not in workspaces(server)
-    server.useWs(opened_either.name)
-    ws = getattr(server, method)(opened_either.name, create=False)
-    assert ws.currentWs() == opened_either.name
+def test_a_workspace_is_not_made_if_that_is_not_wanted(opened_anyhow: Opener, method: str) -> None:
+    server = opened_anyhow.server()
+    with pytest.raises(NwsNoWorkSpaceException, match=repr(opened_anyhow.name)[1:-1][:20]):
+        getattr(server, method)(opened_anyhow.name, create=False)
+    assert opened_anyhow.name not in workspaces(server)
+    server.useWs(opened_anyhow.name)
+    ws = getattr(server, method)(opened_anyhow.name, create=False)
+    assert ws.currentWs() == opened_anyhow.name
 
 
 def test_open_and_use_take_a_space_of_that_name_only(opened_either: Opener) -> None:
@@ -184,27 +184,27 @@ def test_names_are_strings(opened_either: Opener, name: Any) -> None:
         NetWorkSpace(name, HOST, opened_either.port)
 
 
-def test_unknown_keywords(opened_either: Opener) -> None:
-    server: Any = opened_either.server()
+def test_unknown_keywords(opened_anyhow: Opener) -> None:
+    server: Any = opened_anyhow.server()
     with pytest.raises(TypeError):
         server.openWs("x", unknown=True)
     with pytest.raises(TypeError):
         server.useWs("x", persistent=True)
     with pytest.raises(TypeError):
-        opened_either("x", unknown=True)
+        opened_anyhow("x", unknown=True)
 
 
 @pytest.mark.parametrize("name", ["a b", "a,b", "größer", "日本", "x" * 1000, "", "%d", ">x"])
-def test_names_may_be_nearly_anything(opened_either: Opener, name: str) -> None:
-    ws = opened_either(opened_either.name + name)
+def test_names_may_be_nearly_anything(opened_anyhow: Opener, name: str) -> None:
+    ws = opened_anyhow(opened_anyhow.name + name)
     ws.store("var" + name, "value")
     assert ws.fetch("var" + name) == "value"
     assert workspaces(ws.server)[ws.currentWs()].numvars == 1
 
 
-def test_deleting_a_workspace(opened_either: Opener) -> None:
-    name = opened_either.name
-    owner, other = opened_either.server(), opened_either.server()
+def test_deleting_a_workspace(opened_anyhow: Opener) -> None:
+    name = opened_anyhow.name
+    owner, other = opened_anyhow.server(), opened_anyhow.server()
     ws = owner.openWs(name)
     ws.store("x", 1)
     other.deleteWs(name)
@@ -228,8 +228,8 @@ def test_a_deleted_workspace_is_no_workspace(opened: Opener) -> None:
         NetWorkSpace("never opened", server=ws.server).find("x")
 
 
-def test_the_listing_as_text(opened_either: Opener) -> None:
-    name, server = opened_either.name, opened_either.server()
+def test_the_listing_as_text(opened_anyhow: Opener) -> None:
+    name, server = opened_anyhow.name, opened_anyhow.server()
     server.openWs(name, persistent=True).store("b", 1)
     server.useWs(name).store("a", 1)
     server.useWs(name + " too")
@@ -247,8 +247,8 @@ def test_the_listing_as_text(opened_either: Opener) -> None:
     server.deleteWs(name + " too")
 
 
-def test_the_listing_as_a_dict(opened_either: Opener) -> None:
-    name, server = opened_either.name, opened_either.server()
+def test_the_listing_as_a_dict(opened_anyhow: Opener) -> None:
+    name, server = opened_anyhow.name, opened_anyhow.server()
     ws = server.openWs(name)
     ws.store("b", 1)
     ws.store("a", 1)
@@ -268,16 +268,16 @@ def test_the_listing_as_a_dict(opened_either: Opener) -> None:
 
 
 @pytest.mark.parametrize("format", ["", "list", None, "DICT"])
-def test_other_formats(opened_either: Opener, format: Any) -> None:
-    ws = opened_either()
+def test_other_formats(opened_anyhow: Opener, format: Any) -> None:
+    ws = opened_anyhow()
     with pytest.raises(ValueError, match="neither"):
         ws.server.listWss(format)
     with pytest.raises(ValueError, match="neither"):
         ws.listVars(format=format)
 
 
-def test_temporary_workspaces(opened_either: Opener) -> None:
-    server = opened_either.server()
+def test_temporary_workspaces(opened_anyhow: Opener) -> None:
+    server = opened_anyhow.server()
     first, second = server.mktempWs(), server.mktempWs("task %04d of it")
     assert first.startswith("__pyws__")
     assert second.startswith("task 0")
@@ -290,13 +290,13 @@ def test_temporary_workspaces(opened_either: Opener) -> None:
 
 
 @pytest.mark.parametrize("template", ["plain", "%d%d", "%s", "%", "%1000000d", "%f %d", ""])
-def test_bad_templates(opened_either: Opener, template: str) -> None:
+def test_bad_templates(opened_anyhow: Opener, template: str) -> None:
     with pytest.raises(NwsOperationException):
-        opened_either.server().mktempWs(template)
+        opened_anyhow.server().mktempWs(template)
 
 
-def test_what_the_server_says_of_itself(opened: Opener, opened_original: Opener) -> None:
-    status = opened.server().status()
+def test_what_the_server_says_of_itself(opened_by_any: Opener, opened_original: Opener) -> None:
+    status = opened_by_any.server().status()
     assert status["connections"] >= 1
     assert {"version", "pid", "uptime", "workspaces", "values", "leases"} <= status.keys()
     with pytest.raises(NwsUnsupportedOperationException, match="original"):

@@ -35,13 +35,13 @@ LEASES: Final[dict[str, Call]] = {
 
 def calls_of(opener: Opener) -> dict[str, Call]:
     """Return the calls that wait; an original server knows no leases."""
-    return CALLS | LEASES if opener()._session.extended else CALLS
+    return CALLS | LEASES if opener().server.session else CALLS
 
 
 @pytest.mark.parametrize("seconds", [0, 0.02])
-def test_nothing_comes_in_time(opened_either: Opener, seconds: float) -> None:
-    ws = opened_either()
-    for name, call in calls_of(opened_either).items():
+def test_nothing_comes_in_time(opened_anyhow: Opener, seconds: float) -> None:
+    ws = opened_anyhow()
+    for name, call in calls_of(opened_anyhow).items():
         with pytest.raises(NwsTimeoutException, match="no value came in time") as caught:
             call(ws, seconds)
         assert f"of 'x' in workspace {ws.currentWs()!r} at 127.0.0.1:" in str(caught.value)
@@ -80,32 +80,32 @@ def test_an_original_server_is_asked_until_the_time_is_over(
 @pytest.mark.parametrize(
     "seconds", [0, 0.001, 5, 10**9, Decimal("0.5"), Fraction(1, 2), math.inf, Decimal("inf"), None]
 )
-def test_what_is_there_is_not_waited_for(opened_either: Opener, seconds: Any) -> None:
-    ws = opened_either()
-    for call in calls_of(opened_either).values():
+def test_what_is_there_is_not_waited_for(opened_anyhow: Opener, seconds: Any) -> None:
+    ws = opened_anyhow()
+    for call in calls_of(opened_anyhow).values():
         ws.store("x", 1)
         call(ws, seconds)
 
 
 @pytest.mark.parametrize("seconds", [-1, -0.001, math.nan, -math.inf, 10**9 + 1, 10**400])
-def test_what_is_no_timeout(opened_either: Opener, seconds: float) -> None:
-    ws = opened_either()
+def test_what_is_no_timeout(opened_anyhow: Opener, seconds: float) -> None:
+    ws = opened_anyhow()
     ws.store("x", 1)
-    for call in calls_of(opened_either).values():
+    for call in calls_of(opened_anyhow).values():
         with pytest.raises(ValueError, match="seconds"):
             call(ws, seconds)
     assert ws.fetch("x") == 1
 
 
 @pytest.mark.parametrize("seconds", [20, math.inf])
-def test_a_value_that_comes_in_time(opened_either: Opener, seconds: float) -> None:
-    ws, other = opened_either(useUse=True), opened_either()
+def test_a_value_that_comes_in_time(opened_anyhow: Opener, seconds: float) -> None:
+    ws, other = opened_anyhow(useUse=True), opened_anyhow()
     for name, call in CALLS.items():
         got: list[Any] = []
         thread = Thread(target=lambda: got.append(call(ws, seconds)))  # noqa: B023 - joined below
         thread.start()
         # An original server is asked again and again, which nobody can see from outside.
-        if other._session.extended:
+        if other.server.session:
             removes = "fetch" in name
             until_waiting(other, "x", **{"fetchers" if removes else "finders": 1})
         other.store("x", "value")
@@ -114,8 +114,8 @@ def test_a_value_that_comes_in_time(opened_either: Opener, seconds: float) -> No
         other.fetchTry("x")
 
 
-def test_the_place_in_line_is_free_again(opened: Opener) -> None:
-    ws, patient, impatient = opened(), opened(), opened()
+def test_the_place_in_line_is_free_again(opened_by_any: Opener) -> None:
+    ws, patient, impatient = opened_by_any(), opened_by_any(), opened_by_any()
     outcomes: list[Any] = []
 
     def give_up() -> None:

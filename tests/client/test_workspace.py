@@ -27,8 +27,8 @@ from tests.support.spaces import HOST, Opener, until_waiting, variable
 WAITING: Final = {"fetch": {"fetchers": 1}, "find": {"finders": 1}}
 
 
-def test_the_tutorial(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_the_tutorial(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     ws.store("joe", 17)
     assert ws.find("joe") == 17
     assert ws.findTry("chet") is None
@@ -40,11 +40,11 @@ def test_the_tutorial(opened_either: Opener) -> None:
     assert ws.fetchTry("biff", missing="none") == "none"
 
 
-def test_it_says_what_it_is(opened_either: Opener) -> None:
-    ws = opened_either()
-    assert ws.currentWs() == opened_either.name
-    assert str(ws) == f"NetWorkSpace({opened_either.name!r} on {HOST}:{opened_either.port})"
-    assert ws.server.serverPort == opened_either.port
+def test_it_says_what_it_is(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
+    assert ws.currentWs() == opened_anyhow.name
+    assert str(ws) == f"NetWorkSpace({opened_anyhow.name!r} on {HOST}:{opened_anyhow.port})"
+    assert ws.server.serverPort == opened_anyhow.port
 
 
 def test_the_default_workspace(opened_either: Opener) -> None:
@@ -53,23 +53,23 @@ def test_the_default_workspace(opened_either: Opener) -> None:
     ws.server.close()
 
 
-def test_using_and_opening(opened_either: Opener) -> None:
-    user = opened_either(useUse=True)
-    assert ">" + opened_either.name not in user.server.listWss()
-    owner = opened_either(persistent=False, create=False)
-    assert ">" + opened_either.name in owner.server.listWss()
+def test_using_and_opening(opened_anyhow: Opener) -> None:
+    user = opened_anyhow(useUse=True)
+    assert ">" + opened_anyhow.name not in user.server.listWss()
+    owner = opened_anyhow(persistent=False, create=False)
+    assert ">" + opened_anyhow.name in owner.server.listWss()
 
 
-def test_a_workspace_that_is_not_there(opened_either: Opener) -> None:
+def test_a_workspace_that_is_not_there(opened_anyhow: Opener) -> None:
     with pytest.raises(NwsNoWorkSpaceException):
-        opened_either(create=False)
+        opened_anyhow(create=False)
     with pytest.raises(NwsNoWorkSpaceException):
-        opened_either(useUse=True, create=False)
+        opened_anyhow(useUse=True, create=False)
 
 
-def test_persistence_needs_an_owner(opened_either: Opener) -> None:
-    opened_either(useUse=True, persistent=True)
-    assert f" {opened_either.name}\t\tFalse" in opened_either.server().listWss()
+def test_persistence_needs_an_owner(opened_anyhow: Opener) -> None:
+    opened_anyhow(useUse=True, persistent=True)
+    assert f" {opened_anyhow.name}\t\tFalse" in opened_anyhow.server().listWss()
 
 
 # Modes
@@ -78,8 +78,8 @@ def test_persistence_needs_an_owner(opened_either: Opener) -> None:
 @pytest.mark.parametrize(
     ("mode", "order"), [(FIFO, [1, 2, 3]), (LIFO, [3, 2, 1]), (SINGLE, [3]), (MULTI, None)]
 )
-def test_modes(opened_either: Opener, mode: str, order: list[int] | None) -> None:
-    ws = opened_either()
+def test_modes(opened_anyhow: Opener, mode: str, order: list[int] | None) -> None:
+    ws = opened_anyhow()
     ws.declare("x", mode)
     for n in (1, 2, 3):
         ws.store("x", n)
@@ -95,8 +95,8 @@ def test_modes(opened_either: Opener, mode: str, order: list[int] | None) -> Non
     assert ws.fetchTry("x") is None
 
 
-def test_the_mode_stays(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_the_mode_stays(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     ws.declare("x", LIFO)
     ws.declare("x", LIFO)
     for mode in (FIFO, MULTI, SINGLE):
@@ -108,8 +108,8 @@ def test_the_mode_stays(opened_either: Opener) -> None:
         ws.declare("stored", SINGLE)
 
 
-def test_a_variable_that_was_only_asked_for_has_no_mode_yet(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_a_variable_that_was_only_asked_for_has_no_mode_yet(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     ws.findTry("x")
     assert variable(ws, "x") == ("x", 0, 0, 0, "unknown")
     ws.declare("x", SINGLE)
@@ -117,23 +117,23 @@ def test_a_variable_that_was_only_asked_for_has_no_mode_yet(opened_either: Opene
 
 
 @pytest.mark.parametrize("mode", ["", "FIFO", "queue", "unknown", "_x"])
-def test_unknown_modes(opened_either: Opener, mode: str) -> None:
-    ws = opened_either()
+def test_unknown_modes(opened_anyhow: Opener, mode: str) -> None:
+    ws = opened_anyhow()
     with pytest.raises(ValueError, match="mode"):
         ws.declare("x", mode)
     assert ws.listVars() == ""
 
 
-def test_modes_of_other_servers_are_for_the_server_to_judge(opened_either: Opener) -> None:
+def test_modes_of_other_servers_are_for_the_server_to_judge(opened_anyhow: Opener) -> None:
     with pytest.raises(NwsDeclarationFailedException):
-        opened_either().declare("x", "__barrier")
+        opened_anyhow().declare("x", "__barrier")
 
 
 # Deleting
 
 
-def test_deleting_a_variable(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_deleting_a_variable(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     ws.store("x", 1)
     ws.deleteVar("x")
     assert ws.listVars() == ""
@@ -145,8 +145,8 @@ def test_deleting_a_variable(opened_either: Opener) -> None:
 
 @pytest.mark.parametrize("method", ["fetch", "find"])
 @pytest.mark.parametrize("way", ["variable", "workspace", "owner"])
-def test_who_waits_is_told_that_it_is_over(opened_either: Opener, method: str, way: str) -> None:
-    ws, waiting = opened_either(), opened_either(useUse=True)
+def test_who_waits_is_told_that_it_is_over(opened_anyhow: Opener, method: str, way: str) -> None:
+    ws, waiting = opened_anyhow(), opened_anyhow(useUse=True)
     errors: list[Exception] = []
 
     def wait() -> None:
@@ -165,15 +165,15 @@ def test_who_waits_is_told_that_it_is_over(opened_either: Opener, method: str, w
     else:
         ws.server.close()
     thread.join()
-    assert f"{method} of 'x' in workspace {opened_either.name!r}" in str(errors[0])
+    assert f"{method} of 'x' in workspace {opened_anyhow.name!r}" in str(errors[0])
 
 
 # Getting
 
 
 @pytest.mark.parametrize("method", ["fetch", "find"])
-def test_getting_waits(opened_either: Opener, method: str) -> None:
-    ws, other = opened_either(useUse=True), opened_either()
+def test_getting_waits(opened_anyhow: Opener, method: str) -> None:
+    ws, other = opened_anyhow(useUse=True), opened_anyhow()
     got: list[Any] = []
     thread = Thread(target=lambda: got.append(getattr(ws, method)("x")))
     thread.start()
@@ -185,8 +185,8 @@ def test_getting_waits(opened_either: Opener, method: str) -> None:
 
 
 @pytest.mark.parametrize("call", ["fetchTry", "findTry"])
-def test_missing_does_not_stand_for_a_deleted_workspace(opened: Opener, call: str) -> None:
-    ws = opened()
+def test_missing_does_not_stand_for_a_deleted_workspace(opened_by_any: Opener, call: str) -> None:
+    ws = opened_by_any()
     ws.server.deleteWs(ws.currentWs())
     with pytest.raises(NwsNoWorkSpaceException, match=f"{call} of 'x' in workspace.*was deleted"):
         getattr(ws, call)("x", "missing")
@@ -200,8 +200,8 @@ def test_an_original_server_gives_no_reasons(opened_original: Opener) -> None:
     assert ws.findTry("x", missing="missing") == "missing"
 
 
-def test_none_and_falsehood_are_values(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_none_and_falsehood_are_values(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     falsy: list[Any] = [None, 0, "", b"", False, []]
     for value in falsy:
         ws.store("x", value)
@@ -230,8 +230,8 @@ def test_none_and_falsehood_are_values(opened_either: Opener) -> None:
     ],
 )
 @pytest.mark.parametrize("name", [b"bytes", None, 1])
-def test_names_are_strings(opened_either: Opener, call: str, name: Any) -> None:
-    ws = opened_either()
+def test_names_are_strings(opened_anyhow: Opener, call: str, name: Any) -> None:
+    ws = opened_anyhow()
     method, *arguments = call.split()
     more: list[Any] = [1] if method == "fetch_many" else arguments
     with pytest.raises(TypeError, match="must be a string"):
@@ -239,8 +239,8 @@ def test_names_are_strings(opened_either: Opener, call: str, name: Any) -> None:
     assert ws.listVars() == ""
 
 
-def test_names_with_control_characters(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_names_with_control_characters(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     with pytest.raises(NwsOperationException):
         ws.store("a\tb", 1)
     with pytest.raises(NwsOperationException):
@@ -251,9 +251,9 @@ def test_names_with_control_characters(opened_either: Opener) -> None:
 # Listings
 
 
-def test_the_listing_as_text(opened_either: Opener) -> None:
+def test_the_listing_as_text(opened_anyhow: Opener) -> None:
     """It has the columns of the guide, whatever the server adds to them."""
-    ws = opened_either()
+    ws = opened_anyhow()
     assert ws.listVars() == ""
     ws.store("b", 1)
     ws.store("b", 2)
@@ -264,8 +264,8 @@ def test_the_listing_as_text(opened_either: Opener) -> None:
     assert ws.listVars() == "b\t2\t0\t0\tfifo"
 
 
-def test_the_listing_as_a_dict(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_the_listing_as_a_dict(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     assert ws.listVars(format="dict") == {}
     ws.store("b", 1)
     ws.declare("a", LIFO)
@@ -283,9 +283,9 @@ def test_the_listing_as_a_dict(opened_either: Opener) -> None:
     assert (name, values, fetchers, finders, mode) == info
 
 
-def test_the_listing_of_another_workspace(opened_either: Opener) -> None:
-    ws = opened_either()
-    other = ws.server.useWs(opened_either.name + " too")
+def test_the_listing_of_another_workspace(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
+    other = ws.server.useWs(opened_anyhow.name + " too")
     other.store("x", 1)
     assert ws.listVars(other.currentWs()) == other.listVars()
     assert ws.listVars(wsName=other.currentWs(), format="dict") == other.listVars(format="dict")
@@ -299,8 +299,8 @@ def test_the_listing_of_another_workspace(opened_either: Opener) -> None:
 # Batches
 
 
-def test_many_values_at_once(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_many_values_at_once(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     ws.store_many("x", iter(range(2500)))
     ws.store_many("x", [])
     assert variable(ws, "x").values == 2500
@@ -312,14 +312,14 @@ def test_many_values_at_once(opened_either: Opener) -> None:
     assert got == list(range(2500))
 
 
-def test_a_batch_is_what_is_there(opened: Opener) -> None:
-    ws = opened()
+def test_a_batch_is_what_is_there(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
     ws.store_many("x", [1, 2, 3])
     assert ws.fetch_many("x", 100) == [1, 2, 3]
 
 
-def test_a_batch_of_large_values(opened_either: Opener) -> None:
-    ws = opened_either()
+def test_a_batch_of_large_values(opened_anyhow: Opener) -> None:
+    ws = opened_anyhow()
     values = [bytes([n]) * 600_000 for n in range(4)]
     ws.store_many("x", values)
     got: list[bytes] = []
@@ -329,6 +329,6 @@ def test_a_batch_of_large_values(opened_either: Opener) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-def test_a_batch_has_a_value_at_least(opened_either: Opener, limit: int) -> None:
+def test_a_batch_has_a_value_at_least(opened_anyhow: Opener, limit: int) -> None:
     with pytest.raises(ValueError, match="limit"):
-        opened_either().fetch_many("x", limit)
+        opened_anyhow().fetch_many("x", limit)

@@ -85,6 +85,10 @@ ALLOWED = {
     "nws.pp.command": {"click"},
     "nws.processes.marks": {"psutil"},
     "nws.processes.usage": {"psutil"},
+    **{
+        f"nws.tx{module}": {"twisted", "zope"}
+        for module in ("", ".deferring", ".reactor", ".server", ".workspace")
+    },
 }
 
 

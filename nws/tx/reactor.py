@@ -1,0 +1,122 @@
+"""Twisted's reactor, as `nws.nonblocking` wants an event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.internet.error import ConnectError
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from nws.nonblocking.connection import Connection
+from nws.session.endpoint import UNIX, Endpoint
+from nws.session.sockets import tune
+
+__all__ = ["ReactorLoop"]
+
+
+class ReactorLoop:
+    """A reactor."""
+
+    def __init__(self, reactor: Any) -> None:
+        """Take a reactor; None for the one that is installed."""
+        if reactor is None:
+            from twisted.internet import reactor as installed  # whose import installs one
+
+            reactor = installed
+        self._reactor = reactor
+
+    def promise(self) -> Deferred[Any]:
+        """Return a new promise."""
+        return Deferred()
+
+    def keep(self, promise: Deferred[Any], value: Any) -> None:
+        """Give whoever waits for a promise a value, unless the wait was cancelled."""
+        if not promise.called:
+            promise.callback(value)
+
+    def fail(self, promise: Deferred[Any], error: Exception) -> None:
+        """Raise an error where a promise is waited for, unless the wait was cancelled."""
+        if not promise.called:
+            promise.errback(error)
+
+    def later(self, seconds: float, call: Callable[[], object]) -> Callable[[], None]:
+        """Call something after a time; return what prevents that."""
+        delayed = self._reactor.callLater(seconds, call)
+
+        def cancel() -> None:
+            if delayed.active():
+                delayed.cancel()
+
+        return cancel
+
+    async def connect(self, endpoint: Endpoint, connection: Connection, timeout: float) -> None:
+        """Connect to a server; see `nws.nonblocking.event_loop.EventLoop`."""
+        host = endpoint.host
+        way: Any
+        if host.startswith(UNIX):
+            way = UNIXClientEndpoint(self._reactor, host.removeprefix(UNIX), timeout)
+        else:
+            way = HostnameEndpoint(self._reactor, host, endpoint.port, timeout)
+        try:
+            await way.connect(Factory.forProtocol(lambda: _ReactorLink(connection)))
+        except ConnectError as error:
+            raise OSError(str(error)) from error
+
+
+@implementer(IPushProducer)
+class _ReactorLink(Protocol):
+    """A stream of bytes."""
+
+    transport: Any
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._room: Deferred[None] | None = None
+
+    def connectionMade(self) -> None:
+        if not self._connection.endpoint.host.startswith(UNIX):
+            tune(self.transport.getHandle(), self._connection.endpoint)
+        self.transport.registerProducer(self, True)
+        self._connection.opened(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._connection.received(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._connection.ended(reason.getErrorMessage())
+        self.resumeProducing()
+
+    def write(self, data: bytes | memoryview, /) -> None:
+        """Send bytes."""
+        self.transport.write(bytes(data))
+
+    def close(self) -> None:
+        """Hang up once all is sent."""
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """Hang up at once."""
+        self.transport.abortConnection()
+
+    def pauseProducing(self) -> None:
+        self._room = self._room or Deferred()
+
+    def resumeProducing(self) -> None:
+        room, self._room = self._room, None
+        if room is not None and not room.called:
+            room.callback(None)
+
+    def stopProducing(self) -> None:
+        self.resumeProducing()
+
+    async def drained(self) -> None:
+        """Wait until little is kept, or the connection has ended."""
+        if self._room is not None:
+            await self._room
