@@ -14,6 +14,7 @@ PAGE = (ROOT / "docs" / "asyncio.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 SAID = [
     "{'item': 'tea', 'number': 3}\n3\n4\n5\n42\n",
+    "3\n2\n1\n[3, 2, 1]\n",
     "42\n",
 ]
 

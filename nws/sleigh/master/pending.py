@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Final
 
 from nws.errors import SleighGatheredException
+from nws.sleigh.master.aside import CallAside
 from nws.sleigh.master.collector import Collector
 from nws.sleigh.master.error_scope import ErrorScope
 from nws.sleigh.master.run import Run
@@ -24,7 +25,8 @@ class SleighPending:
     """An `eachElem` or `eachWorker` under way, from a call with ``blocking=False``.
 
     The sleigh is occupied until `wait` has returned, `cancel` was called, or this object is not
-    referred to any more.
+    referred to any more. A coroutine of asyncio can await it, as `wait` with a thread aside; one
+    that is cancelled then leaves the call under way.
     """
 
     def __init__(self, collector: Collector, scope: Callable[[Run], ErrorScope]) -> None:
@@ -32,6 +34,7 @@ class SleighPending:
         self._collector = collector
         self._scope = scope
         self._gathered = False
+        self._waiting = CallAside[list[Any] | None]()
         collector.run.publish()  # nobody waits, so others may want to know
 
     def check(self) -> int:
@@ -61,6 +64,9 @@ class SleighPending:
         self._gathered = True
         with self._scope(self._collector.run):
             return self._collector.all()
+
+    def __await__(self) -> Generator[Any, Any, list[Any] | None]:
+        return self._waiting.result(self.wait).__await__()
 
     def cancel(self) -> None:
         """Drop the call. Elements that run are stopped: workers that do not end them within a

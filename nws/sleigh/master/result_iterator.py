@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from nws.errors import SleighTaskException
+from nws.sleigh.master.aside import CallAside
 from nws.sleigh.master.engine import LOOK_SECONDS
 from nws.sleigh.master.error_scope import ErrorScope
 from nws.sleigh.master.run import Run, Values
 from nws.sleigh.master.window import Window
 
 __all__ = ["SleighResultIterator"]
+
+_END: Final = object()
 
 
 class SleighResultIterator:
@@ -22,6 +25,9 @@ class SleighResultIterator:
     ``raising=True``. What the iterable raises, or that the arguments of an element cannot be
     pickled, is raised after the results of the elements before. The sleigh is occupied until the
     last result was returned, or `stop` was called, or this object is no longer referred to.
+
+    It is for ``async for`` of asyncio too; a thread waits then. A coroutine that is cancelled
+    leaves it where it was; call `stop` if nobody goes on.
     """
 
     def __init__(
@@ -38,6 +44,7 @@ class SleighResultIterator:
         self._submit_at = 0
         self._stopped = False
         self._shut_down = False
+        self._waiting = CallAside[Any]()
 
     @property
     def returned(self) -> int:
@@ -79,6 +86,20 @@ class SleighResultIterator:
             self.stop()
             raise value
         return value
+
+    def __aiter__(self) -> SleighResultIterator:
+        return self
+
+    async def __anext__(self) -> Any:
+        if len(self._ready) > 1 and self._returned < self._submit_at:
+            return next(self)  # which waits for nothing
+        value = await self._waiting.result(self._next_or_end)
+        if value is _END:
+            raise StopAsyncIteration
+        return value
+
+    def _next_or_end(self) -> Any:
+        return next(self, _END)
 
     def _advance(self) -> None:
         """Wait for results."""
