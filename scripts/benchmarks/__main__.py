@@ -1,9 +1,10 @@
 """Measure a server and a client of ours beside Redis and bare sockets, and print a table.
 
 The rows "sleigh-..." measure the parallel map beside others, "faces..." the interfaces of other
-systems beside these, and "fits..." the executor and the backend of joblib beside those that people
-use. They are run when they are asked for: they first install those others, which takes hundreds of
-megabytes. "sleigh" stands for all rows of the sleigh, "faces" and "fits" for those of theirs.
+systems beside these, and "fits..." what other programs use ours by: the executor, the backend of
+joblib, and the client for asyncio. They are run when they are asked for: they first install those
+others, which takes hundreds of megabytes. "sleigh" stands for all rows of the sleigh, "faces" and
+"fits" for those of theirs.
 
 Each line compares two things that took turns: the median time of each for one operation, and the
 ratio of the two times, round by round, as median and range. The ratio is the speed-up of ours over
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from scripts.benchmarks import (
+    aio,
     batches,
     depalma,
     fits,
@@ -66,6 +68,7 @@ ROWS: Final = {
     "server-spooled": Row(spooled.ABOUT, spooled.run, 10, 2),
     "scale": Row(scale.ABOUT, scale.run, 20, 3),
     "inspector": Row(inspector.ABOUT, inspector.run, 6, 2),
+    "fits-asyncio": Row(aio.ABOUT, aio.run, 40, 5),
     "faces-depalma": Row(depalma.ABOUT, depalma.run, 10, 3),
     "faces-pp": Row(pp.ABOUT, pp.run, 10, 2),
     "faces-masterslave": Row(masterslave.ABOUT, masterslave.run, 5, 2),
