@@ -18,11 +18,13 @@ from nws.aio.workspace import NetWorkSpace
 from nws.nonblocking.iterators import LoopValueIterator
 from nws.nonblocking.leases import LoopLease
 from nws.nonblocking.streams import LoopInbox, LoopOutbox, LoopWatch
+from nws.nonblocking.textfile import LoopTextFile
 
 __all__ = [
     "LoopInbox",
     "LoopLease",
     "LoopOutbox",
+    "LoopTextFile",
     "LoopValueIterator",
     "LoopWatch",
     "NetWorkSpace",

@@ -30,22 +30,22 @@ class _Promise(asyncio.Future[Any]):
         else:
             self._wakes = (fn, context)
 
-    def wake(self) -> None:
-        """Let the task go on, at once where no other task runs."""
+    def wake(self, *, at_once: bool) -> None:
+        """Let the task go on; not at once where another task runs."""
         wakes, self._wakes = self._wakes, None
         if wakes is None:
             return
         fn, context = wakes
         loop = self.get_loop()
-        if asyncio.current_task(loop) is None:
+        if at_once and asyncio.current_task(loop) is None:
             context.run(fn, self)
         else:
             loop.call_soon(fn, self, context=context)
 
     def cancel(self, msg: Any | None = None) -> bool:
         cancelled = super().cancel(msg)
-        if cancelled:
-            self.wake()
+        if cancelled:  # whoever cancels may have to note it before the task sees it
+            self.wake(at_once=False)
         return cancelled
 
 
@@ -68,14 +68,14 @@ class AsyncioLoop:
         """Give whoever waits for a promise a value, unless the wait was cancelled."""
         if not promise.done():
             promise.set_result(value)
-            promise.wake()
+            promise.wake(at_once=True)
 
     def fail(self, promise: _Promise, error: Exception) -> None:
         """Raise an error where a promise is waited for, unless the wait was cancelled."""
         if not promise.done():
             promise.set_exception(error)
             promise.exception()  # or it is reported when nobody has waited
-            promise.wake()
+            promise.wake(at_once=False)
 
     def later(self, seconds: float, call: Callable[[], object]) -> Callable[[], None]:
         """Call something after a time; return what prevents that."""

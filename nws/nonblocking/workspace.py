@@ -10,6 +10,7 @@ from nws.nonblocking.iterators import LoopValueIterator
 from nws.nonblocking.leases import LeaseCall, Leasing, LoopLease
 from nws.nonblocking.server import LoopServer
 from nws.nonblocking.streams import LoopInbox, LoopOutbox, LoopWatch
+from nws.nonblocking.textfile import LoopTextFile
 from nws.session.request import Request
 from nws.wire.arguments import encode_name
 from nws.workspace.cursor import Cursor
@@ -181,6 +182,13 @@ class LoopWorkspace:
 
     def _iterator(self, varName: str, operation: str, timeout: float | None) -> LoopValueIterator:
         return LoopValueIterator(self._session, Cursor(self._name, varName, operation, timeout))
+
+    async def makefile(self, varName: str, mode: str = "r") -> LoopTextFile:
+        """Return a text file whose lines are the values of a fifo variable; see
+        `nws.client.NetWorkSpace.makefile`."""
+        file = LoopTextFile(self, varName, mode)
+        await file.begin()
+        return file
 
     # Streams
 

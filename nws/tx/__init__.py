@@ -12,7 +12,7 @@ docs/asyncio.md; what the operations promise and raise is said in `nws.client`.
 """
 
 from nws.nonblocking.leases import LoopLease
-from nws.tx.deferring import Inbox, Outbox, ValueIterator, Watch
+from nws.tx.deferring import Inbox, Outbox, TextFile, ValueIterator, Watch
 from nws.tx.server import NwsServer
 from nws.tx.workspace import NetWorkSpace
 
@@ -22,6 +22,7 @@ __all__ = [
     "NetWorkSpace",
     "NwsServer",
     "Outbox",
+    "TextFile",
     "ValueIterator",
     "Watch",
 ]

@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 
 from nws.nonblocking.iterators import LoopValueIterator
 from nws.nonblocking.streams import LoopInbox, LoopOutbox, LoopWatch
+from nws.nonblocking.textfile import LoopTextFile
 
-__all__ = ["Deferring", "Inbox", "Outbox", "ValueIterator", "Watch", "deferred"]
+__all__ = ["Deferring", "Inbox", "Outbox", "TextFile", "ValueIterator", "Watch", "deferred"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +63,44 @@ class ValueIterator(Deferring[LoopValueIterator]):
     def reset(self) -> None:
         """Begin again with the first value."""
         self._inner.reset()
+
+
+class TextFile(Deferring[LoopTextFile]):
+    """Lines of text in a fifo variable; see `nws.client.NwsTextFile`."""
+
+    read = deferred(LoopTextFile.read)
+    readline = deferred(LoopTextFile.readline)
+    write = deferred(LoopTextFile.write)
+    flush = deferred(LoopTextFile.flush)
+    close = deferred(LoopTextFile.close)
+    next = deferred(LoopTextFile.__anext__)
+
+    @property
+    def name(self) -> str:
+        """Of the variable."""
+        return self._inner.name
+
+    @property
+    def mode(self) -> str:
+        """``r``, ``w`` or ``a``."""
+        return self._inner.mode
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._inner.closed
+
+    def __aiter__(self) -> TextFile:
+        return self
+
+    def __anext__(self) -> Deferred[str]:
+        return self.next()
+
+    async def __aenter__(self) -> TextFile:
+        return self
+
+    def __aexit__(self, *exception: object) -> Deferred[None]:
+        return self.close()
 
 
 class Watch(Deferring[LoopWatch]):

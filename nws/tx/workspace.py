@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from nws.nonblocking.workspace import LoopWorkspace
 from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT
-from nws.tx.deferring import Deferring, Inbox, Outbox, ValueIterator, Watch, deferred
+from nws.tx.deferring import Deferring, Inbox, Outbox, TextFile, ValueIterator, Watch, deferred
 from nws.tx.server import NwsServer
 
 __all__ = ["NetWorkSpace"]
@@ -116,6 +116,11 @@ class NetWorkSpace(Deferring[LoopWorkspace]):
     def ifindTry(self, varName: str) -> ValueIterator:
         """Return an iterator that finds each value once until there is none."""
         return ValueIterator(self._inner.ifindTry(varName))
+
+    def makefile(self, varName: str, mode: str = "r") -> Deferred[TextFile]:
+        """Give a text file whose lines are the values of a fifo variable; see
+        `nws.client.NetWorkSpace.makefile`."""
+        return Deferred.fromCoroutine(self._inner.makefile(varName, mode)).addCallback(TextFile)
 
     def watch(self, varName: str) -> Deferred[Watch]:
         """Give what `ifind` would, on a connection of its own."""

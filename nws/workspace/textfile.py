@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from nws.errors import NwsOperationException
+from nws.workspace.lines import LineBuffer
 
 __all__ = ["NwsTextFile"]
 
@@ -35,13 +36,11 @@ class NwsTextFile(io.TextIOBase):
 
     def __init__(self, ws: LineWorkspace, varName: str, mode: str = "r") -> None:
         """Made by `NetWorkSpace.makefile`."""
-        if mode not in ("r", "w", "a"):
-            raise ValueError(f"mode {mode!r} is not one of 'r', 'w' and 'a'")
+        self._buffer = LineBuffer(varName, mode)
         self.name = varName
         self.mode = mode
         self._workspace = ws
-        self._text = ""  # read but not asked for yet, or written but without its newline
-        self._lines: Iterator[Any] = iter(())
+        self._values: Iterator[Any] = iter(())
         if mode == "w":
             try:
                 ws.deleteVar(varName)
@@ -49,15 +48,15 @@ class NwsTextFile(io.TextIOBase):
                 pass  # there was none
         ws.declare(varName, "fifo")
         if mode == "r":
-            self._lines = ws.ifindTry(varName)
+            self._values = ws.ifindTry(varName)
 
     def readable(self) -> bool:
         """Return whether the file was opened for reading."""
-        return self.mode == "r"
+        return self._buffer.reads
 
     def writable(self) -> bool:
         """Return whether the file was opened for writing."""
-        return self.mode != "r"
+        return not self._buffer.reads
 
     def write(self, text: str, /) -> int:
         """Store each complete line; return how many characters were taken.
@@ -66,17 +65,15 @@ class NwsTextFile(io.TextIOBase):
             ValueError: the file is closed, or open for reading.
             NwsException: as for `NetWorkSpace.store`. Lines before the failed one are stored.
         """
-        self._check(self.writable(), "writing")
-        *lines, self._text = (self._text + text).split("\n")
-        for line in lines:
-            self._workspace.store(self.name, line + "\n")
+        self._buffer.check(self.closed, self.writable(), "writing")
+        for line in self._buffer.write(text):
+            self._workspace.store(self.name, line)
         return len(text)
 
     def flush(self) -> None:
         """Store what was held back, as a line without a newline; raises what `write` does."""
-        self._check(True, "")
-        if self.writable() and self._text:
-            text, self._text = self._text, ""
+        self._buffer.check(self.closed, True, "")
+        if self.writable() and (text := self._buffer.take()):
             self._workspace.store(self.name, text)
 
     def read(self, n: int | None = -1, /) -> str:
@@ -86,49 +83,28 @@ class NwsTextFile(io.TextIOBase):
             ValueError: the file is closed or open for writing, or a value is not text.
             NwsException: as for `NetWorkSpace.ifindTry`.
         """
-        self._check(self.readable(), "reading")
+        self._buffer.check(self.closed, self.readable(), "reading")
         size = -1 if n is None else n
-        while size < 0 or len(self._text) < size:
-            line = self._next_value()
-            if not line:
-                break
-            self._text += line
-        return self._cut(len(self._text) if size < 0 else size)
+        while not self._buffer.has(size) and self._find():
+            pass
+        return self._buffer.cut(size)
 
     def readline(self, n: int = -1, /) -> str:  # type: ignore[override]
         """Return the next line with its newline, or ``n`` characters of it; empty at the end.
 
         Raises what `read` does.
         """
-        self._check(self.readable(), "reading")
-        while "\n" not in self._text and not 0 <= n <= len(self._text):
-            line = self._next_value()
-            if not line:
-                break
-            self._text += line
-        end = self._text.find("\n") + 1 or len(self._text)
-        return self._cut(end if n < 0 else min(n, end))
+        self._buffer.check(self.closed, self.readable(), "reading")
+        while not self._buffer.has_line(n) and self._find():
+            pass
+        return self._buffer.cut_line(n)
 
-    def _next_value(self) -> str:
-        """Return the next text that is not empty; an empty one at the end."""
-        for value in self._lines:
-            if not isinstance(value, str):
-                raise ValueError(
-                    f"the variable {self.name!r} holds a {type(value).__name__}, which is no text"
-                )
-            if value:
-                return value
-        return ""
-
-    def _cut(self, end: int) -> str:
-        text, self._text = self._text[:end], self._text[end:]
-        return text
-
-    def _check(self, possible: bool, purpose: str) -> None:
-        if self.closed:
-            raise ValueError(f"the text file {self.name!r} is closed")
-        if not possible:
-            raise io.UnsupportedOperation(f"the text file {self.name!r} is not open for {purpose}")
+    def _find(self) -> bool:
+        """Find the next value; tell whether there is one."""
+        for value in self._values:
+            self._buffer.add(value)
+            return True
+        return False
 
     def __del__(self) -> None:
         """Store nothing: the collector runs at any time, and in forked processes."""

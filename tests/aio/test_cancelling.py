@@ -19,6 +19,7 @@ from tests.support.spaces import HOST
 T = TypeVar("T")
 
 COUNT = 2000
+TIMEOUT: Any = getattr(asyncio, "timeout", None)
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -109,6 +110,21 @@ def test_a_timeout_of_asyncio(server: Server) -> None:
         async with workspace(server) as ws:
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(ws.fetch("x"), 0.01)
+            await ws.store("x", 1)
+            assert await ws.fetch("x") == 1
+
+    run(main())
+
+
+@pytest.mark.skipif(not TIMEOUT, reason="asyncio.timeout came with Python 3.11")
+def test_a_timeout_of_a_block(server: Server) -> None:
+    """It cancels the task first, and notes then that it did."""
+
+    async def main() -> None:
+        async with workspace(server) as ws:
+            with pytest.raises(TimeoutError):
+                async with TIMEOUT(0.01):
+                    await ws.fetch("x")
             await ws.store("x", 1)
             assert await ws.fetch("x") == 1
 
