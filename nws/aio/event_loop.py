@@ -139,3 +139,5 @@ class _AsyncioLink(asyncio.BufferedProtocol):
         """Wait until little is kept, or the connection has ended."""
         if self._room is not None:
             await asyncio.shield(self._room)
+        elif self._transport.is_closing():
+            await asyncio.sleep(0)  # in which the end is told

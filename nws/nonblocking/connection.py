@@ -256,15 +256,17 @@ class Connection:
             if isinstance(part, bytes) and len(part) <= _BLOCK_BYTES:  # as nearly all are
                 link.write(part)
             else:
-                await self._send_blocks(link, part)
+                await self._send_blocks(link, exchange, part)
         exchange.sent = True
 
-    async def _send_blocks(self, link: Link, part: Part | LongBody) -> None:
+    async def _send_blocks(self, link: Link, exchange: _Exchange, part: Part | LongBody) -> None:
         """Send a long part of a request as the server takes it."""
         for block in part.blocks() if isinstance(part, Upload) else _blocks(part):
             link.write(block)
             await link.drained()
-            self._check_usable()
+            if self._dropped:
+                error = NwsConnectionDroppedException(self._dropped)
+                raise lost(exchange.fields, error, self.endpoint, self._dropped)
             self._silent_seconds = 0.0
 
     async def answer(self) -> Answer:

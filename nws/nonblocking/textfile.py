@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, Protocol
 
 from nws.errors import NwsOperationException
 from nws.workspace.lines import LineBuffer
 
-if TYPE_CHECKING:
-    from nws.nonblocking.workspace import LoopWorkspace
-
 __all__ = ["LoopTextFile"]
+
+
+class _Workspace(Protocol):
+    """What a text file needs of its workspace."""
+
+    def declare(self, varName: str, mode: str) -> Awaitable[None]: ...
+    def deleteVar(self, varName: str) -> Awaitable[None]: ...
+    def store(self, varName: str, val: Any) -> Awaitable[None]: ...
+    def ifindTry(self, varName: str) -> AsyncIterator[Any]: ...
 
 
 class LoopTextFile:
@@ -24,7 +31,7 @@ class LoopTextFile:
         closed: whether `close` was called.
     """
 
-    def __init__(self, ws: LoopWorkspace, varName: str, mode: str) -> None:
+    def __init__(self, ws: _Workspace, varName: str, mode: str) -> None:
         """Made by the methods of a workspace; see `begin`."""
         self._buffer = LineBuffer(varName, mode)
         self.name = varName
