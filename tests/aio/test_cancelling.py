@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Coroutine
-from contextlib import suppress
 from random import Random
 from typing import Any, TypeVar
 
@@ -18,7 +17,8 @@ from tests.support.spaces import HOST
 
 T = TypeVar("T")
 
-COUNT = 2000
+ROUNDS = 50
+TASKS = 40
 TIMEOUT: Any = getattr(asyncio, "timeout", None)
 
 
@@ -58,25 +58,26 @@ def test_no_value_is_lost_or_doubled(server: Server) -> None:
 
     async def main() -> int:
         async with workspace(server) as ws, workspace(server, useUse=True) as other:
-            for number in range(COUNT):
-                task = asyncio.create_task(fetch(ws))
-                storing = asyncio.create_task(other.store("x", number))
-                for _ in range(random.randrange(12)):
-                    await asyncio.sleep(0)
-                task.cancel()
+            for round_ in range(ROUNDS):
+                tasks = [asyncio.create_task(fetch(ws)) for _ in range(TASKS)]
+                values = range(round_ * TASKS, (round_ + 1) * TASKS)
+                storing = asyncio.create_task(other.store_many("x", values))
+                for task in tasks[1:]:  # one is to get a value in each round
+                    for _ in range(random.randrange(3)):
+                        await asyncio.sleep(0)
+                    task.cancel()
                 await storing
-                with suppress(asyncio.CancelledError):
-                    await task
+                await asyncio.gather(*tasks, return_exceptions=True)
             fetched = len(got)
-            while len(got) < COUNT:
-                got.append(await other.fetch("x", timeout=PATIENCE))
+            while len(got) < ROUNDS * TASKS:
+                got.extend(await other.fetch_many("x", 1000, timeout=PATIENCE))
             assert await other.fetchTry("x", "no more") == "no more"
-            assert (await ws.server.status())["connections"] < 20
+            assert (await ws.server.status())["connections"] < 3 * TASKS
             return fetched
 
     fetched = run(main())
-    assert sorted(got) == list(range(COUNT))
-    assert 0 < fetched < COUNT, "some were cancelled, some were not"
+    assert sorted(got) == list(range(ROUNDS * TASKS))
+    assert ROUNDS <= fetched < ROUNDS * TASKS, "some were cancelled, some were not"
 
 
 @pytest.mark.parametrize("call", ["fetch", "fetch_many", "fetchAny", "lease", "find"])

@@ -14,7 +14,7 @@ from tests.support.loops import ReactorThread, running_loop
 from tests.support.server import PATIENCE, Server
 from tests.support.spaces import HOST
 
-COUNT = 300
+COUNT = 200
 
 
 @pytest.fixture(scope="module")
