@@ -87,7 +87,7 @@ class AsyncioLoop:
         def link() -> _AsyncioLink:
             return _AsyncioLink(connection)
 
-        loop, host = self._loop, endpoint.host
+        loop, host = self._loop, endpoint.dialed or endpoint.host
         connecting: Any
         if host.startswith(UNIX):
             connecting = loop.create_unix_connection(link, host.removeprefix(UNIX))
@@ -113,8 +113,9 @@ class _AsyncioLink(asyncio.BufferedProtocol):
         self.write = self._transport.write
         self.abort = self._transport.abort
         self.close = self._transport.close
+        self.socket = transport.get_extra_info("socket")
         if not self._connection.endpoint.host.startswith(UNIX):
-            tune(transport.get_extra_info("socket"), self._connection.endpoint)
+            tune(self.socket, self._connection.endpoint)
         self._connection.opened(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:

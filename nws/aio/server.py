@@ -26,9 +26,10 @@ class NwsServer(LoopServer):
         pickle_protocol: int = 5,
         session: str = "",
         peer_timeout: float | None = None,
+        login: str = "",
     ) -> None:
         """Prepare a connection; see `nws.client.NwsServer`."""
-        super().__init__(AsyncioLoop, host, port, pickle_protocol, session, peer_timeout)
+        super().__init__(AsyncioLoop, host, port, pickle_protocol, session, peer_timeout, login)
 
     async def open(self) -> NwsServer:
         """Connect.

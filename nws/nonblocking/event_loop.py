@@ -14,7 +14,14 @@ __all__ = ["EventLoop", "Link"]
 
 
 class Link(Protocol):
-    """A stream of bytes to a server. It tells its `Connection` what has come, and its end."""
+    """A stream of bytes to a server. It tells its `Connection` what has come, and its end.
+
+    Attributes:
+        socket: to look at: who is at the other end.
+    """
+
+    @property
+    def socket(self) -> Any: ...
 
     def write(self, data: bytes | memoryview, /) -> None:
         """Send bytes; those for which there is no room are kept until there is."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from nws.keepalive import MAX_PEER_TIMEOUT, MIN_PEER_TIMEOUT
 from nws.nonblocking.event_loop import EventLoop
 from nws.nonblocking.session import LoopSession
-from nws.session.endpoint import Endpoint
+from nws.session.endpoint import find_endpoint, remember
 from nws.values import Encoder
 from nws.wire.listings import WorkspaceInfo
 from nws.workspace.constants import STRING
@@ -28,6 +28,7 @@ class LoopServer:
         pickle_protocol: int,
         session: str,
         peer_timeout: float | None,
+        login: str,
     ) -> None:
         """Prepare a session; see `nws.client.NwsServer`.
 
@@ -37,10 +38,11 @@ class LoopServer:
         seconds = 0
         if peer_timeout is not None:
             seconds = math.ceil(min(max(peer_timeout, MIN_PEER_TIMEOUT), MAX_PEER_TIMEOUT))
+        endpoint = find_endpoint(host, port, seconds, login)
+        if login:
+            remember(endpoint)
         self._token = session.encode()
-        self._session = LoopSession(
-            Endpoint(host, port, seconds), Encoder(pickle_protocol), make_loop
-        )
+        self._session = LoopSession(endpoint, Encoder(pickle_protocol), make_loop)
 
     @property
     def serverHost(self) -> str:

@@ -57,7 +57,7 @@ class ReactorLoop:
 
     async def connect(self, endpoint: Endpoint, connection: Connection, timeout: float) -> None:
         """Connect to a server; see `nws.nonblocking.event_loop.EventLoop`."""
-        host = endpoint.host
+        host = endpoint.dialed or endpoint.host
         way: Any
         if host.startswith(UNIX):
             way = UNIXClientEndpoint(self._reactor, host.removeprefix(UNIX), timeout)
@@ -79,9 +79,13 @@ class _ReactorLink(Protocol):
         self._connection = connection
         self._room: Deferred[None] | None = None
 
+    @property
+    def socket(self) -> Any:
+        return self.transport.getHandle()
+
     def connectionMade(self) -> None:
         if not self._connection.endpoint.host.startswith(UNIX):
-            tune(self.transport.getHandle(), self._connection.endpoint)
+            tune(self.socket, self._connection.endpoint)
         self.transport.registerProducer(self, True)
         self._connection.opened(self)
 

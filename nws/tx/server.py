@@ -30,6 +30,7 @@ class NwsServer(Deferring[LoopServer]):
         pickle_protocol: int = 5,
         session: str = "",
         peer_timeout: float | None = None,
+        login: str = "",
         reactor: Any = None,
     ) -> None:
         """Prepare a connection; see `nws.client.NwsServer`.
@@ -38,7 +39,9 @@ class NwsServer(Deferring[LoopServer]):
             reactor: None for the one that is installed.
         """
         make_loop = partial(ReactorLoop, reactor)
-        super().__init__(LoopServer(make_loop, host, port, pickle_protocol, session, peer_timeout))
+        super().__init__(
+            LoopServer(make_loop, host, port, pickle_protocol, session, peer_timeout, login)
+        )
 
     @property
     def serverHost(self) -> str:

@@ -23,6 +23,7 @@ from nws.session.sockets import Timeouts
 from nws.tx.reactor import ReactorLoop
 from nws.wire.dialect import BLANK_ID, EXTENSIONS, METADATA_FROM_SERVER, Dialect
 from nws.wire.handshake import ServerHandshake
+from nws.wire.login import Login, ServerLogin
 from nws.wire.operations import Form
 from nws.wire.replies import Answer, ReplyEncoder
 from nws.wire.requests import encode_request
@@ -35,10 +36,18 @@ LEASED = ENCODER.many(1) + ENCODER.item(TEXT, 7, 1, 5, b"") + b"value"
 CANCELLED = ENCODER.failure(Form.LONG, Status.CANCELLED, "cancelled")
 
 
+class FarSocket:
+    """Leads to another machine."""
+
+    def getpeername(self) -> tuple[str, int]:
+        return "192.0.2.1", 1
+
+
 class Wire:
     """The server's end of a link: what was sent, and whether it was hung up."""
 
     def __init__(self) -> None:
+        self.socket = FarSocket()
         self.sent = b""
         self.is_full = False
         self.ended = ""
@@ -66,13 +75,19 @@ class Wire:
 class Talk:
     """A connection, and its server's end."""
 
-    def __init__(self, *, offers: Any = (METADATA_FROM_SERVER, EXTENSIONS)) -> None:
+    def __init__(
+        self,
+        *,
+        offers: Any = (METADATA_FROM_SERVER, EXTENSIONS),
+        ours: Login | None = None,
+        theirs: ServerLogin | None = None,
+    ) -> None:
         self.clock = Clock()
         self.wire = Wire()
-        endpoint = Endpoint("host", 1)
+        endpoint = Endpoint("host", 1, login=ours)
         self.connection = Connection(endpoint, ReactorLoop(self.clock), Timeouts())
         self.connection.opened(self.wire)
-        server = ServerHandshake(dict.fromkeys(offers, b""))
+        server = ServerHandshake(dict.fromkeys(offers, b""), theirs)
         while self.wire.sent and not server.refused:
             self.connection.received(server.feed(self.wire.take()))
         self.wire.take()
@@ -289,6 +304,21 @@ def test_an_original_server_is_refused() -> None:
     talk = Talk(offers=())
     assert talk.wire.ended == "aborted"
     assert not talk.connection.usable
+
+
+def test_both_sides_prove_that_they_know_the_secret() -> None:
+    talk = Talk(
+        ours=Login("a secret of ours"), theirs=ServerLogin("a secret of ours", "192.0.2.1:1")
+    )
+    assert talk.connection.dialect is not None
+    assert talk.connection.usable
+
+
+@pytest.mark.parametrize("theirs", [None, ServerLogin("another one", "192.0.2.1:1")])
+def test_a_server_that_has_not_proved_it_is_not_used(theirs: ServerLogin | None) -> None:
+    talk = Talk(ours=Login("a secret of ours"), theirs=theirs)
+    assert talk.connection.dialect is None
+    assert talk.wire.ended == "aborted"
 
 
 def test_a_handshake_that_takes_too_long() -> None:
