@@ -87,6 +87,7 @@ class LoopWorkspace:
     findTryFile = _operation(WorkspaceRequests.findTryFile)
     fetch_many = _operation(WorkspaceRequests.fetch_many)
     settle = _operation(WorkspaceRequests.settle)
+    withdraw = _operation(WorkspaceRequests.withdraw)
     release = _operation(WorkspaceRequests.release)
     renew = _operation(WorkspaceRequests.renew)
     fetchAny = _operation(WorkspaceRequests.fetchAny)

@@ -208,7 +208,9 @@ class WorkspaceRequests:
             fields += (self._workspace, encode_name(varName), *self._encoder.encode(value))
         return Request(fields, nothing)
 
-    def withdraw(self, varName: str, indexes: Iterable[int], keep: bool) -> Request[list[int]]:
+    def withdraw(
+        self, varName: str, indexes: Iterable[int], *, keep: bool = False
+    ) -> Request[list[int]]:
         """Remove values for good that nobody has taken."""
         numbers = b" ".join(b"%d" % index for index in indexes)
         fields = [b"withdraw", self._workspace, encode_name(varName), numbers]

@@ -384,7 +384,7 @@ class NetWorkSpace(FileTransfers):
             keep: remove nothing.
         """
         self._session.require_extensions("withdrawing values")
-        return self._session.perform(self._requests.withdraw(varName, indexes, keep))
+        return self._session.perform(self._requests.withdraw(varName, indexes, keep=keep))
 
     def release(self, leases: Iterable[Lease] | None, *, blame: bool = True) -> None:
         """Give leased values back to their places.
