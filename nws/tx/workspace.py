@@ -94,6 +94,7 @@ class NetWorkSpace(Deferring[LoopWorkspace]):
     lease_many = deferred(LoopWorkspace.lease_many)
     leaseAny = deferred(LoopWorkspace.lease_any)
     settle = deferred(LoopWorkspace.settle)
+    withdraw = deferred(LoopWorkspace.withdraw)
     release = deferred(LoopWorkspace.release)
     renew = deferred(LoopWorkspace.renew)
     fetchAny = deferred(LoopWorkspace.fetchAny)
