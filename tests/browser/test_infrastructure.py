@@ -235,6 +235,7 @@ def test_each_page_is_of_a_new_visitor(browsing: Browsing, site: Site) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_test_fails_with_complaints_and_pictures(tmp_path: Path) -> None:
     require_browser()
     (tmp_path / "conftest.py").write_text("from tests.browser.conftest import *")

@@ -84,6 +84,7 @@ def test_ctrl_c_where_it_is_ignored_at_first(tmp_path: Path, processes: str) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.skipif(
     not (ROOT / ".venv" / "networkspaces-setup").exists(),
     reason="the script would first make a .venv: scripts/setup does that",

@@ -105,6 +105,8 @@ def test_a_million_bytes_of_garbage(tmp_path: Path) -> None:
 def stuff(client: Client, data: bytes, most: int, meanwhile: Callable[[], None]) -> int:
     """Send data again and again, without reading, until the server takes no more of it, or hangs
     up; return how much was sent."""
+    # Its system shall not take in millions of small answers first.
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
     client.socket.setblocking(False)
     sent = blocked = place = 0
     while sent < most and blocked < 20:
