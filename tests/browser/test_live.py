@@ -309,7 +309,7 @@ def test_a_page_says_that_the_server_is_away_and_goes_on_with_the_next_one(
         first.open("here").store("x", "one")
         first.see(page, "workspace", name="here")
         page.locator("form").filter(has_text="Store").get_by_label("Variable").fill("y")
-        page.get_by_label("Value").fill("typed before")
+        page.get_by_label("Value", exact=True).fill("typed before")
         watch_for_reload(page)
         ports = [address.rstrip("/").rpartition(":")[2] for address in first.server.addresses]
     expect(page.locator(STATE)).to_have_text("disconnected")

@@ -91,7 +91,8 @@ def test_a_million_bytes_of_garbage(tmp_path: Path) -> None:
         for n in range(1000):
             for offset in (0, 50):
                 madmen[(n + offset) % 100].rave(500)
-            work(honest, n)
+            if n % 5 == 0:  # each costs two turns of both processes, which a busy machine delays
+                work(honest, n)
         assert sum(madman.sent for madman in madmen) == 1_000_000
         for madman in madmen:
             madman.close()
