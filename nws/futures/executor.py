@@ -87,9 +87,9 @@ class SleighExecutor(Executor):
         Returns:
             A future. Its exception is the one that the call has raised, with the worker's traceback
             as its ``__cause__``; a CallLostError if three workers have died at it; a
-            BrokenSleighExecutor if the executor is broken. It can be cancelled until it is sent to
-            the workers, which are given as much as they do in 0.2 seconds and at least one call
-            each. Callbacks run one at a time, on a thread of the executor.
+            BrokenSleighExecutor if the executor is broken. It runs, and cannot be cancelled any
+            more, when a worker has taken it. Callbacks run one at a time, on a thread of the
+            executor.
 
         Raises:
             RuntimeError: the executor was shut down, the interpreter ends, or this is a fork.
@@ -126,7 +126,7 @@ class SleighExecutor(Executor):
 
         Raises:
             ValueError: ``chunksize`` or ``buffersize`` is less than 1.
-            TimeoutError: by the iterator: a result is not there in time.
+            concurrent.futures.TimeoutError: by the iterator: a result is not there in time.
             Exception: by the iterator: what a call has raised. The others are cancelled.
         """
         return mapped(self.submit, fn, iterables, timeout, chunksize, buffersize)
@@ -136,7 +136,7 @@ class SleighExecutor(Executor):
 
         Args:
             wait: return after that. (In a callback it returns at once.)
-            cancel_futures: cancel the calls that were not sent to the workers.
+            cancel_futures: cancel the calls that no worker has taken.
         """
         self._calls.shut_down(wait=wait, cancel_futures=cancel_futures)
 
