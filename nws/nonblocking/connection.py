@@ -426,7 +426,6 @@ class Connection:
 
     async def closed(self) -> None:
         """Wait for the end of the connection, for some seconds."""
-        self._shaken = self._loop.promise()
         if self._link is None:
             return
         cancel = self._loop.later(self._timeouts.recovery, self._link.abort)
