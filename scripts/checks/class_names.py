@@ -30,9 +30,7 @@ class Process:
 PROCESSES: Final = (
     Process("a client", ("nws",)),
     Process("the server", ("server/nws_server", "nws/wire", "nws/errors.py")),
-    Process(
-        "a babelfish", ("babelfish/nws_babelfish", "nws"), without=("nws/sleigh", "nws/cli.py")
-    ),
+    Process("a babelfish", ("babelfish/nws_babelfish", "nws"), without=("nws/sleigh", "nws/cli")),
 )
 
 

@@ -1,0 +1,59 @@
+"""What the server's inspector tells programs: docs/operations.md has its addresses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import ProxyHandler, build_opener
+
+from nws.cli.exit_status import CommandFailure
+from nws.session.endpoint import Endpoint
+
+__all__ = ["rows"]
+
+_SECONDS: Final = 30.0
+"""For it to reply."""
+
+
+def rows(place: Endpoint, port: int, page: str, key: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a list.
+
+    Args:
+        place: where the server is.
+        port: of its inspector.
+        page: the name of the list.
+        key: the inspector's; empty if it needs none.
+
+    Raises:
+        CommandFailure: the inspector does not tell.
+    """
+    number, pages = 1, 1
+    while number <= pages:
+        query = urlencode({"page": number, **({"key": key} if key else {})})
+        table = _read(f"{place.web(port)}api/{page}?{query}")["table"]
+        yield from table["rows"]
+        number, pages = number + 1, table["pages"]
+
+
+def _read(address: str) -> Any:
+    shown = address.partition("?")[0]
+    opener = build_opener(ProxyHandler({}))  # it is on this machine or near it
+    try:
+        with opener.open(address, timeout=_SECONDS) as reply:
+            return json.load(reply)
+    except HTTPError as error:
+        with error:
+            reason = _reason_in(error.read())
+        raise CommandFailure(f"the inspector at {shown} refuses: {reason or error}") from error
+    except (URLError, OSError, ValueError) as error:
+        raise CommandFailure(f"the inspector at {shown} cannot be asked: {error}") from error
+
+
+def _reason_in(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return ""
