@@ -42,7 +42,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_options
 def find(
     host: str | None,
-    port: int,
+    port: int | None,
     timeout: float | None,
     as_json: bool,
     raw: bool,
@@ -64,7 +64,7 @@ def find(
 @_options
 def fetch(
     host: str | None,
-    port: int,
+    port: int | None,
     timeout: float | None,
     as_json: bool,
     raw: bool,
@@ -85,7 +85,7 @@ def fetch(
 @_options
 def watch(
     host: str | None,
-    port: int,
+    port: int | None,
     timeout: float | None,
     as_json: bool,
     raw: bool,

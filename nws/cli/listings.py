@@ -17,7 +17,7 @@ __all__ = ["clients", "leases", "ls", "vars_"]
 @click.command()
 @server_options
 @json_option
-def ls(host: str | None, port: int, as_json: bool) -> None:
+def ls(host: str | None, port: int | None, as_json: bool) -> None:
     """List the workspaces."""
     with connect(host, port) as server:
         listing = server.listWss("dict")
@@ -38,7 +38,7 @@ def ls(host: str | None, port: int, as_json: bool) -> None:
 @server_options
 @json_option
 @click.argument("workspace")
-def vars_(host: str | None, port: int, as_json: bool, workspace: str) -> None:
+def vars_(host: str | None, port: int | None, as_json: bool, workspace: str) -> None:
     """List the variables of WORKSPACE: values, waiting fetches and finds, mode, leased values."""
     with open_workspace(host, port, workspace, create=False) as ws:
         listing = ws.listVars(format="dict")
@@ -51,7 +51,7 @@ def vars_(host: str | None, port: int, as_json: bool, workspace: str) -> None:
 @server_options
 @json_option
 @click.argument("workspace")
-def leases(host: str | None, port: int, as_json: bool, workspace: str) -> None:
+def leases(host: str | None, port: int | None, as_json: bool, workspace: str) -> None:
     """List the leased values of WORKSPACE: who has them, and for how many seconds more."""
     with open_workspace(host, port, workspace, create=False) as ws:
         session = ws._session
@@ -74,7 +74,7 @@ def _lease(line: str) -> dict[str, Any]:
 @click.command()
 @server_options
 @json_option
-def clients(host: str | None, port: int, as_json: bool) -> None:
+def clients(host: str | None, port: int | None, as_json: bool) -> None:
     """List the connections: what each has done, and what it waits for.
 
     The server's inspector is asked. If it needs a key, NWS_WEB_KEY has to say it.

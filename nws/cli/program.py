@@ -10,11 +10,13 @@ import click
 
 from nws.cli.exit_status import INTERRUPTED, failure_of
 from nws.errors import NwsException, SleighException
+from nws.settings import SettingsError
 from nws.version import __version__
 
 __all__ = ["main"]
 
 _COMMANDS: Final[Mapping[str, str]] = {
+    "config": "nws.cli.config:config",
     "declare": "nws.cli.variables:declare",
     "depalma": "nws.depalma.cli:depalma",
     "export": "nws.cli.transfer:export",
@@ -25,12 +27,16 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "clients": "nws.cli.listings:clients",
     "ls": "nws.cli.listings:ls",
     "ppserver": "nws.pp.command:ppserver",
+    "doctor": "nws.cli.doctor:doctor",
     "rm": "nws.cli.variables:rm",
+    "run": "nws.cli.run:run",
     "server": "nws.cli.server:server",
+    "sleigh": "nws.cli.sleigh:sleigh",
     "store": "nws.cli.store:store",
     "task_manager": "nws.masterslave.command:task_manager",
     "vars": "nws.cli.listings:vars_",
     "watch": "nws.cli.find:watch",
+    "worker": "nws.cli.worker:worker",
 }
 """Where each command is: its module, which is imported only for it, and its name there."""
 
@@ -66,6 +72,8 @@ class _Program(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
+        except SettingsError as error:
+            raise click.UsageError(str(error)) from error
         except (NwsException, SleighException) as error:
             raise failure_of(error) from error
 

@@ -17,11 +17,12 @@ import psutil
 
 from nws.cli.output import json_option, print_json
 from nws.cli.server_files import ServerFiles, host_of
-from nws.cli.which_server import connect, port_option, server_options
+from nws.cli.which_server import connect, port_option, port_or_set, server_options
 from nws.client import DICT, NwsServer
 from nws.errors import NwsConnectException, NwsUnsupportedOperationException
 from nws.session.endpoint import Endpoint
 from nws.session.transport import Transport
+from nws.settings import find_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,18 +60,21 @@ _timeout_option = click.option(
 @port_option
 @click.option(
     "--interface",
-    default="127.0.0.1",
-    show_default=True,
-    envvar="NWS_INTERFACE",
+    show_default="NWS_INTERFACE, else 127.0.0.1",
     help="Address to listen on. Whoever can reach it can read, store and delete anything.",
 )
 @_timeout_option
 @click.argument("options", nargs=-1, metavar="[-- OPTIONS]")
-def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -> None:
+def start(
+    port: int | None, interface: str | None, timeout: float, options: tuple[str, ...]
+) -> None:
     """Start a server in the background, and wait until it serves.
 
     Options after `--` are passed to the server: see `python -m nws_server --help`.
     """
+    port = port_or_set(port)
+    if interface is None:
+        interface = find_settings()["interface"].value
     files = ServerFiles(port)
     if files.server_process() is not None or _answers(port, interface):
         raise click.ClickException(f"a server runs on port {port} already")
@@ -130,8 +134,9 @@ def _wait_for_announcement(fd: int, timeout: float) -> list[str]:
 @server.command()
 @port_option
 @_timeout_option
-def stop(port: int, timeout: float) -> None:
+def stop(port: int | None, timeout: float) -> None:
     """Stop a server that was started by `start`."""
+    port = port_or_set(port)
     files = ServerFiles(port)
     process = files.server_process()
     if process is None:
@@ -142,7 +147,7 @@ def stop(port: int, timeout: float) -> None:
                 f"say so: it is damaged; end the server with `kill {living.pid}`"
             )
         files.pid.unlink(missing_ok=True)
-        if _answers(port, os.environ.get("NWS_INTERFACE", "")):
+        if _answers(port, find_settings()["interface"].value):
             raise click.ClickException(
                 f"the server on port {port} was not started by `nws server start`; "
                 "stop it in the way in which it was started"
@@ -165,7 +170,7 @@ def stop(port: int, timeout: float) -> None:
 @server.command()
 @server_options
 @json_option
-def status(host: str | None, port: int, as_json: bool) -> None:
+def status(host: str | None, port: int | None, as_json: bool) -> None:
     """Show what a server holds. The exit status is 3 if there is no server."""
     with connect(host, port) as found:
         report = _report(found)

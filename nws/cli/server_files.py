@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import IO
 
 import click
@@ -10,6 +9,7 @@ import platformdirs
 import psutil
 
 from nws.session.endpoint import UNIX, Endpoint
+from nws.settings import find_settings
 
 __all__ = ["ServerFiles", "host_of"]
 
@@ -57,7 +57,7 @@ class ServerFiles:
             return Endpoint(host_of(host), int(port))
         if said:
             return Endpoint(f"{UNIX}{said}", self._port)
-        return Endpoint(host_of(os.environ.get("NWS_INTERFACE", "")), self._port)
+        return Endpoint(host_of(find_settings()["interface"].value), self._port)
 
     def search_server(self) -> psutil.Process | None:
         """Look for the server among all processes: the pid file may be damaged."""

@@ -31,7 +31,7 @@ __all__ = ["store"]
 @click.argument("value")
 def store(
     host: str | None,
-    port: int,
+    port: int | None,
     kind: str,
     lines: bool,
     workspace: str,

@@ -31,7 +31,7 @@ _MODES: Final = ("fifo", "lifo", "multi", "single")
 @server_options
 @click.argument("workspace")
 @click.argument("file", type=click.File("w", encoding="ascii", atomic=True), default="-")
-def export(host: str | None, port: int, workspace: str, file: IO[str]) -> None:
+def export(host: str | None, port: int | None, workspace: str, file: IO[str]) -> None:
     """Write the variables of WORKSPACE and their values to FILE, or to stdout.
 
     The values stay. Those of lifo and multi variables are leased while they are read, and nobody
@@ -76,7 +76,7 @@ def _leased(ws: NetWorkSpace, variable: str) -> list[RawValue]:
 @server_options
 @click.argument("workspace")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True), default="-")
-def import_(host: str | None, port: int, workspace: str, file: str) -> None:
+def import_(host: str | None, port: int | None, workspace: str, file: str) -> None:
     """Store in WORKSPACE what FILE, or stdin, has from `nws export`.
 
     It is added to what is there. The workspace is made if there is none; it stays until somebody

@@ -14,7 +14,7 @@ __all__ = ["declare", "rm"]
 @click.argument("workspace")
 @click.argument("variable")
 @click.argument("mode", type=click.Choice(["fifo", "lifo", "multi", "single"]))
-def declare(host: str | None, port: int, workspace: str, variable: str, mode: str) -> None:
+def declare(host: str | None, port: int | None, workspace: str, variable: str, mode: str) -> None:
     """Give VARIABLE of WORKSPACE its mode.
 
     The workspace is made if there is none; it stays until somebody deletes it.
@@ -29,7 +29,7 @@ def declare(host: str | None, port: int, workspace: str, variable: str, mode: st
 @click.argument("workspace")
 @click.argument("variables", metavar="[VARIABLE]...", nargs=-1)
 def rm(
-    host: str | None, port: int, recursive: bool, workspace: str, variables: tuple[str, ...]
+    host: str | None, port: int | None, recursive: bool, workspace: str, variables: tuple[str, ...]
 ) -> None:
     """Delete variables of WORKSPACE with their values, or with -r the workspace itself.
 

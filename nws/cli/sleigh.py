@@ -1,0 +1,143 @@
+"""`nws sleigh`: which sleighs there are, and what they do."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from nws.cli.exit_status import CommandFailure, NothingThere
+from nws.cli.output import json_option, print_json, print_rows
+from nws.cli.sleigh_reports import calls_of, is_sleigh, workers_of
+from nws.cli.which_server import connect, open_workspace, server_options
+from nws.client import NetWorkSpace, NwsServer
+from nws.errors import NwsNoWorkSpaceException, NwsOperationException
+from nws.sleigh.launch.by_hand import DELETE_ME
+
+__all__ = ["sleigh"]
+
+
+@click.group()
+def sleigh() -> None:
+    """Look at sleighs, and at what their workers do."""
+
+
+@sleigh.command()
+@server_options
+@json_option
+def ls(host: str | None, port: int | None, as_json: bool) -> None:
+    """List the sleighs on a server."""
+    with connect(host, port) as server:
+        listing = server.listWss("dict")
+        assert isinstance(listing, dict)
+        names = [each.name for each in listing.values() if is_sleigh(each.varlist)]
+        rows = [row for name in names if (row := _row(server, name)) is not None]
+    print_rows(rows, as_json=as_json)
+
+
+def _row(server: NwsServer, name: str) -> dict[str, Any] | None:
+    """Return what is listed of a sleigh; None if it has just ended."""
+    try:
+        ws = server.useWs(name, create=False)
+        workers, calls = workers_of(ws), calls_of(ws)
+    except NwsNoWorkSpaceException:
+        return None
+    under_way = [call for call in calls if not call.get("over")]
+    return {
+        "sleigh": name,
+        "workers": sum(worker.get("state") != "gone" for worker in workers),
+        "calls": len(under_way),
+        "results": sum(_number(call.get("arrived")) for call in under_way),
+        "submitted": sum(_number(call.get("submitted")) for call in under_way),
+        "failed": sum(_number(call.get("failed")) for call in under_way),
+    }
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+@sleigh.command()
+@server_options
+@json_option
+@click.argument("name")
+def show(host: str | None, port: int | None, as_json: bool, name: str) -> None:
+    """Show the calls and the workers of the sleigh NAME.
+
+    NAME is its workspace. Calls that took less than a quarter of a second are not listed.
+    """
+    with _open_sleigh(host, port, name) as ws:
+        calls, workers = calls_of(ws), workers_of(ws)
+    if as_json:
+        print_json({"sleigh": name, "calls": calls, "workers": workers})
+        return
+    now = time.time()
+    print_rows([_call(call, now) for call in calls], as_json=False)
+    if calls and workers:
+        click.echo()
+    print_rows([_worker(worker, now) for worker in workers], as_json=False)
+
+
+def _open_sleigh(host: str | None, port: int | None, name: str) -> NetWorkSpace:
+    ws = open_workspace(host, port, name, create=False)
+    listing = ws.listVars(format="dict")
+    if is_sleigh(listing):
+        return ws
+    ws.server.close()
+    raise NothingThere(
+        f"the workspace {name!r} is not that of a sleigh; `nws sleigh ls` lists them"
+    )
+
+
+def _call(call: dict[str, Any], now: float) -> dict[str, Any]:
+    ended = "cancelled" if call.get("cancelled") else "over"
+    return {
+        "call": call["number"],
+        "kind": call.get("kind"),
+        "function": call.get("function"),
+        "elements": call.get("elements"),
+        "results": call.get("arrived"),
+        "failed": call.get("failed"),
+        "state": ended if call.get("over") else "under way",
+        "began": _ago(call.get("began"), now),
+    }
+
+
+def _worker(worker: dict[str, Any], now: float) -> dict[str, Any]:
+    current = worker.get("current")
+    doing = current if isinstance(current, dict) else {}
+    return {
+        "rank": worker.get("rank"),
+        "machine": worker.get("name"),
+        "pid": worker.get("pid"),
+        "state": worker.get("state"),
+        "elements": worker.get("elements"),
+        "deaths": worker.get("deaths"),
+        "megabytes": _number(worker.get("memory")) // 1_000_000,
+        "call": doing.get("call"),
+        "element": doing.get("element"),
+        "since": _ago(doing.get("since"), now),
+    }
+
+
+def _ago(moment: object, now: float) -> str | None:
+    return f"{max(0.0, now - moment):.1f} s ago" if isinstance(moment, int | float) else None
+
+
+@sleigh.command()
+@server_options
+@click.argument("name")
+def close(host: str | None, port: int | None, name: str) -> None:
+    """Close the group of the sleigh NAME, whose workers are started by hand.
+
+    It begins with the workers that have joined; no more can join.
+    """
+    with _open_sleigh(host, port, name) as ws:
+        try:
+            ws.deleteVar(DELETE_ME)
+        except NwsOperationException as error:
+            raise CommandFailure(
+                f"{name!r} is not a sleigh that waits for workers started by hand: its group is "
+                "closed, or it has started them itself"
+            ) from error

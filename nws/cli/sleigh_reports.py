@@ -1,0 +1,72 @@
+"""What sleighs publish of themselves: JSON texts in their workspaces. docs/sleigh.md has the keys.
+
+Anybody can store anything there. So nothing is unpickled, and what is no such report is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container
+from typing import Any, Final
+
+from nws.cli.raw_values import find_value
+from nws.client import NetWorkSpace
+from nws.descriptors import is_direct
+from nws.errors import NwsTimeoutException
+from nws.sleigh.shared.messages import (
+    CALLS,
+    RANK_COUNT,
+    RESULT,
+    TASK,
+    WORKER,
+    WORKER_COUNT,
+    worker_variable,
+)
+from nws.workspace.presence import gone_of
+
+__all__ = ["calls_of", "is_sleigh", "workers_of"]
+
+_MARKS: Final = (TASK, RESULT, RANK_COUNT, WORKER_COUNT)
+"""Variables that all sleighs have, and hardly anybody else."""
+
+
+def is_sleigh(variables: Container[str]) -> bool:
+    """Tell whether a workspace with these variables looks like that of a sleigh."""
+    return all(mark in variables for mark in _MARKS)
+
+
+def calls_of(ws: NetWorkSpace) -> list[dict[str, Any]]:
+    """Return the reports about the calls under way and the last that ended, the oldest first."""
+    report = read_report(ws, CALLS)
+    calls = report.get("calls") if report is not None else None
+    if not isinstance(calls, list):
+        return []
+    return [
+        call for call in calls if isinstance(call, dict) and isinstance(call.get("number"), int)
+    ]
+
+
+def workers_of(ws: NetWorkSpace) -> list[dict[str, Any]]:
+    """Return the reports about all workers, by rank. Where a supervisor is gone, its report is out
+    of date, and the state of the worker is ``gone``."""
+    listing = ws.listVars(format="dict")
+    assert isinstance(listing, dict)
+    words = (name.partition(" ") for name in listing)
+    ranks = sorted(int(rank) for word, _, rank in words if word == WORKER and rank.isdecimal())
+    reports = [read_report(ws, worker_variable(rank)) for rank in ranks]
+    found = [report for report in reports if report is not None]
+    for report in found:
+        will = listing.get(gone_of(str(report.get("id"))))
+        if will is not None and will.values:
+            report.update(state="gone", current=None)
+    return found
+
+
+def read_report(ws: NetWorkSpace, variable: str) -> dict[str, Any] | None:
+    """Return a report; None if there is none."""
+    try:
+        value = find_value(ws, variable, 0)
+        report = json.loads(value.payload) if is_direct(value.descriptor) else None
+    except (NwsTimeoutException, ValueError, RecursionError):
+        return None
+    return report if isinstance(report, dict) else None
