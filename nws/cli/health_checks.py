@@ -23,7 +23,7 @@ from nws.session.endpoint import UNIX, Endpoint
 from nws.settings import find_settings, setting_files
 from nws.version import __version__
 
-__all__ = ["FAIL", "OK", "WARN", "Finding", "findings"]
+__all__ = ["FAIL", "OK", "WARN", "Finding", "findings", "limit", "server_at", "space_in"]
 
 OK: Final = "ok"
 WARN: Final = "warn"
@@ -53,7 +53,7 @@ def findings(place: Endpoint) -> Iterator[Finding]:
     yield _versions()
     yield from _missing_packages()
     yield _fork()  # before anything has started a thread
-    yield _server(place)
+    yield server_at(place)
     yield from (_port(name, place) for name in ("server", "inspector"))
     yield _localhost()
     yield _state_folder(platformdirs.user_state_path("nws", appauthor=False))
@@ -99,7 +99,7 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def _server(place: Endpoint) -> Finding:
+def server_at(place: Endpoint) -> Finding:
     try:
         with NwsServer(place.host, place.port) as server:
             version = str(server.status()["version"])

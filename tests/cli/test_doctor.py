@@ -7,20 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from nws.cli.health_checks import FAIL, OK, WARN, limit, space_in
+from nws.cli.health_checks import FAIL, OK, WARN, limit, server_at, space_in
+from nws.session.endpoint import Endpoint
+from nws.version import __version__
 from tests.cli.conftest import Nws
 from tests.support.processes import run_python
 from tests.support.server import Server
 from tests.support.spaces import HOST
 
 
-def test_on_a_machine_that_is_well(shared: Nws, server: Server, tmp_path: Path) -> None:
-    env = {**shared.env, "NWS_CONFIG": ""}
+def test_on_a_machine_that_is_well(nws: Nws, tmp_path: Path) -> None:
+    env = {"NWS_SERVER_PORT": str(nws.port)}
     done = run_python("-m", "nws", "doctor", "--json", cwd=tmp_path, env=env)
     found = {each["check"]: each for each in json.loads(done.stdout)}
     assert [check for check, each in found.items() if each["state"] == FAIL] == []
-    assert f"{HOST}:{server.port} answers" in found["server"]["found"]
     assert found["fork"]["state"] == OK
+    assert found["server"]["state"] == WARN, "there is none"
+
+
+def test_a_server(server: Server) -> None:
+    finding = server_at(Endpoint(HOST, server.port))
+    assert (finding.state, finding.remedy) == (OK, "")
+    assert f"{HOST}:{server.port} answers, version {__version__}" in finding.found
 
 
 def test_what_fails_is_said_with_a_remedy(nws: Nws, tmp_path: Path) -> None:
