@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 from nws.cli.exit_status import CommandFailure
 from nws.session.endpoint import Endpoint
@@ -32,24 +31,23 @@ def rows(place: Endpoint, port: int, page: str, key: str) -> Iterator[dict[str, 
     """
     number, pages = 1, 1
     while number <= pages:
-        query = urlencode({"page": number, **({"key": key} if key else {})})
-        table = _read(f"{place.web(port)}api/{page}?{query}")["table"]
+        table = _read(f"{place.web(port)}api/{page}?page={number}", key)["table"]
         yield from table["rows"]
         number, pages = number + 1, table["pages"]
 
 
-def _read(address: str) -> Any:
-    shown = address.partition("?")[0]
+def _read(address: str, key: str) -> Any:
     opener = build_opener(ProxyHandler({}))  # it is on this machine or near it
+    request = Request(address, headers={"Authorization": f"Bearer {key}"} if key else {})
     try:
-        with opener.open(address, timeout=_SECONDS) as reply:
+        with opener.open(request, timeout=_SECONDS) as reply:
             return json.load(reply)
     except HTTPError as error:
         with error:
             reason = _reason_in(error.read())
-        raise CommandFailure(f"the inspector at {shown} refuses: {reason or error}") from error
+        raise CommandFailure(f"the inspector at {address} refuses: {reason or error}") from error
     except (URLError, OSError, ValueError) as error:
-        raise CommandFailure(f"the inspector at {shown} cannot be asked: {error}") from error
+        raise CommandFailure(f"the inspector at {address} cannot be asked: {error}") from error
 
 
 def _reason_in(body: bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from nws.cli.exit_status import CommandFailure
 from nws.cli.output import json_option, print_rows
 from nws.cli.which_server import connect, endpoint_of, open_workspace, server_options
+from nws.settings import find_settings
 
 __all__ = ["clients", "leases", "ls", "vars_"]
 
@@ -77,7 +77,7 @@ def _lease(line: str) -> dict[str, Any]:
 def clients(host: str | None, port: int | None, as_json: bool) -> None:
     """List the connections: what each has done, and what it waits for.
 
-    The server's inspector is asked. If it needs a key, NWS_WEB_KEY has to say it.
+    The server's inspector is asked. If it needs a key, NWS_WEB_KEY or `web_key` has to say it.
     """
     from nws.cli import inspector
 
@@ -86,7 +86,7 @@ def clients(host: str | None, port: int | None, as_json: bool) -> None:
         web = server.status()["web"]
     if web is None:
         raise CommandFailure(f"the server at {place} has no inspector, which knows its clients")
-    found = inspector.rows(place, web, "clients", os.environ.get("NWS_WEB_KEY", ""))
+    found = inspector.rows(place, web, "clients", find_settings()["web_key"].value)
     print_rows(list(found) if as_json else [_client(row) for row in found], as_json=as_json)
 
 

@@ -9,11 +9,13 @@ import click
 
 from nws.cli.exit_status import CommandFailure, NothingThere
 from nws.cli.output import json_option, print_json, print_rows
-from nws.cli.sleigh_reports import calls_of, is_sleigh, workers_of
+from nws.cli.raw_values import each_value
+from nws.cli.sleigh_reports import calls_in, calls_of, is_sleigh, workers_of
 from nws.cli.which_server import connect, open_workspace, server_options
 from nws.client import NetWorkSpace, NwsServer
-from nws.errors import NwsNoWorkSpaceException, NwsOperationException
+from nws.errors import NwsNoWorkSpaceException, NwsOperationException, NwsTimeoutException
 from nws.sleigh.launch.by_hand import DELETE_ME
+from nws.sleigh.shared.messages import CALLS, CANCEL
 
 __all__ = ["sleigh"]
 
@@ -123,6 +125,51 @@ def _worker(worker: dict[str, Any], now: float) -> dict[str, Any]:
 
 def _ago(moment: object, now: float) -> str | None:
     return f"{max(0.0, now - moment):.1f} s ago" if isinstance(moment, int | float) else None
+
+
+@sleigh.command()
+@server_options
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=15.0,
+    show_default=True,
+    help="Maximum number of seconds to wait until the call is over.",
+)
+@click.argument("name")
+@click.argument("call", type=click.IntRange(1))
+def cancel(host: str | None, port: int | None, timeout: float, name: str, call: int) -> None:
+    """Cancel the call with the number CALL of the sleigh NAME; `nws sleigh show` has the numbers.
+
+    In the program it raises SleighCancelledException. Its other calls go on. Calls of submit()
+    share a number, and cannot be cancelled from here.
+    """
+    with _open_sleigh(host, port, name) as ws:
+        found = next((each for each in calls_of(ws) if each["number"] == call), None)
+        if found is None or found.get("over"):
+            raise NothingThere(f"the sleigh {name!r} has no call {call} under way")
+        if found.get("kind") == "submit":
+            raise CommandFailure("calls of submit() can only be cancelled by their futures")
+        ws.store(CANCEL, str(call))
+        if not _wait_until_over(ws, call, timeout):
+            raise CommandFailure(
+                f"call {call} is not over after {timeout:g} seconds: the program has to wait for "
+                "it, and will find the request when it does"
+            )
+
+
+def _wait_until_over(ws: NetWorkSpace, call: int, timeout: float) -> bool:
+    """Tell whether a call is over within some seconds, as the reports say."""
+    deadline = time.monotonic() + timeout
+    reports = each_value(ws, CALLS, wait=True, timeout=timeout)
+    try:
+        while time.monotonic() <= deadline:
+            calls = calls_in(next(reports))
+            if not any(each["number"] == call and not each.get("over") for each in calls):
+                return True
+    except NwsTimeoutException:
+        pass
+    return False
 
 
 @sleigh.command()

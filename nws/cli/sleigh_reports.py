@@ -9,7 +9,7 @@ import json
 from collections.abc import Container
 from typing import Any, Final
 
-from nws.cli.raw_values import find_value
+from nws.cli.raw_values import RawValue, find_value
 from nws.client import NetWorkSpace
 from nws.descriptors import is_direct
 from nws.errors import NwsTimeoutException
@@ -24,7 +24,7 @@ from nws.sleigh.shared.messages import (
 )
 from nws.workspace.presence import gone_of
 
-__all__ = ["calls_of", "is_sleigh", "workers_of"]
+__all__ = ["calls_in", "calls_of", "is_sleigh", "workers_of"]
 
 _MARKS: Final = (TASK, RESULT, RANK_COUNT, WORKER_COUNT)
 """Variables that all sleighs have, and hardly anybody else."""
@@ -37,7 +37,15 @@ def is_sleigh(variables: Container[str]) -> bool:
 
 def calls_of(ws: NetWorkSpace) -> list[dict[str, Any]]:
     """Return the reports about the calls under way and the last that ended, the oldest first."""
-    report = read_report(ws, CALLS)
+    try:
+        return calls_in(find_value(ws, CALLS, 0))
+    except NwsTimeoutException:
+        return []
+
+
+def calls_in(value: RawValue) -> list[dict[str, Any]]:
+    """Return the reports about calls in a value of the variable `CALLS`."""
+    report = _report_in(value)
     calls = report.get("calls") if report is not None else None
     if not isinstance(calls, list):
         return []
@@ -53,7 +61,7 @@ def workers_of(ws: NetWorkSpace) -> list[dict[str, Any]]:
     assert isinstance(listing, dict)
     words = (name.partition(" ") for name in listing)
     ranks = sorted(int(rank) for word, _, rank in words if word == WORKER and rank.isdecimal())
-    reports = [read_report(ws, worker_variable(rank)) for rank in ranks]
+    reports = [_read_report(ws, worker_variable(rank)) for rank in ranks]
     found = [report for report in reports if report is not None]
     for report in found:
         will = listing.get(gone_of(str(report.get("id"))))
@@ -62,11 +70,17 @@ def workers_of(ws: NetWorkSpace) -> list[dict[str, Any]]:
     return found
 
 
-def read_report(ws: NetWorkSpace, variable: str) -> dict[str, Any] | None:
+def _read_report(ws: NetWorkSpace, variable: str) -> dict[str, Any] | None:
     """Return a report; None if there is none."""
     try:
-        value = find_value(ws, variable, 0)
+        return _report_in(find_value(ws, variable, 0))
+    except NwsTimeoutException:
+        return None
+
+
+def _report_in(value: RawValue) -> dict[str, Any] | None:
+    try:
         report = json.loads(value.payload) if is_direct(value.descriptor) else None
-    except (NwsTimeoutException, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     return report if isinstance(report, dict) else None

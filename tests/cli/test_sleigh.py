@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nws.client import NetWorkSpace
-from nws.sleigh import Sleigh
+from nws.sleigh import Sleigh, SleighCancelledException
 from nws.sleigh.launch.by_hand import DELETE_ME
 from tests.cli.conftest import Nws
 from tests.support.deadly import times_ten
@@ -49,6 +49,35 @@ def test_what_a_sleigh_does(shared: Nws, sleigh: Sleigh) -> None:
     text = shared("sleigh", "show", name_of(sleigh)).stdout
     assert "times_ten" in text
     assert "machine" in text
+
+
+def test_cancel_a_call(shared: Nws, sleigh: Sleigh) -> None:
+    name = name_of(sleigh)
+    call = Aside(lambda: sleigh.eachElem(time.sleep, [1000]))
+
+    def under_way() -> list[int]:
+        calls = shared.json("sleigh", "show", name)["calls"]
+        return [each["number"] for each in calls if not each["over"]]
+
+    (number,) = until(under_way, "the call is under way")
+    sleigh.nws.store("cancel", "no number")
+    shared("sleigh", "cancel", name, str(number))
+    with pytest.raises(SleighCancelledException, match="somebody else"):
+        call.result()
+    said = shared("sleigh", "cancel", name, str(number), status=4).stderr
+    assert f"no call {number} under way" in said
+    assert sleigh.eachElem(times_ten, [1]) == [10]
+
+
+def test_a_program_that_does_not_look(shared: Nws, ws: NetWorkSpace) -> None:
+    for name in ("task", "result", "rankCount", "workerCount"):
+        ws.declare(name, "fifo")
+    ws.declare("calls", "single")
+    ws.store("calls", json.dumps({"calls": [{"number": 1}, {"number": 2, "kind": "submit"}]}))
+    said = shared("sleigh", "cancel", WS, "1", "--timeout", "0", status=1).stderr
+    assert "the program has to wait for it" in said
+    assert ws.fetch("cancel") == "1"
+    assert "by their futures" in shared("sleigh", "cancel", WS, "2", status=1).stderr
 
 
 def test_of_no_sleigh(shared: Nws, ws: NetWorkSpace) -> None:
