@@ -87,6 +87,8 @@ ALLOWED = {
     "nws.pp.command": {"click"},
     "nws.processes.marks": {"psutil"},
     "nws.processes.usage": {"psutil"},
+    "nws.testing.memory_server": {"nws_server"},
+    "nws.testing.memory_socket": {"nws_server"},
 }
 
 
