@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from nws.cli.completion import variable_argument, workspace_argument
 from nws.cli.exit_status import CommandFailure
 from nws.cli.output import json_option
 from nws.cli.raw_values import RawValue, each_value, fetch_value, find_value
@@ -21,8 +22,8 @@ __all__ = ["fetch", "find", "watch"]
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     decorators: list[Callable[[Callable[..., Any]], Callable[..., Any]]] = [
-        click.argument("variable"),
-        click.argument("workspace"),
+        variable_argument,
+        workspace_argument,
         click.option("--raw", is_flag=True, help="Print the bytes as they are stored."),
         json_option,
         click.option(

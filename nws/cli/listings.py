@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from nws.cli.completion import workspace_argument
 from nws.cli.exit_status import CommandFailure
 from nws.cli.output import json_option, print_rows
 from nws.cli.which_server import connect, endpoint_of, open_workspace, server_options
@@ -37,7 +38,7 @@ def ls(host: str | None, port: int | None, as_json: bool) -> None:
 @click.command("vars")
 @server_options
 @json_option
-@click.argument("workspace")
+@workspace_argument
 def vars_(host: str | None, port: int | None, as_json: bool, workspace: str) -> None:
     """List the variables of WORKSPACE: values, waiting fetches and finds, mode, leased values."""
     with open_workspace(host, port, workspace, create=False) as ws:
@@ -50,7 +51,7 @@ def vars_(host: str | None, port: int | None, as_json: bool, workspace: str) -> 
 @click.command()
 @server_options
 @json_option
-@click.argument("workspace")
+@workspace_argument
 def leases(host: str | None, port: int | None, as_json: bool, workspace: str) -> None:
     """List the leased values of WORKSPACE: who has them, and for how many seconds more."""
     with open_workspace(host, port, workspace, create=False) as ws:

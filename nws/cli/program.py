@@ -34,6 +34,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "sleigh": "nws.cli.sleigh:sleigh",
     "store": "nws.cli.store:store",
     "task_manager": "nws.masterslave.command:task_manager",
+    "top": "nws.cli.top:top",
     "vars": "nws.cli.listings:vars_",
     "watch": "nws.cli.find:watch",
     "worker": "nws.cli.worker:worker",

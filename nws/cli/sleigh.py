@@ -10,10 +10,17 @@ import click
 from nws.cli.exit_status import CommandFailure, NothingThere
 from nws.cli.output import json_option, print_json, print_rows
 from nws.cli.raw_values import each_value
-from nws.cli.sleigh_reports import calls_in, calls_of, is_sleigh, workers_of
+from nws.cli.sleigh_reports import (
+    calls_in,
+    calls_of,
+    is_sleigh,
+    number_or_0,
+    sleighs_on,
+    workers_of,
+)
 from nws.cli.which_server import connect, open_workspace, server_options
-from nws.client import NetWorkSpace, NwsServer
-from nws.errors import NwsNoWorkSpaceException, NwsOperationException, NwsTimeoutException
+from nws.client import NetWorkSpace
+from nws.errors import NwsOperationException, NwsTimeoutException
 from nws.sleigh.launch.by_hand import DELETE_ME
 from nws.sleigh.shared.messages import CALLS, CANCEL
 
@@ -33,31 +40,8 @@ def ls(host: str | None, port: int | None, as_json: bool) -> None:
     with connect(host, port) as server:
         listing = server.listWss("dict")
         assert isinstance(listing, dict)
-        names = [each.name for each in listing.values() if is_sleigh(each.varlist)]
-        rows = [row for name in names if (row := _row(server, name)) is not None]
+        rows = sleighs_on(server, listing)
     print_rows(rows, as_json=as_json)
-
-
-def _row(server: NwsServer, name: str) -> dict[str, Any] | None:
-    """Return what is listed of a sleigh; None if it has just ended."""
-    try:
-        ws = server.useWs(name, create=False)
-        workers, calls = workers_of(ws), calls_of(ws)
-    except NwsNoWorkSpaceException:
-        return None
-    under_way = [call for call in calls if not call.get("over")]
-    return {
-        "sleigh": name,
-        "workers": sum(worker.get("state") != "gone" for worker in workers),
-        "calls": len(under_way),
-        "results": sum(_number(call.get("arrived")) for call in under_way),
-        "submitted": sum(_number(call.get("submitted")) for call in under_way),
-        "failed": sum(_number(call.get("failed")) for call in under_way),
-    }
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
 
 
 @sleigh.command()
@@ -116,7 +100,7 @@ def _worker(worker: dict[str, Any], now: float) -> dict[str, Any]:
         "state": worker.get("state"),
         "elements": worker.get("elements"),
         "deaths": worker.get("deaths"),
-        "megabytes": _number(worker.get("memory")) // 1_000_000,
+        "megabytes": number_or_0(worker.get("memory")) // 1_000_000,
         "call": doing.get("call"),
         "element": doing.get("element"),
         "since": _ago(doing.get("since"), now),

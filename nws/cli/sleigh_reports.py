@@ -6,13 +6,13 @@ Anybody can store anything there. So nothing is unpickled, and what is no such r
 from __future__ import annotations
 
 import json
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from nws.cli.raw_values import RawValue, find_value
-from nws.client import NetWorkSpace
+from nws.client import NetWorkSpace, NwsServer, WorkspaceInfo
 from nws.descriptors import is_direct
-from nws.errors import NwsTimeoutException
+from nws.errors import NwsNoWorkSpaceException, NwsTimeoutException
 from nws.sleigh.shared.messages import (
     CALLS,
     RANK_COUNT,
@@ -24,7 +24,7 @@ from nws.sleigh.shared.messages import (
 )
 from nws.workspace.presence import gone_of
 
-__all__ = ["calls_in", "calls_of", "is_sleigh", "workers_of"]
+__all__ = ["calls_in", "calls_of", "is_sleigh", "number_or_0", "sleighs_on", "workers_of"]
 
 _MARKS: Final = (TASK, RESULT, RANK_COUNT, WORKER_COUNT)
 """Variables that all sleighs have, and hardly anybody else."""
@@ -33,6 +33,40 @@ _MARKS: Final = (TASK, RESULT, RANK_COUNT, WORKER_COUNT)
 def is_sleigh(variables: Container[str]) -> bool:
     """Tell whether a workspace with these variables looks like that of a sleigh."""
     return all(mark in variables for mark in _MARKS)
+
+
+def sleighs_on(server: NwsServer, listing: Mapping[str, WorkspaceInfo]) -> list[dict[str, Any]]:
+    """Return a line about each sleigh on a server.
+
+    Args:
+        server: to ask.
+        listing: its workspaces.
+    """
+    names = [each.name for each in listing.values() if is_sleigh(each.varlist)]
+    return [line for name in names if (line := _line_about(server, name)) is not None]
+
+
+def _line_about(server: NwsServer, name: str) -> dict[str, Any] | None:
+    """Return what is listed of a sleigh; None if it has just ended."""
+    try:
+        ws = server.useWs(name, create=False)
+        workers, calls = workers_of(ws), calls_of(ws)
+    except NwsNoWorkSpaceException:
+        return None
+    under_way = [call for call in calls if not call.get("over")]
+    return {
+        "sleigh": name,
+        "workers": sum(worker.get("state") != "gone" for worker in workers),
+        "calls": len(under_way),
+        "results": sum(number_or_0(call.get("arrived")) for call in under_way),
+        "submitted": sum(number_or_0(call.get("submitted")) for call in under_way),
+        "failed": sum(number_or_0(call.get("failed")) for call in under_way),
+    }
+
+
+def number_or_0(value: object) -> int:
+    """Return what a report has for a number; 0 if it is none."""
+    return value if isinstance(value, int) else 0
 
 
 def calls_of(ws: NetWorkSpace) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from nws.cli.completion import variable_argument, workspace_argument
 from nws.cli.exit_status import CommandFailure
 from nws.cli.given_values import KINDS, lines_of, value_of, whole_of
 from nws.cli.which_server import open_workspace, server_options
@@ -26,8 +27,8 @@ __all__ = ["store"]
     help="What VALUE is: a text, bytes, a literal of Python, or JSON.",
 )
 @click.option("--lines", is_flag=True, help="Each line of stdin is a value; VALUE has to be -.")
-@click.argument("workspace")
-@click.argument("variable")
+@workspace_argument
+@variable_argument
 @click.argument("value")
 def store(
     host: str | None,

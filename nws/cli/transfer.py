@@ -14,6 +14,7 @@ from typing import IO, Any, Final
 
 import click
 
+from nws.cli.completion import workspace_argument
 from nws.cli.exit_status import CommandFailure
 from nws.cli.raw_values import RawValue, each_value, lease_values, store_value
 from nws.cli.which_server import open_workspace, server_options
@@ -29,7 +30,7 @@ _MODES: Final = ("fifo", "lifo", "multi", "single")
 
 @click.command()
 @server_options
-@click.argument("workspace")
+@workspace_argument
 @click.argument("file", type=click.File("w", encoding="ascii", atomic=True), default="-")
 def export(host: str | None, port: int | None, workspace: str, file: IO[str]) -> None:
     """Write the variables of WORKSPACE and their values to FILE, or to stdout.
@@ -74,7 +75,7 @@ def _leased(ws: NetWorkSpace, variable: str) -> list[RawValue]:
 
 @click.command("import")
 @server_options
-@click.argument("workspace")
+@workspace_argument
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True), default="-")
 def import_(host: str | None, port: int | None, workspace: str, file: str) -> None:
     """Store in WORKSPACE what FILE, or stdin, has from `nws export`.

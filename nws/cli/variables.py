@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from nws.cli.completion import variable_argument, workspace_argument
 from nws.cli.which_server import connect, open_workspace, server_options
 
 __all__ = ["declare", "rm"]
@@ -11,8 +12,8 @@ __all__ = ["declare", "rm"]
 
 @click.command()
 @server_options
-@click.argument("workspace")
-@click.argument("variable")
+@workspace_argument
+@variable_argument
 @click.argument("mode", type=click.Choice(["fifo", "lifo", "multi", "single"]))
 def declare(host: str | None, port: int | None, workspace: str, variable: str, mode: str) -> None:
     """Give VARIABLE of WORKSPACE its mode.
@@ -26,7 +27,7 @@ def declare(host: str | None, port: int | None, workspace: str, variable: str, m
 @click.command()
 @server_options
 @click.option("-r", "--recursive", is_flag=True, help="Delete the workspace with all it holds.")
-@click.argument("workspace")
+@workspace_argument
 @click.argument("variables", metavar="[VARIABLE]...", nargs=-1)
 def rm(
     host: str | None, port: int | None, recursive: bool, workspace: str, variables: tuple[str, ...]
