@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import BashComplete
 
+from nws.cli import main
 from nws.client import NetWorkSpace
 from tests.cli.conftest import Nws
 from tests.support.processes import run_python
@@ -45,23 +47,31 @@ def test_a_session(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> None:
     until_waiting(ws, "v")
 
 
-def completed(words: str, folder: Path, env: dict[str, str]) -> list[str]:
-    """Return what the shell offers for the last word."""
-    asked = {"_NWS_COMPLETE": "bash_complete", "COMP_WORDS": words}
-    asked["COMP_CWORD"] = str(len(words.split()) - 1)
+def test_the_shell_is_told(shared: Nws, tmp_path: Path) -> None:
+    asked = {"_NWS_COMPLETE": "bash_complete", "COMP_WORDS": "nws slei", "COMP_CWORD": "1"}
     code = "from nws.cli import main; main(prog_name='nws')"
-    done = run_python("-c", code, cwd=folder, env={**env, **asked})
-    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+    done = run_python("-c", code, cwd=tmp_path, env={**shared.env, **asked})
+    assert done.stdout == "plain,sleigh\n"
 
 
-def test_completion(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> None:
-    with NetWorkSpace("work1", ws.server.serverHost, ws.server.serverPort) as other:
-        other.store("orders", 1)
-        assert completed("nws slei", tmp_path, shared.env) == ["sleigh"]
-        assert completed("nws vars work", tmp_path, shared.env) == ["work1"]
-        assert completed("nws find work1 or", tmp_path, shared.env) == ["orders"]
-        assert completed("nws find --port 1 work1 or", tmp_path, shared.env) == []
-        assert completed("nws find --host localhost --port 1 wo", tmp_path, {}) == []
+def completed(*words: str) -> list[str]:
+    """Return what the shell is told for the last word."""
+    *before, last = words
+    shell = BashComplete(main, {}, "nws", "_NWS_COMPLETE")
+    return [item.value for item in shell.get_completions(before, last)]
+
+
+def test_names_are_completed(
+    shared: Nws, ws: NetWorkSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in shared.env.items():
+        monkeypatch.setenv(name, value)
+    ws.store_many("orders", [1])
+    assert completed("vars", "command") == [WS]
+    assert completed("find", WS, "or") == ["orders"]
+    assert completed("find", "nowhere", "or") == []
+    assert completed("find", "--port", "1", WS, "or") == []
+    assert completed("vars", "--port", "1", "command") == []
 
 
 def test_top(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pty
 import select
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,12 @@ from tests.support.server import PATIENCE, environment
 
 _ROWS: Final = 30
 _COLUMNS: Final = 120
+
+_TAKE_TERMINAL: Final = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execvp(sys.argv[1], sys.argv[1:])"
+)
+"""Makes the terminal the one from which Ctrl-C comes, and runs the program in its place."""
 
 
 class Terminal:
@@ -67,14 +74,13 @@ def terminal(
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
     settings = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})}
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-c", _TAKE_TERMINAL, *command],
         cwd=folder,
         env=environment(settings),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=_take_terminal,
     )
     os.close(theirs)
     try:
@@ -83,8 +89,3 @@ def terminal(
         process.kill()
         process.wait()
         os.close(ours)
-
-
-def _take_terminal() -> None:
-    """In the child: make the terminal the one from which Ctrl-C comes."""
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
