@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 __all__ = [
     "SETTINGS",
-    "Found",
+    "FoundSetting",
     "Setting",
     "SettingsError",
     "environment",
@@ -93,33 +93,34 @@ SETTINGS: Final = (
     Setting("spool_limit", "", (0, _MAX_NUMBER)),
     Setting("max_connections", "10000", (1, _MAX_NUMBER)),
     Setting("peer_timeout", "30", (3, _MAX_NUMBER)),
+    Setting("keep_runs", "3600", (0, _MAX_NUMBER)),
     Setting("io", "fast"),
 )
 
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 
 
-class Found(NamedTuple):
+class FoundSetting(NamedTuple):
     """The value of a setting, and where it comes from: empty for the default."""
 
     value: str
     origin: str
 
 
-def find_settings(environ: Mapping[str, str] = os.environ) -> dict[str, Found]:
+def find_settings(environ: Mapping[str, str] = os.environ) -> dict[str, FoundSetting]:
     """Return all settings by name, without options.
 
     Raises:
         SettingsError: a file cannot be used.
     """
-    found = {setting.name: Found(setting.default, "") for setting in SETTINGS}
+    found = {setting.name: FoundSetting(setting.default, "") for setting in SETTINGS}
     for file in reversed(setting_files(environ)):
         found.update(_read(file, required=bool(environ.get(FILES_VARIABLE))))
     for setting in SETTINGS:
         value = environ.get(setting.variable, "")
         # An empty interface stands for all of them; other empty variables count as not set.
         if value or (setting.name == "interface" and setting.variable in environ):
-            found[setting.name] = Found(value, setting.variable)
+            found[setting.name] = FoundSetting(value, setting.variable)
     return found
 
 
@@ -148,7 +149,7 @@ def setting_files(environ: Mapping[str, str] = os.environ) -> list[Path]:
     return [platformdirs.user_config_path("nws", appauthor=False) / "config.toml", _MACHINE_FILE]
 
 
-def _read(file: Path, *, required: bool) -> Iterator[tuple[str, Found]]:
+def _read(file: Path, *, required: bool) -> Iterator[tuple[str, FoundSetting]]:
     """Yield the settings in a file; none if it is not there, unless it is required."""
     try:
         text = file.read_text(encoding="utf-8")
@@ -165,7 +166,7 @@ def _read(file: Path, *, required: bool) -> Iterator[tuple[str, Found]]:
         if key not in _BY_NAME:
             raise SettingsError(f"{place}: there is no setting {key!r}{_suggestion(key)}")
         try:
-            yield key, Found(_BY_NAME[key].check(value), place)
+            yield key, FoundSetting(_BY_NAME[key].check(value), place)
         except ValueError as error:
             raise SettingsError(f"{place}: {key} = {error}") from error
 

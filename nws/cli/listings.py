@@ -10,6 +10,7 @@ from nws.cli.completion import workspace_argument
 from nws.cli.exit_status import CommandFailure
 from nws.cli.output import json_option, print_rows
 from nws.cli.which_server import connect, endpoint_of, open_workspace, server_options
+from nws.session.request import Request, text
 from nws.settings import find_settings
 
 __all__ = ["clients", "leases", "ls", "vars_"]
@@ -57,8 +58,8 @@ def leases(host: str | None, port: int | None, as_json: bool, workspace: str) ->
     with open_workspace(host, port, workspace, create=False) as ws:
         session = ws._session
         session.require_extensions("leases")
-        text = session.text([b"list leases", ws._name])
-    print_rows([_lease(line) for line in text.splitlines()], as_json=as_json)
+        found = session.perform(Request([b"list leases", ws._name], text))
+    print_rows([_lease(line) for line in found.splitlines()], as_json=as_json)
 
 
 def _lease(line: str) -> dict[str, Any]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import io
+import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from nws.client import NetWorkSpace
 from nws.errors import NwsNoValueException
-from nws.session.session import encode_name, encode_timeout
+from nws.session.request import Request, nothing
+from nws.wire.arguments import encode_name, encode_timeout, milliseconds
 from nws.wire.dialect import BLANK_ID
-from nws.wire.replies import Item
+from nws.wire.replies import Answer
 
 __all__ = ["RawValue", "each_value", "fetch_value", "find_value", "lease_values", "store_value"]
 
-_LEASE_LIMIT = b"9999"
-_LEASE_MILLISECONDS = b"3600000"
+_MAX_LEASED: Final = b"9999"
+_LEASE_SECONDS: Final = 3600.0
+
+R = TypeVar("R")
 
 
 class RawValue(NamedTuple):
@@ -27,27 +30,15 @@ class RawValue(NamedTuple):
 
 def find_value(ws: NetWorkSpace, variable: str, timeout: float | None) -> RawValue:
     """Return a value without removing it; see `NetWorkSpace.find`."""
-    payload = io.BytesIO()
-    answer, _ = ws._session.get(b"find", ws._name, variable, timeout, None, payload)
-    return RawValue(answer.descriptor, payload.getvalue())
+    return _get(ws, b"find", variable, timeout, _value_in)
 
 
 def fetch_value(
     ws: NetWorkSpace, variable: str, timeout: float | None, use: Callable[[RawValue], None]
 ) -> None:
-    """Remove a value once ``use`` has returned. If it raises, the value stays in its place.
-
-    Raises:
-        NwsTimeoutException: no value came in time.
-        NwsUnsupportedOperationException: the server speaks only the original protocol.
-    """
-    ws._session.require_extensions("values that come back if they cannot be used")
-
-    def make(item: Item, _: int) -> None:
-        use(RawValue(item.descriptor, item.payload))
-
-    fields = [b"take", ws._name, encode_name(variable), b"1", encode_timeout(timeout)]
-    ws._session.take(fields, timeout, make)
+    """Remove a value once ``use`` has returned; see `NetWorkSpace.fetch`. If that raises, the value
+    stays in its place (but on an original server)."""
+    _get(ws, b"fetch", variable, timeout, lambda answer: use(_value_in(answer)))
 
 
 def each_value(
@@ -65,31 +56,65 @@ def each_value(
         NwsTimeoutException: no value came in time.
     """
     operation = b"ifind" if wait else b"ifindTry"
-    cookie = (BLANK_ID, 0)
+    place = (BLANK_ID, 0)
     while True:
-        payload = io.BytesIO()
         try:
-            answer, _ = ws._session.get(operation, ws._name, variable, timeout, cookie, payload)
+            answer = _get(ws, operation, variable, timeout, _itself, place)
         except NwsNoValueException:
             return
-        cookie = (answer.variable_id, answer.value_index)
-        yield RawValue(answer.descriptor, payload.getvalue())
+        place = (answer.variable_id, answer.value_index)
+        yield _value_in(answer)
 
 
 def lease_values(ws: NetWorkSpace, variable: str) -> list[RawValue]:
-    """Lease what is there, up to a mebibyte and at least one value unless there is none. They come
-    back to their places with `NetWorkSpace.release`, or with the end of the session."""
+    """Lease what is there, up to a mebibyte and at least one value. They come back to their places
+    with `NetWorkSpace.release`, or with the end of the session.
+
+    Raises:
+        NwsTimeoutException: there is none.
+        NwsUnsupportedOperationException: the server speaks only the original protocol.
+    """
     ws._session.require_extensions("leases")
-
-    def make(item: Item, _: int) -> RawValue:
-        return RawValue(item.descriptor, item.payload)
-
     where = [ws._name, encode_name(variable)]
-    fields = [b"lease", *where, _LEASE_LIMIT, encode_timeout(0), _LEASE_MILLISECONDS]
-    return ws._session.take(fields, 0, make)
+    times = [encode_timeout(0), milliseconds(_LEASE_SECONDS)]
+    return ws._session.perform(Request([b"lease", *where, _MAX_LEASED, *times], _values_in))
 
 
 def store_value(ws: NetWorkSpace, variable: str, value: RawValue) -> None:
     """Store a value as it was stored before; see `NetWorkSpace.store`."""
     fields = [b"store", ws._name, encode_name(variable), b"%020d" % value.descriptor]
-    ws._session.run([*fields, (bytes(value.payload),)])
+    ws._session.perform(Request([*fields, bytes(value.payload)], nothing))
+
+
+def _get(
+    ws: NetWorkSpace,
+    operation: bytes,
+    variable: str,
+    timeout: float | None,
+    read: Callable[[Answer], R],
+    place: tuple[bytes, int] | None = None,
+) -> R:
+    """Do one of the gets; with a place, one of an iterator."""
+    timeout = None if timeout == math.inf else timeout
+    waits = not operation.endswith(b"Try")
+    fields = [operation, ws._name, encode_name(variable)]
+    request = Request(fields, read, timeout if waits else 0.0)
+    if place is not None or timeout is not None:
+        id, index = place or (BLANK_ID, 0)
+        fields += (id, b"%020d" % index)
+    if timeout is not None:
+        fields.append(milliseconds(timeout))
+        request.timed = True
+    return ws._session.perform(request)
+
+
+def _itself(answer: Answer) -> Answer:
+    return answer
+
+
+def _value_in(answer: Answer) -> RawValue:
+    return RawValue(answer.descriptor, answer.payload)
+
+
+def _values_in(answer: Answer) -> list[RawValue]:
+    return [RawValue(item.descriptor, item.payload) for item in answer.items]

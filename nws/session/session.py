@@ -6,7 +6,7 @@ Each request borrows a connection of the session's pool; each stream has one of 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from nws.errors import (

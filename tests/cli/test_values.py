@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nws.cli.raw_values import RawValue, store_value
 from nws.client import NetWorkSpace
 from tests.cli.conftest import Nws
 from tests.support.processes import Aside, python
@@ -159,7 +160,7 @@ def test_nothing_is_unpickled(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> 
 
 def test_a_value_that_cannot_be_printed_stays(shared: Nws, ws: NetWorkSpace) -> None:
     ws.store("x", {"a": 1})
-    ws._session.run([b"store", ws._name, b"r", b"%020d" % (3 << 24), (b"X\n",)])
+    store_value(ws, "r", RawValue(3 << 24, b"X\n"))
     said = shared("fetch", WS, "r", status=1).stderr
     assert "written by R" in said
     assert "--raw prints its bytes" in said
