@@ -61,6 +61,7 @@ class Person:
 
     def _go_to(self, what: Locator) -> None:
         expect(what).to_be_visible()
+        self.page.wait_for_load_state()  # the script of the page shows one more button
         for _ in range(tabs_to(what)):
             self.page.keyboard.press("Tab")
         expect(what).to_be_focused()

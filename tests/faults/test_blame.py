@@ -14,6 +14,7 @@ import pytest
 from nws.sleigh import Sleigh, SleighTaskException
 from tests.support.deadly import count_runs, fail, refuse_to_send, start_a_child_and_wait, times_ten
 from tests.support.processes import Aside, runs, until_file, until_gone
+from tests.support.server import PATIENCE
 from tests.support.sleighs import LongLeased
 
 
@@ -55,9 +56,10 @@ def test_tasks_that_wait_in_the_same_worker(sleigh: Sleigh, tmp_path: Path) -> N
 
 
 def test_many_die_in_the_same_call(sleigh: Sleigh, tmp_path: Path) -> None:
-    victims = set(range(0, 24, 3))
+    victims = set(range(0, 18, 3))
     fixed = [victims, "SIGKILL", tmp_path]
-    results = Aside(partial(sleigh.eachElem, count_runs, range(24), fixed)).result()
+    call = Aside(partial(sleigh.eachElem, count_runs, range(18), fixed))
+    results = call.result(3 * PATIENCE)  # 18 workers are started for it, one after the other
     assert failed(results) == sorted(victims)
 
 
