@@ -61,7 +61,8 @@ def end_of(process: Popen, status: int = 0) -> str:
 
 def test_one_script(label: str, tmp_path: Path) -> None:
     with job(label, "roots", 1, tmp_path) as master:
-        assert end_of(master).splitlines() == [
+        # In any order: the slave takes the next task while the master looks at one.
+        assert sorted(end_of(master).splitlines()) == [
             "sqrt_0 raised math domain error",
             "sqrt_1 sqrt 0.0",
             "sqrt_2 sqrt 1.0",

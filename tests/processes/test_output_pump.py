@@ -7,6 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from nws.processes.output_pump import OutputPump
 from nws.processes.process_group import ProcessGroup
 from tests.support.processes import Aside, until
@@ -40,6 +42,13 @@ def pumped(
     return sent, rest, dropped
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is gathered is never sent for its age, however slow the machine is."""
+    monkeypatch.setattr("nws.processes.output_pump._FLUSH_SECONDS", 1000.0)
+
+
+@pytest.mark.usefixtures("unhurried")
 def test_output_is_gathered_and_the_rest_is_left_for_the_end() -> None:
     sent, rest, dropped = pumped("import os; os.write(1, b'a' * 10); os.write(2, b'b')")
     assert (sent.pieces, rest, dropped) == ([], {"stdout": b"a" * 10, "stderr": b"b"}, 0)
@@ -47,6 +56,7 @@ def test_output_is_gathered_and_the_rest_is_left_for_the_end() -> None:
     assert (sent.pieces, rest) == ([("stdout", b"a" * 10)], {})
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_lines_are_sent_as_they_are_complete() -> None:
     sent, rest, _ = pumped("import os; os.write(1, b'one\\ntwo\\nth')", size=1)
     assert (sent.pieces, rest) == ([("stdout", b"one\ntwo\n")], {"stdout": b"th"})
