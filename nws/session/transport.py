@@ -150,7 +150,7 @@ class Transport:
                 if answer:  # even sending nothing fails once the server has hung up
                     self.socket.sendall(answer)
             if handshake.refused is None and login is None:
-                handshake.refused = why_not_trusted(self.socket) or None
+                handshake.refused = self._why_not_trusted() or None
         except BaseException as error:
             self.socket.close()
             if not isinstance(error, OSError) or raised_by_handler(error, deadline):
@@ -162,6 +162,9 @@ class Transport:
                 f"cannot use the server at {self.endpoint}: {handshake.refused}"
             )
         return handshake.dialect
+
+    def _why_not_trusted(self) -> str:
+        return why_not_trusted(self.socket)
 
     # Operations
 

@@ -21,9 +21,14 @@ from nws.peer_user import own_user, peer_user
 from nws.wire.dialect import Dialect
 from nws.wire.handshake import Proof
 from nws.wire.login import FORWARDED, LOCAL, ServerLogin, end_address
-from nws_server.config import ANYONE, NEVER, SAME_USER
 
-__all__ = ["Authenticator", "Visitor"]
+__all__ = ["ORIGINAL_KINDS", "SAME_USER", "Authenticator", "Visitor"]
+
+SAME_USER: Final = "same-user"
+NEVER: Final = "never"
+ANYONE: Final = "anyone"
+ORIGINAL_KINDS: Final = (SAME_USER, NEVER, ANYONE)
+"""Which original clients may come in."""
 
 _REMEDY: Final = (
     "clients of this package find the secret in the server's connection file or in NWS_SECRET; "

@@ -17,6 +17,7 @@ from nws.connection_file import CONNECTION_FILE, SECRET
 from nws.keepalive import DEFAULT_PEER_TIMEOUT, MIN_PEER_TIMEOUT
 from nws.settings import SettingsError, environment
 from nws.wire.login import MIN_SECRET_CHARS
+from nws_server.authenticator import ORIGINAL_KINDS, SAME_USER
 
 DEFAULT_PORT: Final = 8765
 DEFAULT_WEB_PORT: Final = 8766
@@ -41,11 +42,6 @@ NONE: Final = "none"
 """Value that turns a setting off."""
 
 BABELFISH_KINDS: Final = ("safe", "trusting", NONE)
-
-SAME_USER: Final = "same-user"
-NEVER: Final = "never"
-ANYONE: Final = "anyone"
-ORIGINAL_KINDS: Final = (SAME_USER, NEVER, ANYONE)
 
 FAST_IO: Final = "fast"
 IO_KINDS: Final = (FAST_IO, "plain")

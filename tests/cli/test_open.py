@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from nws import cli
+from nws.cli import server as server_commands
 from tests.cli.conftest import Nws
 
 
@@ -15,7 +15,7 @@ from tests.cli.conftest import Nws
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses for the browser; there is none."""
     addresses: list[str] = []
-    monkeypatch.setattr(cli, "open_in_browser", addresses.append)
+    monkeypatch.setattr(server_commands, "open_in_browser", addresses.append)
     return addresses
 
 
@@ -34,7 +34,7 @@ def test_where_the_key_is_needed_it_is_brought(nws: Nws, opened: list[str]) -> N
 
 
 def test_what_cannot_be_opened(nws: Nws, opened: list[str], tmp_path: Path) -> None:
-    assert "is it running?" in nws.server("open", status=1).stderr
+    assert "is it running?" in nws.server("open", status=3).stderr
     nws.server("start", "--", "--web", "none")
     assert "has no inspector" in nws.server("open", status=1).stderr
     assert opened == []

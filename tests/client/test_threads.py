@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from nws.client import NwsConnectionDroppedException
-from nws.session import pool as pool_module
 from nws.session.transport import Transport
 from tests.support.processes import Aside, until
 from tests.support.spaces import Opener, until_waiting, variable
@@ -168,7 +167,7 @@ def test_a_connection_that_is_just_being_made_is_closed_too(
 
     waiting = Aside(lambda: ws.fetch("x"))
     until_waiting(observer.useWs(opened.name), "x", fetchers=1)
-    monkeypatch.setattr(pool_module, "Transport", close_meanwhile)
+    monkeypatch.setattr(ws._session.pool, "_make_transport", close_meanwhile)
     with pytest.raises(NwsConnectionDroppedException, match="closed"):
         ws.find("x")
     with pytest.raises(NwsConnectionDroppedException, match="closed"):

@@ -260,11 +260,13 @@ DEPALMA = [sys.executable, "-m", "nws", "depalma"]
 
 @contextmanager
 def master_process(
-    config: Path, hosts: str = "a", launcher: Sequence[str] = ()
+    config: Path, hosts: str = "a", launcher: Sequence[str] = (), **env: str
 ) -> Iterator[tuple[subprocess.Popen[str], User]]:
     """Run a master as a process of its own; it is killed at the end."""
     command = [*launcher, *DEPALMA, "master", str(config)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as master:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment(env)
+    ) as master:
         try:
             assert master.stdout is not None
             address = master.stdout.readline().strip()
@@ -344,12 +346,16 @@ def test_a_machine_that_is_unplugged_ends_its_jobs_and_they_run_elsewhere(
 
 
 def test_a_host_ends_with_its_jobs_when_the_machine_of_the_master_is_unplugged(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server is on the machine of the host. It gives up the master after ``lost_after``."""
+    secret = "what-both-machines-know"
+    monkeypatch.setenv("NWS_SECRET", secret)
     with (
         another_machine() as machine,
-        running(tmp_path, listen=f"tcp:0:interface={HERE}") as server,
+        running(
+            tmp_path, "--plain", listen=f"tcp:0:interface={HERE}", env={"NWS_SECRET": secret}
+        ) as server,
     ):
         place = f"{HERE}:{server.port}"
         front = f'port = 0\ninterface = "{THERE}"'
@@ -357,8 +363,13 @@ def test_a_host_ends_with_its_jobs_when_the_machine_of_the_master_is_unplugged(
         lead = f"ip netns exec {machine}".split()
         command = [*DEPALMA, "run", "--server", place, "--cluster", "test", "--name", "a"]
         with (
-            master_process(config, "none", lead) as (master, user),
-            subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment()) as far,
+            master_process(config, "none", lead, NWS_SECRET=secret) as (master, user),
+            subprocess.Popen(
+                command,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment({"NWS_SECRET": secret}),
+            ) as far,
         ):
             wait_for_go(user, tmp_path)
             (job,) = pids_in(tmp_path, 1)

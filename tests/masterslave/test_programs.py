@@ -190,7 +190,7 @@ def test_ctrl_c_in_a_slave(label: str, tmp_path: Path) -> None:
     with slave_by_hand(label, tmp_path) as slave:
         assert int(until_file(tmp_path / "begun")) == slave.pid
         slave.send_signal(signal.SIGINT)
-        end_of(slave, 1)
+        end_of(slave, 130)
     assert manager.getAnyTask()[0] == task_id
     assert manager.numberOfActiveProcesses() == 0
     manager.close()

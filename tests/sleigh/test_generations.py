@@ -164,7 +164,7 @@ import os
 from nws.sleigh import Sleigh
 if __name__ == "__main__":
     with Sleigh(workerCount=1) as sleigh:
-        print([name for name in sleigh.eachElem("list(os.environ)", [1])[0] if "NWS" in name]
+        print([name for name in sleigh.eachElem("list(os.environ)", [1])[0] if "NWS_SLEIGH" in name]
               if sleigh.eachElem("import os", [1]) else "")
 """
     assert script(text).stdout == "[]\n"
