@@ -12,6 +12,7 @@ from typing import Any, Final
 from twisted.internet.endpoints import serverFromString
 
 from nws.keepalive import DEFAULT_PEER_TIMEOUT, MIN_PEER_TIMEOUT
+from nws.settings import SettingsError, environment
 
 DEFAULT_PORT: Final = 8765
 DEFAULT_WEB_PORT: Final = 8766
@@ -114,6 +115,7 @@ class Config:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **given: object) -> Config:
         """Read the ``NWS_*`` variables; ``given`` settings that are not None come before them.
+        Without ``environ``, those of this process, and behind them the files of `nws.settings`.
 
         The original's names are ``NWS_INTERFACE`` (default: loopback only; empty or ``0.0.0.0``:
         all interfaces), ``NWS_SERVER_PORT``, ``NWS_WEB_PORT`` (or ``none``),
@@ -127,8 +129,12 @@ class Config:
         Raises:
             ConfigError: a value cannot be used.
         """
+        places: Mapping[str, str] = {}
         if environ is None:
-            environ = os.environ
+            try:
+                environ, places = environment(os.environ)
+            except SettingsError as error:
+                raise ConfigError(str(error)) from error
         given = {name: value for name, value in given.items() if value is not None}
         found: dict[str, tuple[object, str]] = {
             **_read_addresses(environ, listens="listen" not in given),
@@ -142,7 +148,9 @@ class Config:
         settings: dict[str, Any] = {name: value for name, (value, _) in found.items()}
         if "long_value_size" in settings:
             settings["long_value_size"] = max(MIN_LONG_VALUE_BYTES, settings["long_value_size"])
-        origins = {name: origin for name, (_, origin) in found.items() if origin}
+        origins = {
+            name: places.get(origin, origin) for name, (_, origin) in found.items() if origin
+        }
         settings["web_must"] = bool(origins.get("web"))
         return cls(**settings, origins=origins)
 

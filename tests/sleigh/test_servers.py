@@ -88,6 +88,7 @@ def test_settings_of_another_server_do_no_harm(
     monkeypatch.setenv("NWS_SERVER_PORT", "1")
     monkeypatch.setenv("NWS_INTERFACE", "192.0.2.1")
     monkeypatch.setenv("NWS_TMP_DIR", "/nowhere")
+    monkeypatch.setenv("NWS_WEB_PORT", "1")
     with Sleigh(workerCount=1) as sleigh:
         assert sleigh.eachElem(times_ten, [1]) == [10]
 

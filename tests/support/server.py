@@ -30,6 +30,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     env["PYTHONPATH"] = os.pathsep.join(
         str(folder) for folder in (ROOT, ROOT / "server", ROOT / "babelfish")
     )
+    env["NWS_CONFIG"] = ""  # no files with settings
     return {**env, **(extra or {})}
 
 

@@ -80,7 +80,7 @@ class PrivateServer:
             self._answers, answers_end = os.pipe()  # a file object would complain at a fork's end
             self._close_answers = weakref.finalize(self, os.close, self._answers)
             options = ["--announce", "--announce-fd", str(answers_end), "--until-eof"]
-            options += ["--listen", where, "--tmp-dir", str(folder)]
+            options += ["--listen", where, "--tmp-dir", str(folder), "--web", "none"]
             arguments = [list(map(str, self._folders)), *options]
             self._log = folder / "log"
             with self._log.open("wb") as log:
