@@ -27,6 +27,7 @@
     │   ├── TaskManagerTermination                 the task manager has been terminated
     │   └── TaskRaisedException                    a task failed
     └── SleighException
+        ├── SleighCancelledException               somebody else has cancelled the call
         ├── SleighGatheredException                results were gathered already
         ├── SleighIllegalValueException            an argument that no sleigh can use
         ├── SleighInitializerException             what each worker calls first has failed
@@ -68,6 +69,7 @@ __all__ = [
     "NwsTimeoutException",
     "NwsUnpicklingException",
     "NwsUnsupportedOperationException",
+    "SleighCancelledException",
     "SleighException",
     "SleighGatheredException",
     "SleighIllegalValueException",
@@ -226,6 +228,10 @@ class TaskRaisedException(MasterSlaveException):
 
 class SleighException(Exception):
     """Base class of all errors of the parallel map."""
+
+
+class SleighCancelledException(SleighException):
+    """Somebody else has cancelled the call, as by ``nws sleigh cancel``."""
 
 
 class SleighGatheredException(SleighException):

@@ -14,6 +14,7 @@ its supervisor notes during which element, and gives the task back (``supervisor
 """
 
 from nws.errors import (
+    SleighCancelledException,
     SleighException,
     SleighGatheredException,
     SleighIllegalValueException,
@@ -48,6 +49,7 @@ __all__ = [
     "Line",
     "Scattered",
     "Sleigh",
+    "SleighCancelledException",
     "SleighException",
     "SleighFuture",
     "SleighGatheredException",

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
-from nws.errors import NwsException, SleighException
+from nws.errors import NwsException, SleighCancelledException, SleighException
 from nws.sleigh.master.alarm import Alarm
 from nws.sleigh.master.calls_report import CallsReport
 from nws.sleigh.master.initializer import initializer_error
@@ -338,9 +338,13 @@ class Engine:
     def _check_health(self) -> None:
         try:
             lost = self._health.check(busy=bool(self._calls))
+            requested = self.team.cancel_requests() if self._calls else []
         except (NwsException, SleighException) as error:
             self.fail(error)
             return
+        for number in requested:
+            reason = f"call {number} was cancelled by somebody else, as by `nws sleigh cancel`"
+            self._fail_some([number], SleighCancelledException(reason))
         if lost:
             for recipient in list(self._calls.values()):
                 if recipient.everyone:

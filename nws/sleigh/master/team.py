@@ -21,12 +21,14 @@ from nws.errors import (
     NwsUnpicklingException,
     SleighJoinException,
 )
+from nws.sleigh.master.cancel_requests import take_cancel_requests
 from nws.sleigh.master.provided_functions import ProvidedFunctions
 from nws.sleigh.master.read_output import ReadOutput
 from nws.sleigh.shared.functions import Function, named_function
 from nws.sleigh.shared.messages import (
     BARRIER,
     CALLS,
+    CANCEL,
     CONTROL,
     DEATHS,
     INITIALIZER,
@@ -126,7 +128,7 @@ class Team:
         self._own: dict[str, Any] = {CONTROL: (0, ()), BARRIER: 0}  # what we have stored there
         self.deaths: set[int] = set()
         self.on_refused: Callable[[Collection[int], Exception], None] = _not_connected
-        for name in (TASK, RESULT, DEATHS, REFUSED):
+        for name in (TASK, RESULT, DEATHS, REFUSED, CANCEL):
             workspace.declare(name, "fifo")
         for name in (INITIALIZER, PROTOCOL, CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT):
             workspace.declare(name, "single")
@@ -356,6 +358,10 @@ class Team:
                 self._empty(TASK)
         for call in everyone:
             self.open_barrier(call)
+
+    def cancel_requests(self) -> list[int]:
+        """Return the numbers of calls that somebody else has asked to cancel meanwhile."""
+        return take_cancel_requests(self._workspace)
 
     def restore_own(self) -> None:
         """Store again what workers must know from us, if others have stored something there."""

@@ -21,6 +21,7 @@ from nws.sleigh.shared.surroundings import Changes, are_changes
 __all__ = [
     "BARRIER",
     "CALLS",
+    "CANCEL",
     "CONTROL",
     "DEATHS",
     "INITIALIZER",
@@ -68,6 +69,8 @@ DEATHS: Final = "deaths"
 CONTROL: Final = "control"
 """Which calls are dropped, for supervisors: a pair of a number, below which all calls are over, and
 a tuple with the numbers of other calls that were cancelled, the newest ones last."""
+CANCEL: Final = "cancel"
+"""Holds the numbers of calls, as texts, that somebody asks the master to cancel."""
 INITIALIZER: Final = "initializer"
 """Holds the function that each worker calls before its first task; nothing if there is none."""
 BARRIER: Final = "barrier"
