@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["pytester"]  # for the tests of our own plugin
+
 # Their assertions shall show values too, as those of test modules do.
 pytest.register_assert_rewrite("tests.support", "tests.core.contract", "tests.core.model")
 

@@ -43,7 +43,11 @@ class Pool:
     """
 
     def __init__(
-        self, endpoint: Endpoint, on_new_session: Callable[[Transport], None], token: bytes = b""
+        self,
+        endpoint: Endpoint,
+        on_new_session: Callable[[Transport], None],
+        token: bytes = b"",
+        connect: Callable[[Endpoint], Transport] = Transport,
     ) -> None:
         """Connect.
 
@@ -52,6 +56,7 @@ class Pool:
             on_new_session: called with the first connection of each session but the very first:
                 in a forked child, when it first needs one.
             token: of a session to join; empty for a new one.
+            connect: makes a connection.
 
         Raises:
             NwsConnectException: it is not possible.
@@ -59,6 +64,7 @@ class Pool:
         """
         self.endpoint = endpoint
         self._on_new_session = on_new_session
+        self._make_transport = connect
         self._lock = threading.RLock()
         self._ended = ""  # why the session cannot go on
         self._begin_session(token)
@@ -66,7 +72,7 @@ class Pool:
         _pools.add(self)
 
     def _begin_session(self, token: bytes = b"") -> None:
-        self.main = Transport(self.endpoint)
+        self.main = self._make_transport(self.endpoint)
         self.dialect = self.main.dialect
         self._all = weakref.WeakSet((self.main,))
         self.idle: list[Transport] = []
@@ -119,7 +125,7 @@ class Pool:
         with self._lock:
             self._check_open()
             try:
-                transport = Transport(self.endpoint)
+                transport = self._make_transport(self.endpoint)
                 transport.run([b"attach", self.token])
             except NwsException as error:
                 if any(other.usable for other in self._all):

@@ -6,7 +6,7 @@ Each request borrows a connection of the session's pool; each stream has one of 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from nws.errors import (
@@ -43,8 +43,14 @@ class Session:
         pool: its connections.
     """
 
-    def __init__(self, endpoint: Endpoint, encoder: Encoder, token: bytes = b"") -> None:
-        """Connect; with a token, to that session.
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        encoder: Encoder,
+        token: bytes = b"",
+        connect: Callable[[Endpoint], Transport] = Transport,
+    ) -> None:
+        """Connect; with a token, to that session. ``connect`` makes each connection.
 
         Raises:
             NwsConnectException: no server answers there.
@@ -52,7 +58,7 @@ class Session:
         """
         self.encoder = encoder
         self.bound: dict[bytes, None] = {}
-        self.pool = Pool(endpoint, self._bind_again, token)
+        self.pool = Pool(endpoint, self._bind_again, token, connect)
 
     @property
     def endpoint(self) -> Endpoint:
