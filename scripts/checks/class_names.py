@@ -34,7 +34,7 @@ PROCESSES: Final = (
     Process(
         "a babelfish",
         ("babelfish/nws_babelfish", "nws"),
-        without=("nws/sleigh", "nws/cli.py", "nws/aio", "nws/tx"),
+        without=("nws/sleigh", "nws/cli", "nws/aio", "nws/tx"),
     ),
 )
 

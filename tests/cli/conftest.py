@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,7 +18,7 @@ from click.testing import CliRunner, Result
 from nws.cli import main
 from nws.client import NetWorkSpace
 from tests.support.processes import runs, until_gone
-from tests.support.server import environment
+from tests.support.server import Server, environment
 from tests.support.spaces import HOST
 
 
@@ -46,11 +48,11 @@ class Nws:
     port: int
     env: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *arguments: str, status: int = 0) -> Result:
+    def __call__(self, *arguments: str, status: int = 0, stdin: str | bytes = "") -> Result:
         """Run any command, in this process."""
         given = environment({"XDG_STATE_HOME": str(self.folder.parent), **self.env})
         env = {**dict.fromkeys(os.environ), **given}
-        done = CliRunner(env=env).invoke(main, arguments, prog_name="nws")
+        done = CliRunner(env=env).invoke(main, arguments, input=stdin, prog_name="nws")
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         assert done.exit_code == status, done.output
@@ -59,6 +61,10 @@ class Nws:
     def server(self, command: str, *arguments: str, status: int = 0) -> Result:
         """Run a command for the server on our port."""
         return self("server", command, "--port", str(self.port), *arguments, status=status)
+
+    def json(self, *arguments: str) -> Any:
+        """Run a command that prints JSON, and return what it prints."""
+        return json.loads(self(*arguments, "--json").stdout)
 
     @property
     def pidfile(self) -> Path:
@@ -91,6 +97,20 @@ def nws(tmp_path: Path) -> Iterator[Nws]:
     command = Nws(tmp_path / "nws", free_port())
     yield command
     command.clean_up()
+
+
+@pytest.fixture
+def shared(server: Server, tmp_path: Path) -> Nws:
+    """The command, for the server that tests share."""
+    place = {"NWS_SERVER_HOST": HOST, "NWS_SERVER_PORT": str(server.port)}
+    return Nws(tmp_path / "nws", server.port, place)
+
+
+@pytest.fixture
+def ws(server: Server) -> Iterator[NetWorkSpace]:
+    """A workspace on that server, which ends with the test."""
+    with NetWorkSpace("command line", HOST, server.port) as ws:
+        yield ws
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The `nws` command, for people. It starts servers as processes and looks at them as a client."""
+"""`nws server`: starts servers as processes, stops them, and shows what they hold."""
 
 from __future__ import annotations
 
@@ -10,34 +10,30 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from importlib import import_module
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 import click
-import platformdirs
 import psutil
 
+from nws.cli.output import json_option, print_json
+from nws.cli.server_files import ServerFiles, host_of
+from nws.cli.which_server import connect, port_option, port_or_set, server_options
 from nws.client import DICT, NwsServer
-from nws.depalma.cli import depalma
-from nws.errors import NwsConnectException, NwsException, NwsUnsupportedOperationException
-from nws.masterslave.command import task_manager
-from nws.session.endpoint import DEFAULT_PORT, UNIX, Endpoint
+from nws.errors import NwsConnectException, NwsUnsupportedOperationException
+from nws.session.endpoint import Endpoint
 from nws.session.transport import Transport
-from nws.version import __version__
+from nws.settings import find_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["main"]
+__all__ = ["server"]
 
 _POLL_SECONDS: Final = 0.05
 """Pause between two looks at a server that is stopping."""
 
 _HANDSHAKE_TIMEOUT: Final = 1.0
 """Seconds after which a silent port is taken for something other than a server of ours."""
-
-_NOT_RUNNING_STATUS: Final = 3
-"""Exit status of `nws server status` when there is no server, as for init scripts."""
 
 _ENDED: Final = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 """A zombie has ended: in a container perhaps nobody ever waits for it."""
@@ -46,57 +42,11 @@ _SHOWN_LOG_LINES: Final = 10
 """How many lines of a failed server's log are shown."""
 
 
-_COMMANDS: Final = {"ppserver": "nws.pp.command"}
-"""Commands that have modules of their own, which are imported only for them."""
-
-
-class _Main(click.Group):
-    """Says where a command is that is given without its group."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_COMMANDS])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return super().get_command(ctx, cmd_name)
-        found: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
-        return found
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            if args[0] not in server.commands:
-                raise
-            said = f"{error.message} There is `nws server {args[0]}`."
-            raise click.UsageError(said, ctx) from None
-
-
-@click.group(cls=_Main)
-@click.version_option(__version__, prog_name="nws")
-def main() -> None:
-    """NetWorkSpaces: shared spaces of named variables, and a parallel map."""
-
-
-main.add_command(depalma)
-main.add_command(task_manager)
-
-
-@main.group()
+@click.group()
 def server() -> None:
     """Start and stop servers, and show what they hold."""
 
 
-_port_option = click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    default=DEFAULT_PORT,
-    show_default=True,
-    envvar="NWS_SERVER_PORT",
-    help="TCP port of the server.",
-)
 _timeout_option = click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -107,22 +57,25 @@ _timeout_option = click.option(
 
 
 @server.command()
-@_port_option
+@port_option
 @click.option(
     "--interface",
-    default="127.0.0.1",
-    show_default=True,
-    envvar="NWS_INTERFACE",
+    show_default="NWS_INTERFACE, else 127.0.0.1",
     help="Address to listen on. Whoever can reach it can read, store and delete anything.",
 )
 @_timeout_option
 @click.argument("options", nargs=-1, metavar="[-- OPTIONS]")
-def start(port: int, interface: str, timeout: float, options: tuple[str, ...]) -> None:
+def start(
+    port: int | None, interface: str | None, timeout: float, options: tuple[str, ...]
+) -> None:
     """Start a server in the background, and wait until it serves.
 
     Options after `--` are passed to the server: see `python -m nws_server --help`.
     """
-    files = _Files(port)
+    port = port_or_set(port)
+    if interface is None:
+        interface = find_settings()["interface"].value
+    files = ServerFiles(port)
     if files.server_process() is not None or _answers(port, interface):
         raise click.ClickException(f"a server runs on port {port} already")
     environment = {**os.environ, "NWS_SERVER_PORT": str(port), "NWS_INTERFACE": interface}
@@ -179,11 +132,12 @@ def _wait_for_announcement(fd: int, timeout: float) -> list[str]:
 
 
 @server.command()
-@_port_option
+@port_option
 @_timeout_option
-def stop(port: int, timeout: float) -> None:
+def stop(port: int | None, timeout: float) -> None:
     """Stop a server that was started by `start`."""
-    files = _Files(port)
+    port = port_or_set(port)
+    files = ServerFiles(port)
     process = files.server_process()
     if process is None:
         living = files.search_server()
@@ -193,7 +147,7 @@ def stop(port: int, timeout: float) -> None:
                 f"say so: it is damaged; end the server with `kill {living.pid}`"
             )
         files.pid.unlink(missing_ok=True)
-        if _answers(port, os.environ.get("NWS_INTERFACE", "")):
+        if _answers(port, find_settings()["interface"].value):
             raise click.ClickException(
                 f"the server on port {port} was not started by `nws server start`; "
                 "stop it in the way in which it was started"
@@ -214,36 +168,18 @@ def stop(port: int, timeout: float) -> None:
 
 
 @server.command()
-@click.option(
-    "--host",
-    show_default="that of the server which `nws server start` has started, else NWS_INTERFACE or "
-    "localhost",
-    help="Host of the server.",
-)
-@_port_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(host: str | None, port: int, as_json: bool) -> None:
+@server_options
+@json_option
+def status(host: str | None, port: int | None, as_json: bool) -> None:
     """Show what a server holds. The exit status is 3 if there is no server."""
-    place = Endpoint(host, port) if host else _Files(port).endpoint()
-    try:
-        with NwsServer(place.host, place.port) as found:
-            report = _report(found)
-    except NwsConnectException as error:
-        click.echo(f"{error} (--host and --port name another one)", err=True)
-        sys.exit(_NOT_RUNNING_STATUS)
-    except NwsException as error:
-        raise click.ClickException(str(error)) from error
+    with connect(host, port) as found:
+        report = _report(found)
     if as_json:
-        click.echo(json.dumps(report))
-    else:
-        width = max(map(len, report))
-        for name, value in report.items():
-            click.echo(f"{name:<{width}}  {value}")
-
-
-def _host_of(interface: str) -> str:
-    """Return by which name a server on this interface can be reached from here."""
-    return interface if interface not in ("", "0.0.0.0", "::", "127.0.0.1") else "localhost"
+        print_json(report)
+        return
+    width = max(map(len, report))
+    for name, value in report.items():
+        click.echo(f"{name:<{width}}  {value}")
 
 
 def _report(found: NwsServer) -> Mapping[str, object]:
@@ -260,65 +196,9 @@ def _report(found: NwsServer) -> Mapping[str, object]:
         }
 
 
-class _Files:
-    """A server's pid file, address and log, in this user's folder for the state of programs."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._folder = platformdirs.user_state_path("nws", appauthor=False)
-        self.pid = self._folder / f"{port}.pid"
-        self.address = self._folder / f"{port}.address"
-        self.log = self._folder / f"{port}.log"
-
-    def open_log(self) -> IO[bytes]:
-        """Open the log to append to it. Only this user can read it."""
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._folder.chmod(0o700)  # it may have been there
-        except OSError as error:
-            raise click.ClickException(f"cannot make the folder for the log: {error}") from error
-        self.log.touch(mode=0o600)
-        self.log.chmod(0o600)  # it may have been there
-        return self.log.open("ab")
-
-    def server_process(self) -> psutil.Process | None:
-        """Return the server that wrote the pid file; None if it has ended.
-
-        Another process may have its number by now, so the command line is compared.
-        """
-        try:
-            process = psutil.Process(int(self.pid.read_text()))
-            command = process.cmdline()
-        except (OSError, ValueError, psutil.Error):
-            return None
-        return process if self._is_ours(command) else None
-
-    def endpoint(self) -> Endpoint:
-        """Return where the server is: where it has said, if it lives and was started by `start`."""
-        said = ""
-        if self.server_process() is not None and self.address.exists():
-            said = self.address.read_text()
-        host, _, port = said.rpartition(":")
-        if port.isdecimal():
-            return Endpoint(_host_of(host), int(port))
-        if said:
-            return Endpoint(f"{UNIX}{said}", self._port)
-        return Endpoint(_host_of(os.environ.get("NWS_INTERFACE", "")), self._port)
-
-    def search_server(self) -> psutil.Process | None:
-        """Look for the server among all processes: the pid file may be damaged."""
-        for process in psutil.process_iter(["cmdline"]):
-            if self._is_ours(process.info["cmdline"] or []):
-                return process
-        return None
-
-    def _is_ours(self, command: list[str]) -> bool:
-        return {"nws_server", str(self.pid)} <= set(command)
-
-
 def _answers(port: int, interface: str = "") -> bool:
     try:
-        Transport(Endpoint(_host_of(interface), port), _HANDSHAKE_TIMEOUT).close()
+        Transport(Endpoint(host_of(interface), port), _HANDSHAKE_TIMEOUT).close()
     except NwsConnectException:
         return False
     return True

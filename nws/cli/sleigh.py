@@ -1,0 +1,174 @@
+"""`nws sleigh`: which sleighs there are, and what they do."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from nws.cli.exit_status import CommandFailure, NothingThere
+from nws.cli.output import json_option, print_json, print_rows
+from nws.cli.raw_values import each_value
+from nws.cli.sleigh_reports import (
+    calls_in,
+    calls_of,
+    is_sleigh,
+    number_or_0,
+    sleighs_on,
+    workers_of,
+)
+from nws.cli.which_server import connect, open_workspace, server_options
+from nws.client import NetWorkSpace
+from nws.errors import NwsOperationException, NwsTimeoutException
+from nws.sleigh.launch.by_hand import DELETE_ME
+from nws.sleigh.shared.messages import CALLS, CANCEL
+
+__all__ = ["sleigh"]
+
+
+@click.group()
+def sleigh() -> None:
+    """Look at sleighs, and at what their workers do."""
+
+
+@sleigh.command()
+@server_options
+@json_option
+def ls(host: str | None, port: int | None, as_json: bool) -> None:
+    """List the sleighs on a server."""
+    with connect(host, port) as server:
+        listing = server.listWss("dict")
+        assert isinstance(listing, dict)
+        rows = sleighs_on(server, listing)
+    print_rows(rows, as_json=as_json)
+
+
+@sleigh.command()
+@server_options
+@json_option
+@click.argument("name")
+def show(host: str | None, port: int | None, as_json: bool, name: str) -> None:
+    """Show the calls and the workers of the sleigh NAME.
+
+    NAME is its workspace. Calls that took less than a quarter of a second are not listed.
+    """
+    with _open_sleigh(host, port, name) as ws:
+        calls, workers = calls_of(ws), workers_of(ws)
+    if as_json:
+        print_json({"sleigh": name, "calls": calls, "workers": workers})
+        return
+    now = time.time()
+    print_rows([_call(call, now) for call in calls], as_json=False)
+    if calls and workers:
+        click.echo()
+    print_rows([_worker(worker, now) for worker in workers], as_json=False)
+
+
+def _open_sleigh(host: str | None, port: int | None, name: str) -> NetWorkSpace:
+    ws = open_workspace(host, port, name, create=False)
+    listing = ws.listVars(format="dict")
+    if is_sleigh(listing):
+        return ws
+    ws.server.close()
+    raise NothingThere(
+        f"the workspace {name!r} is not that of a sleigh; `nws sleigh ls` lists them"
+    )
+
+
+def _call(call: dict[str, Any], now: float) -> dict[str, Any]:
+    ended = "cancelled" if call.get("cancelled") else "over"
+    return {
+        "call": call["number"],
+        "kind": call.get("kind"),
+        "function": call.get("function"),
+        "elements": call.get("elements"),
+        "results": call.get("arrived"),
+        "failed": call.get("failed"),
+        "state": ended if call.get("over") else "under way",
+        "began": _ago(call.get("began"), now),
+    }
+
+
+def _worker(worker: dict[str, Any], now: float) -> dict[str, Any]:
+    current = worker.get("current")
+    doing = current if isinstance(current, dict) else {}
+    return {
+        "rank": worker.get("rank"),
+        "machine": worker.get("name"),
+        "pid": worker.get("pid"),
+        "state": worker.get("state"),
+        "elements": worker.get("elements"),
+        "deaths": worker.get("deaths"),
+        "megabytes": number_or_0(worker.get("memory")) // 1_000_000,
+        "call": doing.get("call"),
+        "element": doing.get("element"),
+        "since": _ago(doing.get("since"), now),
+    }
+
+
+def _ago(moment: object, now: float) -> str | None:
+    return f"{max(0.0, now - moment):.1f} s ago" if isinstance(moment, int | float) else None
+
+
+@sleigh.command()
+@server_options
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=15.0,
+    show_default=True,
+    help="Maximum number of seconds to wait until the call is over.",
+)
+@click.argument("name")
+@click.argument("call", type=click.IntRange(1))
+def cancel(host: str | None, port: int | None, timeout: float, name: str, call: int) -> None:
+    """Cancel the call with the number CALL of the sleigh NAME; `nws sleigh show` has the numbers.
+
+    In the program it raises SleighCancelledException. Its other calls go on. Calls of submit()
+    share a number, and cannot be cancelled from here.
+    """
+    with _open_sleigh(host, port, name) as ws:
+        found = next((each for each in calls_of(ws) if each["number"] == call), None)
+        if found is None or found.get("over"):
+            raise NothingThere(f"the sleigh {name!r} has no call {call} under way")
+        if found.get("kind") == "submit":
+            raise CommandFailure("calls of submit() can only be cancelled by their futures")
+        ws.store(CANCEL, str(call))
+        if not _wait_until_over(ws, call, timeout):
+            raise CommandFailure(
+                f"call {call} is not over after {timeout:g} seconds: the program has to wait for "
+                "it, and will find the request when it does"
+            )
+
+
+def _wait_until_over(ws: NetWorkSpace, call: int, timeout: float) -> bool:
+    """Tell whether a call is over within some seconds, as the reports say."""
+    deadline = time.monotonic() + timeout
+    reports = each_value(ws, CALLS, wait=True, timeout=timeout)
+    try:
+        while time.monotonic() <= deadline:
+            calls = calls_in(next(reports))
+            if not any(each["number"] == call and not each.get("over") for each in calls):
+                return True
+    except NwsTimeoutException:
+        pass
+    return False
+
+
+@sleigh.command()
+@server_options
+@click.argument("name")
+def close(host: str | None, port: int | None, name: str) -> None:
+    """Close the group of the sleigh NAME, whose workers are started by hand.
+
+    It begins with the workers that have joined; no more can join.
+    """
+    with _open_sleigh(host, port, name) as ws:
+        try:
+            ws.deleteVar(DELETE_ME)
+        except NwsOperationException as error:
+            raise CommandFailure(
+                f"{name!r} is not a sleigh that waits for workers started by hand: its group is "
+                "closed, or it has started them itself"
+            ) from error

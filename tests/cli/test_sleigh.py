@@ -1,0 +1,154 @@
+"""`nws sleigh` and `nws worker`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nws.client import NetWorkSpace
+from nws.sleigh import Sleigh, SleighCancelledException
+from nws.sleigh.launch.by_hand import DELETE_ME
+from tests.cli.conftest import Nws
+from tests.support.deadly import times_ten
+from tests.support.processes import Aside, python, until
+from tests.support.server import PATIENCE, Server
+from tests.support.spaces import HOST
+
+WS = "command line"
+
+
+@pytest.fixture(scope="module")
+def sleigh(on_server: dict[str, Any]) -> Iterator[Sleigh]:
+    with Sleigh(**on_server, workerCount=1) as sleigh:
+        yield sleigh
+
+
+def name_of(sleigh: Sleigh) -> str:
+    return sleigh.nws.currentWs()
+
+
+def test_which_sleighs_there_are(shared: Nws, sleigh: Sleigh, ws: NetWorkSpace) -> None:
+    pending = sleigh.eachElem(time.sleep, [0], blocking=False)
+    pending.wait()
+    (row,) = (each for each in shared.json("sleigh", "ls") if each["sleigh"] == name_of(sleigh))
+    assert (row["workers"], row["calls"]) == (1, 0)
+    assert name_of(sleigh) in shared("sleigh", "ls").stdout
+
+
+def test_what_a_sleigh_does(shared: Nws, sleigh: Sleigh) -> None:
+    sleigh.eachElem(times_ten, range(10), blocking=False).wait()
+    content = shared.json("sleigh", "show", name_of(sleigh))
+    call = content["calls"][-1]
+    assert (call["function"], call["arrived"], call["over"]) == ("times_ten", 10, True)
+    assert [worker["rank"] for worker in content["workers"]] == [0]
+    text = shared("sleigh", "show", name_of(sleigh)).stdout
+    assert "times_ten" in text
+    assert "machine" in text
+
+
+def test_cancel_a_call(shared: Nws, sleigh: Sleigh) -> None:
+    name = name_of(sleigh)
+    call = Aside(lambda: sleigh.eachElem(time.sleep, [1000]))
+
+    def under_way() -> list[int]:
+        calls = shared.json("sleigh", "show", name)["calls"]
+        return [each["number"] for each in calls if not each["over"]]
+
+    (number,) = until(under_way, "the call is under way")
+    sleigh.nws.store("cancel", "no number")
+    shared("sleigh", "cancel", name, str(number))
+    with pytest.raises(SleighCancelledException, match="somebody else"):
+        call.result()
+    said = shared("sleigh", "cancel", name, str(number), status=4).stderr
+    assert f"no call {number} under way" in said
+    assert sleigh.eachElem(times_ten, [1]) == [10]
+
+
+def test_a_program_that_does_not_look(shared: Nws, ws: NetWorkSpace) -> None:
+    for name in ("task", "result", "rankCount", "workerCount"):
+        ws.declare(name, "fifo")
+    ws.declare("calls", "single")
+    ws.store("calls", json.dumps({"calls": [{"number": 1}, {"number": 2, "kind": "submit"}]}))
+    said = shared("sleigh", "cancel", WS, "1", "--timeout", "0", status=1).stderr
+    assert "the program has to wait for it" in said
+    assert ws.fetch("cancel") == "1"
+    assert "by their futures" in shared("sleigh", "cancel", WS, "2", status=1).stderr
+
+
+def test_of_no_sleigh(shared: Nws, ws: NetWorkSpace) -> None:
+    for command in ("show", "close"):
+        said = shared("sleigh", command, WS, status=4).stderr
+        assert "`nws sleigh ls` lists them" in said
+        shared("sleigh", command, "nowhere", status=4)
+
+
+class Trap:
+    """Fails the test when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return pytest.fail, ("it was unpickled",)
+
+
+@pytest.mark.parametrize(
+    "report", [Trap(), "{", "[]", "5", '"x"', '{"calls": 5}', '{"calls": [5, {}]}', b"\xff", None]
+)
+def test_a_workspace_that_looks_like_a_sleigh(
+    shared: Nws, ws: NetWorkSpace, report: object
+) -> None:
+    for name in ("task", "result", "rankCount", "workerCount", "calls", "worker 0", "worker x"):
+        ws.store(name, report)
+    content = shared.json("sleigh", "show", WS)
+    assert content["calls"] == []
+    assert shared("sleigh", "show", WS).exit_code == 0
+    assert WS in shared("sleigh", "ls").stdout
+
+
+def test_odd_reports_are_shown(shared: Nws, ws: NetWorkSpace) -> None:
+    for name in ("task", "result", "rankCount", "workerCount"):
+        ws.declare(name, "fifo")
+    odd = {"number": 1, "began": "yesterday", "arrived": [], "function": "\x1b[31m"}
+    ws.store("calls", json.dumps({"calls": [odd]}))
+    ws.store("worker 0", json.dumps({"memory": "much", "current": 5, "id": ["x"]}))
+    ws.store("gone a", 1)
+    ws.store("worker 1", json.dumps({"id": "a", "state": "idle"}))
+    text = shared("sleigh", "show", WS).stdout
+    assert "\\x1b[31m" in text
+    assert "gone" in text
+
+
+def test_a_worker_by_hand(shared: Nws, server: Server, tmp_path: Path) -> None:
+    making = Aside(lambda: Sleigh(launch="web", nwsHost=HOST, nwsPort=server.port))
+
+    def waiting() -> str:
+        with NetWorkSpace("__default", HOST, server.port, useUse=True) as ws:
+            listing = ws.server.listWss("dict")
+        assert isinstance(listing, dict)
+        names = [each.name for each in listing.values() if DELETE_ME in each.varlist]
+        return names[0] if names else ""
+
+    name = until(waiting, "the sleigh waits")
+    command = ["-m", "nws", "worker", "--connect", f"{HOST}:{server.port}", "--sleigh", name]
+    with python(*command, "--workers", "2", cwd=tmp_path) as process:
+        until(lambda: len(shared.json("sleigh", "show", name)["workers"]) == 2, "the workers")
+        shared("sleigh", "close", name)
+        with making.result() as sleigh:
+            assert sleigh.status() == (2, 1)
+            user_workspace = sleigh.userNws.currentWs()
+            found = sleigh.eachWorker("SleighUserNws.currentWs()")
+            assert found == 2 * [user_workspace]
+            for command in (["sleigh", "close", name], ["worker", "--sleigh", name]):
+                assert "waits for workers started by hand" in shared(*command, status=1).stderr
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_worker_of_no_sleigh(shared: Nws, ws: NetWorkSpace) -> None:
+    shared("worker", "--sleigh", "nowhere", status=4)
+    ws.store("runMe", "import os; os.system('true')")
+    assert "waits for workers" in shared("worker", "--sleigh", WS, status=1).stderr
+    said = shared("worker", "--sleigh", WS, "--connect", "a/b", status=2).stderr
+    assert "neither 'host' nor 'host:port'" in said
