@@ -71,3 +71,13 @@ def opened(request: pytest.FixtureRequest) -> Iterator[MemoryOpener]:
 @pytest.fixture
 def opened_either(opened: MemoryOpener) -> MemoryOpener:
     return opened
+
+
+@pytest.fixture
+def opened_by_any(opened: MemoryOpener) -> MemoryOpener:
+    return opened
+
+
+@pytest.fixture
+def opened_anyhow(opened: MemoryOpener) -> MemoryOpener:
+    return opened
