@@ -28,7 +28,11 @@ class NwsServer(LoopServer):
         peer_timeout: float | None = None,
         login: str = "",
     ) -> None:
-        """Prepare a connection; see `nws.client.NwsServer`."""
+        """Prepare a connection; see `nws.client.NwsServer`.
+
+        Raises:
+            NwsConnectException: there is a connection file that cannot be used.
+        """
         super().__init__(AsyncioLoop, host, port, pickle_protocol, session, peer_timeout, login)
 
     async def open(self) -> NwsServer:

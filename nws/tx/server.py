@@ -37,6 +37,9 @@ class NwsServer(Deferring[LoopServer]):
 
         Args:
             reactor: None for the one that is installed.
+
+        Raises:
+            NwsConnectException: there is a connection file that cannot be used.
         """
         make_loop = partial(ReactorLoop, reactor)
         super().__init__(
