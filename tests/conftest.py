@@ -7,6 +7,7 @@ import gc
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import settings
 # Their assertions shall show values too, as those of test modules do.
 pytest.register_assert_rewrite("tests.support", "tests.core.contract", "tests.core.model")
 
+from nws.connection_file import CONNECTION_FILE, SECRET  # noqa: E402
 from tests.support.server import Server, running  # noqa: E402
 from tests.support.spaces import HOST  # noqa: E402
 
@@ -61,6 +63,17 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     """Count the crash of a process that was between two tests, which pytest-xdist does not."""
     if error:
         node.config.pluginmanager.get_plugin("session").testsfailed += 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where servers leave their connection files, and clients find these: not in the user's."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        for name in (SECRET, CONNECTION_FILE):
+            patch.delenv(name, raising=False)
+        yield folder / "nws"
 
 
 @pytest.fixture(scope="session")

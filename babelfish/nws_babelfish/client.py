@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, cast
 
 from nws.descriptors import TEXT
 from nws.errors import NwsException, NwsOperationException, NwsServerException
-from nws.session.endpoint import Endpoint
+from nws.session.endpoint import find_endpoint
 from nws.session.request import Request, nothing, text
 from nws.session.session import Session
 from nws.values import Encoder
@@ -53,7 +53,7 @@ class BabelfishClient:
         """
         self._translate = translate
         self._name = encode_name(workspace, "workspace")
-        self._session = Session(Endpoint(host, port), Encoder())
+        self._session = Session(find_endpoint(host, port), Encoder())
         try:
             label = str(os.getpid()).encode()
             self._session.perform(Request([b"open ws", self._name, label, b"no"], nothing))

@@ -1,10 +1,40 @@
-"""Where a server is: what a connection needs to know before it can be made."""
+"""Where a server is, and what lets us in: all that a connection needs before it can be made.
+
+The secret comes from the program (``login=``), from `SECRET` in the environment, or from the
+connection file that the server has written. Once a program has given it, this process remembers it:
+a workspace that was pickled names its server only.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "DEFAULT_WEB_PORT", "UNIX", "Endpoint"]
+from nws.connection_file import (
+    CONNECTION_FILE,
+    SECRET,
+    ConnectionFileError,
+    ServerAddress,
+    read_connection_file,
+    usual_path,
+)
+from nws.errors import NwsConnectException
+from nws.session.address import read_address
+from nws.wire.login import Login
+
+__all__ = [
+    "DEFAULT_HOST",
+    "DEFAULT_PORT",
+    "DEFAULT_WEB_PORT",
+    "UNIX",
+    "Endpoint",
+    "find_endpoint",
+    "remember",
+    "server_address",
+]
 
 DEFAULT_HOST: Final = "localhost"
 DEFAULT_PORT: Final = 8765
@@ -12,6 +42,8 @@ DEFAULT_WEB_PORT: Final = 8766
 
 UNIX: Final = "unix:"
 """Begins a host that is the path of a Unix socket."""
+
+_ANY_ADDRESS: Final = ("0.0.0.0", "::")
 
 
 class Endpoint(NamedTuple):
@@ -22,6 +54,10 @@ class Endpoint(NamedTuple):
     peer_timeout: int = 0
     """Seconds after which client and server give each other's machine up if it does not answer, if
     that is earlier than they would; 0 for their own bounds."""
+    login: Login | None = None
+    """If we know the server's secret."""
+    dialed: str = ""
+    """The host to connect to, if the server has said that more exactly."""
 
     def __str__(self) -> str:
         return self.host if self.host.startswith(UNIX) else f"{self.host}:{self.port}"
@@ -35,3 +71,75 @@ class Endpoint(NamedTuple):
         """Return the web address of a port on the server's machine."""
         host = "localhost" if self.host.startswith(UNIX) else self.host
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+_remembered: dict[tuple[str, int], Login] = {}
+
+
+def find_endpoint(host: str, port: int, peer_timeout: int = 0, login: str = "") -> Endpoint:
+    """Find out what lets us in at a server.
+
+    Args:
+        host, port, peer_timeout: see `Endpoint`.
+        login: the secret, or ``SECRET@ADDRESS``; empty for what the environment or the connection
+            file says.
+
+    Raises:
+        NwsConnectException: there is a connection file that cannot be used.
+    """
+    place = Endpoint(host, port, peer_timeout)
+    known = Login.from_text(login) if login else _remembered.get((host, port))
+    if known is None and os.environ.get(SECRET) and not _is_our_socket(host):
+        known = Login.from_text(os.environ[SECRET])
+    if known is not None or host.startswith(UNIX):
+        return place._replace(login=known)
+    found = server_address(place)
+    if found is None:
+        return place
+    dialed = _hosts(found.addresses)[port] if place.is_here else ""
+    return Endpoint(host, port, peer_timeout, Login(found.secret), dialed)
+
+
+def remember(endpoint: Endpoint) -> None:
+    """Let this process use what has let it in for further connections to the same host and port."""
+    if endpoint.login is not None:
+        _remembered[endpoint.host, endpoint.port] = endpoint.login
+
+
+def server_address(place: Endpoint) -> ServerAddress | None:
+    """Return what the server there has written into its connection file, if we can find that.
+
+    Raises:
+        NwsConnectException: there is one that cannot be used.
+    """
+    given = os.environ.get(CONNECTION_FILE)
+    path = Path(given) if given else usual_path(place.port, "" if place.is_here else place.host)
+    try:
+        found = read_connection_file(path)
+    except ConnectionFileError as error:
+        raise NwsConnectException(f"cannot connect to the server at {place}: {error}") from error
+    if given and found is None:
+        raise NwsConnectException(
+            f"cannot connect to the server at {place}: {CONNECTION_FILE}={given}: there is no such "
+            "file that this user can read"
+        )
+    if found is None or place.port not in _hosts(found.addresses):
+        return None
+    if place.is_here and not given and found.is_stale:
+        return None
+    return found
+
+
+def _is_our_socket(host: str) -> bool:
+    """Tell whether a host is a Unix socket that belongs to us: then we need no secret there."""
+    try:
+        return host.startswith(UNIX) and os.stat(host.removeprefix(UNIX)).st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=64)
+def _hosts(addresses: Sequence[str]) -> dict[int, str]:
+    """Return to which host to connect for each port; empty for the one that was named."""
+    places = [read_address(address, 0) for address in reversed(addresses)]
+    return {place.port: "" if place.host in _ANY_ADDRESS else place.host for place in places}

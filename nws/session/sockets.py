@@ -45,7 +45,8 @@ def candidate_sockets(endpoint: Endpoint) -> Iterator[tuple[socket.socket, Any]]
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         yield sock, endpoint.host.removeprefix(UNIX)
         return
-    found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    host = endpoint.dialed or endpoint.host
+    found = socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM)
     for family, kind, protocol, _, address in found:
         yield socket.socket(family, kind, protocol), address
 

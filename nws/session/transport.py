@@ -48,6 +48,7 @@ from nws.session.sockets import (
     set_poll_interval,
     tune,
 )
+from nws.session.trust import client_login, why_not_trusted
 from nws.wire.dialect import Dialect
 from nws.wire.handshake import ClientHandshake
 from nws.wire.operations import describe_request
@@ -130,7 +131,8 @@ class Transport:
         raise problem
 
     def _shake_hands(self, deadline: float) -> Dialect:
-        handshake = ClientHandshake(self.endpoint.peer_timeout)
+        login = client_login(self.endpoint, self.socket)
+        handshake = ClientHandshake(self.endpoint.peer_timeout, login)
         try:
             self.socket.sendall(handshake.start())
             while handshake.dialect is None and handshake.refused is None:
@@ -138,14 +140,18 @@ class Transport:
                 self.socket.settimeout(max(0.001, deadline - time.monotonic()))
                 data = self.socket.recv(4096)
                 if not data:
-                    handshake.refused = "it closed the connection during the handshake"
-                self.socket.sendall(handshake.feed(data))
+                    handshake.end()
+                answer = handshake.feed(data)
+                if answer:  # even sending nothing fails once the server has hung up
+                    self.socket.sendall(answer)
+            if handshake.refused is None and login is None:
+                handshake.refused = why_not_trusted(self.socket) or None
         except BaseException as error:
             self.socket.close()
             if not isinstance(error, OSError) or raised_by_handler(error, deadline):
                 raise
             handshake.refused = f"the handshake failed: {error}"
-        if handshake.dialect is None:
+        if handshake.dialect is None or handshake.refused is not None:
             self.socket.close()
             raise NwsConnectException(
                 f"cannot use the server at {self.endpoint}: {handshake.refused}"

@@ -11,6 +11,7 @@ from nws.errors import NwsProtocolException
 __all__ = [
     "BLANK_ID",
     "EXTENSIONS",
+    "LOGIN",
     "MAX_DESCRIPTOR",
     "MAX_DICT_ENTRIES",
     "METADATA_FROM_SERVER",
@@ -30,6 +31,7 @@ METADATA_FROM_SERVER: Final = b"MetadataFromServer"
 WEB_PORT: Final = b"NwsWebPort"
 EXTENSIONS: Final = b"NwsExtensions"
 PEER_TIMEOUT: Final = b"NwsPeerTimeout"
+LOGIN: Final = b"NwsLogin"
 
 REASON: Final = b"nwsReason"
 """The metadata entry that carries the text of a failure."""

@@ -5,6 +5,10 @@ that begins with ``X`` asks for negotiation: the server offers options, the clie
 wants, the server accepts or refuses. Either side ends with a `Dialect`. Feed an object the bytes
 that came, send what it returns, until ``dialect`` or ``refused`` is set.
 
+With a login (see ``login.py``) the options are also where both sides prove that they know the
+secret. The server hears of a client what it has proved, and decides; a client that knows the secret
+uses no server that does not.
+
 Every client waits for each answer before it goes on. A web page that reached this port (by DNS
 rebinding) could not: browsers send a request in one piece, and its method may be any hello. So
 whoever says more than it was asked is refused.
@@ -12,21 +16,25 @@ whoever says more than it was asked is refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Final
 
 from nws.errors import NwsProtocolException
 from nws.wire.dialect import (
     EXTENSIONS,
+    LOGIN,
     METADATA_FROM_SERVER,
     METADATA_TO_SERVER,
     PEER_TIMEOUT,
+    REASON,
     Dialect,
     encode_dict,
     parse_dict,
 )
+from nws.wire.login import ClientLogin, ServerLogin
 
-__all__ = ["ClientHandshake", "ServerHandshake"]
+__all__ = ["Admit", "ClientHandshake", "Proof", "ServerHandshake"]
 
 HELLO_NO_COOKIE: Final = (b"0000", b"1111")
 HELLO_NEGOTIATE: Final = b"X000"
@@ -40,10 +48,35 @@ REFUSED: Final = b"F000"
 _HTTP: Final = "it speaks HTTP; browsers are served by the inspector, on a port of its own"
 _UNASKED: Final = "it went on before the server had answered, as web browsers do"
 
+_NO_LOGIN: Final = (
+    "but we know the secret of a server that listens here: it is another program, which may belong "
+    "to somebody else"
+)
+
 _MAX_SECONDS_DIGITS: Final = 9
+
+_MAX_REASON_CHARS: Final = 500
+"""Of what a server says that refuses us; it may be anybody."""
 
 MAX_HANDSHAKE_BYTES: Final = 8 * 1024
 """Ten times what the longest known exchange needs."""
+
+
+class Proof(Enum):
+    """What a client has said of the secret."""
+
+    NONE = "nothing"
+    RIGHT = "right"
+    WRONG = "wrong"
+
+
+Admit = Callable[[Dialect, Proof], str]
+"""Is told what a client would speak, and what it has proved. Returns why it may not come in, empty
+if it may."""
+
+
+def _admit_anybody(dialect: Dialect, proof: Proof) -> str:
+    return ""
 
 
 class ServerHandshake:
@@ -54,9 +87,22 @@ class ServerHandshake:
         refused: empty, or why the connection must be closed once the answer is sent.
     """
 
-    def __init__(self, offers: Mapping[bytes, bytes]) -> None:
-        """Offer these options. An empty value may be set freely, any other one is required."""
-        self._offers = offers
+    def __init__(
+        self,
+        offers: Mapping[bytes, bytes],
+        login: ServerLogin | None = None,
+        admit: Admit = _admit_anybody,
+    ) -> None:
+        """Begin one.
+
+        Args:
+            offers: options. An empty value may be set freely, any other one is required.
+            login: by which a client can prove that it knows the secret, if there is one.
+            admit: decides who may come in.
+        """
+        self._offers = offers if login is None else {**offers, LOGIN: login.offer}
+        self._login = login
+        self._admit = admit
         self._buffer = b""
         self._negotiating = False
         self.dialect: Dialect | None = None
@@ -83,7 +129,11 @@ class ServerHandshake:
         if negotiates:
             self._negotiating = True
             return ANSWER_OFFERS + encode_dict(self._offers)
-        self.dialect = Dialect(cookie=hello not in HELLO_NO_COOKIE)
+        dialect = Dialect(cookie=hello not in HELLO_NO_COOKIE)
+        self.refused = self._admit(dialect, Proof.NONE)
+        if self.refused:
+            return b""
+        self.dialect = dialect
         return ANSWER_COOKIE
 
     def _negotiate(self) -> bytes:
@@ -104,15 +154,29 @@ class ServerHandshake:
         if len(self._buffer) > end:
             self.refused = _UNASKED
             return b""
-        self.dialect = Dialect(
+        dialect = Dialect(
             metadata_in=wanted.get(METADATA_TO_SERVER) == b"1",
             metadata_out=wanted.get(METADATA_FROM_SERVER) == b"1",
             extensions=wanted.get(EXTENSIONS) == b"1",
             peer_timeout=_seconds(wanted.get(PEER_TIMEOUT, b"")),
         )
-        return ACCEPTED
+        proof, our_proof = self._check_login(wanted.get(LOGIN))
+        self.refused = self._admit(dialect, proof)
+        if self.refused:
+            return REFUSED + encode_dict({REASON: self.refused.encode()})
+        self.dialect = dialect
+        return ACCEPTED + encode_dict({LOGIN: our_proof}) if our_proof else ACCEPTED
+
+    def _check_login(self, answer: bytes | None) -> tuple[Proof, bytes]:
+        """Return what a client has proved, and our own proof if that was right."""
+        if self._login is None or answer is None:
+            return Proof.NONE, b""
+        our_proof = self._login.check(answer)
+        return (Proof.RIGHT if our_proof else Proof.WRONG), our_proof
 
     def _allows(self, name: bytes, value: bytes) -> bool:
+        if name == LOGIN:
+            return self._login is not None
         required = self._offers.get(name)
         return required is not None and required in (b"", value)
 
@@ -129,13 +193,15 @@ class ClientHandshake:
         refused: None, or why there can be no connection.
     """
 
-    def __init__(self, peer_timeout: int = 0) -> None:
+    def __init__(self, peer_timeout: int = 0, login: ClientLogin | None = None) -> None:
         """Prepare.
 
         Args:
             peer_timeout: seconds after which the server shall give up this machine; 0 for its own.
+            login: if we know the server's secret. Then no other server will do.
         """
         self._peer_timeout = peer_timeout
+        self._login = login
         self._buffer = b""
         self._wanted: dict[bytes, bytes] | None = None
         self.dialect: Dialect | None = None
@@ -155,12 +221,22 @@ class ClientHandshake:
             return b""
         answer = self._buffer[:4]
         if answer in (ANSWER_COOKIE, ANSWER_NO_COOKIE):
-            self._end(Dialect(cookie=answer == ANSWER_COOKIE))
+            if self._login is not None:
+                self.refused = f"it speaks only the original protocol, {_NO_LOGIN}"
+            else:
+                self._end(Dialect(cookie=answer == ANSWER_COOKIE))
         elif answer == ANSWER_OFFERS:
             return self._choose()
         else:
             self.refused = f"this is not a NetWorkSpaces server (it answered {self._buffer[:16]!r})"
         return b""
+
+    def end(self) -> None:
+        """Take note that the server has closed the connection."""
+        if self.dialect is None and self.refused is None:
+            self.refused = "it closed the connection during the handshake"
+            if self._buffer[:4] == REFUSED:
+                self.refused = f"the server refused the options {sorted(self._wanted or ())}"
 
     def _choose(self) -> bytes:
         try:
@@ -171,19 +247,44 @@ class ClientHandshake:
         if end < 0:
             return b""
         self._buffer = self._buffer[end:]
+        if self._login is not None and LOGIN not in offers:
+            self.refused = f"it offers no login, {_NO_LOGIN}"
+            return b""
         # Without the reasons of failures and the extensions together, neither is of use to us.
         ours = (METADATA_FROM_SERVER, EXTENSIONS)
         self._wanted = dict.fromkeys(ours, b"1") if all(name in offers for name in ours) else {}
         if self._wanted and self._peer_timeout and PEER_TIMEOUT in offers:
             self._wanted[PEER_TIMEOUT] = b"%d" % self._peer_timeout
+        if self._login is not None:
+            self._wanted[LOGIN] = self._login.answer(offers[LOGIN])
         return REQUEST_OPTIONS + encode_dict(self._wanted)
 
     def _conclude(self, wanted: Mapping[bytes, bytes]) -> None:
-        if self._buffer[:4] == ACCEPTED:
-            extended = bool(wanted)
-            self._end(Dialect(metadata_out=extended, extensions=extended))
+        kind = self._buffer[:4]
+        if kind not in (ACCEPTED, REFUSED):
+            self.refused = f"it answered {self._buffer[:16]!r} to the options {sorted(wanted)}"
+            return
+        about: Mapping[bytes, bytes] = {}
+        if kind == REFUSED or self._login is not None:
+            try:
+                about, end = parse_dict(self._buffer, 4)
+            except NwsProtocolException as error:
+                self.refused = f"its answer to the options cannot be read: {error}"
+                return
+            if end < 0:
+                return
+            self._buffer = kind + self._buffer[end:]
+        if kind == REFUSED:
+            reason = about.get(REASON, b"").decode("utf-8", "replace")[:_MAX_REASON_CHARS]
+            self.refused = "it refuses us: " + (reason if reason.isprintable() else repr(reason))
+        elif self._login is not None and not self._login.accepts(about.get(LOGIN, b"")):
+            self.refused = (
+                "it has not proved that it knows the secret: it is another program, which may "
+                "belong to somebody else"
+            )
         else:
-            self.refused = f"the server refused the options {sorted(wanted)}"
+            extended = EXTENSIONS in wanted
+            self._end(Dialect(metadata_out=extended, extensions=extended))
 
     def _end(self, dialect: Dialect) -> None:
         if len(self._buffer) > 4:

@@ -6,7 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from nws.keepalive import MAX_PEER_TIMEOUT, MIN_PEER_TIMEOUT
-from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WEB_PORT, Endpoint
+from nws.session.endpoint import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    DEFAULT_WEB_PORT,
+    find_endpoint,
+    remember,
+)
 from nws.session.request import Request
 from nws.session.session import Session
 from nws.values import Encoder
@@ -37,6 +43,7 @@ class NwsServer:
         pickle_protocol: int = 5,
         session: str = "",
         peer_timeout: float | None = None,
+        login: str = "",
     ) -> None:
         """Connect to a server.
 
@@ -50,9 +57,13 @@ class NwsServer:
             peer_timeout: seconds, at least 3, after which this program and the server give each
                 other up if the other's machine does not answer. By default, and at most, what
                 ``NWS_PEER_TIMEOUT`` says here and ``--peer-timeout`` there.
+            login: the server's secret; ``SECRET@ADDRESS`` if something forwards the connection to
+                that address of the server. By default what ``NWS_SECRET`` says, or the server's
+                connection file. This process remembers it for further connections.
 
         Raises:
-            NwsConnectException: no NetWorkSpaces server answers there.
+            NwsConnectException: no NetWorkSpaces server answers there, it does not let us in, or
+                has not proved that it knows the secret.
             NwsOperationException: there is no such session.
         """
         self.serverHost = host
@@ -60,8 +71,10 @@ class NwsServer:
         seconds = 0
         if peer_timeout is not None:
             seconds = math.ceil(min(max(peer_timeout, MIN_PEER_TIMEOUT), MAX_PEER_TIMEOUT))
-        endpoint = Endpoint(host, port, seconds)
+        endpoint = find_endpoint(host, port, seconds, login)
         self._session = Session(endpoint, Encoder(pickle_protocol), session.encode())
+        if login:
+            remember(endpoint)
 
     @property
     def nwsSocket(self) -> Any:  # noqa: N802 - the original's name

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
 from twisted.internet.endpoints import serverFromString
 
+from nws.connection_file import CONNECTION_FILE, SECRET
 from nws.keepalive import DEFAULT_PEER_TIMEOUT, MIN_PEER_TIMEOUT
+from nws.wire.login import MIN_SECRET_CHARS
 
 DEFAULT_PORT: Final = 8765
 DEFAULT_WEB_PORT: Final = 8766
@@ -36,6 +40,11 @@ NONE: Final = "none"
 """Value that turns a setting off."""
 
 BABELFISH_KINDS: Final = ("safe", "trusting", NONE)
+
+SAME_USER: Final = "same-user"
+NEVER: Final = "never"
+ANYONE: Final = "anyone"
+ORIGINAL_KINDS: Final = (SAME_USER, NEVER, ANYONE)
 
 FAST_IO: Final = "fast"
 IO_KINDS: Final = (FAST_IO, "plain")
@@ -70,6 +79,11 @@ class Config:
         web_key: a secret that browsers must give to see anything; empty for none.
         babelfish: how the server's babelfish reads values: ``safe`` runs nothing of what is in
             them, ``trusting`` lets Python unpickle them; ``none`` for no babelfish.
+        secret: by which clients log in; empty for a new one.
+        connection_file: where clients find it; None for the usual place.
+        original: which clients that do not know it may come in: ``same-user``, ``never`` or
+            ``anyone``; see `authenticator`.
+        plain: may listen to other machines, although anybody on the way can read along.
         io: ``fast`` polls before it sleeps and sends past Twisted's buffers, see `loop` and `net`;
             ``plain`` uses only what Twisted promises.
         origins: where settings come from that are not the defaults.
@@ -93,6 +107,10 @@ class Config:
     web_folder: Path | None = None
     web_key: str = field(default="", repr=False)
     babelfish: str = "safe"
+    secret: str = field(default="", repr=False)
+    connection_file: Path | None = None
+    original: str = SAME_USER
+    plain: bool = False
     io: str = FAST_IO
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -101,6 +119,9 @@ class Config:
             raise ConfigError("a server must listen somewhere")
         for description in (*self.listen, *filter(None, [self.web])):
             _check_endpoint(description)
+            if not self.plain:
+                _check_interface(description)
+        _check_secret(self.secret)
         if not self.tmp_dir.is_dir():
             raise ConfigError(f"the folder for long values, {str(self.tmp_dir)!r}, does not exist")
         if self.web_folder is not None and not self.web_folder.is_dir():
@@ -108,6 +129,9 @@ class Config:
         if self.babelfish not in BABELFISH_KINDS:
             kinds = ", ".join(BABELFISH_KINDS)
             raise ConfigError(f"{self.babelfish!r} is no babelfish; choose from {kinds}")
+        if self.original not in ORIGINAL_KINDS:
+            kinds = ", ".join(ORIGINAL_KINDS)
+            raise ConfigError(f"--original {self.original!r} is none of {kinds}")
         if self.io not in IO_KINDS:
             raise ConfigError(f"{self.io!r} is no kind of I/O; choose from {', '.join(IO_KINDS)}")
 
@@ -119,8 +143,8 @@ class Config:
         all interfaces), ``NWS_SERVER_PORT``, ``NWS_WEB_PORT`` (or ``none``),
         ``NWS_WEB_SERVED_DIR``, ``NWS_TMP_DIR`` and ``NWS_LONG_VALUE_SIZE``. Ours are
         ``NWS_MAX_VALUE_SIZE``, ``NWS_MEMORY_LIMIT``, ``NWS_SPOOL_LIMIT``,
-        ``NWS_MAX_CONNECTIONS``, ``NWS_PEER_TIMEOUT``, ``NWS_KEEP_RUNS``, ``NWS_IO`` and
-        ``NWS_WEB_KEY``.
+        ``NWS_MAX_CONNECTIONS``, ``NWS_PEER_TIMEOUT``, ``NWS_KEEP_RUNS``, ``NWS_IO``,
+        ``NWS_WEB_KEY``, ``NWS_SECRET`` and ``NWS_CONNECTION_FILE``.
 
         A server that is told where to listen has an inspector only if it is told where.
 
@@ -132,8 +156,8 @@ class Config:
         given = {name: value for name, value in given.items() if value is not None}
         found: dict[str, tuple[object, str]] = {
             **_read_addresses(environ, listens="listen" not in given),
-            **_read_folders(environ),
-            **_read_io(environ),
+            **_read_paths(environ),
+            **_read_texts(environ),
             **_read_numbers(environ),
             **{name: (value, "--" + name.replace("_", "-")) for name, value in given.items()},
         }
@@ -155,8 +179,6 @@ def _read_addresses(environ: Mapping[str, str], *, listens: bool) -> _Found:
     interface = environ.get("NWS_INTERFACE", "127.0.0.1")
     port = whole_number(environ.get("NWS_SERVER_PORT"), "NWS_SERVER_PORT", 0, 65535)
     found: _Found = {}
-    if environ.get("NWS_WEB_KEY"):
-        found["web_key"] = environ["NWS_WEB_KEY"], "NWS_WEB_KEY"
     if listens:
         origin = "NWS_INTERFACE" if "NWS_INTERFACE" in environ else ""
         endpoint = tcp_endpoint(DEFAULT_PORT if port is None else port, interface)
@@ -177,15 +199,20 @@ def _port_beside(port: int | None) -> int:
     return port + 1 if 0 < port < 65535 else 0
 
 
-def _read_folders(environ: Mapping[str, str]) -> _Found:
-    names = {"tmp_dir": "NWS_TMP_DIR", "web_folder": "NWS_WEB_SERVED_DIR"}
+def _read_paths(environ: Mapping[str, str]) -> _Found:
+    names = {
+        "tmp_dir": "NWS_TMP_DIR",
+        "web_folder": "NWS_WEB_SERVED_DIR",
+        "connection_file": CONNECTION_FILE,
+    }
     return {
         setting: (Path(environ[name]), name) for setting, name in names.items() if environ.get(name)
     }
 
 
-def _read_io(environ: Mapping[str, str]) -> _Found:
-    return {"io": (environ["NWS_IO"], "NWS_IO")} if environ.get("NWS_IO") else {}
+def _read_texts(environ: Mapping[str, str]) -> _Found:
+    names = {"io": "NWS_IO", "web_key": "NWS_WEB_KEY", "secret": SECRET}
+    return {setting: (environ[name], name) for setting, name in names.items() if environ.get(name)}
 
 
 def _read_numbers(environ: Mapping[str, str]) -> _Found:
@@ -222,6 +249,39 @@ def whole_number(
             span = f"from {minimum} to {maximum}"
         raise ConfigError(f"{name}={text!r} is not a whole number {span}")
     return int(text)
+
+
+def _check_secret(secret: str) -> None:
+    """Raise ConfigError if a secret is given that will not do."""
+    if secret and (len(secret) < MIN_SECRET_CHARS or not re.fullmatch(r"[!-?A-~]+", secret)):
+        raise ConfigError(
+            f"the secret of {SECRET} must have at least {MIN_SECRET_CHARS} characters, "
+            "all of them letters, digits or signs of ASCII other than @"
+        )
+
+
+def _check_interface(description: str) -> None:
+    """Raise ConfigError if this listens to other machines, where nobody has encrypted anything."""
+    kind, *fields = re.split(r"(?<!\\):", description)
+    if kind not in ("tcp", "tcp6"):
+        return
+    named = [field.removeprefix("interface=") for field in fields if "interface=" in field]
+    placed = [field for field in fields[1:2] if "=" not in field]
+    interface = "".join(named or placed).replace("\\", "")
+    if not is_loopback(interface):
+        raise ConfigError(
+            f"{description!r} listens to other machines, and anybody on the way could read what "
+            "is sent: let them come through ssh, as docs/security.md says, or give --plain if you "
+            "trust the network"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is one at which only this machine can reach us."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _check_endpoint(description: str) -> None:

@@ -24,14 +24,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from nws.errors import NwsProtocolException, Status
 from nws.wire.dialect import Dialect
-from nws.wire.handshake import ServerHandshake
+from nws.wire.handshake import Proof, ServerHandshake
 from nws.wire.operations import Form
 from nws.wire.replies import ReplyEncoder
-from nws.wire.requests import LongBody, Request, RequestDecoder
+from nws.wire.requests import Request, RequestDecoder
+from nws_server.authenticator import Visitor
 from nws_server.core.space import Place, Session, Taken, Value, Waiter
 from nws_server.hub import Hub
 from nws_server.operations import (
@@ -43,6 +44,7 @@ from nws_server.operations import (
     Handler,
     Refusal,
 )
+from nws_server.outlet import Outlet
 
 _MAX_JOINED_BYTES: Final = 64 * 1024
 """Longer payloads are written by themselves instead of being copied together with their head, and
@@ -64,34 +66,6 @@ _NOT_AN_ANSWER: Final = (b"ack", b"nack", b"cancel")
 """Requests that do not say that the client has what was delivered. A cancel may cross the value."""
 
 
-class Outlet(Protocol):
-    """Where a connection's bytes go; the net's side of it."""
-
-    def write(self, data: bytes) -> None:
-        """Send bytes, after all that was written before."""
-
-    def write_body(self, body: LongBody) -> None:
-        """Send a body that is not in memory, likewise."""
-
-    def expect(self, much: bool) -> None:
-        """Receive in large pieces, or in small ones again."""
-
-    def pause_reading(self) -> None:
-        """Receive nothing more for a while."""
-
-    def resume_reading(self) -> None:
-        """Receive again."""
-
-    def close(self) -> None:
-        """Send what was written and hang up."""
-
-    def admit(self) -> None:
-        """Let the connection stay, although there are too many."""
-
-    def limit_silence(self, seconds: int) -> None:
-        """Hang up when the client's machine does not answer for this time, if not earlier."""
-
-
 class Connection:
     """The server's end of one connection.
 
@@ -100,6 +74,7 @@ class Connection:
 
     Attributes:
         peer: the client's address.
+        identity: what it has proved; empty if nobody has asked.
         since: when it came, in seconds of the hub's clock.
         performed: how many operations it has asked for.
         received, sent: bytes.
@@ -128,10 +103,12 @@ class Connection:
         "_paused",
         "_stalled",
         "_unsent",
+        "_visitor",
         "asked",
         "deadline",
         "extended",
         "hub",
+        "identity",
         "peer",
         "performed",
         "received",
@@ -143,13 +120,22 @@ class Connection:
         "waiter",
     )
 
-    def __init__(self, hub: Hub, outlet: Outlet, peer: bytes, *, admitted: bool = True) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        outlet: Outlet,
+        peer: bytes,
+        *,
+        visitor: Visitor | None = None,
+        admitted: bool = True,
+    ) -> None:
         """Begin a connection.
 
         Args:
             hub: the server.
             outlet: where answers go.
             peer: the client's address, for listings and the log.
+            visitor: decides who may come in; None if anybody may.
             admitted: False if it has a reserved place, as there are too many connections.
         """
         self.hub = hub
@@ -158,7 +144,10 @@ class Connection:
         self.peer = peer
         self.since = hub.clock()
         self.performed = self.received = self.sent = 0
-        self._handshake: ServerHandshake | None = ServerHandshake(hub.offers)
+        self.identity = ""
+        self._visitor = visitor
+        login = None if visitor is None else visitor.login
+        self._handshake: ServerHandshake | None = ServerHandshake(hub.offers, login, self._judge)
         self._decoder: RequestDecoder = RequestDecoder(Dialect())
         self._encoder = ReplyEncoder(Dialect())
         self.extended = False
@@ -263,12 +252,24 @@ class Connection:
         answer = handshake.feed(data)
         if answer:
             self._outlet.write(answer)
-        if handshake.refused:
+        if self._closed:
+            self._outlet.close()
+        elif handshake.refused:
             self._give_up(handshake.refused)
         elif handshake.dialect is not None:
             self._begin(handshake.dialect)
 
+    def _judge(self, dialect: Dialect, proof: Proof) -> str:
+        """Return why the client may not come in; empty if it may."""
+        reason = "" if self._visitor is None else self._visitor.admit(dialect, proof)
+        if reason:
+            self.hub.refuse_login(self.peer, reason)
+            self._end()
+        return reason
+
     def _begin(self, dialect: Dialect) -> None:
+        if self._visitor is not None:
+            self.identity, self._visitor = self._visitor.identity, None
         self._handshake = None
         limits = self.hub.limits
         self._decoder = RequestDecoder(

@@ -73,6 +73,7 @@ class Hub:
         log_crash: logs what failed for a peer, and the error that is being handled.
         max_connections: how many clients there can be.
         refused_connections: those of clients beyond that.
+        refused_logins: connections of those who may not use the server.
         refused_values: those that could not be kept in files.
     """
 
@@ -106,6 +107,7 @@ class Hub:
         self.log_crash = log_crash
         self.max_connections = max_connections
         self.refused_connections = Incidents(clock, log_warning)
+        self.refused_logins = Incidents(clock, log_warning)
         self.refused_values = Incidents(clock, log_warning)
 
     def refuse_connection(self, peer: bytes) -> str:
@@ -116,6 +118,10 @@ class Hub:
         )
         self.refused_connections.add(f"refused {peer.decode()}: {reason}")
         return reason
+
+    def refuse_login(self, peer: bytes, reason: str) -> None:
+        """Note that a client may not use the server."""
+        self.refused_logins.add(f"refused {peer.decode()}: {reason}")
 
     def advertise(self, web_port: int) -> None:
         """Tell clients from now on where the inspector is."""
@@ -144,6 +150,7 @@ class Hub:
         """Count what could not be served."""
         return {
             "refused_connections": self.refused_connections.count,
+            "refused_logins": self.refused_logins.count,
             "refused_values": self.refused_values.count,
         }
 

@@ -30,6 +30,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from nws.keepalive import DEFAULT_PEER_TIMEOUT, MIN_PEER_TIMEOUT, keep_alive
+from nws_server.authenticator import Authenticator, Visitor
 from nws_server.connection import Connection
 from nws_server.hub import Hub
 from nws_server.vanished import has_vanished
@@ -99,7 +100,9 @@ class NwsProtocol(TwistedProtocol):
                 socket.SOL_SOCKET, socket.SO_SNDBUF, _UNIX_SEND_BUFFER_BYTES
             )
         transport.registerProducer(self, self._send is None)
-        self._connection = Connection(self._hub, self, self._peer, admitted=admitted)
+        self._connection = Connection(
+            self._hub, self, self._peer, visitor=self.factory.meet(transport), admitted=admitted
+        )
         self._deadline = self.factory.clock.callLater(
             self.factory.handshake_timeout, self._handshake_overdue
         )
@@ -333,6 +336,7 @@ class NwsFactory(ServerFactory):
         handshake_timeout: float,
         peer_timeout: int = DEFAULT_PEER_TIMEOUT,
         fast_io: bool = True,
+        authenticator: Authenticator | None = None,
     ) -> None:
         """Serve a hub.
 
@@ -343,7 +347,9 @@ class NwsFactory(ServerFactory):
             handshake_timeout: seconds that a connection has to complete its handshake.
             peer_timeout: seconds after which a client's machine that does not answer is gone.
             fast_io: send through the socket where that works; else always through Twisted.
+            authenticator: decides who may come in; None if anybody may.
         """
+        self._authenticator = authenticator
         self.clock = clock
         self.fast_io = fast_io
         self.handshake_timeout = handshake_timeout
@@ -363,6 +369,13 @@ class NwsFactory(ServerFactory):
         protocol = NwsProtocol(self._hub, peer)
         protocol.factory = self
         return protocol
+
+    def meet(self, transport: Any) -> Visitor | None:
+        """Begin with a new connection."""
+        if self._authenticator is None:
+            return None
+        has_socket = ISystemHandle.providedBy(transport)
+        return self._authenticator.meet(transport.getHandle() if has_socket else None)
 
     def admit(self, protocol: NwsProtocol) -> bool:
         """Register a new connection; return False if it has a reserved place only."""

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import shutil
+import socket
 import string
+import tempfile
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.application.service import Service
 from twisted.internet import defer
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.endpoints import UNIXServerEndpoint, serverFromString
 from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.logger import Logger
 
+from nws.connection_file import (
+    ServerAddress,
+    remove_connection_file,
+    usual_path,
+    write_connection_file,
+)
 from nws.version import __version__
+from nws.wire.login import end_address, new_secret
 from nws_server import loop
+from nws_server.authenticator import Authenticator
 from nws_server.config import FAST_IO, NONE, Config, ConfigError
 from nws_server.core.memory import MemorySpace
 from nws_server.hub import NO_LIMIT, Hub, Limits
@@ -30,11 +43,15 @@ if TYPE_CHECKING:
 
 _log = Logger()
 
+_MAX_FOLDER_BYTES: Final = 70
+"""Of the folder in which the socket for forwarded connections has one."""
+
 
 class NwsService(Service):
     """A NetWorkSpaces server.
 
     Attributes:
+        authenticator: decides who may use it.
         ports: where it listens, once it is started; useful when a port was chosen by the system.
         web_port: where its inspector listens, or None.
     """
@@ -42,10 +59,14 @@ class NwsService(Service):
     def __init__(self, config: Config, reactor: Any, clock: Callable[[], float]) -> None:
         """Prepare a server; nothing is opened before `start`."""
         self.config = config
+        self.authenticator = Authenticator(config.secret or new_secret(), config.original)
         self._clock = clock
         self._files = open_files(config.max_connections)
         self.ports: list[IListeningPort] = []
         self._reactor = reactor
+        self._connection_files: list[Path] = []
+        self._door = ""  # the folder of the socket for forwarded connections
+        self._forwarded_port: IListeningPort | None = None
         self._spool: Spool | None = None
         self._hub: Hub | None = None
         self._factory: NwsFactory | None = None
@@ -75,6 +96,7 @@ class NwsService(Service):
         self._factory = NwsFactory(
             self._hub,
             self._reactor,
+            authenticator=self.authenticator,
             reserved=self._files.reserved,
             handshake_timeout=config.handshake_timeout,
             peer_timeout=config.peer_timeout,
@@ -87,6 +109,7 @@ class NwsService(Service):
             except Exception as error:  # some of these name no address
                 raise ConfigError(f"it cannot listen on {description!r}: {error}") from error
             self.ports.append(port)
+        yield self._listen_for_forwarded(self._factory)
         places = ", ".join(map(address_text, self.ports))
         _log.info(
             "NetWorkSpaces {version} serves on {places}, up to {most} clients ({limit} open files)",
@@ -97,6 +120,54 @@ class NwsService(Service):
         )
         if config.web is not None:
             yield self._start_inspector(self._hub, config, config.web)
+        self._write_connection_files()
+
+    @defer.inlineCallbacks
+    def _listen_for_forwarded(
+        self, factory: NwsFactory
+    ) -> Generator[defer.Deferred[Any], Any, None]:
+        """Open a socket for what comes through ssh, unless Unix sockets are all that we have."""
+        if not self._tcp_ports or not hasattr(socket, "AF_UNIX"):
+            return
+        # A new path each time, in a folder that only this user can enter.
+        self._door = tempfile.mkdtemp(prefix="nws-", dir=_short_folder(self.config.tmp_dir))
+        path = self.authenticator.forwarded_path = str(Path(self._door, "forwarded"))
+        endpoint = UNIXServerEndpoint(self._reactor, path, mode=0o600)
+        self._forwarded_port = yield endpoint.listen(factory)
+
+    @property
+    def _tcp_ports(self) -> dict[int, str]:
+        """Where we listen by TCP: port numbers, and addresses as `end_address` writes them."""
+        hosts: list[Any] = [port.getHost() for port in self.ports]
+        return {
+            host.port: end_address((host.host, host.port))
+            for host in hosts
+            if hasattr(host, "port")
+        }
+
+    def _write_connection_files(self) -> None:
+        ports = self._tcp_ports
+        content = ServerAddress(
+            secret=self.authenticator.secret,
+            addresses=tuple(ports.values()),
+            pid=os.getpid(),
+            inspector=self.web_address or "",
+            forwarded=self.authenticator.forwarded_path,
+        )
+        given = self.config.connection_file
+        paths = [given] if given is not None else [usual_path(port) for port in ports]
+        try:
+            for path in paths:
+                write_connection_file(path, content)
+                self._connection_files.append(path)
+        except OSError as error:
+            if given is not None:
+                raise ConfigError(f"it cannot write the connection file: {error}") from error
+            _log.warn(
+                "there is no connection file ({error}): only programs of this user on this machine "
+                "find the server; NWS_CONNECTION_FILE sets another place",
+                error=str(error),
+            )
 
     @defer.inlineCallbacks
     def open_inspector(self) -> Generator[defer.Deferred[Any], Any, str]:
@@ -158,6 +229,9 @@ class NwsService(Service):
     @defer.inlineCallbacks
     def stopService(self) -> Generator[defer.Deferred[Any], Any, None]:
         super().stopService()  # type: ignore[no-untyped-call]
+        for path in self._connection_files:
+            remove_connection_file(path, self.authenticator.secret)
+        self._connection_files.clear()
         ports, self.ports = self.ports, []
         if self._site is not None and self._inspector is not None:
             self._site.stop()
@@ -166,8 +240,14 @@ class NwsService(Service):
         if self.web_port is not None:
             yield defer.maybeDeferred(self.web_port.stopListening)
             self.web_port = None
-        for port in ports:
-            yield defer.maybeDeferred(port.stopListening)
+        for port in [*ports, *filter(None, [self._forwarded_port])]:
+            try:
+                yield defer.maybeDeferred(port.stopListening)
+            except FileNotFoundError:
+                pass  # somebody has removed the socket
+        self._forwarded_port = None
+        if self._door:
+            shutil.rmtree(self._door, ignore_errors=True)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -243,6 +323,11 @@ class NwsService(Service):
             next_deadline = self._hub.next_deadline()
             if next_deadline is not None:
                 self._set_timer(next_deadline)
+
+
+def _short_folder(folder: Path) -> str:
+    """Return a folder for a socket, whose path may have some hundred bytes."""
+    return str(folder) if len(os.fsencode(folder)) <= _MAX_FOLDER_BYTES else "/tmp"
 
 
 def _for_this_user(description: str) -> str:

@@ -15,6 +15,7 @@ class Member(Ready, Protocol):
 
     Attributes:
         peer: the client's address.
+        identity: what it has proved; empty if nobody has asked.
         since: when it came, in seconds of the hub's clock.
         performed: how many operations it has asked for.
         received, sent: bytes.
@@ -22,6 +23,7 @@ class Member(Ready, Protocol):
     """
 
     peer: bytes
+    identity: str
     since: float
     performed: int
     received: int

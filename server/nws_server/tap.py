@@ -13,7 +13,7 @@ from nws.version import __version__
 from nws_server.config import NUMBERS, Config, ConfigError, whole_number
 from nws_server.service import NwsService, make_service
 
-_TEXT_SETTINGS: Final = ("tmp_dir", "web", "web_folder", "babelfish", "io")
+_TEXT_SETTINGS: Final = ("tmp_dir", "web", "web_folder", "babelfish", "original", "io")
 """Settings that `Config` checks by itself."""
 
 
@@ -29,6 +29,7 @@ class ServerOptions(usage.Options):
     )
     optFlags: ClassVar[list[Any]] = [
         ["no-extensions", None, "Speak only the original protocol."],
+        ["plain", None, "Listen to other machines, although anybody on the way can read along."],
         ["web-read-only", None, "The inspector shows everything but changes nothing."],
     ]
     optParameters: ClassVar[list[Any]] = [
@@ -80,6 +81,13 @@ class ServerOptions(usage.Options):
             None,
             "Reads Python values for the inspector: safe, trusting or none; default: safe.",
         ],
+        [
+            "original",
+            None,
+            None,
+            "Which clients without the secret may come in: same-user, never or anyone; default: "
+            "same-user.",
+        ],
         ["io", None, None, "fast, or plain: only documented interfaces of Twisted; default: fast."],
     ]
 
@@ -125,6 +133,7 @@ class ServerOptions(usage.Options):
             return Config.from_environment(
                 listen=tuple(self.listen) or None,
                 extensions=False if self["no-extensions"] else None,
+                plain=True if self["plain"] else None,
                 web_actions=False if self["web-read-only"] else None,
                 web_names=tuple(self.web_names) or None,
                 **given,

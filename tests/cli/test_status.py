@@ -86,7 +86,7 @@ def test_of_a_server_that_listens_where_its_options_say(
     nws: Nws, tmp_path: Path, listen: str
 ) -> None:
     place = listen + str(tmp_path / "socket") if listen == "unix:" else listen
-    nws.server("start", "--", "--listen", place, "--web", "none")
+    nws.server("start", "--", "--listen", place, "--web", "none", "--plain")
     assert lines(nws.server("status").stdout)["pid"] == str(nws.pid)
     nws.server("stop")
 

@@ -110,9 +110,14 @@ def test_an_offer_that_cannot_be_read(offer: bytes) -> None:
         Transport(Endpoint(HOST, port), timeout=5)
 
 
-@pytest.mark.parametrize("answer", [b"F000", b"zzzz"])
-def test_it_refuses_what_it_offered(answer: bytes) -> None:
-    with impostor(OFFER, answer) as port, pytest.raises(NwsConnectException, match="refused"):
+@pytest.mark.parametrize(
+    ("answer", "problem"), [(b"F000", "refused the options"), (b"zzzz", "it answered b'zzzz'")]
+)
+def test_it_refuses_what_it_offered(answer: bytes, problem: str) -> None:
+    with (
+        impostor(OFFER, answer, hang_up=True) as port,
+        pytest.raises(NwsConnectException, match=problem),
+    ):
         NwsServer(HOST, port)
 
 

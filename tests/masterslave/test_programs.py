@@ -137,11 +137,14 @@ def test_another_slave_does_the_task_of_one_whose_machine_is_unplugged(
     """The server notices it within its bound, whatever the slave's period. So does the slave."""
     tasks = tmp_path / "tasks"
     tasks.mkdir()
+    secret = {"NWS_SECRET": "what-both-machines-know"}
+    options = ("--peer-timeout", "3", "--plain")
     with (
         another_machine() as machine,
-        running(tmp_path, "--peer-timeout", "3", listen=f"tcp:0:interface={HERE}") as server,
+        running(tmp_path, *options, listen=f"tcp:0:interface={HERE}", env=secret) as server,
     ):
         settings = {
+            **secret,
             "NWS_SERVER_HOST": HERE,
             "NWS_SERVER_PORT": str(server.port),
             "NWS_PEER_TIMEOUT": "3",

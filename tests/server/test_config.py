@@ -36,7 +36,8 @@ def test_without_settings_only_this_machine_gets_in() -> None:
     ],
 )
 def test_the_interface(interface: str, endpoint: str) -> None:
-    assert from_environment(NWS_INTERFACE=interface).listen == (endpoint,)
+    config = Config.from_environment({"NWS_INTERFACE": interface}, plain=True)
+    assert config.listen == (endpoint,)
 
 
 def test_the_environment_sets_what_it_names(tmp_path: Path) -> None:
@@ -111,10 +112,67 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         from_environment(NWS_TMP_DIR=str(tmp_path / "nowhere"))
 
 
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "tcp:8765",
+        "tcp:8765:0.0.0.0",
+        "tcp:8765:interface=10.0.0.1",
+        "tcp:8765:backlog=5",
+        "tcp:8765:backlog=5:interface=",
+        r"tcp:8765:interface=\:\:",
+        "tcp6:8765",
+        r"tcp6:8765:interface=fe80\:\:1",
+    ],
+)
+def test_other_machines_only_if_that_is_meant(endpoint: str) -> None:
+    for setting in ("listen", "web"):
+        given: dict[str, Any] = {setting: (endpoint,) if setting == "listen" else endpoint}
+        with pytest.raises(ConfigError, match=r"listens to other machines.*--plain"):
+            Config(**given)
+        Config(**given, plain=True)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "tcp:1:127.0.0.1",
+        "tcp:1:interface=127.0.0.3",
+        "tcp:1:interface=localhost",
+        r"tcp:1:interface=\:\:1",
+        r"tcp6:1:interface=\:\:1",
+        "unix:socket",
+    ],
+)
+def test_this_machine_needs_no_permission(endpoint: str) -> None:
+    Config(listen=(endpoint,))
+
+
+@pytest.mark.parametrize(
+    "secret", ["short", "with a blank in it", "ann@example.com-and-more", "ä" * 20]
+)
+def test_a_secret_that_will_not_do(secret: str) -> None:
+    with pytest.raises(ConfigError, match=r"the secret of NWS_SECRET must have") as caught:
+        from_environment(NWS_SECRET=secret)
+    assert secret not in str(caught.value)
+
+
+def test_a_secret_is_not_shown() -> None:
+    secret = "a-secret-that-nobody-knows"
+    assert from_environment(NWS_SECRET=secret).secret == secret
+    assert secret not in repr(from_environment(NWS_SECRET=secret))
+
+
+def test_who_may_come_in_without_it() -> None:
+    assert from_environment().original == "same-user"
+    with pytest.raises(ConfigError, match="'nobody' is none of same-user, never, anyone"):
+        Config(original="nobody")
+
+
 @pytest.mark.parametrize("endpoint", ["", "garbage", "8765", "tcp:abc", "tcp:1:no=2", "unix"])
 def test_endpoints_that_cannot_be_read(endpoint: str) -> None:
     with pytest.raises(ConfigError, match="it cannot listen on "):
-        Config(listen=("tcp:8765", endpoint))
+        Config(listen=("unix:socket", endpoint))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +180,8 @@ def test_endpoints_that_cannot_be_read(endpoint: str) -> None:
     [("", "tcp:8766"), ("9000", "tcp:9001"), ("0", "tcp:0"), ("65535", "tcp:0")],
 )
 def test_the_inspector_is_beside_the_server(port: str, web: str) -> None:
-    config = from_environment(NWS_SERVER_PORT=port, NWS_INTERFACE="")
+    environ = {"NWS_SERVER_PORT": port, "NWS_INTERFACE": ""}
+    config = Config.from_environment(environ, plain=True)
     assert config.web == web
     assert not config.web_must
 
@@ -143,8 +202,8 @@ def test_no_inspector() -> None:
 
 
 def test_who_says_where_to_listen_says_where_the_inspector_is() -> None:
-    assert Config.from_environment({}, listen=("tcp:1",)).web is None
-    assert Config.from_environment({}, listen=("tcp:1",), web="tcp:2").web == "tcp:2"
+    assert Config.from_environment({}, listen=("unix:1",)).web is None
+    assert Config.from_environment({}, listen=("unix:1",), web="unix:2").web == "unix:2"
 
 
 def test_settings_of_the_inspector(tmp_path: Path) -> None:
@@ -198,7 +257,16 @@ def test_all_options(tmp_path: Path) -> None:
         *("--listen", "tcp:1:interface=127.0.0.1", "-l", "unix:/run/nws.sock:mode=600"),
         *("--tmp-dir", str(tmp_path), "--long-value-size", "1000", "--max-value-size=2000"),
         *("--memory-limit=3000", "--spool-limit=4000", "--max-connections=5", "--no-extensions"),
-        *("--web", "tcp:3", "--web-read-only", "--web-name=a.example", "--web-name", "b.example"),
+        *(
+            "--plain",
+            "--original=never",
+            "--web",
+            "tcp:3",
+            "--web-read-only",
+            "--web-name=a.example",
+            "--web-name",
+            "b.example",
+        ),
         *("--web-folder", str(tmp_path), "--babelfish=trusting"),
     )
     assert config == Config(
@@ -210,6 +278,8 @@ def test_all_options(tmp_path: Path) -> None:
         spool_limit=4000,
         max_connections=5,
         extensions=False,
+        plain=True,
+        original="never",
         web="tcp:3",
         web_actions=False,
         web_names=("a.example", "b.example"),
@@ -221,8 +291,8 @@ def test_all_options(tmp_path: Path) -> None:
 def test_options_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NWS_SERVER_PORT", "1")
     monkeypatch.setenv("NWS_LONG_VALUE_SIZE", "1000")
-    config = parsed("--listen", "tcp:2")
-    assert (config.listen, config.long_value_size) == (("tcp:2",), 1000)
+    config = parsed("--listen", "unix:2")
+    assert (config.listen, config.long_value_size) == (("unix:2",), 1000)
 
 
 @pytest.mark.parametrize(

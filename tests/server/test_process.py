@@ -167,7 +167,8 @@ def test_values_of_any_size_with_and_without_the_shortcuts(tmp_path: Path, kind:
 
 def test_all_interfaces_are_served_only_when_asked_for(tmp_path: Path) -> None:
     env = {"NWS_SERVER_PORT": "0", "NWS_INTERFACE": ""}
-    with starting([*MODULE, "--announce", "--until-eof"], tmp_path, env) as server:
+    command = [*MODULE, "--announce", "--until-eof", "--plain"]
+    with starting(command, tmp_path, env) as server:
         server.hear()
         assert server.addresses[0].startswith("0.0.0.0:")
 

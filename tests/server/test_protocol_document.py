@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from nws.errors import Status
+from nws.wire.dialect import LOGIN
 from nws.wire.operations import EXTENDED_OPERATIONS, OPERATIONS, Form, Operation
 from tests.support.bytescript import MemoryStage, Player, parse
 from tests.support.link import MemoryServer
@@ -136,4 +137,5 @@ def test_the_statuses_are_those_that_are_sent() -> None:
 
 def test_the_options_are_those_that_are_offered() -> None:
     (table,) = re.findall(r"^\| option \|.*?\n\n", TEXT, re.MULTILINE | re.DOTALL)
-    assert {name.encode() for name in re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)} == OFFERS
+    names = {name.encode() for name in re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)}
+    assert names == {*OFFERS, LOGIN}

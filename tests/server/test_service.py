@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from twisted.internet.error import CannotListenError
@@ -17,6 +17,8 @@ from nws_server.config import Config, ConfigError
 from nws_server.net import NwsProtocol
 from nws_server.service import NwsService, address_text, make_service
 from tests.support.frames import KINDS, Answer, Speaker
+
+TWO_PORTS: Final = ("tcp:1:interface=127.0.0.1", "tcp:2:interface=127.0.0.1")
 
 
 def connect(reactor: MemoryReactorClock) -> NwsProtocol:
@@ -62,7 +64,7 @@ def reactor() -> MemoryReactorClock:
 @pytest.fixture
 def service(reactor: MemoryReactorClock, tmp_path: Path) -> Iterator[NwsService]:
     """A service that runs; after its end nothing may be left of it."""
-    service = make_service(Config(tmp_dir=tmp_path), reactor)
+    service = make_service(Config(tmp_dir=tmp_path, original="anyone"), reactor)
     service.startService()
     yield service
     service.stopService()
@@ -81,7 +83,11 @@ def test_it_listens_where_it_was_told_to(
 
 
 def test_it_listens_in_several_places(reactor: MemoryReactorClock, tmp_path: Path) -> None:
-    listen = ("tcp:1", r"tcp:2:interface=\:\:1", f"unix:{tmp_path}/socket:mode=600")
+    listen = (
+        "tcp:1:interface=127.0.0.1",
+        r"tcp:2:interface=\:\:1",
+        f"unix:{tmp_path}/socket:mode=600",
+    )
     service = make_service(Config(listen=listen, tmp_dir=tmp_path), reactor)
     service.startService()
     assert len(reactor.tcpServers) == 2
@@ -153,6 +159,7 @@ def test_stopping_hangs_up(service: NwsService, reactor: MemoryReactorClock) -> 
 def test_settings_reach_the_server(reactor: MemoryReactorClock, tmp_path: Path) -> None:
     config = Config(
         tmp_dir=tmp_path,
+        original="anyone",
         long_value_size=100,
         max_value_size=1000,
         memory_limit=20_000,
@@ -197,13 +204,13 @@ class BusyReactor(MemoryReactorClock):
 
 
 def test_a_port_in_use_is_told(tmp_path: Path) -> None:
-    service = make_service(Config(listen=("tcp:1", "tcp:2"), tmp_dir=tmp_path), BusyReactor())
+    service = make_service(Config(listen=TWO_PORTS, tmp_dir=tmp_path), BusyReactor())
     failures: list[Any] = []
     service.start().addErrback(failures.append)
     (failure,) = failures
     failure.trap(ConfigError)
     message = failure.getErrorMessage()
-    assert message.startswith("it cannot listen on 'tcp:2': ")
+    assert message.startswith(f"it cannot listen on {TWO_PORTS[1]!r}: ")
     assert "Address already in use" in message
     service.stopService()
     assert list(tmp_path.iterdir()) == []
@@ -213,7 +220,7 @@ def test_a_port_in_use_is_told(tmp_path: Path) -> None:
 def test_under_twistd_a_start_that_fails_ends_the_process(tmp_path: Path, running: bool) -> None:
     reactor = BusyReactor()
     reactor.running = running
-    service = make_service(Config(listen=("tcp:1", "tcp:2"), tmp_dir=tmp_path), reactor)
+    service = make_service(Config(listen=TWO_PORTS, tmp_dir=tmp_path), reactor)
     if running:
         service.startService()
         assert reactor.hasStopped
@@ -232,7 +239,7 @@ def test_where_no_spool_can_be_made(
         raise PermissionError(13, os.strerror(13), str(tmp_path))
 
     monkeypatch.setattr("nws_server.spool.tempfile.mkdtemp", no_folder)
-    service = make_service(Config(tmp_dir=tmp_path), reactor)
+    service = make_service(Config(tmp_dir=tmp_path, original="anyone"), reactor)
     failures: list[Any] = []
     service.start().addErrback(failures.append)
     assert "Permission denied" in failures[0].getErrorMessage()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from twisted.internet import tcp
@@ -125,6 +125,9 @@ sys.stdin.read()
 """
 
 
+OPTIONS: Final = ("--peer-timeout", "3", "--plain", "--original", "anyone")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("under_way", [False, True])
 def test_a_client_on_a_machine_that_vanishes_is_given_up(tmp_path: Path, under_way: bool) -> None:
@@ -136,7 +139,7 @@ def test_a_client_on_a_machine_that_vanishes_is_given_up(tmp_path: Path, under_w
     work = request("open ws", "its", "42", "no") + request("fetch", "its", "x")
     with (
         another_machine() as link,
-        running(tmp_path, "--peer-timeout", "3", listen="tcp:0") as server,
+        running(tmp_path, *OPTIONS, listen="tcp:0") as server,
         witness_of(server) as witness,
     ):
         command = ["ip", "netns", "exec", link, sys.executable, "-S", "-c", CLIENT]

@@ -34,7 +34,8 @@ sleigh = Impatient(
 sleigh.eachElem(note_and_wait, [0], [Path(folder)])
 """
 
-PATIENT = {"NWS_PEER_TIMEOUT": "600"}
+SECRET = {"NWS_SECRET": "what-both-machines-know"}
+PATIENT = {"NWS_PEER_TIMEOUT": "600", **SECRET}
 """All else that could notice does not, while a test is patient."""
 
 
@@ -58,8 +59,9 @@ def test_workers_end_with_a_master_that_vanishes(
         link = stack.enter_context(another_machine())
         prefix = ["ip", "netns", "exec", link] if takes_the_server_along else []
         host = THERE if takes_the_server_along else HERE
+        options = ("--peer-timeout", "600", "--plain")
         server = stack.enter_context(
-            running(tmp_path, "--peer-timeout", "600", listen="tcp:0", prefix=prefix)
+            running(tmp_path, *options, listen="tcp:0", prefix=prefix, env=SECRET)
         )
         network = f"/proc/{os.getpid()}/ns/net"
         scripts = Path(sys.executable).parent

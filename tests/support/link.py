@@ -118,6 +118,7 @@ class MemoryServer:
 
     Attributes:
         refused, crashed: what the hub reported, as pairs of peer and text.
+        warnings: likewise, as texts.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class MemoryServer:
         self.clock = Clock()
         self.refused: list[tuple[bytes, str]] = []
         self.crashed: list[tuple[bytes, str]] = []
+        self.warnings: list[str] = []
         self.links: list[Link] = []
         self.spool = spool
         self.space = MemorySpace(token=b"Ab12Cd", memory_limit=memory_limit)
@@ -144,6 +146,7 @@ class MemoryServer:
             clock=self.clock,
             log_refusal=lambda peer, reason: self.refused.append((peer, reason)),
             log_crash=lambda peer, what: self.crashed.append((peer, what)),
+            log_warning=self.warnings.append,
         )
 
     def link(self, peer: bytes = b"10.0.0.1") -> Link:

@@ -21,6 +21,7 @@ class Connection:
     """A connection, as far as the hub knows it."""
 
     peer: bytes = b"host:1"
+    identity: str = ""
     since: float = 0.0
     performed: int = 0
     received: int = 0

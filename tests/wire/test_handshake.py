@@ -212,6 +212,7 @@ def test_the_client_is_told_when_it_is_refused() -> None:
     client = ClientHandshake()
     client.feed(b"P000" + framed_dict(ALL_OFFERS))
     assert client.feed(b"F000") == b""
+    client.end()
     assert client.dialect is None
     assert "refused the options" in str(client.refused)
 

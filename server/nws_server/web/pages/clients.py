@@ -22,6 +22,7 @@ class _Client(NamedTuple):
 
 
 _COLUMNS: Final[dict[str, Column[_Client]]] = {
+    "identity": Column(lambda client: client.member.identity),
     "session": Column(lambda client: (client.session.number, client.member.since)),
     "peer": Column(lambda client: client.member.peer),
     "operations": Column(lambda client: client.rates.operations, largest_first=True),
@@ -52,6 +53,7 @@ def _row(inspector: Inspector, client: _Client) -> dict[str, Any]:
     session, member, rates = client
     return {
         "peer": printable(member.peer),
+        "identity": member.identity,
         "session": session.number,
         "since": inspector.epoch(member.since),
         "operations": round(rates.operations, 1),

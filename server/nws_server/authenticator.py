@@ -1,0 +1,98 @@
+"""Who may use the server: those who know its secret, or whom the system knows as its own user.
+
+| listener | who proves the secret | our client without it | original clients |
+|---|---|---|---|
+| Unix socket | yes | of the same user | of the same user, unless ``never`` |
+| TCP | yes | as original clients | as ``--original`` says |
+| the socket for forwarded connections | yes | no | no |
+
+``same-user`` lets in whose socket is on this machine and belongs to our user, as far as the system
+tells. What comes through ssh comes from a process of that user, whoever is behind it: hence the
+third kind of listener.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+from nws.peer_user import own_user, peer_user
+from nws.wire.dialect import Dialect
+from nws.wire.handshake import Proof
+from nws.wire.login import FORWARDED, LOCAL, ServerLogin, end_address
+from nws_server.config import ANYONE, NEVER
+
+__all__ = ["Authenticator", "Visitor"]
+
+_REMEDY: Final = (
+    "clients of this package find the secret in the server's connection file or in NWS_SECRET; "
+    "--original says which others may come in"
+)
+
+
+class Authenticator:
+    """Decides for one server.
+
+    Attributes:
+        secret: that lets in.
+        forwarded_path: of the socket for forwarded connections, once there is one.
+    """
+
+    def __init__(self, secret: str, original: str) -> None:
+        """Decide by this secret, and by this setting for clients that do not know it."""
+        self.secret = secret
+        self.original = original
+        self.forwarded_path = ""
+        self.user = own_user()
+
+    def meet(self, sock: socket.socket | None) -> Visitor:
+        """Begin with a new connection; None for one that the system knows nothing of."""
+        if sock is None:
+            return Visitor(self, None, "")
+        name = sock.getsockname()
+        is_forwarded = bool(self.forwarded_path) and name == self.forwarded_path
+        return Visitor(self, sock, FORWARDED if is_forwarded else end_address(name))
+
+
+class Visitor:
+    """Who has connected.
+
+    Attributes:
+        login: by which they can prove that they know the secret.
+        identity: what they have proved, once they are in.
+    """
+
+    def __init__(
+        self, authenticator: Authenticator, sock: socket.socket | None, address: str
+    ) -> None:
+        """Meet who has connected to this address."""
+        self.login = ServerLogin(authenticator.secret, address)
+        self.identity = ""
+        self._authenticator = authenticator
+        self._socket = sock
+        self._address = address
+
+    def admit(self, dialect: Dialect, proof: Proof) -> str:
+        """Return why they may not come in; empty if they may, and have an ``identity`` then."""
+        if proof is Proof.RIGHT:
+            self.identity = "secret"
+            return ""
+        if proof is Proof.WRONG:
+            return (
+                f"its secret is wrong for {self._address or 'this listener'}: it is that of "
+                "another server, or of one that has ended, or something forwards the connection"
+            )
+        if self._address == FORWARDED:
+            return "what is forwarded to this server must know its secret"
+        return self._judge_by_user(is_original=not dialect.extensions)
+
+    def _judge_by_user(self, *, is_original: bool) -> str:
+        theirs = None if self._socket is None else peer_user(self._socket)
+        setting = self._authenticator.original
+        is_same = theirs is not None and theirs == self._authenticator.user
+        may_be_same = setting != NEVER or (self._address == LOCAL and not is_original)
+        if setting != ANYONE and not (is_same and may_be_same):
+            whose = "of an unknown user" if theirs is None else f"of user {theirs}"
+            return f"it is {whose} and has not proved that it knows the secret; {_REMEDY}"
+        self.identity = f"user {theirs}" if is_same else "anyone"
+        return ""
