@@ -10,6 +10,7 @@ from nws.session.endpoint import (
     DEFAULT_HOST,
     DEFAULT_PORT,
     DEFAULT_WEB_PORT,
+    Endpoint,
     find_endpoint,
     remember,
 )
@@ -18,6 +19,7 @@ from nws.session.session import Session
 from nws.values import Encoder
 from nws.wire.arguments import encode_name
 from nws.wire.listings import WorkspaceInfo
+from nws.wire.login import end_address
 from nws.workspace.constants import STRING
 from nws.workspace.server_requests import ServerRequests, ServerStatus
 
@@ -80,6 +82,16 @@ class NwsServer:
     def nwsSocket(self) -> Any:  # noqa: N802 - the original's name
         """The socket of the session's first connection, to look at; do not read or write it."""
         return self._session.pool.main.socket
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the server is, and what lets us in."""
+        return self._session.endpoint
+
+    @property
+    def address(self) -> str:
+        """The address that the server has for this session's first connection, as in ``login=``."""
+        return end_address(self._session.pool.main.socket.getpeername())
 
     @property
     def session(self) -> str:

@@ -313,11 +313,16 @@ def test_a_master_that_was_killed_is_started_again_and_goes_on(tmp_path: Path) -
             assert user.start("true") == killed + 1
 
 
-def test_a_machine_that_is_unplugged_ends_its_jobs_and_they_run_elsewhere(tmp_path: Path) -> None:
+def test_a_machine_that_is_unplugged_ends_its_jobs_and_they_run_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a network namespace. The machine says nothing, and hears nothing."""
+    secret = "what-both-machines-know"
+    monkeypatch.setenv("NWS_SECRET", secret)
+    place = f"tcp:0:interface={HERE}"
     with (
         another_machine() as machine,
-        running(tmp_path, listen=f"tcp:0:interface={HERE}") as server,
+        running(tmp_path, "--plain", listen=place, env={"NWS_SECRET": secret}) as server,
     ):
         lead = f'launch = ["ip", "netns", "exec", "{machine}"]\npriority = 1'
         hosts = host("far", more=lead) + host("near") + host("third", slots=2)

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nws.client import NwsServer
+from nws.errors import NwsConnectException
 from nws.sleigh import (
     LaunchOptions,
     Line,
@@ -24,7 +26,6 @@ from nws.sleigh import (
     SleighJoinException,
     SleighScriptException,
     envcmd,
-    rshcmd,
     scriptcmd,
     sshcmd,
     sshforwardcmd,
@@ -35,6 +36,7 @@ from tests.support.deadly import times_ten, wait_the_first_time
 from tests.support.processes import (
     Aside,
     children,
+    processes_that_show,
     python,
     runs,
     until,
@@ -42,7 +44,7 @@ from tests.support.processes import (
     until_gone,
     write_at_once,
 )
-from tests.support.server import PATIENCE, ROOT, Server
+from tests.support.server import PATIENCE, ROOT, Client, Server
 from tests.support.sleighs import LongLeased
 from tests.support.spaces import HOST
 from tests.support.sshd import Ssh, held_port, require_sshd, serving
@@ -236,7 +238,7 @@ def test_workers_that_cannot_start(
 
 
 def test_through_a_tunnel(ssh: Ssh, elsewhere: Elsewhere) -> None:
-    """Two workers on one machine, where one port leads to the server."""
+    """Two workers on one machine, where one port leads to the server, and lets in nobody else."""
     with held_port() as port:
         remote = {"nwsHostRemote": "localhost", "nwsPortRemote": port}
         with elsewhere(launch=sshforwardcmd, **remote) as sleigh:
@@ -244,38 +246,18 @@ def test_through_a_tunnel(ssh: Ssh, elsewhere: Elsewhere) -> None:
             pids = set(sleigh.eachWorker(worker))
             assert ssh.processes() > pids
             assert set(sleigh.eachWorker(os.getenv, "PythonSleighNwsPort")) == {str(port)}
+            with Client.to(port) as stranger:
+                stranger.write(b"1112")
+                assert stranger.at_end()
+            with pytest.raises(NwsConnectException, match="must know its secret"):
+                NwsServer("localhost", port)
+            login = sleigh.nws.server.endpoint.login
+            assert login is not None
+            assert processes_that_show(login.secret) == []
         until_nothing_runs(ssh)
 
 
 # Commands
-
-SSH = "ssh -n -x -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15"
-OPTIONS = LaunchOptions("server", 8765, "localhost", 9999, "/the scripts/", "script.sh", "")
-AS_SANTA = OPTIONS._replace(user="santa")
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (sshcmd("node1", OPTIONS), f"{SSH} node1"),
-        (sshcmd("node1", AS_SANTA), f"{SSH} -l santa node1"),
-        (
-            sshforwardcmd("node1", AS_SANTA),
-            f"{SSH} -R localhost:9999:server:8765 -l santa node1",
-        ),
-        (rshcmd("node1", OPTIONS), "rsh node1 -n"),
-        (rshcmd("node1", AS_SANTA), "rsh node1 -l santa -n"),
-        (envcmd("node1", ["A=1", "B=b c"], OPTIONS), "env A=1 'B=b c' '/the scripts/script.sh'"),
-        (
-            scriptcmd("node1", ["A=1", "B=b c"], OPTIONS),
-            f"{shlex.quote(sys.executable)} '/the scripts/script.sh' A=1 'B=b c'",
-        ),
-        (envcmd("node1", [], OPTIONS._replace(scriptDir="")), "env script.sh"),
-    ],
-)
-def test_words_of_commands(words: Sequence[str], expected: str) -> None:
-    """The second part is quoted for a shell; the first is not."""
-    assert " ".join(words) == expected
 
 
 def here(machine: str, options: LaunchOptions) -> list[str]:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -99,6 +99,17 @@ def children(parent: int, *, running: str = "") -> list[int]:
 
 def _all_processes() -> Iterator[int]:
     return map(int, filter(str.isdecimal, os.listdir("/proc")))
+
+
+def processes_that_show(text: str) -> list[int]:
+    """Return the processes whose command line or environment has this in it."""
+    found = []
+    for pid in _all_processes():
+        with suppress(OSError):
+            shown = [Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
+            if text.encode() in b"\0".join(shown):
+                found.append(pid)
+    return found
 
 
 def descendants(ancestor: int) -> list[int]:

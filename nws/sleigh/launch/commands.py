@@ -23,7 +23,7 @@ __all__ = [
 
 
 _SSH: Final = (
-    *("ssh", "-n", "-x", "-o", "BatchMode=yes"),
+    *("ssh", "-x", "-o", "BatchMode=yes"),
     *("-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15"),
 )
 """It asks for nothing, gives up a machine that does not answer after ten seconds, and notices
@@ -40,6 +40,8 @@ class LaunchOptions(NamedTuple):
     scriptDir: str
     scriptName: str
     user: str
+    forwarded: str = ""
+    """Path of the server's socket for forwarded connections, if it is on this machine."""
 
 
 def sshcmd(host: str, options: LaunchOptions) -> list[str]:
@@ -53,7 +55,8 @@ def sshforwardcmd(host: str, options: LaunchOptions) -> list[str]:
     The server need not be reachable from that machine: ``nwsPortRemote`` there leads to it. Where
     several workers are on one machine, the first connection serves all of them.
     """
-    forward = f"{options.nwsHostRemote}:{options.nwsPortRemote}:{options.nwsHost}:{options.nwsPort}"
+    place = options.forwarded or f"{options.nwsHost}:{options.nwsPort}"
+    forward = f"{options.nwsHostRemote}:{options.nwsPortRemote}:{place}"
     return [
         *_SSH,
         *("-R", forward, *_as_user(options), host),
@@ -61,7 +64,8 @@ def sshforwardcmd(host: str, options: LaunchOptions) -> list[str]:
 
 
 def rshcmd(host: str, options: LaunchOptions) -> list[str]:
-    """Lead to a machine by rsh. It sends everything in the clear; prefer `sshcmd`."""
+    """Lead to a machine by rsh. It sends everything in the clear, so the server's secret does not
+    go this way; prefer `sshcmd`."""
     return ["rsh", host, *_as_user(options), "-n"]
 
 

@@ -15,16 +15,18 @@ from functools import partial
 from textwrap import shorten
 from typing import Any, Final, NamedTuple, Protocol
 
-from nws.client import NetWorkSpace
+from nws.client import NetWorkSpace, NwsServer
 from nws.errors import SleighIllegalValueException
+from nws.session.endpoint import Endpoint, server_address
 from nws.sleigh.launch.by_hand import wait_for_a_person
-from nws.sleigh.launch.commands import LaunchOptions
+from nws.sleigh.launch.commands import LaunchOptions, sshforwardcmd
 from nws.sleigh.launch.module_path import own_entries
 from nws.sleigh.launch.open_files import check_open_files
 from nws.sleigh.launch.processes import Command, LocalSupervisor, Process, Processes, started
 from nws.sleigh.launch.script import variables_for
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.shared.surroundings import Surroundings
+from nws.wire.login import FORWARDED
 
 __all__ = [
     "DEFAULT_NODES",
@@ -214,12 +216,15 @@ class CommandLauncher:
     def go(self, where: Where, workspace: NetWorkSpace) -> None:
         for number, machine in enumerate(self._options.nodeList):
             id = str(number)
-            command = self._command(id, machine, where)
+            command, login = self._command(id, machine, where, workspace.server)
             shown = shorten(shlex.join(command), _MAX_SHOWN_CHARS, placeholder=" …")
             place = f"what starts workers on {machine} (by `{shown}`)"
-            self._processes.start(id, place, partial(Command, command))
+            self._processes.start(id, place, partial(Command, command, f"{login}\n"))
 
-    def _command(self, id: str, machine: str, where: Where) -> list[str]:
+    def _command(
+        self, id: str, machine: str, where: Where, server: NwsServer
+    ) -> tuple[list[str], str]:
+        """Return the command, and what lets the worker in."""
         options = self._options
         launch = options.launch
         assert callable(launch)
@@ -237,12 +242,31 @@ class CommandLauncher:
             neighbours=options.nodeList.count(machine),
         )
         launch_options = LaunchOptions(
-            where.host, where.port, host, port, options.scriptDir, options.scriptName, options.user
+            where.host,
+            where.port,
+            host,
+            port,
+            options.scriptDir,
+            options.scriptName,
+            options.user,
+            _forwarded_socket(server.endpoint),
         )
         lead = launch(machine, launch_options)
+        login = where.login
+        if launch is sshforwardcmd and login and "@" not in login:
+            address = FORWARDED if launch_options.forwarded else server.address
+            login = f"{login}@{address}"
         script = options.scriptExec(machine, variables_for(settings), launch_options)
         # Where nothing leads elsewhere, there is no shell that would take the quotes off.
-        return [*lead, *script] if lead else shlex.split(" ".join(script))
+        return ([*lead, *script] if lead else shlex.split(" ".join(script))), login
+
+
+def _forwarded_socket(endpoint: Endpoint) -> str:
+    """Return the path of the server's socket for forwarded connections; empty if it has none, or
+    is on another machine."""
+    login = endpoint.login
+    found = server_address(endpoint) if login is not None and endpoint.is_here else None
+    return found.forwarded if found and login and found.secret == login.secret else ""
 
 
 class WebLauncher:

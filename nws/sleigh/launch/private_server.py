@@ -81,8 +81,8 @@ class PrivateServer:
             self._close_answers = weakref.finalize(self, os.close, self._answers)
             options = ["--announce", "--announce-fd", str(answers_end), "--until-eof"]
             options += ["--listen", where, "--tmp-dir", str(folder)]
-            if address is not None:
-                options.append("--plain")  # whoever has named it knows where it is
+            # Who has named an address knows where that is; a socket is for our own clients.
+            options += ["--original", "never"] if address is None else ["--plain"]
             arguments = [list(map(str, self._folders)), *options]
             self._log = folder / "log"
             with self._log.open("wb") as log:

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import Final, Protocol, TypeVar
+from typing import BinaryIO, Final, Protocol, TypeVar
 
 from nws.errors import SleighScriptException
 from nws.sleigh.launch.child_process import ChildProcess, kill_group
@@ -133,12 +133,19 @@ class LocalSupervisor:
 class Command:
     """A command that leads to a supervisor elsewhere; that one ends when the workspace does."""
 
-    def __init__(self, words: Sequence[str]) -> None:
-        """Start it."""
+    def __init__(self, words: Sequence[str], line: str = "") -> None:
+        """Start it, with this line on its stdin: others can see the words."""
         self._stderr_file = StderrFile()
-        self._process = subprocess.Popen(
+        read_end, write_end = os.pipe()
+        os.write(write_end, line.encode())  # it is shorter than what a pipe holds
+        os.close(write_end)
+        with open(read_end, "rb") as stdin:
+            self._process = self._start(words, stdin)
+
+    def _start(self, words: Sequence[str], stdin: BinaryIO) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             words,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=self._stderr_file.fd,
             stderr=self._stderr_file.fd,
             start_new_session=sys.platform != "win32",

@@ -1,7 +1,8 @@
 """The worker's script, ``PythonNWSSleighWorker.sh``: what a launch command runs on a machine.
 
 It is told all it needs by variables, from the environment or as arguments ``NAME=VALUE``. Their
-names are those of the original.
+names are those of the original. What lets it in at the server comes as a line on stdin; where that
+does not get through, as with rsh, the script has to find it by itself.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping
+from typing import TextIO
 
 from nws.sleigh.shared.interpreter import interpreter_flags, interpreter_name
 from nws.sleigh.shared.settings import Settings, Where
@@ -20,6 +22,9 @@ from nws.sleigh.supervisor.supervisor import main as supervise
 __all__ = ["main", "settings_from", "variables_for"]
 
 _PREFIX = "PythonSleigh"
+
+_ON_STDIN = "stdin"
+"""Where the login is: others can see a command and its variables."""
 
 _BEGUN_AGAIN = "NWS_SLEIGH_BEGUN_AGAIN"
 """A variable of the environment: Python was started again with the master's options."""
@@ -46,12 +51,13 @@ def variables_for(settings: Settings) -> list[str]:
         "Neighbours": settings.neighbours,
         "Interpreter": interpreter_name(),
         "Flags": shlex.join(interpreter_flags()),
+        "Login": _ON_STDIN if where.login else "",
     }
     return [f"{_PREFIX}{name}={value}" for name, value in values.items() if value != ""]
 
 
-def settings_from(variables: Mapping[str, str]) -> Settings:
-    """Return the settings in what `variables_for` returns.
+def settings_from(variables: Mapping[str, str], stdin: TextIO) -> Settings:
+    """Return the settings in what `variables_for` returns, and in the line on stdin.
 
     Raises:
         KeyError: one is missing.
@@ -67,6 +73,7 @@ def settings_from(variables: Mapping[str, str]) -> Settings:
         variables[f"{_PREFIX}UserNwsName"],
         float(get("LeaseTime", "30")),
         int(get("LogLevel", str(logging.WARNING))),
+        stdin.readline().strip() if get("Login") == _ON_STDIN else "",
     )
     return Settings(
         where,
@@ -97,7 +104,7 @@ def main() -> None:
     variables.update(word.partition("=")[::2] for word in sys.argv[1:])
     _begin_again(variables)
     try:
-        settings = settings_from(variables)
+        settings = settings_from(variables, sys.stdin)
     except (KeyError, ValueError) as error:
         sys.exit(f"this script is started by a sleigh, which sets its variables: {error}")
     sys.exit(supervise(settings))

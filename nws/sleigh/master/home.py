@@ -101,7 +101,10 @@ class Home:
         """Return what workers need to know of the server and of our options."""
         names = self.workspace.currentWs(), self.user_workspace.currentWs()
         level = logging.getLogger().getEffectiveLevel()
-        return Where(self.host, self.port, *names, lease_time, level)
+        endpoint = self.workspace.server.endpoint
+        login = "" if endpoint.login is None else endpoint.login.to_text()
+        host = endpoint.dialed or self.host
+        return Where(host, self.port, *names, lease_time, level, login)
 
     def view(self) -> str:
         """Open the inspector's page about the sleigh in a browser, and return its address.

@@ -1,11 +1,11 @@
 """How a master and a node prove to each other that they know the secret, and what they say then.
 
-The secret itself does not travel; what follows is neither encrypted nor signed. A proof is an
-HMAC-SHA-256 with the secret as its key::
+The secret itself does not travel; what follows is neither encrypted nor signed. The proofs are
+those of `nws.wire.login` for ``nws-node-1 n m``, where the master is the client::
 
     node    {"nws-node": version, "nws": ..., "nonce": n}
-    master  {"nws-node": version, "nws": ..., "nonce": m, "proof": HMAC("master" n m)}
-    node    {"proof": HMAC("node" n m)}, or {"refused": why}
+    master  {"nws-node": version, "nws": ..., "nonce": m, "proof": the client's}
+    node    {"proof": the server's}, or {"refused": why}
     master  {"join": settings}, or {"tunnel": token}
 
 A master joins once, with the settings of a supervisor, and keeps that connection: with its end the
@@ -17,18 +17,18 @@ the node the master.
 
 from __future__ import annotations
 
-import hmac
-import secrets
 from typing import Any, Final
 
 from nws.sleigh.node.channel import ANSWER_SECONDS, Channel, RefusedError, in_time
 from nws.sleigh.shared.protocol import VERSION
 from nws.version import __version__
+from nws.wire.login import is_proof, new_nonce, proofs
 
 __all__ = ["introduce", "welcome"]
 
 _KEY: Final = "nws-node"
-_VERSION: Final = f"1.{VERSION}"
+_PURPOSE: Final = "nws-node-1"
+_VERSION: Final = f"2.{VERSION}"
 """Of what is said here, and of what the processes of a sleigh tell each other."""
 
 
@@ -41,12 +41,13 @@ async def introduce(channel: Channel, secret: str) -> None:
         TimeoutError: it does not answer.
     """
     theirs = _checked_nonce(await in_time(channel.receive(), ANSWER_SECONDS))
-    ours = secrets.token_hex(16)
-    channel.send(**_greeting(ours), proof=_proof(secret, "master", theirs, ours))
+    ours = new_nonce()
+    proof, expected = proofs(secret, _PURPOSE, theirs, ours)
+    channel.send(**_greeting(ours), proof=proof.decode())
     answer = await in_time(channel.receive(), ANSWER_SECONDS)
     if "refused" in answer:
         raise RefusedError(f"it refuses us: {answer['refused']}")
-    if not _is_proof(answer, _proof(secret, "node", theirs, ours)):
+    if not _has_proof(answer, expected):
         raise RefusedError("the node does not know the secret")
 
 
@@ -58,17 +59,17 @@ async def welcome(channel: Channel, secret: str) -> dict[str, Any]:
         ConnectionError: the connection has ended.
         TimeoutError: it does not answer.
     """
-    ours = secrets.token_hex(16)
+    ours = new_nonce()
     channel.send(**_greeting(ours))
     try:
         message = await in_time(channel.receive(), ANSWER_SECONDS)
-        theirs = _checked_nonce(message)
-        if not _is_proof(message, _proof(secret, "master", ours, theirs)):
+        expected, proof = proofs(secret, _PURPOSE, ours, _checked_nonce(message))
+        if not _has_proof(message, expected):
             raise RefusedError("wrong secret")
     except RefusedError as error:
         channel.send(refused=str(error))
         raise
-    channel.send(proof=_proof(secret, "node", ours, theirs))
+    channel.send(proof=proof.decode())
     return await in_time(channel.receive(), ANSWER_SECONDS)
 
 
@@ -89,10 +90,6 @@ def _checked_nonce(message: dict[str, Any]) -> str:
     return nonce
 
 
-def _proof(secret: str, who: str, of_node: str, of_master: str) -> str:
-    return hmac.new(secret.encode(), f"{who} {of_node} {of_master}".encode(), "sha256").hexdigest()
-
-
-def _is_proof(message: dict[str, Any], expected: str) -> bool:
+def _has_proof(message: dict[str, Any], expected: bytes) -> bool:
     given = message.get("proof")
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), expected.encode())
+    return isinstance(given, str) and is_proof(given.encode(), expected)

@@ -17,6 +17,12 @@ class Where(NamedTuple):
     user_workspace: str
     lease_time: float
     log_level: int
+    login: str = ""
+    """Of the server, see `nws.workspace.server.NwsServer`; empty where a worker finds it by itself.
+    It is sent through pipes only."""
+
+    def __repr__(self) -> str:
+        return f"Where({self.workspace!r} at {self.host}:{self.port})"
 
 
 class Settings(NamedTuple):

@@ -163,7 +163,9 @@ class Supervisor:
         """
         self._settings = settings
         where = settings.where
-        self._server = NwsServer(where.host, where.port, peer_timeout=where.lease_time)
+        self._server = NwsServer(
+            where.host, where.port, peer_timeout=where.lease_time, login=where.login
+        )
         self._workspace = self._server.useWs(where.workspace, create=False)
         self._check_protocol()
         self._log = self._open_log(settings.log_folder)

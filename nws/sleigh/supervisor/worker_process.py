@@ -106,8 +106,9 @@ class WorkerProcess:
             close_inherited: called in the worker; closes the supervisor's files, and returns the
                 pipe that ends when the supervisor does.
         """
+        where = self._where
         self.server = NwsServer(
-            self._where.host, self._where.port, peer_timeout=self._where.lease_time
+            where.host, where.port, peer_timeout=where.lease_time, login=where.login
         )
         self.workspace = NetWorkSpace(self._where.workspace, server=self.server)
         session = self.server.session
@@ -239,7 +240,13 @@ def _be_a_worker(
     status = 1
     try:
         _prepare_process(process.stderr_file, close_inherited())
-        server = NwsServer(where.host, where.port, session=session, peer_timeout=where.lease_time)
+        server = NwsServer(
+            where.host,
+            where.port,
+            session=session,
+            peer_timeout=where.lease_time,
+            login=where.login,
+        )
         workspace = server.useWs(where.workspace, create=False)
         names = {
             "SleighRank": process.rank,
