@@ -22,6 +22,7 @@ from nws.depalma.cli import depalma
 from nws.errors import NwsConnectException, NwsException, NwsUnsupportedOperationException
 from nws.masterslave.command import task_manager
 from nws.session.endpoint import DEFAULT_PORT, UNIX, Endpoint
+from nws.session.inspector import inspector_address, open_in_browser
 from nws.session.transport import Transport
 from nws.version import __version__
 
@@ -239,6 +240,23 @@ def status(host: str | None, port: int, as_json: bool) -> None:
         width = max(map(len, report))
         for name, value in report.items():
             click.echo(f"{name:<{width}}  {value}")
+
+
+@server.command("open")
+@_port_option
+def open_inspector(port: int) -> None:
+    """Open a server's inspector in a web browser; without one, print its address."""
+    place = _Files(port).endpoint()
+    try:
+        with NwsServer(place.host, place.port) as found:
+            web_port = found.status()["web"]
+            if web_port is None:
+                raise click.ClickException(f"the server at {place} has no inspector")
+            address = inspector_address(found.endpoint, web_port)
+    except NwsException as error:
+        raise click.ClickException(str(error)) from error
+    if not open_in_browser(address):
+        click.echo(f"There is no web browser here. The inspector is at {address}")
 
 
 def _host_of(interface: str) -> str:

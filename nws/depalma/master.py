@@ -24,7 +24,7 @@ from nws.errors import (
     NwsTimeoutException,
     SleighException,
 )
-from nws.session.endpoint import Endpoint
+from nws.session.inspector import inspector_address
 from nws.sleigh.launch.private_server import PrivateServer
 from nws.workspace.presence import FOREVER_SECONDS
 
@@ -69,8 +69,8 @@ class master_server(Methods):  # noqa: N801 - the original's name
         return cluster
 
     def page(self) -> str:
-        """Return the address of the inspector's page about the cluster. That of a private server
-        has the key to it.
+        """Return the address of the inspector's page about the cluster, with the key to it if
+        our own browser needs one.
 
         Raises:
             DepalmaStateException: before `init_server`; or the server has no inspector.
@@ -133,4 +133,4 @@ def _inspector_of(server: NwsServer) -> str:
     port = server.status()["web"]
     if port is None:
         raise DepalmaStateException(f"{server} has no inspector")
-    return Endpoint(server.serverHost, server.serverPort).web(port)
+    return inspector_address(server.endpoint, port)

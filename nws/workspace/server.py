@@ -14,6 +14,7 @@ from nws.session.endpoint import (
     find_endpoint,
     remember,
 )
+from nws.session.inspector import inspector_address, open_in_browser
 from nws.session.request import Request
 from nws.session.session import Session
 from nws.values import Encoder
@@ -200,9 +201,7 @@ class NwsServer:
         """
         if self._session.extended:
             port = self.status()["web"] or port
-        import webbrowser  # takes 7 ms, which a program that only imports us should not wait for
-
-        webbrowser.open(self._session.endpoint.web(port))
+        open_in_browser(inspector_address(self._session.endpoint, port))
 
     def __enter__(self) -> NwsServer:
         return self

@@ -14,13 +14,14 @@ third kind of listener.
 from __future__ import annotations
 
 import socket
+import sys
 from typing import Final
 
 from nws.peer_user import own_user, peer_user
 from nws.wire.dialect import Dialect
 from nws.wire.handshake import Proof
 from nws.wire.login import FORWARDED, LOCAL, ServerLogin, end_address
-from nws_server.config import ANYONE, NEVER
+from nws_server.config import ANYONE, NEVER, SAME_USER
 
 __all__ = ["Authenticator", "Visitor"]
 
@@ -44,6 +45,17 @@ class Authenticator:
         self.original = original
         self.forwarded_path = ""
         self.user = own_user()
+
+    @property
+    def can_know_user(self) -> bool:
+        """Whether a TCP client of this machine may come in without the secret."""
+        return self.original == ANYONE or (self.original == SAME_USER and sys.platform == "linux")
+
+    def knows(self, sock: socket.socket | None) -> bool:
+        """Tell whether a browser may see the inspector without its key."""
+        if self.original != SAME_USER or sock is None:
+            return self.original == ANYONE
+        return self.user is not None and peer_user(sock) == self.user
 
     def meet(self, sock: socket.socket | None) -> Visitor:
         """Begin with a new connection; None for one that the system knows nothing of."""

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 _log = Logger()
 
+_KEY_BYTES: Final = 16
+"""Of a key to the inspector."""
+
 _MAX_FOLDER_BYTES: Final = 70
 """Of the folder in which the socket for forwarded connections has one."""
 
@@ -151,7 +154,7 @@ class NwsService(Service):
             secret=self.authenticator.secret,
             addresses=tuple(ports.values()),
             pid=os.getpid(),
-            inspector=self.web_address or "",
+            inspector=self._address_for_owner,
             forwarded=self.authenticator.forwarded_path,
         )
         given = self.config.connection_file
@@ -173,17 +176,16 @@ class NwsService(Service):
     def open_inspector(self) -> Generator[defer.Deferred[Any], Any, str]:
         """Open an inspector on a free port, unless there is one.
 
-        Returns its address with the key that it asks for. The Deferred fails with `ConfigError` if
-        it cannot listen, or the server is not started.
+        Returns its address, with the key if it asks our own browser for that. The Deferred fails
+        with `ConfigError` if it cannot listen, or the server is not started.
         """
         if self._hub is None:
             raise ConfigError("the server is not started")
         if self.web_port is None:
-            key, place = secrets.token_urlsafe(16), "tcp:0:interface=127.0.0.1"
-            self.config = replace(self.config, web=place, web_key=key, web_must=True)
+            place = "tcp:0:interface=127.0.0.1"
+            self.config = replace(self.config, web=place, web_must=True)
             yield self._start_inspector(self._hub, self.config, place)
-        key = self.config.web_key
-        return f"{self.web_address}?key={key}" if key else str(self.web_address)
+        return self._address_for_owner
 
     @defer.inlineCallbacks
     def _start_inspector(
@@ -194,11 +196,19 @@ class NwsService(Service):
         from nws_server.web.inspector import Inspector
         from nws_server.web.site import InspectorSite
 
+        config = self.config = replace(
+            config, web_key=config.web_key or secrets.token_urlsafe(_KEY_BYTES)
+        )
         addresses = list(map(address_text, self.ports))
         options = babelfish_options(config.babelfish, self.ports[0])
         babelfish = None if options is None else BabelfishProcess(self._reactor, options)
         inspector = Inspector(hub, config, addresses, self._reactor, babelfish)
-        site = InspectorSite(inspector, self._reactor, max_connections=self._files.browsers)
+        site = InspectorSite(
+            inspector,
+            self._reactor,
+            max_connections=self._files.browsers,
+            authenticator=self.authenticator,
+        )
         endpoint = serverFromString(self._reactor, _for_this_user(description))
         try:
             self.web_port = yield endpoint.listen(site)
@@ -225,6 +235,14 @@ class NwsService(Service):
     def web_address(self) -> str | None:
         """Where browsers find the inspector; None if there is none."""
         return None if self.web_port is None else web_address_of(self.web_port)
+
+    @property
+    def _address_for_owner(self) -> str:
+        """The inspector's address, with the key if it asks our own browser for that; or empty."""
+        address = self.web_address or ""
+        if not address or self.authenticator.can_know_user:
+            return address
+        return f"{address}?key={self.config.web_key}"
 
     @defer.inlineCallbacks
     def stopService(self) -> Generator[defer.Deferred[Any], Any, None]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import unescape
 from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.error import HTTPError
@@ -36,25 +38,45 @@ def on_a_server(folder: Path, *options: str) -> Iterator[Sleigh]:
         yield sleigh
 
 
-def test_a_private_server_shows_it_to_who_has_the_key(
+def test_a_private_server_shows_it_to_its_owner(
     opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """No key is in the address, which others can see among the browser's arguments."""
     with Sleigh(workerCount=1) as sleigh:
         with monkeypatch.context() as patch:  # to open it may take longer than to end the server
             patch.setattr("nws.sleigh.launch.private_server._GRACE_SECONDS", 0.0)
             address = sleigh.view()
         assert opened == [address]
         assert sleigh.view() == address
-        with build_opener(HTTPCookieProcessor(CookieJar())).open(address) as page:
-            assert "key=" not in page.geturl()
+        assert "key" not in address
+        with urlopen(address) as page:
             assert "<h1>Sleigh</h1>" in page.read().decode()
-        with pytest.raises(HTTPError) as refused:
-            urlopen(address.partition("&key=")[0])
-        refused.value.close()
-        assert refused.value.code == 403
         assert sleigh.eachElem(abs, [[-1]]) == [1]
     with pytest.raises(OSError, match="refused"):
         urlopen(address)
+
+
+def test_where_a_browser_needs_the_key_nobody_else_sees_it(
+    tmp_path: Path, opened: list[str]
+) -> None:
+    with on_a_server(tmp_path, "--web", LOOPBACK, "--original", "never") as sleigh:
+        address = sleigh.view()
+        assert "key=" in address
+        with pytest.raises(HTTPError) as refused:
+            urlopen(address.partition("&key=")[0])
+        refused.value.close()
+        assert refused.value.code == 401
+        sleigh.nws.server.view()
+        for shown in opened:
+            assert "key=" not in shown
+            page = Path(urlsplit(shown).path)
+            assert page.parent.stat().st_mode & 0o777 == 0o700
+            assert "key=" in page.read_text()
+        (leads_to,) = re.findall(r'url=(http[^"]*)', Path(urlsplit(opened[0]).path).read_text())
+        assert unescape(leads_to) == address
+        with build_opener(HTTPCookieProcessor(CookieJar())).open(address) as shown_page:
+            assert "key=" not in shown_page.geturl()
+            assert "<h1>Sleigh</h1>" in shown_page.read().decode()
 
 
 def test_a_server_with_an_inspector(tmp_path: Path, opened: list[str]) -> None:

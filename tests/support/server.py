@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from tests.support.frames import KINDS, Speaker
+from nws.wire.dialect import LOGIN
+from nws.wire.login import ClientLogin, end_address
+from tests.support.frames import KINDS, Speaker, framed_dict
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PATIENCE: Final = 30.0
@@ -150,6 +152,17 @@ class Client(Speaker):
     def to(cls, port: int) -> Client:
         """Connect to a port of this machine."""
         return cls(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+
+    def log_in(self, secret: str) -> None:
+        """Begin the connection with the extensions, and prove the secret."""
+        self.kind = KINDS["extended"]
+        self.write(self.kind.hello)
+        assert self.read(4) == b"P000"
+        login = ClientLogin(secret, end_address(self.socket.getpeername()))
+        wanted = dict.fromkeys(self.kind.wanted, b"1")
+        self.write(b"R000" + framed_dict({**wanted, LOGIN: login.answer(self.read_dict()[LOGIN])}))
+        assert self.read(4) == b"A000"
+        assert login.accepts(self.read_dict()[LOGIN])
 
     def write(self, data: bytes) -> None:
         self.socket.sendall(data)

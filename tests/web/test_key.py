@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from nws.connection_file import SECRET
 from tests.support.server import Client
 from tests.support.web import Browser, Inspected, inspected
 
 KEY = "open_sesame-1"
+ITS_SECRET = "what-only-its-owner-knows"
 
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspected]:
     folder: Path = tmp_path_factory.mktemp("locked")
-    with inspected(folder, "--babelfish", "none", env={"NWS_WEB_KEY": KEY}) as site:
+    options = ("--babelfish", "none", "--original", "never")
+    with inspected(folder, *options, env={"NWS_WEB_KEY": KEY, SECRET: ITS_SECRET}) as site:
         yield site
 
 
@@ -27,7 +30,8 @@ def stranger(locked: Inspected) -> Browser:
 
 @pytest.fixture
 def owner(locked: Inspected) -> Iterator[Client]:
-    with locked.server.client("extended") as client:
+    with Client.to(locked.server.port) as client:
+        client.log_in(ITS_SECRET)
         client.open_ws()
         yield client
 
@@ -40,13 +44,14 @@ def test_without_the_key_there_is_nothing(
     stranger: Browser, page: str, fields: dict[str, str]
 ) -> None:
     reply = stranger.get(page, **fields)
-    assert reply.status == 403
-    assert b"a key is needed" in reply.body
+    assert reply.status == 401
+    assert reply.headers["WWW-Authenticate"] == "Bearer"
+    assert b"`nws server open` opens it" in reply.body
 
 
 def test_without_the_key_nothing_can_be_done(stranger: Browser, owner: Client) -> None:
     reply = stranger.post("/do/delete-workspace", {"ws": "ws", "token": "x"}, Cookie="nws-form-1=x")
-    assert reply.status == 403
+    assert reply.status == 401
     assert owner.get("list vars", "ws").status == 0
 
 

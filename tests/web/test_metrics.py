@@ -107,22 +107,23 @@ def test_the_newer_format_is_given_to_who_asks_for_it(browser: Browser) -> None:
 
 @pytest.mark.parametrize("given", [f"Bearer {KEY}", f"bearer  {KEY} "])
 def test_with_a_key(locked: Browser, given: str) -> None:
-    assert locked.get("metrics").status == 403
-    assert locked.ask("GET", "/metrics", Authorization=f"Basic {KEY}").status == 403
+    assert locked.get("metrics").status == 401
+    assert locked.ask("GET", "/metrics", Authorization=f"Basic {KEY}").status == 401
     assert locked.ask("GET", "/metrics", Authorization=given).status == 200
     assert locked.get("metrics", key=KEY).status == 200
-    assert locked.ask("GET", "/server", Authorization=given).status == 403  # that is a page
+    assert locked.ask("GET", "/server", Authorization=given).status == 401  # that is a page
     assert locked.ask("GET", "/api/server", Authorization=given).status == 200
 
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     folder = tmp_path_factory.mktemp("locked")
-    options = ["--babelfish", "none", "--max-connections", "1"]
+    options = ["--babelfish", "none", "--max-connections", "1", "--original", "never"]
     with (
-        inspected(folder, *options, env={"NWS_WEB_KEY": KEY}) as site,
-        site.server.client("extended"),
+        inspected(folder, *options, env={"NWS_WEB_KEY": KEY, "NWS_SECRET": 2 * KEY}) as site,
+        site.server.client(None) as client,
     ):
+        client.log_in(2 * KEY)
         yield Browser(site.browser.port)
 
 

@@ -81,8 +81,8 @@ class PrivateServer:
             self._close_answers = weakref.finalize(self, os.close, self._answers)
             options = ["--announce", "--announce-fd", str(answers_end), "--until-eof"]
             options += ["--listen", where, "--tmp-dir", str(folder)]
-            # Who has named an address knows where that is; a socket is for our own clients.
-            options += ["--original", "never"] if address is None else ["--plain"]
+            if address is not None:
+                options.append("--plain")  # whoever has named it knows where it is
             arguments = [list(map(str, self._folders)), *options]
             self._log = folder / "log"
             with self._log.open("wb") as log:
@@ -150,7 +150,7 @@ class PrivateServer:
         return line
 
     def inspector(self) -> str:
-        """Open its inspector, and return the address, which is the key to it.
+        """Open its inspector, and return the address, with the key if our browser needs one.
 
         Raises:
             SleighNwsException: it cannot open one.

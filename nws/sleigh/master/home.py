@@ -16,7 +16,7 @@ from nws.errors import (
     SleighIllegalValueException,
     SleighNwsException,
 )
-from nws.session.endpoint import Endpoint
+from nws.session.inspector import inspector_address, open_in_browser
 from nws.sleigh.launch.private_server import PrivateServer
 from nws.sleigh.launch.processes import Processes
 from nws.sleigh.shared.settings import Where
@@ -115,9 +115,7 @@ class Home:
         root, _, key = self._inspector().partition("?")
         name = quote(self.workspace.currentWs(), safe="")
         address = f"{root}sleigh?name={name}" + (f"&{key}" if key else "")
-        import webbrowser  # see `nws.workspace.server`
-
-        webbrowser.open(address)
+        open_in_browser(address)
         return address
 
     def _inspector(self) -> str:
@@ -126,7 +124,7 @@ class Home:
         port = self.workspace.server.status().get("web")
         if port is None:
             raise SleighNwsException("this server has no inspector")
-        return Endpoint(self.host, self.port).web(port)
+        return inspector_address(self.workspace.server.endpoint, port)
 
     def check_server(self) -> None:
         """Raise SleighNwsException if the private server has ended."""

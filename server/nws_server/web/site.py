@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import ISystemHandle
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 from twisted.web.static import NoRangeStaticProducer
 
+from nws_server.authenticator import Authenticator
 from nws_server.web import original_addresses
 from nws_server.web.actions import ACTIONS, NOTICES, ask
 from nws_server.web.bounded_http import (
@@ -51,6 +53,12 @@ _STATIC: Final = {
 
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
+_NOT_KNOWN: Final = "the inspector does not know whose browser this is"
+_REMEDY: Final = (
+    "`nws server open` opens it for the user of the server; for others it has a key (?key=, or "
+    "Authorization: Bearer), see NWS_WEB_KEY"
+)
+
 _log = Logger()
 
 
@@ -59,7 +67,14 @@ class InspectorSite(Site):
 
     protocol = BoundedChannel  # type: ignore[assignment]
 
-    def __init__(self, inspector: Inspector, reactor: Any, *, max_connections: int) -> None:
+    def __init__(
+        self,
+        inspector: Inspector,
+        reactor: Any,
+        *,
+        max_connections: int,
+        authenticator: Authenticator | None = None,
+    ) -> None:
         """Serve the pages of an inspector.
 
         Args:
@@ -67,11 +82,12 @@ class InspectorSite(Site):
             reactor: what it runs on.
             max_connections: of browsers. When there are half as many, the oldest that asks for
                 nothing is dropped for each that comes.
+            authenticator: knows who needs no key; None if nobody is known.
         """
         self._max_connections = max_connections
         self._count = 0
         self._channels: dict[BoundedChannel, None] = {}  # not dropped; in the order of their coming
-        self._root = _Root(inspector, reactor)
+        self._root = _Root(inspector, reactor, authenticator)
         self._space = inspector.hub.space
         self._space.on_deletion = partial(keep_sleigh, inspector)
         super().__init__(
@@ -121,9 +137,12 @@ class _Root(Resource):
 
     isLeaf = True
 
-    def __init__(self, inspector: Inspector, reactor: Any) -> None:
+    def __init__(
+        self, inspector: Inspector, reactor: Any, authenticator: Authenticator | None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._inspector = inspector
+        self._authenticator = authenticator
         self._checks = RequestChecks(inspector.config.web_names, inspector.config.web_key)
         self._renderer = Renderer()
         self._metrics: Metrics | None = None
@@ -220,9 +239,7 @@ class _Root(Resource):
         key = b""
         if path == "metrics" or path.startswith("api/"):  # programs send no cookies
             key = query.get("key") or _bearer(request)
-        if not path.startswith("static/") and not self._checks.accepts_key(
-            key or self._key(request)
-        ):
+        if not path.startswith("static/") and not self._is_let_in(request, key):
             return self._check_key(request, query)
         if request.method == b"POST":
             return await self._post(request, path, query)
@@ -278,6 +295,16 @@ class _Root(Resource):
 
     # Keys
 
+    def _is_let_in(self, request: Request, key: bytes) -> bool:
+        """Tell whether who asks has the key, or needs none."""
+        if self._checks.accepts_key(key or self._key(request)):
+            return True
+        if self._authenticator is None:
+            return False
+        transport: Any = request.transport
+        has_socket = ISystemHandle.providedBy(transport)
+        return self._authenticator.knows(transport.getHandle() if has_socket else None)
+
     def _key(self, request: Request) -> bytes:
         return request.getCookie(_cookie_name(request, "key").encode()) or b""
 
@@ -285,7 +312,9 @@ class _Root(Resource):
         """Move the key from the address to a cookie, or refuse a request without a valid key."""
         key = query.get("key")
         if not key or not self._checks.accepts_key(key):
-            raise HttpRefusal(403, "a key is needed: open the address that contains it (?key=...)")
+            peer = str(getattr(request.getClientAddress(), "host", None) or "local").encode()
+            self._inspector.hub.refuse_login(peer, f"{_NOT_KNOWN}; {_REMEDY}")
+            raise HttpRefusal(401, f"{_NOT_KNOWN}: {_REMEDY}", **{"WWW-Authenticate": "Bearer"})
         pairs = request.uri.partition(b"?")[2].decode("ascii", "replace").split("&")
         rest = "&".join(pair for pair in pairs if not pair.startswith("key="))
         path = "/" + request.path.decode("ascii", "replace").lstrip("/")

@@ -1,0 +1,222 @@
+"""Another user of the machine tries every way in, and gets nothing but a refusal."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import webbrowser
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+
+from nws.client import NetWorkSpace, NwsServer
+from nws.connection_file import ServerAddress, read_connection_file, usual_path
+from nws.errors import NwsConnectException
+from nws.sleigh import Sleigh
+from nws.wire.dialect import EXTENSIONS, LOGIN, METADATA_FROM_SERVER
+from tests.support.frames import framed_dict, request
+from tests.support.processes import processes_that_show
+from tests.support.second_user import as_second_user, program_of_second_user, require_second_user
+from tests.support.server import LOOPBACK, PATIENCE, Server, running
+from tests.support.spaces import HOST
+
+OPTIONS: Final = {METADATA_FROM_SERVER: b"1", EXTENSIONS: b"1"}
+HELLOS: Final[dict[str, tuple[bytes, ...]]] = {
+    "original": (b"1112",),
+    "original without cookies": (b"0000",),
+    "negotiated": (b"X000", b"R000" + framed_dict({})),
+    "ours": (b"X000", b"R000" + framed_dict(OPTIONS)),
+    "ours with a false proof": (b"X000", b"R000" + framed_dict({**OPTIONS, LOGIN: 96 * b"0"})),
+    "at once": (b"X000R0000000" + request("delete ws", "mine"),),
+    "a web page": (b"1112 / HTTP/1.1\r\nHost: x\r\n\r\n",),
+}
+PAGES: Final = (
+    *("/", "/workspaces", "/workspace?name=mine", "/variable?ws=mine&name=x", "/clients"),
+    *("/server", "/api/workspaces", "/api/value?ws=mine&name=x&index=0", "/raw?ws=mine&name=x"),
+    *("/events?of=server", "/metrics", "/confirm?action=delete-workspace&ws=mine", "/?key="),
+    *("/clientCode/x", "/doit?op=listWss"),
+)
+
+
+@pytest.fixture(scope="module")
+def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of this user, whose Unix socket others may open; it holds one value."""
+    require_second_user()
+    folder = tmp_path_factory.mktemp("owned")
+    door = f"unix:{socket_of(folder)}:mode=666"
+    with running(folder, "--listen", door, "--web", LOOPBACK) as server:
+        with NwsServer(HOST, server.port) as owner:
+            owner.openWs("mine", persistent=True).store("x", "a value")
+        yield server
+        with NwsServer(HOST, server.port) as owner:
+            assert owner.useWs("mine", create=False).fetchTry("x") == "a value"
+    socket_of(folder).parent.rmdir()
+
+
+def socket_of(folder: Path) -> Path:
+    """Return where others can reach a socket: not in the folder of a test."""
+    place = Path(f"/tmp/nws-open-{os.getpid()}")
+    place.mkdir(exist_ok=True)
+    place.chmod(0o755)
+    return place / "socket"
+
+
+def content_of(server: Server) -> ServerAddress:
+    content = read_connection_file(usual_path(server.port))
+    assert content is not None
+    return content
+
+
+def answers(address: Any, said: tuple[bytes, ...]) -> list[str]:
+    """Connect and say this; return what came back, until the end."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    heard = []
+    with socket.socket(family) as sock:
+        sock.settimeout(PATIENCE)
+        sock.connect(address)
+        try:
+            for text in said:
+                sock.sendall(text)
+                heard.append(sock.recv(4096)[:4].decode())
+            heard.append(sock.recv(1).decode("latin-1") and "more")
+        except ConnectionError:
+            heard.append("")
+    return heard
+
+
+@pytest.mark.parametrize("kind", HELLOS)
+@pytest.mark.parametrize("listener", ["tcp", "unix"])
+def test_no_hello_leads_anywhere(owned: Server, listener: str, kind: str) -> None:
+    address = (HOST, owned.port) if listener == "tcp" else owned.addresses[1]
+    heard = as_second_user(lambda: answers(address, HELLOS[kind]))
+    assert heard[0] == ("P000" if len(HELLOS[kind]) == 2 else "")
+    assert set(heard[1:]) <= {"F000", "more", ""}
+
+
+def test_the_owner_is_not_disturbed(owned: Server) -> None:
+    with NwsServer(HOST, owned.port) as server:
+        before = server.status()["refused_logins"]
+        for _ in range(3):
+            as_second_user(lambda: answers((HOST, owned.port), (b"1112",)))
+        assert server.status()["refused_logins"] == before + 3
+    assert len([line for line in owned.log() if "refused" in line and "secret" in line]) == 1
+    NwsServer(f"unix:{owned.addresses[1]}").close()
+
+
+def test_no_page_is_shown(owned: Server) -> None:
+    port = int(owned.addresses[-1].rstrip("/").rpartition(":")[2])
+
+    def look() -> list[list[Any]]:
+        seen = []
+        for page in PAGES:
+            for method in ("GET", "POST"):
+                browser = http.client.HTTPConnection(HOST, port, timeout=PATIENCE)
+                headers = {"Content-Type": "application/x-www-form-urlencoded"}
+                browser.request(method, page, "" if method == "POST" else None, headers)
+                reply = browser.getresponse()
+                seen.append([reply.status, "mine" in reply.read().decode()])
+                browser.close()
+        return seen
+
+    assert all(seen == [401, False] for seen in as_second_user(look))
+    assert status_of(port, "/workspaces") == 200, "the owner types nothing"
+
+
+def status_of(port: int, page: str) -> int:
+    browser = http.client.HTTPConnection(HOST, port, timeout=PATIENCE)
+    try:
+        browser.request("GET", page)
+        return browser.getresponse().status
+    finally:
+        browser.close()
+
+
+def failure_of(work: Callable[[], object]) -> str:
+    try:
+        work()
+    except Exception as error:
+        return type(error).__name__
+    return "nothing failed"
+
+
+def test_no_file_can_be_read(owned: Server) -> None:
+    file, content = usual_path(owned.port), content_of(owned)
+    ways: list[Callable[[], object]] = [
+        file.read_text,
+        lambda: list(file.parent.iterdir()),
+        lambda: answers(content.forwarded, (b"1112",)),
+        lambda: list(Path(content.forwarded).parent.iterdir()),
+        Path(f"/proc/{owned.pid}/environ").read_bytes,
+        lambda: os.listdir(f"/proc/{owned.pid}/fd"),
+    ]
+    assert set(as_second_user(lambda: [failure_of(way) for way in ways])) == {"PermissionError"}
+
+
+def test_our_own_client_says_why(owned: Server) -> None:
+    def connect() -> str:
+        try:
+            NwsServer(HOST, owned.port)
+        except NwsConnectException as error:
+            return str(error)
+        return "it is in"
+
+    assert "it is of user 65534 and has not proved that it knows" in as_second_user(connect)
+
+
+def test_a_sleigh_with_a_private_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_second_user()
+    monkeypatch.setattr(webbrowser, "open", lambda _: True)
+    with Sleigh(workerCount=1) as sleigh:
+        path = sleigh.nws.server.serverHost.removeprefix("unix:")
+        page = urlsplit(sleigh.view())
+        ways: list[Callable[[], object]] = [
+            lambda: answers(path, (b"1112",)),
+            lambda: list(Path(path).parent.iterdir()),
+        ]
+        assert as_second_user(lambda: [failure_of(way) for way in ways]) == 2 * ["PermissionError"]
+        assert page.port is not None
+        port = page.port
+        assert as_second_user(lambda: status_of(port, f"{page.path}?{page.query}")) == 401
+        assert status_of(port, f"{page.path}?{page.query}") == 200
+
+
+def test_the_secret_is_in_its_file_only(owned: Server) -> None:
+    """Not in the words or the environment of a process, in the log, on a page, or in a value."""
+    secret = content_of(owned).secret
+    with Sleigh(workerCount=1, nwsHost=HOST, nwsPort=owned.port) as sleigh:
+        sleigh.userNws.store("x", sleigh.nws)
+        assert sleigh.eachElem(abs, [-1]) == [1]
+        assert processes_that_show(secret) == []
+        for variable in sleigh.nws.listVars(format="dict"):
+            for value in sleigh.nws.ifindTry(variable):
+                assert secret not in repr(value)
+        assert secret not in repr(sleigh.userNws.find("x").server.endpoint)
+    assert secret not in "".join(owned.log())
+
+
+# Who squats
+
+
+SQUATTER: Final = """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    print(listener.getsockname()[1], flush=True)
+    client, _ = listener.accept()
+    client.recv(4)
+    client.sendall(b"2223")
+    print(client.recv(1000), flush=True)
+"""
+
+
+def test_nothing_is_sent_to_a_program_of_another_user() -> None:
+    require_second_user()
+    with program_of_second_user("/usr/bin/env", "python3", "-c", SQUATTER) as squatter:
+        assert squatter.stdout is not None
+        port = int(squatter.stdout.readline())
+        with pytest.raises(NwsConnectException, match="program of user 65534, and it has proved"):
+            NetWorkSpace("mine", HOST, port).store("x", "a value")
+        assert squatter.stdout.readline() == "b''\n"
