@@ -21,7 +21,7 @@ from nws.client import DICT, NwsServer
 from nws.depalma.cli import depalma
 from nws.errors import NwsConnectException, NwsException, NwsUnsupportedOperationException
 from nws.masterslave.command import task_manager
-from nws.session.endpoint import DEFAULT_PORT, UNIX, Endpoint
+from nws.session.endpoint import DEFAULT_PORT, UNIX, Endpoint, find_endpoint
 from nws.session.inspector import inspector_address, open_in_browser
 from nws.session.transport import Transport
 from nws.version import __version__
@@ -336,7 +336,7 @@ class _Files:
 
 def _answers(port: int, interface: str = "") -> bool:
     try:
-        Transport(Endpoint(_host_of(interface), port), _HANDSHAKE_TIMEOUT).close()
+        Transport(find_endpoint(_host_of(interface), port), _HANDSHAKE_TIMEOUT).close()
     except NwsConnectException:
         return False
     return True
