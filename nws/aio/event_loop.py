@@ -92,7 +92,7 @@ class AsyncioLoop:
         if host.startswith(UNIX):
             connecting = loop.create_unix_connection(link, host.removeprefix(UNIX))
         else:
-            connecting = loop.create_connection(link, host, endpoint.port)
+            connecting = loop.create_connection(link, endpoint.dialed or host, endpoint.port)
         try:
             await asyncio.wait_for(connecting, timeout)
         except asyncio.TimeoutError as error:
@@ -113,8 +113,9 @@ class _AsyncioLink(asyncio.BufferedProtocol):
         self.write = self._transport.write
         self.abort = self._transport.abort
         self.close = self._transport.close
+        self.socket: Any = transport.get_extra_info("socket")
         if not self._connection.endpoint.host.startswith(UNIX):
-            tune(transport.get_extra_info("socket"), self._connection.endpoint)
+            tune(self.socket, self._connection.endpoint)
         self._connection.opened(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:

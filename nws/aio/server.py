@@ -26,9 +26,14 @@ class NwsServer(LoopServer):
         pickle_protocol: int = 5,
         session: str = "",
         peer_timeout: float | None = None,
+        login: str = "",
     ) -> None:
-        """Prepare a connection; see `nws.client.NwsServer`."""
-        super().__init__(AsyncioLoop, host, port, pickle_protocol, session, peer_timeout)
+        """Prepare a connection; see `nws.client.NwsServer`.
+
+        Raises:
+            NwsConnectException: there is a connection file that cannot be used.
+        """
+        super().__init__(AsyncioLoop, host, port, pickle_protocol, session, peer_timeout, login)
 
     async def open(self) -> NwsServer:
         """Connect.

@@ -27,6 +27,7 @@ from nws.session.endpoint import Endpoint
 from nws.session.failures import lost
 from nws.session.sockets import Timeouts
 from nws.session.transfers import Download, Upload
+from nws.session.trust import client_login, why_not_trusted
 from nws.wire.dialect import Dialect
 from nws.wire.handshake import ClientHandshake
 from nws.wire.operations import EXTENDED_OPERATIONS
@@ -121,7 +122,7 @@ class Connection:
         self.endpoint = endpoint
         self._loop = loop
         self._timeouts = timeouts
-        self._handshake = ClientHandshake(endpoint.peer_timeout)
+        self._handshake = ClientHandshake()
         self._ended = loop.promise()
 
     async def open(self, timeout: float) -> None:
@@ -151,6 +152,8 @@ class Connection:
     def opened(self, link: Link) -> None:
         """There is a connection."""
         self._link = link
+        login = client_login(self.endpoint, link.socket)
+        self._handshake = ClientHandshake(self.endpoint.peer_timeout, login)
         link.write(self._handshake.start())
 
     def received(self, data: bytes) -> None:
@@ -169,13 +172,16 @@ class Connection:
     def ended(self, reason: str) -> None:
         """The connection has ended."""
         if self.dialect is None:
-            self._refuse(reason)
+            self._handshake.end()
+            self._refuse(self._handshake.refused or reason)
         self._drop_for(NwsConnectionDroppedException(reason))
         self._loop.keep(self._ended, None)
 
     def _shake_hands(self, data: bytes) -> None:
         handshake = self._handshake
         self._write(handshake.feed(data))
+        if handshake.dialect is not None and self.endpoint.login is None and self._link is not None:
+            handshake.refused = why_not_trusted(self._link.socket) or None
         if handshake.refused is not None:
             self._refuse(handshake.refused)
         elif handshake.dialect is not None and not handshake.dialect.extensions:

@@ -16,6 +16,10 @@ __all__ = ["EventLoop", "Link"]
 class Link(Protocol):
     """A stream of bytes to a server. It tells its `Connection` what has come, and its end."""
 
+    @property
+    def socket(self) -> Any:
+        """What the bytes go through, to look at."""
+
     def write(self, data: bytes | memoryview, /) -> None:
         """Send bytes; those for which there is no room are kept until there is."""
 

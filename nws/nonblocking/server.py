@@ -8,7 +8,7 @@ from collections.abc import Callable
 from nws.keepalive import MAX_PEER_TIMEOUT, MIN_PEER_TIMEOUT
 from nws.nonblocking.event_loop import EventLoop
 from nws.nonblocking.session import LoopSession
-from nws.session.endpoint import Endpoint
+from nws.session.endpoint import find_endpoint, remember
 from nws.values import Encoder
 from nws.wire.listings import WorkspaceInfo
 from nws.workspace.constants import STRING
@@ -28,18 +28,23 @@ class LoopServer:
         pickle_protocol: int,
         session: str,
         peer_timeout: float | None,
+        login: str,
     ) -> None:
         """Prepare a session; see `nws.client.NwsServer`.
 
         Args:
             make_loop: called when the session is opened.
+
+        Raises:
+            NwsConnectException: there is a connection file that cannot be used.
         """
         seconds = 0
         if peer_timeout is not None:
             seconds = math.ceil(min(max(peer_timeout, MIN_PEER_TIMEOUT), MAX_PEER_TIMEOUT))
         self._token = session.encode()
+        self._has_login = bool(login)
         self._session = LoopSession(
-            Endpoint(host, port, seconds), Encoder(pickle_protocol), make_loop
+            find_endpoint(host, port, seconds, login), Encoder(pickle_protocol), make_loop
         )
 
     @property
@@ -60,6 +65,8 @@ class LoopServer:
     async def connect(self) -> None:
         """Connect, and begin the session or join it."""
         await self._session.open(self._token)
+        if self._has_login:
+            remember(self._session.endpoint)
 
     async def close(self) -> None:
         """End the session; see `nws.client.NwsServer.close`. It returns when all connections have

@@ -62,6 +62,7 @@ class ReactorLoop:
         if host.startswith(UNIX):
             way = UNIXClientEndpoint(self._reactor, host.removeprefix(UNIX), timeout)
         else:
+            host = endpoint.dialed or host
             way = HostnameEndpoint(self._reactor, host, endpoint.port, timeout)
         try:
             await way.connect(Factory.forProtocol(lambda: _ReactorLink(connection)))
@@ -79,9 +80,14 @@ class _ReactorLink(Protocol):
         self._connection = connection
         self._room: Deferred[None] | None = None
 
+    @property
+    def socket(self) -> Any:
+        """What the bytes go through."""
+        return self.transport.getHandle()
+
     def connectionMade(self) -> None:
         if not self._connection.endpoint.host.startswith(UNIX):
-            tune(self.transport.getHandle(), self._connection.endpoint)
+            tune(self.socket, self._connection.endpoint)
         self.transport.registerProducer(self, True)
         self._connection.opened(self)
 

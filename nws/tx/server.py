@@ -30,15 +30,21 @@ class NwsServer(Deferring[LoopServer]):
         pickle_protocol: int = 5,
         session: str = "",
         peer_timeout: float | None = None,
+        login: str = "",
         reactor: Any = None,
     ) -> None:
         """Prepare a connection; see `nws.client.NwsServer`.
 
         Args:
             reactor: None for the one that is installed.
+
+        Raises:
+            NwsConnectException: there is a connection file that cannot be used.
         """
         make_loop = partial(ReactorLoop, reactor)
-        super().__init__(LoopServer(make_loop, host, port, pickle_protocol, session, peer_timeout))
+        super().__init__(
+            LoopServer(make_loop, host, port, pickle_protocol, session, peer_timeout, login)
+        )
 
     @property
     def serverHost(self) -> str:

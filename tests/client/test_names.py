@@ -99,7 +99,7 @@ GUIDE: Final[dict[str, str]] = {
 OURS: Final = {
     "NetWorkSpace": "fetchAny fetch_many findAny inbox lease leaseAny lease_many outbox "
     "release renew settle store_many watch withdraw",
-    "NwsServer": "nwsSocket session status view",
+    "NwsServer": "address endpoint nwsSocket session status view",
     "NwsValueIterator": "",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from typing import Any
 
 import pytest
@@ -35,8 +36,14 @@ LEASED = ENCODER.many(1) + ENCODER.item(TEXT, 7, 1, 5, b"") + b"value"
 CANCELLED = ENCODER.failure(Form.LONG, Status.CANCELLED, "cancelled")
 
 
+OURS, THEIRS = socket.socketpair()
+"""Whose both ends are this process's, as the system says."""
+
+
 class Wire:
     """The server's end of a link: what was sent, and whether it was hung up."""
+
+    socket = OURS
 
     def __init__(self) -> None:
         self.sent = b""

@@ -37,7 +37,7 @@ def test_every_operation_of_a_workspace(client: Any) -> None:
 def test_what_a_server_has(client: Any) -> None:
     """But for a socket to look at, and a browser to open."""
     blocking, ours = nws.client.NwsServer, client.NwsServer
-    assert names(blocking) - names(ours) == {"nwsSocket", "view"}
+    assert names(blocking) - names(ours) == {"address", "endpoint", "nwsSocket", "view"}
     for name in ("__init__", "openWs", "useWs", "mktempWs", "deleteWs", "listWss", "status"):
         wanted = [each for each in parameters(getattr(blocking, name)) if each[0] != "space"]
         assert parameters(getattr(ours, name)) == wanted, name
