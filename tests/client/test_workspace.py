@@ -132,6 +132,15 @@ def test_modes_of_other_servers_are_for_the_server_to_judge(opened_anyhow: Opene
 # Deleting
 
 
+def test_withdrawing_what_nobody_has_taken(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
+    ws.store_many("x", ["a", "b", "c"])
+    ws.fetch("x")
+    assert ws.withdraw("x", [0, 1], keep=True) == [1]
+    assert ws.withdraw("x", iter([0, 1])) == [1]
+    assert ws.fetch_many("x", 9) == ["c"]
+
+
 def test_deleting_a_variable(opened_anyhow: Opener) -> None:
     ws = opened_anyhow()
     ws.store("x", 1)
