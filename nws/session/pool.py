@@ -139,9 +139,19 @@ class Pool:
                 f"the session with the server at {self.endpoint} has ended: {self._ended}"
             )
 
+    def _give_up(self) -> None:
+        """End the session, since the server's machine does not answer: each connection, and each
+        attempt to make one, would wait as long to find that out."""
+        self._ended = self._ended or "its machine does not answer"
+        self.idle = []
+        for transport in list(self._all):
+            transport.close()
+
     def _replace(self, mine: list[Transport]) -> Transport:
         """Put a new connection in the place of one that is of no use any more."""
         useless = mine[0]
+        if useless.vanished:
+            self._give_up()
         transport = self.connect()
         if self.main is useless:
             self.main = transport

@@ -19,6 +19,7 @@ Threads, forks and sessions are the business of ``pool.py``.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
@@ -59,6 +60,9 @@ __all__ = ["Transport"]
 _CONNECT_TIMEOUT: Final = 20.0
 """Seconds for connecting and shaking hands."""
 
+_NO_ANSWER: Final = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH)
+"""How the system says that it has given up another machine, once there was a connection."""
+
 _MORE: Final[int] = getattr(socket, "MSG_MORE", 0)
 
 
@@ -73,6 +77,7 @@ class Transport:
         pending: the operation that is under way, or whose value the caller does not hold yet. The
             caller sets it to None once it does. Whatever is found here later was interrupted.
         stuck: out of step with the server for good; close it when another one is there.
+        vanished: the server's machine did not answer for as long as the system waits.
     """
 
     def __init__(
@@ -93,7 +98,7 @@ class Transport:
         """
         self.endpoint = endpoint
         self.pending: Exchange | None = None
-        self.stuck = False
+        self.stuck = self.vanished = False
         self._timeouts = timeouts
         # A Unix socket sends everything at once.
         self._more = 0 if endpoint.host.startswith(UNIX) else _MORE
@@ -301,6 +306,7 @@ class Transport:
         self, exchange: Exchange, error: NwsConnectionDroppedException | NwsProtocolException
     ) -> NwsException:
         """Drop the connection; return what to raise."""
+        self.vanished = getattr(error.__cause__, "errno", None) in _NO_ANSWER
         self._drop(str(error))
         return lost(exchange.fields, error, self.endpoint, self._dropped)
 

@@ -150,7 +150,7 @@ class NwsProtocol(TwistedProtocol):
         """Hang up if the client's machine has not answered in time; see `has_vanished`."""
         seconds = self._peer_timeout * (1 - 1 / _PEER_CHECKS)  # it is noticed in time then
         if self._tcp_socket is not None and has_vanished(self._tcp_socket, seconds):
-            self._hub.log_refusal(self._peer, f"its machine did not answer for {seconds:g} s")
+            self._hub.log_refusal(self._peer, f"its machine did not answer for {seconds:.0f} s")
             self._transport.abortConnection()
 
     # The connection calls these (see `Outlet`)

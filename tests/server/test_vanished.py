@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from twisted.internet import tcp
@@ -16,13 +18,15 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 
 from nws import keepalive
-from nws.client import NwsServer
+from nws.client import NetWorkSpace, NwsServer
+from nws.errors import NwsConnectionDroppedException
+from nws.session.exchange import Exchange
 from nws_server.net import NwsFactory
 from nws_server.spool import Spool
 from nws_server.vanished import has_vanished
 from tests.support.link import MemoryServer
 from tests.support.machines import HERE, another_machine
-from tests.support.processes import until
+from tests.support.processes import Aside, until
 from tests.support.server import PATIENCE, Client, Server, running
 from tests.support.spaces import HOST
 
@@ -80,6 +84,30 @@ def test_a_client_knows_in_each_state(process: Server, monkeypatch: pytest.Monke
             sock = server.nwsSocket
             assert tcp_option(sock, "TCP_KEEPIDLE") == seconds // 3
             assert tcp_option(sock, "TCP_USER_TIMEOUT") == 1000 * seconds
+
+
+@pytest.mark.parametrize("code", [errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH])
+def test_the_first_to_know_ends_the_session(
+    process: Server, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """The other connections, and attempts to make one, would wait as long once more."""
+
+    def fail(_: Exchange) -> NoReturn:
+        error = OSError(code, os.strerror(code))
+        raise NwsConnectionDroppedException(str(error)) from error
+
+    with NetWorkSpace("vanishing", HOST, process.port) as ws:
+        waiting = Aside(lambda: ws.fetch("x"))
+        until(lambda: "x\t0\t1" in str(ws.listVars()), "the fetch waits")
+        with monkeypatch.context() as patched:
+            patched.setattr(Exchange, "read", fail)
+            with pytest.raises(NwsConnectionDroppedException, match=os.strerror(code)):
+                ws.findTry("y")
+        for call in (lambda: ws.findTry("y"), waiting.result):
+            with pytest.raises(NwsConnectionDroppedException):
+                call()
+        with pytest.raises(NwsConnectionDroppedException, match="its machine does not answer"):
+            ws.store("y", 1)
 
 
 def bound_of(sock: socket.socket) -> int:
