@@ -53,8 +53,8 @@ _LINGER_SECONDS: Final = 1.0
 
 
 class SleighFuture(Future[Any]):
-    """The future of a submitted call. When it is done, all lines that the worker had written by
-    then have been passed on.
+    """The future of a submitted call. When it is done, all that the worker had printed and logged
+    by then has been passed on; what C code or a child process wrote may follow a moment later.
 
     Attributes:
         number: of the call, as in `nws.sleigh.Line`.
