@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import ChainMap, OrderedDict, UserDict, deque
+from collections import ChainMap, OrderedDict, UserDict, UserString, deque
 from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -60,6 +60,7 @@ VALUES = [
     frozenset((1, 2)),
     "ab",
     np.str_("ab"),
+    UserString("ab"),
     b"ab",
     bytearray(b"ab"),
     memoryview(b"ab"),

@@ -90,6 +90,8 @@ NO_TIMES = [
     b"2",
     2j,
     timedelta(seconds=2),
+    np.timedelta64(2, "s"),
+    np.timedelta64(2, "ns"),  # float() makes 2.0 of it
     [2],
     np.array(2.0),
     np.array([2.0]),
@@ -146,8 +148,11 @@ def test_load_factors() -> None:
     assert checked_factor(Fraction(1, 2)) == 0.5
     assert int(1000 * checked_factor(math.inf)) > 10**12
     assert checked_factor(-math.inf) < 0
-    with pytest.raises(SleighIllegalValueException, match="loadFactor='3' is not a real number"):
-        checked_factor("3")
+    for factor in ("3", np.timedelta64(3, "s")):
+        with pytest.raises(
+            SleighIllegalValueException, match=r"loadFactor=.* is not a real number"
+        ):
+            checked_factor(factor)
 
 
 def test_permutations() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from collections import UserString
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ __all__ = [
     "fixed_keywords",
 ]
 
-_VALUES: Final = (str, bytes, bytearray, memoryview, Mapping, set, frozenset)
+_VALUES: Final = (str, UserString, bytes, bytearray, memoryview, Mapping, set, frozenset)
 """Kinds of iterables that are one value all the same."""
 
 

@@ -10,7 +10,7 @@ import math
 import operator
 from collections.abc import Sequence
 from decimal import Decimal
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Final, NamedTuple
 
 from nws.errors import SleighIllegalValueException
@@ -110,13 +110,18 @@ def _checked_time(timeout: Any) -> float:
 
 
 def _real_number(name: str, number: Any) -> float:
-    real = math.nan
-    # int and float are Real: they are named because that is quicker to find out.
-    if type(number) is not bool and isinstance(number, (float, int, Real, Decimal)):
-        real = _as_float(number)
+    real = _as_float(number) if _is_real(number) else math.nan
     if math.isnan(real):
         raise SleighIllegalValueException(f"{name}={number!r} is not a real number")
     return real
+
+
+def _is_real(number: Any) -> bool:
+    if isinstance(number, (float, int, Decimal)):
+        return type(number) is not bool
+    # NumPy counts a timedelta64, whatever its unit, among the whole numbers.
+    is_duration = isinstance(number, Integral) and not hasattr(number, "__index__")
+    return isinstance(number, Real) and not is_duration
 
 
 def _as_float(number: Any) -> float:
