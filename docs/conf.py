@@ -10,6 +10,7 @@ from pygments.lexers import TextLexer
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
 
 from nws.version import __version__
 
@@ -54,13 +55,21 @@ def is_described_elsewhere(
 def find_anywhere(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, text: TextElement
 ) -> Element | None:
-    """Let a bare name, such as that of an exception or a method, lead to the one of that name."""
+    """Let a bare name, such as that of an exception or a method, lead to the one of that name.
+
+    Several modules may have it in a class of the same name: those of `nws.client` come first. Where
+    classes of different names have it, it is no link.
+    """
     if node["refdomain"] != "py":
         return None
-    node["refspecific"] = True
-    kind, name = node["reftype"], node["reftarget"]
     python = env.domains.python_domain
-    return python.resolve_xref(env, node["refdoc"], app.builder, kind, name, node, text)
+    found = python.find_obj(env, "", "", node["reftarget"], node["reftype"], searchmode=1)
+    if not found:
+        return None
+    if len({name.split(".")[-2] for name, _ in found}) > 1:
+        return text
+    name, entry = min(found, key=lambda match: not match[0].startswith("nws.client."))
+    return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, text, name)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from types import ModuleType
 
 import pytest
 
-from nws import client, errors, masterslave, pp, sleigh
+from nws import aio, client, errors, futures, masterslave, pp, sleigh
 from tests.support.pages import DOCS
+
+MODULES = (aio, client, errors, futures, masterslave, pp, sleigh)
 
 
 def described(module: ModuleType) -> list[str]:
@@ -39,7 +41,7 @@ def test_the_pages_are_made_without_a_warning(tmp_path: Path) -> None:
     assert done.stderr == ""
     assert done.returncode == 0
     reference = "".join(page.read_text() for page in tmp_path.glob("reference/*.html"))
-    names = [name for each in (client, errors, masterslave, pp, sleigh) for name in described(each)]
+    names = [name for each in MODULES for name in described(each)]
     not_for_programs = {"nws.errors.Status", "nws.errors.exception_for"}
     missing = {name for name in names if f'id="{name}"' not in reference}
     assert missing == not_for_programs
