@@ -32,7 +32,7 @@ __all__ = ["master_server"]
 
 
 class master_server(Methods):  # noqa: N801 - the original's name
-    """The master of a cluster. Its methods are those of the XML-RPC front; see `Methods`.
+    """The master of a cluster. Its methods are those of the XML-RPC front; see ``docs/depalma.md``.
 
     Attributes:
         config: of the cluster.

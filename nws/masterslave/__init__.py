@@ -21,7 +21,7 @@ tasks. They find each other by a label. In one script::
         runJob("demo", Master, Slave, launch_slaves=2)
 
 The server that ``NWS_SERVER_HOST`` and ``NWS_SERVER_PORT`` name, by default ``localhost`` and 8765,
-takes the place of the original's name server. `docs/masterslave.md` says what differs.
+takes the place of the original's name server. ``docs/masterslave.md`` says what differs.
 
 Attributes:
     debug: set it to True in a slave's program: then each slave prints to stderr what it does.

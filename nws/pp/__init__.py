@@ -8,7 +8,7 @@
     job = job_server.submit(pow, (2, 10))
     print(job())
 
-Programs for pp run with this import line in place of theirs; `docs/parallel-python.md` says what
+Programs for pp run with this import line in place of theirs; ``docs/parallel-python.md`` says what
 differs. A job is a call of its own (`nws.sleigh.Sleigh.submit`), so a job whose worker dies runs
 again on another. A job that fails raises when its result is asked for.
 """

@@ -25,13 +25,13 @@ class NwsTextFile(io.TextIOBase):
     """Lines of text in a fifo variable, one value each; see `NetWorkSpace.makefile`.
 
     Reading removes nothing. It begins at the first value and, once at the end, stays there. What is
-    written is stored line by line. A line without a newline is held back until `flush` or `close`;
-    it is dropped with a file that is not closed.
+    written is stored line by line. A line without a newline is held back until `flush` or
+    ``close``; it is dropped with a file that is not closed.
 
     Attributes:
         name: of the variable.
         mode: ``r``, ``w`` or ``a``.
-        closed: whether `close` was called.
+        closed: whether ``close`` was called.
     """
 
     def __init__(self, ws: LineWorkspace, varName: str, mode: str = "r") -> None:

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.support.processes import run_python
 from tests.support.server import Server
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
-def test_the_example_works_when_pasted(server: Server, tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(example.splitlines()) <= 15
-    here = example.replace(
-        'NetWorkSpace("shop")', f'NetWorkSpace("shop", serverPort={server.port})'
-    )
-    assert here != example
-    script = tmp_path / "example.py"
-    script.write_text(here)
-    done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, timeout=60, check=False
-    )
+KILLED, SHOP = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def output_of(example: str, folder: Path) -> str:
+    """Run an example as a program, which may not complain."""
+    (folder / "example.py").write_text(example)
+    done = run_python("example.py", cwd=folder)
     assert done.stderr == ""
-    assert done.stdout.splitlines() == [
-        "{'item': 'tea', 'number': 3} {'item': 'tea', 'number': 3} sold out",
-        "[5, 8, 9, 8, 5]",
-    ]
+    return done.stdout
+
+
+def test_a_worker_is_killed_and_the_map_goes_on(tmp_path: Path) -> None:
+    assert len(KILLED.splitlines()) <= 20
+    said = output_of(KILLED, tmp_path)
+    assert f"It prints `{said.strip()}`." in README
+    assert said == f"{[number**2 for number in range(6)]} killed at 3\n"
+
+
+def test_the_workspace(server: Server, tmp_path: Path) -> None:
+    here = SHOP.replace('NetWorkSpace("shop")', f'NetWorkSpace("shop", serverPort={server.port})')
+    assert here != SHOP
+    said = output_of(here, tmp_path)
+    assert said == "{'item': 'tea', 'number': 3} {'item': 'tea', 'number': 3} sold out\n"
 
 
 def test_links_lead_somewhere() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.pages import gallery, is_shown
 from tests.support.processes import run_python
 from tests.support.server import ROOT, Server
 from tests.support.spaces import HOST
@@ -15,6 +16,11 @@ from tests.support.spaces import HOST
 EXAMPLES = ROOT / "examples"
 
 Example = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def assert_in_gallery(name: str, said: str) -> None:
+    """The output of an example is the one that its readers are shown."""
+    assert is_shown(said, gallery()[name]), f"{name} prints:\n{said}"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.examples.conftest import EXAMPLES
+from tests.support.pages import DOCS, gallery
 
 FILES = sorted(EXAMPLES.glob("*.py"))
 PUBLIC = {"nws", "nws.client", "nws.depalma", "nws.masterslave", "nws.sleigh"}
@@ -23,6 +24,14 @@ TESTED = {
 
 def test_each_example_has_a_test() -> None:
     assert {file.stem for file in FILES} == TESTED
+
+
+def test_each_example_is_in_the_gallery() -> None:
+    assert {*gallery()} == TESTED - {"slave"}, "slave is a part of master"
+    page = (DOCS / "gallery.md").read_text(encoding="utf-8")
+    for name in TESTED:
+        assert f"](../examples/{name}.py)" in page
+        assert f"{{literalinclude}} ../examples/{name}.py\n" in page
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

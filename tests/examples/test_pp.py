@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.conftest import EXAMPLES
+from tests.examples.conftest import EXAMPLES, assert_in_gallery
 from tests.support.ppnodes import SECRET, ppnode
 from tests.support.processes import run_python
 
@@ -27,6 +27,7 @@ def test_the_quick_start(tmp_path: Path) -> None:
     assert said[7] == "Job execution statistics:"
     assert said[9].split(" | ")[0].strip() == "6"
     assert said[9].endswith("| local")
+    assert_in_gallery("pp_quick_start", "".join(f"{line}\n" for line in said))
 
 
 @pytest.mark.slow
@@ -37,6 +38,7 @@ def test_callbacks(tmp_path: Path) -> None:
         "1 + 1/2 + ... + 1/100000 = 12.090146",
         "it has failed: ZeroDivisionError",
     ]
+    assert_in_gallery("pp_callbacks", "".join(f"{line}\n" for line in said))
 
 
 @pytest.mark.slow
@@ -47,4 +49,7 @@ def test_a_cluster(tmp_path: Path) -> None:
     assert said[0] == "local has 0 workers"
     assert set(said[1:3]) == {f"{names[0]} has 1 workers", f"{names[1]} has 2 workers"}
     assert said[3:13] == [f"job {number} ran on {platform.node()}" for number in range(10)]
-    assert said[13] == "Job execution statistics:"
+    # Nodes come in any order.
+    said[1:3] = sorted(said[1:3], key=lambda line: line.split(" has ")[1])
+    shown = "".join(f"{line}\n" for line in said).replace(names[0], "node-1:35000")
+    assert_in_gallery("pp_cluster", shown.replace(names[1], "node-2:35000"))

@@ -11,7 +11,7 @@ from statistics import fmean
 
 import pytest
 
-from tests.examples.conftest import EXAMPLES
+from tests.examples.conftest import EXAMPLES, assert_in_gallery
 from tests.support.processes import run_python
 from tests.support.server import environment
 
@@ -49,6 +49,7 @@ def numbers(text: str) -> list[float]:
 def test_the_same_pi_for_any_number_of_workers(tmp_path: Path) -> None:
     said = {output("monte_carlo_pi", "--workers", count, cwd=tmp_path) for count in WORKERS}
     assert len(said) == 1
+    assert_in_gallery("monte_carlo_pi", *said)
     inside, points, pi, error = numbers(said.pop())
     assert points == 1_000_000
     assert pi == round(4 * inside / points, 5)
@@ -114,12 +115,7 @@ def test_an_interval_without_numpy(
 
 
 def test_an_interval_of_numbers_that_are_made_up(tmp_path: Path) -> None:
-    said = output("bootstrap", cwd=tmp_path)
-    assert re.fullmatch(
-        r"100 numbers, mean \d\.\d{3}; 10,000 resamples: "
-        r"with 95 % confidence between \d\.\d{3} and \d\.\d{3}\n",
-        said,
-    )
+    assert_in_gallery("bootstrap", output("bootstrap", cwd=tmp_path))
 
 
 # matrix_product
@@ -146,6 +142,7 @@ def test_a_product_with_numpy_and_without(
 def test_a_product_as_it_comes(tmp_path: Path) -> None:
     said = output("matrix_product", cwd=tmp_path)
     assert re.fullmatch(r"16 blocks .* trace -?\d+: the same as the plain product\n", said)
+    assert_in_gallery("matrix_product", said)
 
 
 # parameter_sweep
@@ -163,6 +160,7 @@ def test_a_sweep_in_which_some_parameters_fail(tmp_path: Path) -> None:
     assert numbers(best.rpartition(" at ")[2])[0] < 2
     assert re.search(r"100%.* 15/15 ", done.stderr)
     assert "Traceback" not in done.stderr
+    assert_in_gallery("parameter_sweep", done.stdout)
 
 
 def test_a_sweep_in_which_none_fails(tmp_path: Path) -> None:
@@ -174,17 +172,14 @@ def test_a_sweep_in_which_none_fails(tmp_path: Path) -> None:
 # worker_ring
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_a_ring_of_workers(workers: int, tmp_path: Path) -> None:
-    said = output("worker_ring", "--workers", workers, "--rounds", 20, cwd=tmp_path)
-    stations = [*map(str, range(workers)), "master"]
-    assert said.splitlines() == [
-        *(f"round {number}: master {' '.join(stations[:-1])}" for number in range(1, 21)),
-        *(
-            f"worker {rank} of {workers} passed it on to {stations[rank + 1]}"
-            for rank in range(workers)
-        ),
-    ]
+def test_a_ring_of_workers_as_it_comes(tmp_path: Path) -> None:
+    assert_in_gallery("worker_ring", output("worker_ring", cwd=tmp_path))
+
+
+def test_a_ring_of_one_worker(tmp_path: Path) -> None:
+    said = output("worker_ring", "--workers", 1, "--rounds", 20, cwd=tmp_path)
+    rounds = [f"round {number}: master 0" for number in range(1, 21)]
+    assert said.splitlines() == [*rounds, "worker 0 of 1 passed it on to master"]
 
 
 # file_batch
@@ -212,8 +207,6 @@ def test_a_batch_of_files(workers: str, tmp_path: Path) -> None:
 
 
 def test_a_batch_that_is_made_for_a_moment(tmp_path: Path) -> None:
-    lines = output("file_batch", cwd=tmp_path, env={"TMPDIR": str(tmp_path)}).splitlines()
-    assert [line.partition(" are")[0] for line in lines] == [
-        f"verse {number}.txt: {10 ** (number + 1):,} bytes" for number in range(1, 6)
-    ]
+    said = output("file_batch", cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
+    assert_in_gallery("file_batch", said)
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nws.client import NetWorkSpace
-from tests.examples.conftest import EXAMPLES
+from tests.examples.conftest import EXAMPLES, assert_in_gallery
 from tests.support.processes import run_python
 from tests.support.server import Server
 from tests.support.spaces import HOST
@@ -42,6 +42,7 @@ def test_with_a_server_of_its_own(folder: Path, tmp_path: Path) -> None:
     *lines, summary = done.stdout.splitlines()
     assert counts(lines) == COUNTS
     assert re.fullmatch(r"4 files, 16 words, \d+\.\d seconds", summary)
+    assert_in_gallery("wordcount", done.stdout)
     assert done.stderr == ""
 
 
