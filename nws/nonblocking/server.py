@@ -34,18 +34,14 @@ class LoopServer:
 
         Args:
             make_loop: called when the session is opened.
-
-        Raises:
-            NwsConnectException: there is a connection file that cannot be used.
         """
         seconds = 0
         if peer_timeout is not None:
             seconds = math.ceil(min(max(peer_timeout, MIN_PEER_TIMEOUT), MAX_PEER_TIMEOUT))
-        self._token = session.encode()
+        endpoint = find_endpoint(host, port, seconds, login)
         self._has_login = bool(login)
-        self._session = LoopSession(
-            find_endpoint(host, port, seconds, login), Encoder(pickle_protocol), make_loop
-        )
+        self._token = session.encode()
+        self._session = LoopSession(endpoint, Encoder(pickle_protocol), make_loop)
 
     @property
     def serverHost(self) -> str:
@@ -65,7 +61,7 @@ class LoopServer:
     async def connect(self) -> None:
         """Connect, and begin the session or join it."""
         await self._session.open(self._token)
-        if self._has_login:
+        if self._has_login:  # else a wrong one would be remembered
             remember(self._session.endpoint)
 
     async def close(self) -> None:

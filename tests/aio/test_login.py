@@ -29,6 +29,7 @@ def test_who_knows_the_secret_comes_in(tmp_path: Path) -> None:
         assert asyncio.run(pid_of(server.port)) == server.pid, "by the connection file"
         with pytest.raises(NwsConnectException, match="it refuses us: its secret is wrong"):
             asyncio.run(pid_of(server.port, "another secret"))
+        assert asyncio.run(pid_of(server.port)) == server.pid, "what was wrong is not remembered"
         assert asyncio.run(pid_of(server.port, ITS_SECRET)) == server.pid
 
 
