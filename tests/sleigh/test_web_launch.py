@@ -115,6 +115,22 @@ def test_by_a_person(by_hand: ByHand, tmp_path: Path) -> None:
     assert workers[1].returncode == 0
 
 
+def test_the_end_is_well_whatever_tells_of_it(by_hand: ByHand) -> None:
+    """Here it is the renewal of leases; the watch that mostly does is deaf."""
+    program = """
+import sys
+from nws.sleigh.launch import by_hand
+from nws.sleigh.supervisor import supervisor
+supervisor.Supervisor._read_control = lambda self, fd: None
+by_hand._LEASE_SECONDS = 0.3
+by_hand.supervise = lambda settings: sys.exit(supervisor.main(settings))
+"""
+    process = by_hand.paste("-c", program + by_hand.line)
+    by_hand.go().stop()
+    assert process.communicate(timeout=PATIENCE) == ("", "")
+    assert process.returncode == 0
+
+
 def test_one_leaves_during_an_each_elem(by_hand: ByHand, tmp_path: Path) -> None:
     """Its element is done by the other."""
     processes = [by_hand.paste("-c", by_hand.line) for _ in range(2)]

@@ -28,6 +28,7 @@ from nws.errors import (
     NwsConnectException,
     NwsException,
     NwsLeaseLostException,
+    NwsNoWorkSpaceException,
     NwsUnpicklingException,
     SleighJoinException,
 )
@@ -252,6 +253,8 @@ class Supervisor:
                 for key, _ in self._selector.select(self._pause()):
                     key.data(key.fd)
                 self._look_after_workers()
+        except NwsNoWorkSpaceException:
+            pass  # the sleigh is over: an operation of ours has come to know of it first
         except NwsException as error:
             self._problem = self._problem or f"the server is gone: {error}"
         finally:
