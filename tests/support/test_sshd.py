@@ -80,14 +80,6 @@ def test_a_plain_ssh_leads_there_too(ssh: Ssh) -> None:
     assert done.stdout == b"two  words\n"
 
 
-def test_a_forward_from_a_free_port_carries_bytes(ssh: Ssh, listener: socket.socket) -> None:
-    with connected(ssh, "-R", f"0:{HOST}:{listener.getsockname()[1]}") as client:
-        assert client.stderr is not None
-        told = re.match(r"Allocated port (\d+) for", client.stderr.readline())
-        assert told is not None
-        assert_carries(socket.create_connection((HOST, int(told[1])), PATIENCE), listener)
-
-
 def test_a_forward_from_a_given_port_carries_bytes(ssh: Ssh, listener: socket.socket) -> None:
     target = f"{HOST}:{listener.getsockname()[1]}"
     with held_port() as port, connected(ssh, "-R", f"{port}:{target}"):
