@@ -148,6 +148,7 @@ def test_what_was_done_is_said_once(page: Page, inspected: Inspected, ws: NetWor
     inspected.see_variable(page, ws, "x")
     button(page, "Store").click()
     expect(page.get_by_text("The value has been stored.")).to_be_visible()
+    page.wait_for_url(lambda address: "said=" not in address)  # the page's script has seen to that
     page.reload()
     until_live(page)
     expect(page.get_by_text("The value has been stored.")).to_have_count(0)
