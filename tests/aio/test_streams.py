@@ -18,6 +18,16 @@ def workspace(server: Server) -> NetWorkSpace:
     return NetWorkSpace("streams", HOST, server.port)
 
 
+async def until_waiting(ws: NetWorkSpace, name: str) -> None:
+    """Wait until the server knows that somebody waits, on whatever connection."""
+    while True:
+        listing = await ws.listVars(format="dict")
+        assert isinstance(listing, dict)
+        if listing[name].fetchers:
+            return
+        await asyncio.sleep(0)
+
+
 def test_a_watch_sees_each_value_and_leaves_it(server: Server) -> None:
     async def main() -> None:
         async with workspace(server) as ws:
@@ -53,7 +63,7 @@ def test_an_inbox_fetches_what_comes(server: Server) -> None:
             await ws.store_many("x", [3, 4])
             assert [await anext(inbox), await anext(inbox)] == [3, 4]
             waiting = asyncio.create_task(inbox.take())
-            await asyncio.sleep(0)
+            await until_waiting(ws, "x")
             await ws.deleteVar("x")
             with pytest.raises(NwsOperationException, match="was deleted"):
                 await waiting
