@@ -68,7 +68,7 @@ class Translator:
             _log.warning("a value cannot be read: it is in the format of another language")
         else:
             _log.warning("a value cannot be read: %s", type_name(cause))
-        if isinstance(cause, MemoryError):
+        if isinstance(cause, MemoryError) or _says_nothing(cause):
             return TOO_LARGE
         if isinstance(error, TimeLimitExceeded):
             return f"this value cannot be read: it takes longer than {self._seconds:g} seconds"
@@ -77,6 +77,11 @@ class Translator:
         except Exception:
             reason = type_name(error)
         return f"this value cannot be read: {reason[:_MAX_REASON_CHARS]}"
+
+
+def _says_nothing(cause: BaseException | None) -> bool:
+    """Tell whether this is how the unpickler, short of memory, fails at times (seen in 3.13)."""
+    return type(cause) is SystemError and str(cause) == "error return without exception set"
 
 
 def _free_frames(error: BaseException) -> None:

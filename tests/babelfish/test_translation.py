@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from nws_babelfish.limits import TimeLimitExceeded, within
-from nws_babelfish.translation import Translator
+from nws_babelfish.translation import TOO_LARGE, Translator
 from tests.babelfish.opcodes import PROTO, STOP, call, name, text
 
 PICKLED = 16777216
@@ -90,3 +90,13 @@ def test_every_failure_is_described(
 def test_who_stops_the_program_is_not_a_failure() -> None:
     with pytest.raises(KeyboardInterrupt):
         Translator(safe=False).translate(PICKLED, endless("import signal; signal.raise_signal(2)"))
+
+
+def test_the_unpickler_may_not_say_that_it_had_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    translator = Translator(safe=True, seconds=10)
+
+    def fail(*_: object, **__: object) -> None:
+        raise SystemError("error return without exception set")
+
+    monkeypatch.setattr(translator, "_loads", fail)
+    assert translator.translate(1 << 24, bytearray(pickle.dumps([1]))) == TOO_LARGE
