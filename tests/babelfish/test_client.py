@@ -131,7 +131,8 @@ def test_a_value_that_needs_too_much_memory(start: Start) -> None:
     assert babelfish.ask_raw(numbers).endswith("[cut after 1000 of 100000 items]")
     bomb = PROTO + pickle.MARK + pickle.EMPTY_SET * 10**7 + pickle.LIST + STOP
     assert babelfish.ask_raw(bomb) == TOO_LARGE
-    assert babelfish.next_line() == "a value cannot be read: MemoryError"
+    kind = babelfish.next_line().removeprefix("a value cannot be read: ")
+    assert kind in ("MemoryError", "SystemError")  # as the unpickler of 3.13 has it at times
     assert babelfish.ask([1]) == "[1]"
 
 
