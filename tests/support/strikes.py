@@ -25,6 +25,10 @@ only reported."""
 
 _NEVER: Final = (*_CALLBACKS, __name__)
 
+_FINALIZER: Final = "__del__"
+"""What strikes in one is only reported, too; the garbage collector may call those that an earlier
+test has left."""
+
 
 class Strike(BaseException):
     """What the handler of a signal raised."""
@@ -104,7 +108,7 @@ def inside(frame: FrameType | None) -> bool:
     """Tell whether the client is at work here, by itself or through a library."""
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
-        if name in _NEVER:
+        if name in _NEVER or frame.f_code.co_name == _FINALIZER:
             return False
         if name.startswith("nws."):
             return True
