@@ -228,7 +228,7 @@ def test_nothing_of_the_dead_is_kept() -> None:
         for _ in range(8):
             kill(*workers_that_answer(lonely))
         until(lambda: counted(lonely) == before, f"as many open files as before: {before}")
-        kill(supervisor_of(lonely))
+        _kill_the_supervisor(workers_that_answer(lonely))
         until(lambda: counted(lonely) == before, f"as many open files as before: {before}")
 
 
