@@ -6,7 +6,7 @@ from __future__ import annotations
 import gc
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: -slow[item.path])
 
 
-def pytest_collection_finish() -> None:
-    """Spare the garbage collector the thousands of tests, which stay until the end."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the garbage collector the thousands of tests, which stay until the end: it would look
+    at them again and again, a quarter of the time that they take to be found."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -65,6 +72,14 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     """Count the crash of a process that was between two tests, which pytest-xdist does not."""
     if error:
         node.config.pluginmanager.get_plugin("session").testsfailed += 1
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_garbage_is_left() -> Iterator[None]:
+    """Let what goes wrong in finalizers fail the file that has left the garbage, and not a later
+    one: pytest reports it with the test that runs then."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session", autouse=True)

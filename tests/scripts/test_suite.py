@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.server import PATIENCE, ROOT
 
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
+
 CRASH = "import os, signal\n\n\ndef {name}():\n    os.kill(os.getpid(), signal.SIGSEGV)\n"
 NEIGHBOURS = "\n\ndef test_before():\n    pass\n\n\ndef test_behind():\n    pass\n"
 INTERRUPTED = """
@@ -49,7 +51,6 @@ def run_suite(folder: Path, *arguments: str, wrapper: tuple[str, ...] = ()) -> t
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.slow
 def test_a_process_that_crashes_in_a_test_fails_the_run(tmp_path: Path) -> None:
     text = CRASH.format(name="test_crash") + NEIGHBOURS
     (tmp_path / "test_crash.py").write_text(text)
@@ -60,7 +61,6 @@ def test_a_process_that_crashes_in_a_test_fails_the_run(tmp_path: Path) -> None:
     assert "test_crash.py::test_crash" in output
 
 
-@pytest.mark.slow
 def test_a_process_that_crashes_between_tests_fails_the_run(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
         CRASH.format(name="crash") + "\n\ndef pytest_sessionfinish(session):\n"
@@ -72,7 +72,6 @@ def test_a_process_that_crashes_between_tests_fails_the_run(tmp_path: Path) -> N
     assert status != 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("processes", ["0", "1"])
 def test_ctrl_c_where_it_is_ignored_at_first(tmp_path: Path, processes: str) -> None:
     """As in the background jobs of a shell."""
@@ -83,8 +82,33 @@ def test_ctrl_c_where_it_is_ignored_at_first(tmp_path: Path, processes: str) -> 
     assert "2 passed" in output
 
 
-@pytest.mark.slow
-@pytest.mark.nightly
+GARBAGE = """
+class Failing:
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        raise ValueError("in a finalizer")
+
+
+def test_it_leaves_garbage():
+    Failing()
+"""
+
+
+def test_garbage_fails_the_file_that_has_left_it(tmp_path: Path) -> None:
+    (tmp_path / "test_first.py").write_text(GARBAGE)
+    (tmp_path / "test_second.py").write_text(
+        "import gc\n\n\ndef test_innocent():\n    gc.collect()\n"
+    )
+    status, output = run_suite(tmp_path)
+    assert status == 1
+    assert re.search(
+        r"^ERROR .*test_first\.py::test_it_leaves_garbage - .*Unraisable", output, re.M
+    )
+    assert "2 passed, 1 error" in output
+
+
 @pytest.mark.skipif(
     not (ROOT / ".venv" / "networkspaces-setup").exists(),
     reason="the script would first make a .venv: scripts/setup does that",
