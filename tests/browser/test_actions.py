@@ -16,7 +16,7 @@ from nws.sleigh.launch.by_hand import RUN_ME
 from tests.support.browser import Browsing
 from tests.support.deadly import times_ten
 from tests.support.inspected import Inspected, inspecting, tile, until_live
-from tests.support.layout import tabs_to
+from tests.support.layout import focus_before
 from tests.support.processes import Aside, python
 from tests.support.spaces import until_waiting, variable
 
@@ -62,15 +62,24 @@ class Person:
     def _go_to(self, what: Locator) -> None:
         expect(what).to_be_visible()
         self.page.wait_for_load_state()  # the script of the page shows one more button
-        for _ in range(tabs_to(what)):
-            self.page.keyboard.press("Tab")
+        focus_before(what)
+        self.page.keyboard.press("Tab")
         expect(what).to_be_focused()
 
 
-@pytest.fixture(params=["keyboard", "mouse without JavaScript"])
-def person(browsing: Browsing, request: pytest.FixtureRequest) -> Person:
-    """Somebody who uses the pages in each of the ways; other tests have a mouse and JavaScript."""
-    return Person(browsing, request.param)
+@pytest.fixture
+def person(browsing: Browsing, way: str) -> Person:
+    """Somebody who uses the pages in one of the ways; other tests have a mouse and JavaScript."""
+    return Person(browsing, way)
+
+
+def in_each_way(ordinary: str) -> pytest.MarkDecorator:
+    """Let a person do it in one way, and by night in the other one too."""
+    marks = {ordinary: ()}
+    ways = ("keyboard", "mouse without JavaScript")
+    return pytest.mark.parametrize(
+        "way", [pytest.param(way, marks=marks.get(way, pytest.mark.nightly)) for way in ways]
+    )
 
 
 @pytest.fixture
@@ -93,6 +102,7 @@ def button(page: Page, name: str) -> Locator:
 # Storing and declaring
 
 
+@in_each_way("mouse without JavaScript")
 def test_values_are_stored_as_they_were_typed_and_a_variable_is_declared(
     person: Person, inspected: Inspected, ws: NetWorkSpace
 ) -> None:
@@ -158,6 +168,7 @@ def test_what_was_done_is_said_once(page: Page, inspected: Inspected, ws: NetWor
 # What destroys asks first
 
 
+@in_each_way("keyboard")
 def test_a_value_is_fetched_and_all_is_deleted_after_a_question(
     person: Person, inspected: Inspected, ws: NetWorkSpace
 ) -> None:

@@ -154,7 +154,21 @@ def look_at(page: Page) -> None:
     assert_readable(page)
 
 
-@pytest.mark.parametrize("which", PAGES)
+THOROUGHLY = ("workspace", "values", "plot", "sleigh", "confirm")
+"""Between them they have all that the others are made of."""
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        *THOROUGHLY,
+        *(
+            pytest.param(which, marks=pytest.mark.nightly)
+            for which in PAGES
+            if which not in THOROUGHLY
+        ),
+    ],
+)
 def test_a_page_is_well_made_at_every_size_light_and_dark_and_by_keyboard(
     page: Page, scene: Scene, which: str
 ) -> None:

@@ -50,8 +50,25 @@ def everything(ws: NetWorkSpace, name: str = "x") -> list[Any]:
     return list(iter(lambda: ws.fetchTry(name, nothing), nothing))
 
 
-@pytest.mark.parametrize("name", TAKES)
-@pytest.mark.parametrize("value", [b"small", LARGE], ids=["small", "large"])
+LIKE_FETCH = ("fetch with a timeout", "fetchTry", "ifetch")
+"""How a large value arrives is the same for them."""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(pytest.param(name, b"small", id=f"small-{name}") for name in TAKES),
+        *(
+            pytest.param(
+                name,
+                LARGE,
+                marks=[pytest.mark.nightly] * (name in LIKE_FETCH),
+                id=f"large-{name}",
+            )
+            for name in TAKES
+        ),
+    ],
+)
 def test_a_value_is_taken_or_still_there(opened: Opener, name: str, value: bytes) -> None:
     ws = opened()
     for moment in count():

@@ -36,12 +36,12 @@ print(ws.fetchTry("small", "nothing"), flush=True)
     ("call", "kind", "room"),
     [
         ("fetch", "bytes", MEBI),
-        ("fetch", "bytes", 40 * MEBI),
-        ("fetch", "pickle", MEBI),
         ("fetch", "pickle", 70 * MEBI),  # for its bytes, and not for what they hold
         ("fetchTry", "bytes", MEBI),
         ("fetch_many", "bytes", MEBI),
         ("fetch_many", "pickle", 70 * MEBI),
+        pytest.param("fetch", "bytes", 40 * MEBI, marks=pytest.mark.nightly),
+        pytest.param("fetch", "pickle", MEBI, marks=pytest.mark.nightly),
     ],
 )
 def test_the_value_is_back(opened: Opener, server: Server, call: str, room: int, kind: str) -> None:

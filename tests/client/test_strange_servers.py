@@ -345,8 +345,17 @@ def wait_for(ws: NetWorkSpace, call: str, errors: list[Exception]) -> None:
         errors.append(error)
 
 
-@pytest.mark.parametrize("call", ["fetch", "find", "lease"])
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("call", "how"),
+    [
+        ("fetch", signal.SIGKILL),
+        ("find", signal.SIGTERM),
+        ("lease", signal.SIGKILL),
+        pytest.param("fetch", signal.SIGTERM, marks=pytest.mark.nightly),
+        pytest.param("find", signal.SIGKILL, marks=pytest.mark.nightly),
+        pytest.param("lease", signal.SIGTERM, marks=pytest.mark.nightly),
+    ],
+)
 def test_the_server_goes_while_a_call_waits(tmp_path: Path, call: str, how: signal.Signals) -> None:
     errors: list[Exception] = []
     with running(tmp_path) as server, opening(server.port, "ws") as opener:

@@ -6,6 +6,8 @@ import inspect
 import re
 from pathlib import Path
 
+import pytest
+
 from nws.futures import SleighExecutor
 from tests.support.processes import run_python
 from tests.support.server import ROOT
@@ -17,6 +19,7 @@ PROGRAMS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 OUTPUTS = ["[1, 1, 4, 27, 256]\n[1, 2, 3]\n", "[0, 1, 4]\n", "[0, 1, 4, 9, 16]\n"]
 
 
+@pytest.mark.usefixtures("programs_on_server")
 def test_the_programs(tmp_path: Path) -> None:
     for program, output in zip(PROGRAMS, OUTPUTS, strict=True):
         (tmp_path / "program.py").write_text(program)

@@ -57,6 +57,7 @@ def test_the_same_pi_for_any_number_of_workers(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_another_pi_for_another_seed(tmp_path: Path) -> None:
     some = ["--points", 100_001]
     said = [output("monte_carlo_pi", *some, "--seed", seed, cwd=tmp_path) for seed in (1, 2)]
@@ -122,7 +123,14 @@ def test_an_interval_of_numbers_that_are_made_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("block", "numpy"), [(1, True), (7, False), (99, True)])
+@pytest.mark.parametrize(
+    ("block", "numpy"),
+    [
+        (7, False),
+        pytest.param(1, True, marks=pytest.mark.nightly),
+        pytest.param(99, True, marks=pytest.mark.nightly),
+    ],
+)
 def test_a_product_with_numpy_and_without(
     block: int, numpy: bool, without_numpy: dict[str, str], tmp_path: Path
 ) -> None:
@@ -185,7 +193,7 @@ def test_a_ring_of_one_worker(tmp_path: Path) -> None:
 # file_batch
 
 
-@pytest.mark.parametrize("workers", WORKERS)
+@pytest.mark.parametrize("workers", ["3", pytest.param("1", marks=pytest.mark.nightly)])
 def test_a_batch_of_files(workers: str, tmp_path: Path) -> None:
     folder = tmp_path / "texts"
     folder.mkdir()

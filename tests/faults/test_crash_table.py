@@ -40,8 +40,6 @@ GUILTY: Final = 1
 """The element or rank that dies."""
 
 MOMENTS: Final = (UNPICKLING, RUNNING, PICKLING)
-WAYS: Final = (*RAISING, *ENDING, *(pytest.param(way, marks=pytest.mark.slow) for way in STOPPING))
-SIGNALS: Final = ("SIGKILL", "SIGSEGV", pytest.param("SIGSTOP", marks=pytest.mark.slow))
 
 T = TypeVar("T")
 
@@ -119,7 +117,30 @@ CALLS: Final[dict[str, Call]] = {
     "pending": pending,
 }
 
-every_call = pytest.mark.parametrize("kind", CALLS)
+
+def _table() -> Iterator[Any]:
+    """Each way at each moment: in one kind of call in turn, and by night in all of them."""
+    kinds = tuple(CALLS)
+    for row, moment in enumerate(MOMENTS):
+        for column, way in enumerate((*RAISING, *ENDING, *STOPPING)):
+            for number, kind in enumerate(kinds):
+                by_night = (row + column) % len(kinds) != number
+                marks = [pytest.mark.nightly] * by_night + [pytest.mark.slow] * (way in STOPPING)
+                yield pytest.param(moment, way, kind, marks=marks)
+
+
+def _signals() -> Iterator[Any]:
+    """Each kind of call with one signal in turn, and by night with all of them."""
+    signals = ("SIGKILL", "SIGSTOP", "SIGSEGV")
+    for row, kind in enumerate(CALLS):
+        for column, way in enumerate(signals):
+            by_night = row % len(signals) != column
+            marks = [pytest.mark.nightly] * by_night + [pytest.mark.slow] * (way == "SIGSTOP")
+            yield pytest.param(way, kind, marks=marks)
+
+
+every_signal = pytest.mark.parametrize(("way", "kind"), list(_signals()))
+every_case = pytest.mark.parametrize(("moment", "way", "kind"), list(_table()))
 
 
 def expected(kind: str) -> list[int]:
@@ -138,9 +159,7 @@ def met_by(sleigh: Sleigh, kind: str, deadly: Deadly, **options: Any) -> list[An
     return [result[0] if isinstance(result, tuple) else result for result in ending(call)]
 
 
-@every_call
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("moment", MOMENTS)
+@every_case
 def test_once(sleigh: Sleigh, tmp_path: Path, moment: str, way: str, kind: str) -> None:
     deadly = Deadly(moment, way, tmp_path, times=1)
     retries = 1 if way in RAISING else 0
@@ -148,9 +167,7 @@ def test_once(sleigh: Sleigh, tmp_path: Path, moment: str, way: str, kind: str) 
     assert len(list(tmp_path.glob("first harm *"))) == 1
 
 
-@every_call
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("moment", MOMENTS)
+@every_case
 def test_each_time(sleigh: Sleigh, tmp_path: Path, moment: str, way: str, kind: str) -> None:
     results = met_by(sleigh, kind, Deadly(moment, way, tmp_path, times=1000))
     failed = results[GUILTY]
@@ -178,8 +195,7 @@ def check_what_it_says(text: str, way: str, at_most: int = 3) -> None:
 # From outside, while the worker has nothing to do
 
 
-@every_call
-@pytest.mark.parametrize("way", SIGNALS)
+@every_signal
 def test_idle_before_the_call(sleigh: Sleigh, tmp_path: Path, way: str, kind: str) -> None:
     idle = workers(sleigh)
     for pid in idle:
@@ -190,8 +206,7 @@ def test_idle_before_the_call(sleigh: Sleigh, tmp_path: Path, way: str, kind: st
     until_gone(idle)
 
 
-@every_call
-@pytest.mark.parametrize("way", SIGNALS)
+@every_signal
 def test_idle_during_the_call(sleigh: Sleigh, tmp_path: Path, way: str, kind: str) -> None:
     """One worker is at element 0, the other one has done its part."""
     call = Aside(partial(CALLS[kind], sleigh, hold, hold_by_rank, [tmp_path] * ELEMENTS))
@@ -215,8 +230,7 @@ def is_waiting(sleigh: Sleigh, kind: str) -> bool:
 # From outside, while the worker joins
 
 
-@every_call
-@pytest.mark.parametrize("way", SIGNALS)
+@every_signal
 def test_joining(sleigh: Sleigh, tmp_path: Path, way: str, kind: str) -> None:
     """A worker is struck as soon as it has been forked."""
     former = workers(sleigh)

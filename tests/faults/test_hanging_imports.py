@@ -80,7 +80,18 @@ CALLS: dict[str, Callable[[Sleigh], Any]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "the module",
+        "a module that a task imports",
+        "an argument",
+        "a worker's argument",
+        # An argument is read in the same way there.
+        pytest.param("a fixed argument", marks=pytest.mark.nightly),
+        pytest.param("an iterator", marks=pytest.mark.nightly),
+    ],
+)
 def test_what_hangs_while_it_is_read(sleigh: Sleigh, name: str) -> None:
     results = Aside(lambda: CALLS[name](sleigh)).result()
     assert results

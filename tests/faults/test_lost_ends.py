@@ -17,7 +17,10 @@ from tests.support.processes import Aside, children, let_pass, python, until, un
 from tests.support.sleighs import LongLeased, all_workers, parent, servers, supervisors, workers
 from tests.support.spaces import variable
 
-every_hang = pytest.mark.parametrize("way", ["_hang_in_python", "_hang_in_sum"])
+every_hang = pytest.mark.parametrize(
+    "way", ["_hang_in_sum", pytest.param("_hang_in_python", marks=pytest.mark.nightly)]
+)
+"""The first keeps the interpreter, so that nothing but a kill ends it."""
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +122,10 @@ def test_a_worker_that_hangs_ends_with_its_supervisor(
         assert call.result() == [0, 10, 20, 30, 40]
 
 
-@pytest.mark.parametrize("moment", range(0, 24, 4))
+@pytest.mark.parametrize(
+    "moment",
+    [*range(0, 24, 8), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(4, 24, 8))],
+)
 def test_the_supervisor_is_killed_while_it_starts(on_server: dict[str, Any], moment: int) -> None:
     """At many moments: before it joins, in the middle of that, and between its workers' starts."""
     with LongLeased(**on_server, workerCount=2) as sleigh:

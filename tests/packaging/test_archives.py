@@ -4,6 +4,8 @@ wheel works once it is installed, seen from another folder than the checkout."""
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.packaging.conftest import (
     PACKAGE_FOLDERS,
     ROOT,
@@ -124,8 +126,18 @@ import_each("")
 package first, so the modules of a package are forks of a process that has imported it."""
 
 
-def test_importing_nws_is_light(installation: Installation, tmp_path: Path) -> None:
-    modules = _modules_of_nws()
+OF_EACH_PROGRAM_AND_WORKER = ["nws", "nws.client", "nws.sleigh"]
+
+
+# That nothing light imports what is heavy is also a contract of setup.cfg, for all modules.
+@pytest.mark.parametrize(
+    "modules",
+    [OF_EACH_PROGRAM_AND_WORKER, pytest.param(_modules_of_nws(), marks=pytest.mark.nightly)],
+    ids=["some", "all"],
+)
+def test_importing_nws_is_light(
+    installation: Installation, tmp_path: Path, modules: list[str]
+) -> None:
     printed = installation.python("-c", _IMPORT_EACH, *modules, cwd=tmp_path).stdout
     reports = [json.loads(line) for line in printed.splitlines()]
     assert [module for module, _, _ in reports] == modules

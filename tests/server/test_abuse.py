@@ -148,8 +148,15 @@ def flooded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("flood", FLOODS)
-@pytest.mark.parametrize("kind", ["plain", "everything"])
+# Each by one kind of client in turn, and by night by both.
+@pytest.mark.parametrize(
+    ("flood", "kind"),
+    [
+        pytest.param(flood, kind, marks=[pytest.mark.nightly] * ((row + column) % 2))
+        for row, flood in enumerate(FLOODS)
+        for column, kind in enumerate(("plain", "everything"))
+    ],
+)
 def test_a_flood_does_not_fill_the_memory(flooded: Server, flood: str, kind: str) -> None:
     with flooded.client(kind, ws="ws") as greedy, flooded.client(ws="ws") as honest:
         counter = iter(range(1_000_000))

@@ -202,7 +202,18 @@ sys.exit(main())
 """Runs a program whose wall clock goes back by an hour as soon as there is a certain file."""
 
 
-@pytest.mark.parametrize(("way", "io"), [*((way, "fast") for way in WAYS), ("python -m", "plain")])
+@pytest.mark.parametrize(
+    ("way", "io"),
+    [
+        ("python -m", "fast"),
+        ("python -m", "plain"),
+        *(
+            pytest.param(way, "fast", marks=pytest.mark.nightly)
+            for way in WAYS
+            if way != "python -m"
+        ),
+    ],
+)
 def test_no_deadline_moves_with_the_wall_clock(tmp_path: Path, way: str, io: str) -> None:
     is_module = way == "python -m"
     program = SET_BACK.format(

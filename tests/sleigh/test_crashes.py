@@ -350,7 +350,7 @@ def test_workers_that_cannot_start_end_the_call(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["SIGKILL", "SIGINT"])
+@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGKILL", marks=pytest.mark.nightly)])
 def test_an_element_that_ends_its_supervisor(
     on_server: dict[str, Any], tmp_path: Path, name: str
 ) -> None:

@@ -64,8 +64,14 @@ def test_a_frozen_program(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "first",
-    ["freeze_support()", "import multiprocessing; multiprocessing.freeze_support()"],
-    ids=["ours", "of multiprocessing"],
+    [
+        pytest.param("freeze_support()", id="ours"),
+        pytest.param(
+            "import multiprocessing; multiprocessing.freeze_support()",
+            marks=pytest.mark.nightly,
+            id="of multiprocessing",
+        ),
+    ],
 )
 def test_a_frozen_program_that_supports_it(tmp_path: Path, first: str) -> None:
     assert run(tmp_path, "os.path.abspath('frozen')", first) == "[1, 2]\n"

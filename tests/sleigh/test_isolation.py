@@ -132,7 +132,15 @@ def test_a_callback_that_ends_its_thread(sleigh: Sleigh, tmp_path: Path) -> None
     assert sleigh.submit(times_ten, 1).result(SOON) == 10
 
 
-@pytest.mark.parametrize("error", [ValueError, OSError, NwsNoValueException, SystemExit])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError,
+        SystemExit,
+        pytest.param(ValueError, marks=pytest.mark.nightly),
+        pytest.param(NwsNoValueException, marks=pytest.mark.nightly),
+    ],
+)
 def test_output_that_cannot_be_written(
     on_server: dict[str, Any], tmp_path: Path, error: type[BaseException]
 ) -> None:

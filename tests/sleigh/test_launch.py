@@ -272,7 +272,13 @@ def own_script(machine: str, variables: Sequence[str], options: LaunchOptions) -
 
 @pytest.mark.parametrize(
     ("launch", "script"),
-    [(sshcmd, envcmd), (sshcmd, scriptcmd), (sshcmd, own_script), (here, scriptcmd)],
+    [
+        (sshcmd, own_script),
+        (here, scriptcmd),
+        # The first is the usual one, as in test_over_ssh.
+        pytest.param(sshcmd, envcmd, marks=pytest.mark.nightly),
+        pytest.param(sshcmd, scriptcmd, marks=pytest.mark.nightly),
+    ],
 )
 def test_ways_to_run_the_script(
     ssh: Ssh, elsewhere: Elsewhere, tmp_path: Path, launch: Any, script: Any

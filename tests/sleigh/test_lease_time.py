@@ -112,7 +112,13 @@ def test_a_stopped_supervisor_costs_a_worker_its_element(sleigh: Sleigh, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("all_of_them", [False, True], ids=["alone", "with its workers"])
+@pytest.mark.parametrize(
+    "all_of_them",
+    [
+        pytest.param(False, marks=pytest.mark.nightly, id="alone"),
+        pytest.param(True, id="with its workers"),
+    ],
+)
 def test_a_supervisor_that_stays_stopped_is_replaced(
     sleigh: Sleigh,
     tmp_path: Path,

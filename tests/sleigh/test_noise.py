@@ -50,8 +50,11 @@ logging.warning("hello")
 
 SETTINGS = [
     {"PYTHONIOENCODING": "utf-16", "PYTHONINSPECT": "1"},
-    {"PYTHONIOENCODING": "ascii:backslashreplace", "PYTHONUTF8": "0", "LC_ALL": "C"},
-    {"PYTHONIOENCODING": "cp037"},
+    pytest.param(
+        {"PYTHONIOENCODING": "ascii:backslashreplace", "PYTHONUTF8": "0", "LC_ALL": "C"},
+        marks=pytest.mark.nightly,
+    ),
+    pytest.param({"PYTHONIOENCODING": "cp037"}, marks=pytest.mark.nightly),
     # All of these make Python say more.
     {
         "PYTHONUNBUFFERED": "1",
@@ -81,7 +84,17 @@ def run(folder: Path, **env: str) -> str:
     return (folder / "results").read_text()
 
 
-@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "lines",
+        "no streams",
+        *(
+            pytest.param(noise, marks=pytest.mark.nightly)
+            for noise in ("no whole line, and logging", "no stdout", "another stdout")
+        ),
+    ],
+)
 def test_what_is_printed_as_python_starts(tmp_path: Path, noise: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(f"{NOISES[noise]}\n")
     assert run(tmp_path) == "[3, 2, 1, 8, 8, 4]"

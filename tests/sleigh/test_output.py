@@ -268,7 +268,8 @@ def test_many_small_pieces_of_a_line(sleigh: Sleigh, lines: Lines) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("count", "length", "most"), [(60_000, 200, 30_000), (180_000, 0, 150_000)]
+    ("count", "length", "most"),
+    [(60_000, 200, 30_000), pytest.param(180_000, 0, 150_000, marks=pytest.mark.nightly)],
 )
 def test_output_that_nobody_reads_is_bounded(
     sleigh: Sleigh, lines: Lines, tmp_path: Path, count: int, length: int, most: int

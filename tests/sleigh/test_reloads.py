@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.sleigh.conftest import Script
-from tests.support.server import Server
 
 BEGIN = """
 import importlib, os, sys, time
@@ -48,38 +47,50 @@ CALLS = {
 
 RELOADS = """
 if __name__ == "__main__":
-    call = CALLS[sys.argv[1]]
-    with Sleigh(workerCount=2, nwsHost="127.0.0.1", nwsPort=int(sys.argv[2])) as sleigh:
-        print(call(sleigh), call(sleigh))
-        edit("tool", 2)
-        importlib.reload(tool)
-        print(call(sleigh), call(sleigh))
-        edit("helper", 3)
-        importlib.reload(helper)
-        print(call(sleigh), call(sleigh))
-        before = sleigh.eachWorker(os.getpid)
-        print(call(sleigh))
-        print(sleigh.eachWorker(os.getpid) == before)
-        del sys.modules["tool"], sys.modules["helper"]
-        edit("tool", 4)
-        import tool
-        print(call(sleigh))
+    version = 1
+    with Sleigh(workerCount=2) as sleigh:
+        for name, call in CALLS.items():
+            print(name)
+            print(call(sleigh), call(sleigh))
+            version += 1
+            edit("tool", version)
+            importlib.reload(tool)
+            print(call(sleigh), call(sleigh))
+            version += 1
+            edit("helper", version)
+            importlib.reload(helper)
+            print(call(sleigh), call(sleigh))
+            before = sleigh.eachWorker(os.getpid)
+            print(call(sleigh))
+            print(sleigh.eachWorker(os.getpid) == before)
+            del sys.modules["tool"], sys.modules["helper"]
+            version += 1
+            edit("tool", version)
+            import tool, helper
+            print(call(sleigh))
 """
 
 
-@pytest.mark.parametrize(
-    "call",
-    ["eachElem", "eachWorker", "imap", "submit", "object", "lambda", "lazily", "expression"],
-)
-def test_all_elements_run_what_the_master_has(script: Script, server: Server, call: str) -> None:
-    assert script(BEGIN + RELOADS, call, str(server.port)).stdout.splitlines() == [
-        "{(1, 1)} {(1, 1)}",
-        "{(2, 1)} {(2, 1)}",
-        "{(2, 3)} {(2, 3)}",
-        "{(2, 3)}",
-        "True",
-        "{(4, 3)}",
-    ]
+CALLS = ("eachElem", "eachWorker", "imap", "submit", "object", "lambda", "lazily", "expression")
+
+
+@pytest.mark.usefixtures("programs_on_server")
+def test_all_elements_run_what_the_master_has(script: Script) -> None:
+    """Each kind of call is in turn the first one after a reload."""
+    said = iter(script(BEGIN + RELOADS).stdout.splitlines())
+    tool = helper = 1
+    for call in CALLS:
+        assert next(said) == call
+        assert next(said) == f"{{{(tool, helper)}}} {{{(tool, helper)}}}", call
+        tool = max(tool, helper) + 1
+        assert next(said) == f"{{{(tool, helper)}}} {{{(tool, helper)}}}", call
+        helper = tool + 1
+        assert next(said) == f"{{{(tool, helper)}}} {{{(tool, helper)}}}", call
+        assert next(said) == f"{{{(tool, helper)}}}", call
+        assert next(said) == "True", "the same workers"
+        tool = helper + 1
+        assert next(said) == f"{{{(tool, helper)}}}", call
+    assert next(said, None) is None
 
 
 EDITED_AGAIN = """

@@ -46,7 +46,7 @@ def tcp_sockets(pid: int) -> list[str]:
     return sorted(ours & listed)
 
 
-@pytest.mark.parametrize("name", ["x" * 120, "a:b=c\\d e", "ä'\"%s{}", "new\nline"])
+@pytest.mark.parametrize("name", ["x" * 120, "a:b=c\\d eä'\"%s{}new\nline"])
 def test_a_folder_for_temporary_files_with_any_name(
     short: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

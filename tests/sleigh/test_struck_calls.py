@@ -6,7 +6,6 @@ Moments in `Future.cancel` are left out: there it may leave a lock of the standa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -61,15 +60,14 @@ def ask_everyone(sleigh: Sleigh) -> None:
     ],
     ids=lambda act: act.__name__,
 )
-def test_ctrl_c_at_each_moment(on_server: dict[str, Any], act: Callable[[Sleigh], None]) -> None:
-    with Sleigh(**on_server, workerCount=2) as sleigh:
-        act(sleigh)
-        moment, was_struck = 0, True
-        while was_struck:
-            others = [sleigh.submit(times_ten, number) for number in range(3)]
-            _, was_struck = struck(moment, act, sleigh)
-            assert [other.result(SOON) for other in others] == [0, 10, 20], moment
-            moment += STRIDE
-        map_some(sleigh)
-        assert moment > 50, "it strikes inside the calls"
-        until(lambda: not sleigh._engine._calls, "the end of all calls")
+def test_ctrl_c_at_each_moment(sleigh: Sleigh, act: Callable[[Sleigh], None]) -> None:
+    act(sleigh)
+    moment, was_struck = 0, True
+    while was_struck:
+        others = [sleigh.submit(times_ten, number) for number in range(3)]
+        _, was_struck = struck(moment, act, sleigh)
+        assert [other.result(SOON) for other in others] == [0, 10, 20], moment
+        moment += STRIDE
+    map_some(sleigh)
+    assert moment > 50, "it strikes inside the calls"
+    until(lambda: not sleigh._engine._calls, "the end of all calls")

@@ -18,7 +18,13 @@ from tests.support.spaces import HOST
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="network namespaces of Linux")
-@pytest.mark.parametrize("remote", ["", HERE], ids=["its own loopback", "the link"])
+@pytest.mark.parametrize(
+    "remote",
+    [
+        pytest.param("", marks=pytest.mark.nightly, id="its own loopback"),
+        pytest.param(HERE, id="the link"),
+    ],
+)
 def test_a_server_that_listens_on_loopback(server: Server, impatient: None, remote: str) -> None:
     """Whether the worker looks for it on its own machine, or on that of the master."""
     with (

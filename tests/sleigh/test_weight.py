@@ -19,8 +19,16 @@ def deaths(sleigh: Sleigh) -> int:
     return sum(info["deaths"] for info in sleigh.workerInfo())
 
 
-@pytest.mark.parametrize("options", [{}, {"loadFactor": 2}, {"chunkSize": 3}])
-@pytest.mark.parametrize("megabytes", [3, 17])
+@pytest.mark.parametrize(
+    ("megabytes", "options"),
+    [
+        (17, {}),
+        (3, {"loadFactor": 2}),
+        (3, {"chunkSize": 3}),
+        pytest.param(17, {"loadFactor": 2}, marks=pytest.mark.nightly),
+        pytest.param(17, {"chunkSize": 3}, marks=pytest.mark.nightly),
+    ],
+)
 def test_heavy_elements(sleigh: Sleigh, megabytes: int, options: dict[str, Any]) -> None:
     """Several of them are more than the server has in memory for one request."""
     heavy = bytes(megabytes * MEGABYTE)
@@ -28,7 +36,7 @@ def test_heavy_elements(sleigh: Sleigh, megabytes: int, options: dict[str, Any])
     assert list(sleigh.imap(len, [heavy] * 8)) == [len(heavy)] * 8
 
 
-@pytest.mark.parametrize("megabytes", [2, 9])
+@pytest.mark.parametrize("megabytes", [2, pytest.param(9, marks=pytest.mark.nightly)])
 def test_heavy_results_of_workers_that_take_many_tasks(sleigh: Sleigh, megabytes: int) -> None:
     sleigh.eachElem(abs, range(1000), chunkSize=1)  # as they do from now on
     seen: dict[int, int] = {}

@@ -150,7 +150,14 @@ os._exit(1)""",
 }
 
 
-@pytest.mark.parametrize("deed", DEADLY)
+STOOD_FOR = ("hangs for good", "sleeps", "leaves")
+"""By "hangs", "hangs" and "kills"; what hangs for good is also killed with its server below."""
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [pytest.param(deed, marks=[pytest.mark.nightly] * (deed in STOOD_FOR)) for deed in DEADLY],
+)
 def test_a_deadly_value_costs_one_placeholder(
     trusting: tuple[Inspected, Client], deed: str
 ) -> None:
@@ -258,10 +265,10 @@ def test_where_memory_is_short_values_say_why_they_are_not_read(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("how", "deed"),
     [
-        (signal.SIGKILL, "idle"),
         (signal.SIGKILL, "hangs for good"),
         (signal.SIGTERM, "hangs for good"),
-        (None, "hangs"),
+        pytest.param(signal.SIGKILL, "idle", marks=pytest.mark.nightly),
+        pytest.param(None, "hangs", marks=pytest.mark.nightly),
     ],
 )
 def test_the_end_of_the_server_is_its_end(

@@ -40,8 +40,23 @@ NAMES: dict[str, bytes] = {
 }
 """Those with control characters are refused by the server when something is made of them."""
 
+IN_ONE = (
+    *("quotes", "tags", "attribute", "template", "format", "entities", "comment", "bidi"),
+    *("invisible", "invalid", "surrogate", "separators"),
+)
+"""What is as bad anywhere in a name: all in one, and each by itself by night."""
 
-@pytest.fixture(params=NAMES)
+BY_NIGHT = (*IN_ONE, "long", "long and wide")
+"""The third of the long ones has what these have, and quotes."""
+
+NAMES["many"] = b" ".join(NAMES[which] for which in IN_ONE)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(which, marks=[pytest.mark.nightly] * (which in BY_NIGHT)) for which in NAMES
+    ]
+)
 def name(request: pytest.FixtureRequest, client: Client) -> Iterator[bytes]:
     """A workspace, a variable and a value that are called so."""
     name = NAMES[request.param]
