@@ -22,7 +22,7 @@ from tests.sleigh import functions
 from tests.support import deadly
 from tests.support.processes import Aside, until, until_file
 
-SOON = 20.0
+SOON = 60.0
 """Seconds within which everything here has to be done."""
 
 

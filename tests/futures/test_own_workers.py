@@ -18,7 +18,7 @@ from tests.support.processes import Aside, children, until, until_file
 
 __all__ = ["script"]
 
-SOON = 20.0
+SOON = 60.0
 
 greetings = ["nothing"]
 

@@ -19,7 +19,7 @@ from tests.sleigh import functions
 from tests.support import deadly
 from tests.support.processes import until, until_file
 
-SOON = 20.0
+SOON = 60.0
 
 NAME = "0123456789abcdef" * 2
 

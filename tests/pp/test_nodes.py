@@ -26,7 +26,7 @@ from tests.support.ppnodes import SECRET, PpNode, ppnode
 from tests.support.processes import descendants, python, until, until_file, until_gone
 from tests.support.server import PATIENCE
 
-SOON = 20.0
+SOON = 60.0
 
 BOUND = 3.0
 """Seconds after which a node that is silent is lost; instead of 30."""

@@ -14,7 +14,7 @@ from tests.support.deadly import times_ten
 from tests.support.processes import until
 from tests.support.strikes import struck
 
-SOON = 10.0
+SOON = 60.0
 
 STRIDE = 43
 """A call has several hundred moments; all of them would take minutes."""

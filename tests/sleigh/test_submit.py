@@ -25,7 +25,7 @@ from tests.support.processes import Aside, until, until_file
 from tests.support.sleighs import servers
 from tests.support.spaces import variable
 
-SOON = 20.0
+SOON = 60.0
 """Seconds within which everything here has to be done."""
 
 

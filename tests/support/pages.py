@@ -45,8 +45,10 @@ def blocks(page: Path) -> list[Block]:
 
 
 def is_shown(said: str, shown: str) -> bool:
-    """Tell whether an output is the one that a page shows, but for empty lines at the end. A line that
-    is a gap may be missing: Python 3.10 does not mark the place in a line of a traceback."""
+    """Tell whether an output is the one that a page shows, but for empty lines at the end.
+
+    A line that is a gap may be missing: Python 3.10 marks no place in a line of a traceback.
+    """
     pattern = re.escape(shown.rstrip())
     pattern = pattern.replace(re.escape(f"\n{GAP}\n"), r"\n(?:.+\n)?").replace(GAP, ".+")
     return re.fullmatch(pattern, said.rstrip(), re.DOTALL) is not None
