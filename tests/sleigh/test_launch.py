@@ -425,7 +425,7 @@ def test_no_port_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"launch": "service"}, "launch='service' is neither a function nor one of local, web"),
+        ({"launch": "service"}, "launch='service': there is no such launcher, but local, ssh"),
         ({"launch": ["ssh"]}, r"launch=\['ssh'\] is neither"),
         ({"launch": None}, "launch=None is neither"),
         *(

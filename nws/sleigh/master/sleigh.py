@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 from nws.client import NetWorkSpace
 from nws.errors import SleighStoppedException
 from nws.sleigh.launch.commands import envcmd
-from nws.sleigh.launch.launchers import (
+from nws.sleigh.launch.launcher import (
     DEFAULT_NODES,
-    Launch,
+    LaunchCommand,
+    Launcher,
     ScriptExec,
     WorkerOptions,
-    launcher_for,
 )
+from nws.sleigh.launch.launchers import launcher_for
 from nws.sleigh.master.call_queue import CallQueue, QueuedFuture
 from nws.sleigh.master.engine import AnyTeam, Engine
 from nws.sleigh.master.error_scope import undone_on_failure
@@ -55,7 +56,7 @@ class Sleigh(Maps):
     def __init__(
         self,
         *,
-        launch: str | Launch = "local",
+        launch: str | Launcher | LaunchCommand = "local",
         workerCount: int | None = 3,
         nodeList: Sequence[str] = DEFAULT_NODES,
         nwsHost: str | None = None,
@@ -81,9 +82,10 @@ class Sleigh(Maps):
 
         Args:
             launch: ``local`` for workers on this machine; ``web`` for workers that a person starts,
-                see `nws.sleigh.webLaunch`; or a function, such as `nws.sleigh.sshcmd`, that makes
+                see `nws.sleigh.webLaunch`; the name of another launcher, or a launcher, see
+                ``docs/launchers``; or a function, such as `nws.sleigh.sshcmd`, that makes
                 commands for the machines of ``nodeList``, see `nws.sleigh.launch.commands`.
-            workerCount: how many local workers; None for as many as this process may use cores
+            workerCount: how many workers; None for as many as this process may use cores
                 (its affinity and the limits of its control group count). The guide's default is 3.
             nodeList: machines, one worker for each entry; only with a ``launch`` that leads there.
             nwsHost: host of a server, as for `nws.client.NwsServer`. None starts a private server
@@ -115,7 +117,6 @@ class Sleigh(Maps):
             SleighScriptException: a worker cannot be started.
         """
         options = WorkerOptions(
-            launch,
             available_cores() if workerCount is None else workerCount,
             nodeList,
             nwsHostRemote,
@@ -133,24 +134,27 @@ class Sleigh(Maps):
         self._submissions: Submissions | None = None
         self._lock = threading.Lock()  # for who makes that
         launcher = launcher_for(launch)
-        self._home = Home(nwsHost, nwsPort, may_be_private=launch == "local")
+        self._home = Home(nwsHost, nwsPort, may_be_private=launcher.is_local)
         self._calls = Occupancy(self._home)
         with undone_on_failure(self.stop):
-            way = None if serial else launcher(options, self._home.processes)
+            way = None if serial else launcher.begin(options, self._home.processes)
             self._home.open(wsNameTemplate, userWsNameTemplate, self.lease_time)
             if way is None:
                 self._team: AnyTeam = SerialTeam(self.nws, self.userNws, first)
             else:
                 self._team = Team(self.nws, way.expected, output, packed_initializer(first))
             self._liveness = Liveness(
-                self._team, self._home.processes, self._home.check_server, by_hand=launch == "web"
+                self._team,
+                self._home.processes,
+                self._home.check_server,
+                by_hand=launcher.is_by_hand,
             )
             self._engine = Engine(self._team, self._liveness, way.surroundings if way else None)
             self._calls.open(self._engine, self._liveness)
-            self._scatter = Scatter(self.nws, is_local=serial or launch == "local")
+            self._scatter = Scatter(self.nws, is_local=serial or launcher.is_local)
             if way is not None:
                 way.go(self._home.where(self.lease_time), self.nws)
-            if launch == "web":
+            if launcher.is_by_hand:
                 self._team.close_group()
 
     # Calls

@@ -1,0 +1,128 @@
+"""``launch="ssh"``, ``"rsh"`` or a function: a command for each machine starts a worker there."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from functools import partial
+from textwrap import shorten
+from typing import Final
+
+from nws.client import NetWorkSpace, NwsServer
+from nws.errors import SleighIllegalValueException
+from nws.session.endpoint import Endpoint, server_address
+from nws.sleigh.launch.commands import LaunchOptions, rshcmd, sshcmd, sshforwardcmd
+from nws.sleigh.launch.launcher import (
+    Launch,
+    LaunchCommand,
+    WorkerOptions,
+    is_list_of_names,
+)
+from nws.sleigh.launch.module_path import own_entries
+from nws.sleigh.launch.open_files import check_open_files
+from nws.sleigh.launch.processes import Command, Processes
+from nws.sleigh.launch.script import variables_for
+from nws.sleigh.shared.settings import Settings, Where
+from nws.sleigh.shared.surroundings import Surroundings
+from nws.wire.login import FORWARDED
+
+__all__ = ["CommandLauncher", "rsh", "ssh"]
+
+_FILES_BESIDES: Final = 16
+"""In a master, beside one for each command."""
+
+_MAX_SHOWN_CHARS: Final = 120
+"""Of a command, in messages. Behind that there are only the variables of the script."""
+
+
+class CommandLauncher:
+    """A worker for each entry of a list of machines, started by a command."""
+
+    is_local = is_by_hand = False
+
+    def __init__(self, command: LaunchCommand) -> None:
+        """Launch by this function, which leads to a machine; see ``commands.py``."""
+        self._command = command
+
+    def begin(self, options: WorkerOptions, processes: Processes) -> Launch:
+        return _CommandLaunch(self._command, options, processes)
+
+
+def ssh() -> CommandLauncher:
+    """Return the launcher ``ssh``."""
+    return CommandLauncher(sshcmd)
+
+
+def rsh() -> CommandLauncher:
+    """Return the launcher ``rsh``."""
+    return CommandLauncher(rshcmd)
+
+
+class _CommandLaunch:
+    def __init__(
+        self, command: LaunchCommand, options: WorkerOptions, processes: Processes
+    ) -> None:
+        machines = options.nodeList
+        if not is_list_of_names(machines) or not machines:
+            raise SleighIllegalValueException(
+                f"nodeList={machines!r}: a sleigh needs a list of the names of machines"
+            )
+        self.expected = len(machines)
+        check_open_files(f"nodeList has {self.expected} machines", self.expected + _FILES_BESIDES)
+        self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
+        self._lead = command
+        self._options = options
+        self._processes = processes
+
+    def go(self, where: Where, workspace: NetWorkSpace) -> None:
+        for number, machine in enumerate(self._options.nodeList):
+            id = str(number)
+            command, login = self._command(id, machine, where, workspace.server)
+            shown = shorten(shlex.join(command), _MAX_SHOWN_CHARS, placeholder=" …")
+            place = f"what starts workers on {machine} (by `{shown}`)"
+            self._processes.start(id, place, partial(Command, command, f"{login}\n"))
+
+    def _command(
+        self, id: str, machine: str, where: Where, server: NwsServer
+    ) -> tuple[list[str], str]:
+        """Return the command, and what lets the worker in."""
+        options = self._options
+        host = options.nwsHostRemote or where.host
+        port = options.nwsPortRemote or where.port
+        settings = Settings(
+            where._replace(host=host, port=port),
+            id=id,
+            expected=self.expected,
+            machine=machine,
+            working_folder=options.working_folder,
+            needs_folder=bool(options.workingDir),
+            module_path=[*options.module_path, *own_entries(sys.path)],
+            log_folder=options.log_folder,
+            neighbours=options.nodeList.count(machine),
+        )
+        launch_options = LaunchOptions(
+            where.host,
+            where.port,
+            host,
+            port,
+            options.scriptDir,
+            options.scriptName,
+            options.user,
+            _forwarded_socket(server.endpoint),
+        )
+        lead = self._lead(machine, launch_options)
+        login = where.login
+        if self._lead is sshforwardcmd and login and "@" not in login:
+            address = FORWARDED if launch_options.forwarded else server.address
+            login = f"{login}@{address}"
+        script = options.scriptExec(machine, variables_for(settings), launch_options)
+        # Where nothing leads elsewhere, there is no shell that would take the quotes off.
+        return ([*lead, *script] if lead else shlex.split(" ".join(script))), login
+
+
+def _forwarded_socket(endpoint: Endpoint) -> str:
+    """Return the path of the server's socket for forwarded connections; empty if it has none, or
+    is on another machine."""
+    login = endpoint.login
+    found = server_address(endpoint) if login is not None and endpoint.is_here else None
+    return found.forwarded if found and login and found.secret == login.secret else ""
