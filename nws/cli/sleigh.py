@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from nws.cli.exit_status import CommandFailure, NothingThere
+from nws.cli.job_script import script
 from nws.cli.output import json_option, print_json, print_rows
 from nws.cli.raw_values import each_value
 from nws.cli.sleigh_reports import (
@@ -30,6 +31,9 @@ __all__ = ["sleigh"]
 @click.group()
 def sleigh() -> None:
     """Look at sleighs, and at what their workers do."""
+
+
+sleigh.add_command(script)
 
 
 @sleigh.command()

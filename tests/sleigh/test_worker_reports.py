@@ -254,7 +254,7 @@ def test_lines_of_all_kinds(on_server: dict[str, Any]) -> None:
 
 def test_a_refused_report_of_a_worker_is_stored_later(small: NetWorkSpace) -> None:
     process = WorkerProcess(0, Where("", 0, "", "", 1.0, 0))
-    report, reports = WorkerReport(process, description("", "", "0"), {}), Reports(small)
+    report, reports = WorkerReport(process, description("", "", "0", ""), {}), Reports(small)
     reports.add(0, report)
     fill(small)
     report.note_lines([(1, 0, "stdout", "x" * 500)] * 20)

@@ -167,3 +167,24 @@ def test_the_rate_of_a_young_call_is_that_since_it_began() -> None:
 
 def test_spans_that_end_before_they_begin_are_skipped() -> None:
     assert list(read_spans(spans([1, 0, 1, 5, 4], [1, 0, 1, 0, 4], [1, 0, 1]))) == []
+
+
+def test_jobs_of_a_batch_system(sleigh: Sleigh) -> None:
+    jobs = [
+        {"id": "0", "job": "7_0", "state": "waiting", "reason": "Resources"},
+        {"id": "1", "job": "", "state": "waiting", "reason": "to be submitted"},
+    ]
+    assert sleigh.data()["batch"] is None
+    sleigh.store(b"jobs", {"system": "slurm", "jobs": jobs})
+    assert sleigh.data()["batch"] == {"system": "slurm", "jobs": jobs}
+    text = " ".join(sleigh.page().text.split())
+    assert "In slurm: 2 jobs." in text
+    assert "7_0 waiting Resources not submitted waiting to be submitted" in text
+
+
+@pytest.mark.parametrize(
+    "report", [5, {"system": 5}, {"system": "slurm", "jobs": [5, {"job": []}]}]
+)
+def test_a_report_of_jobs_that_is_none(sleigh: Sleigh, report: Any) -> None:
+    sleigh.store(b"jobs", report)
+    assert "Output" in sleigh.page().text

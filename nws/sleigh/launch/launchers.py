@@ -28,6 +28,11 @@ _OURS: Final = {
     "ssh": "nws.sleigh.launch.by_command:ssh",
     "rsh": "nws.sleigh.launch.by_command:rsh",
     "web": "nws.sleigh.launch.web:WebLauncher",
+    "slurm": "nws.sleigh.launch.slurm:Slurm",
+    "sge": "nws.sleigh.launch.sge:GridEngine",
+    "pbs": "nws.sleigh.launch.pbs:Pbs",
+    "lsf": "nws.sleigh.launch.lsf:Lsf",
+    "htcondor": "nws.sleigh.launch.htcondor:HTCondor",
 }
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "DEATHS",
     "INITIALIZER",
     "IN_INITIALIZER",
+    "JOBS",
     "JOIN_SECONDS",
     "MAX_BATCH_BYTES",
     "MAX_RANKS",
@@ -91,6 +92,9 @@ WORKER: Final = "worker"
 """Begins the name of a variable for each rank, in which its supervisor says what is known of it."""
 CALLS: Final = "calls"
 """What the master says of its calls."""
+
+JOBS: Final = "jobs"
+"""What it says of its batch jobs."""
 
 MAX_RANKS: Final = 2**20
 """Ranks that are none are higher."""

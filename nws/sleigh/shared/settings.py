@@ -53,6 +53,8 @@ class Settings(NamedTuple):
     managers can be used; empty for none. It is sent through such a pipe only."""
     fresh: bool = False
     """Whether each task gets a worker in which none has run before."""
+    job: str = ""
+    """What a batch system calls the job in which it runs; empty if it runs in none."""
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> Settings:

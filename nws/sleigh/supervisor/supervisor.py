@@ -170,9 +170,8 @@ class Supervisor:
         self._workspace = self._server.useWs(where.workspace, create=False)
         self._check_protocol()
         self._log = self._open_log(settings.log_folder)
-        self._common = description(
-            settings.machine, self._log.name if self._log is not None else "", settings.id
-        )
+        log_file = self._log.name if self._log is not None else ""
+        self._common = description(settings.machine, log_file, settings.id, settings.job)
         self._reports = Reports(self._workspace)
         self._relays: dict[int, OutputRelay] = {}
         self._workers = self._join()

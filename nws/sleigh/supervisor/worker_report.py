@@ -69,13 +69,14 @@ _REPORT_KINDS: Final = {
 Description = dict[str, Any]
 
 
-def description(name: str, log_file: str, id: str) -> Description:
+def description(name: str, log_file: str, id: str, job: str) -> Description:
     """Return what a supervisor's reports have in common.
 
     Args:
         name: by which the user knows this machine; empty for its own.
         log_file: for what the workers write.
         id: of the supervisor.
+        job: what a batch system calls the job in which it runs; empty if it runs in none.
     """
     host = socket.gethostname()
     return {
@@ -86,6 +87,7 @@ def description(name: str, log_file: str, id: str) -> Description:
         "nws": __version__,
         "logfile": log_file,
         "id": id,
+        "job": job,
     }
 
 

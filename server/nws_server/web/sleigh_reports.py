@@ -18,6 +18,7 @@ __all__ = ["SleighReports", "is_sleigh", "keep_sleigh", "kept_reports", "read_sl
 TASKS: Final = b"task"
 RESULTS: Final = b"result"
 CALLS: Final = b"calls"
+JOBS: Final = b"jobs"
 WORKER: Final = b"worker "
 FAILURES: Final = b"failures "
 GONE: Final = b"gone "
@@ -54,11 +55,22 @@ class SleighReports(NamedTuple):
     """Results that the master has not read."""
     closed: bool
     """Whether no more workers can join."""
+    jobs_text: str | None = None
 
     def calls(self) -> Iterator[Report]:
         """Walk the reports about calls, oldest first."""
         content = parse(self.calls_text)
         return iter(()) if content is None else Report(content).parts("calls")
+
+    def batch_system(self) -> str:
+        """Return the name of the batch system in which its workers are jobs; empty if in none."""
+        content = parse(self.jobs_text)
+        return "" if content is None else Report(content).text("system")
+
+    def jobs(self) -> Iterator[Report]:
+        """Walk the jobs of a batch system."""
+        content = parse(self.jobs_text)
+        return iter(()) if content is None else Report(content).parts("jobs")
 
     def workers(self) -> dict[int, Report]:
         """Return the reports about all workers, by rank. What that of a worker says is out of date
@@ -102,6 +114,7 @@ def read_sleigh(inspector: Inspector, ws: bytes) -> SleighReports:
         queued.leased if queued else 0,
         unread.values if unread else 0,
         bool(count and count.values),
+        read_text(inspector, ws, JOBS),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from nws_server.web import sleigh_reports
@@ -33,6 +34,7 @@ _MAX_ELEMENTS_NAMED: Final = 20
 _MAX_KINDS: Final = 50
 """Of failures."""
 
+_MAX_JOBS: Final = 1000
 _MAX_LINES: Final = 50
 _MAX_SUMMARY_CHARS: Final = 500
 _MAX_TEXT_CHARS: Final = 4000
@@ -113,6 +115,7 @@ def _describe(reports: SleighReports, workers: dict[int, Report], now: float) ->
         ],
         "window": TIMELINE_SECONDS,
         "failed": sum(call["failed"] for call in calls),
+        "batch": _batch(reports),
         "failures": _failures(reports),
         "lines": _lines(workers),
     }
@@ -175,6 +178,23 @@ def _worker(rank: int, report: Report) -> dict[str, Any]:
             "since": current.number("since"),
         },
     }
+
+
+def _batch(reports: SleighReports) -> dict[str, Any] | None:
+    """Describe the jobs of a batch system; None if workers are in none."""
+    system = reports.batch_system()
+    if not system:
+        return None
+    jobs = [
+        {
+            "id": shorten(job.text("id"), 40),
+            "job": shorten(job.text("job"), 100),
+            "state": shorten(job.text("state"), 40),
+            "reason": shorten(job.text("reason"), _MAX_SUMMARY_CHARS),
+        }
+        for job in islice(reports.jobs(), _MAX_JOBS)
+    ]
+    return {"system": shorten(system, 40), "jobs": jobs}
 
 
 def _failures(reports: SleighReports) -> list[dict[str, Any]]:

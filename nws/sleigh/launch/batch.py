@@ -1,0 +1,205 @@
+"""What launchers for batch systems have in common: workers are jobs, submitted in arrays.
+
+Each job is a supervisor with some workers. It is told by a file what it needs to know, the server's
+secret among it, see ``job_folder.py``; ``job_queue.py`` watches over it. A job that ends while the
+sleigh goes on is replaced by another one, with the same ranks.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+import shlex
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from nws.client import NetWorkSpace
+from nws.errors import NwsException, SleighIllegalValueException
+from nws.sleigh.launch.batch_system import JobKey, JobRequest, JobState, Needs
+from nws.sleigh.launch.job_folder import JobFolder, JobOrder
+from nws.sleigh.launch.job_queue import JobQueue, Slot
+from nws.sleigh.launch.launcher import Launch, WorkerOptions, checked_count
+from nws.sleigh.launch.module_path import own_entries
+from nws.sleigh.launch.processes import Processes
+from nws.sleigh.launch.reachable import hosts_for_workers
+from nws.sleigh.shared.interpreter import interpreter_flags
+from nws.sleigh.shared.messages import JOBS
+from nws.sleigh.shared.settings import Settings, Where
+from nws.sleigh.shared.surroundings import Surroundings
+
+__all__ = ["BatchLauncher"]
+
+_EXAMPLE: Final = "/home/you/.local/state/nws/jobs/example"
+
+
+class BatchLauncher(ABC):
+    """Workers that are jobs of a batch system; also that `nws.sleigh.launch.batch_system`.
+
+    Attributes:
+        needs: what each job asks for.
+    """
+
+    is_local = is_by_hand = False
+    name: str
+    first_index: int
+
+    def __init__(
+        self,
+        *,
+        queue: str = "",
+        account: str = "",
+        walltime: float = 0,
+        memory: int = 0,
+        workers_per_job: int = 1,
+        lines: Sequence[str] = (),
+        interface: str = "",
+        folder: str | None = None,
+        python: str = sys.executable,
+    ) -> None:
+        """Choose what jobs ask for. What is not given is left to the batch system.
+
+        Args:
+            queue: or partition.
+            account: or project.
+            walltime: seconds that a job may take. One that has taken them is replaced.
+            memory: megabytes for each job.
+            workers_per_job: each job asks for as many cores.
+            lines: for the script: directives, or commands to be run before the workers.
+            interface: of this machine, by which workers reach the server; by default any.
+            folder: where a folder for the jobs is made, on a file system that all machines share;
+                by default in the user's state folder.
+            python: path of the Python for workers, with this package.
+
+        Raises:
+            SleighIllegalValueException: one of them is something else.
+        """
+        self.needs = Needs(
+            _word("queue", queue),
+            _word("account", account),
+            _whole("walltime", -(-walltime // 1), 0),
+            _whole("memory", memory, 0),
+            _whole("workers_per_job", workers_per_job, 1),
+            _checked_lines(lines),
+        )
+        self._interface = interface
+        self._folder = folder
+        self._python = python
+
+    def begin(self, options: WorkerOptions, processes: Processes) -> Launch:
+        return _BatchLaunch(self, options, processes)
+
+    def shown_script(self, workers: int) -> str:
+        """Return the script of a sleigh with so many workers, but for names that it makes up."""
+        count = len(self.slots(workers))
+        return self.script(self.request("nws-sleigh_ride_0001", count, _EXAMPLE, 1))
+
+    def slots(self, workers: int) -> list[Slot]:
+        """Return the jobs for so many workers."""
+        each = self.needs.cores
+        firsts = range(0, workers, each)
+        return [Slot(str(id), min(each, workers - first)) for id, first in enumerate(firsts)]
+
+    def request(self, name: str, count: int, folder: str, number: int) -> JobRequest:
+        """Return the request for an array of jobs; see `JobRequest`."""
+        flags = interpreter_flags() if self._python == sys.executable else []
+        words = [self._python, *flags, "-m", "nws.sleigh.launch.job", f"{folder}/{number}.json"]
+        return JobRequest(name, count, self.needs, folder, number, [*map(shlex.quote, words)])
+
+    def new_folder(self) -> JobFolder:
+        """Make a folder for the jobs of a sleigh."""
+        return JobFolder(self._folder)
+
+    def hosts(self, options: WorkerOptions, where: Where, workspace: NetWorkSpace) -> list[str]:
+        """Return by which hosts workers may reach the server."""
+        if options.nwsHostRemote:
+            return [options.nwsHostRemote]
+        return hosts_for_workers(workspace.server.endpoint, where.port, self._interface)
+
+    # The batch system
+
+    @abstractmethod
+    def script(self, request: JobRequest) -> str: ...
+    @abstractmethod
+    def submit_command(self) -> Sequence[str]: ...
+    @abstractmethod
+    def job_id(self, printed: str) -> str: ...
+    @abstractmethod
+    def job_name(self, key: JobKey) -> str: ...
+    @abstractmethod
+    def query_command(self, name: str, jobs: Sequence[str]) -> Sequence[str]: ...
+    @abstractmethod
+    def read_states(self, printed: str) -> Mapping[JobKey, JobState]: ...
+    @abstractmethod
+    def cancel_command(self, keys: Sequence[JobKey]) -> Sequence[str]: ...
+
+
+class _BatchLaunch:
+    def __init__(
+        self, launcher: BatchLauncher, options: WorkerOptions, processes: Processes
+    ) -> None:
+        self.expected = checked_count(options.workerCount)
+        self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
+        self._launcher = launcher
+        self._options = options
+        self._processes = processes
+
+    def go(self, where: Where, workspace: NetWorkSpace) -> None:
+        options, launcher = self._options, self._launcher
+        hosts = launcher.hosts(options, where, workspace)
+        settings = Settings(
+            where._replace(port=options.nwsPortRemote or where.port),
+            id="",
+            expected=self.expected,
+            working_folder=options.working_folder,
+            needs_folder=bool(options.workingDir),
+            module_path=[*options.module_path, *own_entries(sys.path)],
+            log_folder=options.log_folder,
+        )
+        folder = launcher.new_folder()
+        name = f"nws-{re.sub('[^0-9A-Za-z_.-]', '_', where.workspace)}"
+
+        def request(number: int, slots: Sequence[Slot]) -> JobRequest:
+            jobs = [(slot.id, slot.workers) for slot in slots]
+            folder.write_order(number, JobOrder(settings, hosts, launcher.first_index, jobs))
+            return launcher.request(name, len(slots), folder.path, number)
+
+        queue = JobQueue(launcher, folder, request, partial(_publish, workspace, launcher.name))
+        for slot in launcher.slots(self.expected):
+            place = f"a job of {launcher.name} for workers"
+            self._processes.start(slot.id, place, partial(queue.add, slot))
+        queue.start()
+
+
+def _publish(workspace: NetWorkSpace, system: str, jobs: list[dict[str, Any]]) -> None:
+    """Store a report about all jobs, for the sleigh's page."""
+    try:
+        workspace.declare(JOBS, "single")
+        workspace.store(JOBS, json.dumps({"system": system, "jobs": jobs}))
+    except NwsException:
+        pass  # the sleigh is over
+
+
+def _word(name: str, value: Any) -> str:
+    if not isinstance(value, str) or re.search(r"\s", value):
+        raise SleighIllegalValueException(f"{name}={value!r} is not a name without blanks")
+    return value
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    try:
+        whole = operator.index(int(value) if isinstance(value, float) else value)
+    except (TypeError, ValueError, OverflowError):
+        raise SleighIllegalValueException(f"{name}={value!r} is not a whole number") from None
+    if whole < least:
+        raise SleighIllegalValueException(f"{name}={whole} is less than {least}")
+    return whole
+
+
+def _checked_lines(lines: Any) -> Sequence[str]:
+    if isinstance(lines, str) or not all(isinstance(line, str) for line in lines):
+        raise SleighIllegalValueException(f"lines={lines!r} is not a list of lines")
+    return tuple(lines)
