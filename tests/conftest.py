@@ -32,6 +32,7 @@ settings.register_profile("nightly", max_examples=1000, deadline=None, print_blo
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="run what takes long, too")
+    parser.addoption("--engines", action="store_true", help="run what needs real batch systems")
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-twisted keeps the default handler if it finds it
@@ -44,12 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is for the night. Begin with the files that have most slow tests: so several
-    processes end at the same time."""
-    if not config.getoption("nightly"):
-        nightly = [item for item in items if item.get_closest_marker("nightly")]
-        config.hook.pytest_deselected(items=nightly)
-        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+    """Leave out what is for the night or needs real batch systems. Begin with the files that have
+    most slow tests: so several processes end at the same time."""
+    for mark in ("nightly", "engines"):
+        if not config.getoption(mark):
+            left_out = [item for item in items if item.get_closest_marker(mark)]
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if not item.get_closest_marker(mark)]
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
 

@@ -1,0 +1,58 @@
+"""Workers that are jobs of a real Grid Engine."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from nws.sleigh.launch.sge import GridEngine
+from tests.engines.conftest import MakeSleigh
+from tests.engines.elements import note_then_wait
+from tests.support.grid_engine import GridEngineHost
+from tests.support.processes import Aside, until, until_file, until_gone
+from tests.support.server import PATIENCE
+
+
+def until_nothing_is_left(sge: GridEngineHost) -> None:
+    until(lambda: not sge.jobs(), "the end of all jobs")
+
+
+def test_a_map_with_a_cancelled_job(
+    sge: GridEngineHost, make_sleigh: MakeSleigh, tmp_path: Path
+) -> None:
+    with make_sleigh("sge", 2) as sleigh:
+        assert sleigh.status(timeout=PATIENCE) == (2, 1)
+        before = {info["rank"]: info["job"] for info in sleigh.workerInfo()}
+        call = Aside(partial(sleigh.eachElem, note_then_wait, [range(4)], [tmp_path], chunkSize=1))
+        workers = [int(until_file(tmp_path / str(number))) for number in range(2)]
+        sge.ask("qdel", *before.values())
+        until_gone(workers)
+        (tmp_path / "go").touch()
+        assert call.result() == [0, 10, 20, 30]
+        assert len(set(sleigh.eachWorker(os.getpid))) == 2
+        after = {info["rank"]: info["job"] for info in sleigh.workerInfo()}
+        assert after.keys() == before.keys()
+        assert set(after.values()).isdisjoint(before.values())
+    until_nothing_is_left(sge)
+
+
+def test_a_walltime(sge: GridEngineHost, make_sleigh: MakeSleigh, tmp_path: Path) -> None:
+    """Jobs that have used up their time are replaced, and their elements done."""
+    with make_sleigh(GridEngine(walltime=4), 2) as sleigh:
+        assert sleigh.status(timeout=PATIENCE) == (2, 1)
+        call = Aside(partial(sleigh.eachElem, note_then_wait, [range(4)], [tmp_path], chunkSize=1))
+        until_gone([int(until_file(tmp_path / str(number))) for number in range(2)])
+        (tmp_path / "go").touch()
+        assert call.result() == [0, 10, 20, 30]
+    until_nothing_is_left(sge)
+
+
+def test_jobs_that_are_held_are_said(
+    sge: GridEngineHost, make_sleigh: MakeSleigh, caplog: pytest.LogCaptureFixture
+) -> None:
+    with make_sleigh(GridEngine(lines=["#$ -h"]), 1):
+        until(lambda: "sge: 1 of 1 jobs are held: hqw" in caplog.text, "what is said of it")
+    until_nothing_is_left(sge)
