@@ -52,6 +52,16 @@ def sge(engine_folder: Path) -> Iterator[GridEngineHost]:
         yield engine
 
 
+@pytest.fixture
+def mpiexec() -> list[str]:
+    """The command of Open MPI, for root and on loopback only."""
+    _require(bool(shutil.which("mpiexec.openmpi")), "Open MPI (openmpi-bin)")
+    return [
+        *("mpiexec.openmpi", "--allow-run-as-root", "--oversubscribe"),
+        *("--mca", "oob_tcp_if_include", "lo", "--mca", "btl", "self,vader"),
+    ]
+
+
 def _require(is_there: bool, what: str) -> None:
     if not is_there:
         if os.environ.get("CI"):

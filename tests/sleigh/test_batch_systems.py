@@ -9,6 +9,7 @@ import pytest
 from nws.sleigh.launch.batch import BatchLauncher
 from nws.sleigh.launch.batch_system import ENDED, HELD, RUNNING, WAITING, JobKey, JobState
 from nws.sleigh.launch.launchers import launcher_named
+from nws.sleigh.launch.mpi import Mpi
 from nws.sleigh.launch.pace import Pace
 from tests.support.server import ROOT
 
@@ -75,6 +76,12 @@ def test_the_page_has_the_script(name: str) -> None:
     )
     page = (ROOT / f"docs/launchers/{name}.md").read_text()
     assert re.findall(r"```sh\n(.*?)```", page, re.DOTALL) == [launcher.shown_script(8)]
+
+
+def test_the_page_has_the_command_of_mpi() -> None:
+    launcher = Mpi(command=["mpiexec", "--hostfile", "machines"], python="/opt/nws/bin/python")
+    command = launcher.command(4, "/home/you/.local/state/nws/jobs/example/0.json")
+    assert f"```sh\n{' '.join(command)}\n```" in (ROOT / "docs/launchers/mpi.md").read_text()
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

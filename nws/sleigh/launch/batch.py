@@ -20,15 +20,14 @@ from typing import Any, Final
 from nws.client import NetWorkSpace
 from nws.errors import NwsException, SleighIllegalValueException
 from nws.sleigh.launch.batch_system import JobKey, JobRequest, JobState, Needs
-from nws.sleigh.launch.job_folder import JobFolder, JobOrder
+from nws.sleigh.launch.elsewhere import order_without_jobs, slots_for
+from nws.sleigh.launch.job_folder import JobFolder
 from nws.sleigh.launch.job_queue import JobQueue, Slot
 from nws.sleigh.launch.launcher import Launch, WorkerOptions, checked_count
-from nws.sleigh.launch.module_path import own_entries
 from nws.sleigh.launch.processes import Processes
-from nws.sleigh.launch.reachable import hosts_for_workers
 from nws.sleigh.shared.interpreter import interpreter_flags
 from nws.sleigh.shared.messages import JOBS
-from nws.sleigh.shared.settings import Settings, Where
+from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.surroundings import Surroundings
 
 __all__ = ["BatchLauncher"]
@@ -41,6 +40,7 @@ class BatchLauncher(ABC):
 
     Attributes:
         needs: what each job asks for.
+        interface: of this machine, by which workers reach the server; empty for any.
     """
 
     is_local = is_by_hand = False
@@ -85,7 +85,7 @@ class BatchLauncher(ABC):
             _whole("workers_per_job", workers_per_job, 1),
             _checked_lines(lines),
         )
-        self._interface = interface
+        self.interface = interface
         self._folder = folder
         self._python = python
 
@@ -99,9 +99,7 @@ class BatchLauncher(ABC):
 
     def slots(self, workers: int) -> list[Slot]:
         """Return the jobs for so many workers."""
-        each = self.needs.cores
-        firsts = range(0, workers, each)
-        return [Slot(str(id), min(each, workers - first)) for id, first in enumerate(firsts)]
+        return [Slot(*slot) for slot in slots_for(workers, self.needs.cores)]
 
     def request(self, name: str, count: int, folder: str, number: int) -> JobRequest:
         """Return the request for an array of jobs; see `JobRequest`."""
@@ -112,12 +110,6 @@ class BatchLauncher(ABC):
     def new_folder(self) -> JobFolder:
         """Make a folder for the jobs of a sleigh."""
         return JobFolder(self._folder)
-
-    def hosts(self, options: WorkerOptions, where: Where, workspace: NetWorkSpace) -> list[str]:
-        """Return by which hosts workers may reach the server."""
-        if options.nwsHostRemote:
-            return [options.nwsHostRemote]
-        return hosts_for_workers(workspace.server.endpoint, where.port, self._interface)
 
     # The batch system
 
@@ -148,23 +140,20 @@ class _BatchLaunch:
         self._processes = processes
 
     def go(self, where: Where, workspace: NetWorkSpace) -> None:
-        options, launcher = self._options, self._launcher
-        hosts = launcher.hosts(options, where, workspace)
-        settings = Settings(
-            where._replace(port=options.nwsPortRemote or where.port),
-            id="",
+        launcher = self._launcher
+        order = order_without_jobs(
+            self._options,
+            where,
+            workspace,
             expected=self.expected,
-            working_folder=options.working_folder,
-            needs_folder=bool(options.workingDir),
-            module_path=[*options.module_path, *own_entries(sys.path)],
-            log_folder=options.log_folder,
+            first_index=launcher.first_index,
+            interface=launcher.interface,
         )
         folder = launcher.new_folder()
         name = f"nws-{re.sub('[^0-9A-Za-z_.-]', '_', where.workspace)}"
 
         def request(number: int, slots: Sequence[Slot]) -> JobRequest:
-            jobs = [(slot.id, slot.workers) for slot in slots]
-            folder.write_order(number, JobOrder(settings, hosts, launcher.first_index, jobs))
+            folder.write_order(number, order._replace(jobs=slots))
             return launcher.request(name, len(slots), folder.path, number)
 
         queue = JobQueue(launcher, folder, request, partial(_publish, workspace, launcher.name))

@@ -8,7 +8,7 @@ from nws.sleigh.launch.job_folder import note_end, read_order
 from nws.sleigh.launch.reachable import reachable_host
 from nws.sleigh.supervisor.supervisor import main as supervise
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 
 def main() -> None:
@@ -17,12 +17,22 @@ def main() -> None:
     Its arguments are the path of the file, the index of this job and its name.
     """
     path, index, name = sys.argv[1:]
-    status = _run(path, int(index), name)
+    status = run(path, int(index), name)
     note_end(path, int(index), status)
     sys.exit(status)
 
 
-def _run(path: str, index: int, name: str) -> int:
+def run(path: str, index: int, name: str) -> int:
+    """Run the workers of one supervisor until the sleigh is over.
+
+    Args:
+        path: of the file for all supervisors.
+        index: of this one.
+        name: that people have for what it runs in.
+
+    Returns:
+        The exit status.
+    """
     try:
         order = read_order(path)
         where = order.settings.where

@@ -33,6 +33,7 @@ _OURS: Final = {
     "pbs": "nws.sleigh.launch.pbs:Pbs",
     "lsf": "nws.sleigh.launch.lsf:Lsf",
     "htcondor": "nws.sleigh.launch.htcondor:HTCondor",
+    "mpi": "nws.sleigh.launch.mpi:Mpi",
 }
 
 

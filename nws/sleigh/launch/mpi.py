@@ -1,0 +1,115 @@
+"""``launch="mpi"``: mpiexec starts the workers, on the machines that it knows.
+
+Each rank is a supervisor, so the death of a worker ends nothing. When mpiexec ends early it is
+started again, and its ranks take the places of the former ones.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+
+from nws.client import NetWorkSpace
+from nws.errors import SleighIllegalValueException
+from nws.sleigh.launch.elsewhere import order_without_jobs, slots_for
+from nws.sleigh.launch.job_folder import JobFolder, JobOrder
+from nws.sleigh.launch.launcher import Launch, WorkerOptions, checked_count
+from nws.sleigh.launch.processes import Command, Processes
+from nws.sleigh.shared.interpreter import interpreter_flags
+from nws.sleigh.shared.settings import Where
+from nws.sleigh.shared.surroundings import Surroundings
+
+__all__ = ["Mpi"]
+
+
+class Mpi:
+    """Workers that mpiexec starts."""
+
+    is_local = is_by_hand = False
+
+    def __init__(
+        self,
+        *,
+        command: Sequence[str] = ("mpiexec",),
+        workers_per_rank: int = 1,
+        interface: str = "",
+        folder: str | None = None,
+        python: str = sys.executable,
+    ) -> None:
+        """Choose how to call it.
+
+        Args:
+            command: mpiexec, with options if need be; the number of ranks is added.
+            workers_per_rank: for one rank on each machine, as many as that has cores.
+            interface: of this machine, by which workers reach the server; by default any.
+            folder: where a folder for the ranks is made, on a file system that all machines share;
+                by default in the user's state folder.
+            python: path of the Python for workers, with this package.
+
+        Raises:
+            SleighIllegalValueException: the command is no list, or a rank is to have no worker.
+        """
+        if isinstance(command, str) or not command:
+            raise SleighIllegalValueException(f"command={command!r} is not a list of words")
+        if workers_per_rank < 1:
+            raise SleighIllegalValueException(f"workers_per_rank={workers_per_rank} is less than 1")
+        self.workers_per_rank = workers_per_rank
+        self.interface = interface
+        self.folder = folder
+        self._command = list(command)
+        self._python = python
+
+    def begin(self, options: WorkerOptions, processes: Processes) -> Launch:
+        return _MpiLaunch(self, options, processes)
+
+    def command(self, ranks: int, path: str) -> list[str]:
+        """Return the command that starts so many ranks, with the file at this path."""
+        flags = interpreter_flags() if self._python == sys.executable else []
+        rank = [self._python, *flags, "-m", "nws.sleigh.launch.mpi_rank", path]
+        return [*self._command, "-n", str(ranks), *rank]
+
+
+class _MpiLaunch:
+    def __init__(self, launcher: Mpi, options: WorkerOptions, processes: Processes) -> None:
+        self.expected = checked_count(options.workerCount)
+        self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
+        self._launcher = launcher
+        self._options = options
+        self._processes = processes
+
+    def go(self, where: Where, workspace: NetWorkSpace) -> None:
+        launcher = self._launcher
+        order = order_without_jobs(
+            self._options,
+            where,
+            workspace,
+            expected=self.expected,
+            first_index=0,
+            interface=launcher.interface,
+        )
+        jobs = slots_for(self.expected, launcher.workers_per_rank)
+        first, _ = jobs[0]
+        shown = shlex.join(launcher.command(len(jobs), "…"))
+        self._processes.start(
+            first,
+            f"what starts workers (by `{shown}`)",
+            lambda: _MpiRun(launcher, order._replace(jobs=jobs)),
+        )
+
+
+class _MpiRun(Command):
+    """A run of mpiexec, with a folder of its own."""
+
+    def __init__(self, launcher: Mpi, order: JobOrder) -> None:
+        self._folder = JobFolder(launcher.folder)
+        try:
+            self._folder.write_order(0, order)
+            super().__init__(launcher.command(len(order.jobs), self._folder.order_path(0)))
+        except BaseException:
+            self._folder.remove()
+            raise
+
+    def wait(self, grace: float) -> None:
+        super().wait(grace)
+        self._folder.remove()
