@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from nws.sleigh import Sleigh
 from tests.support import grid_engine, slurm_cluster
 from tests.support.grid_engine import GridEngineHost, running_grid_engine
+from tests.support.server import ROOT, environment
 from tests.support.slurm_cluster import SlurmCluster, running_slurm
 
 MakeSleigh = Callable[..., Sleigh]
@@ -60,6 +62,30 @@ def mpiexec() -> list[str]:
         *("mpiexec.openmpi", "--allow-run-as-root", "--oversubscribe"),
         *("--mca", "oob_tcp_if_include", "lo", "--mca", "btl", "self,vader"),
     ]
+
+
+@pytest.fixture
+def run_with(tmp_path: Path) -> Callable[..., str]:
+    """Runs a module in the Python that has large packages, and returns what it prints."""
+    interpreter = ROOT / ".venv-engines/bin/python"
+
+    def run(package: str, module: str, *arguments: str) -> str:
+        known = interpreter.exists() and not subprocess.call(
+            [interpreter, "-c", f"import {package}"]
+        )
+        _require(known, f"{package} in .venv-engines")
+        done = subprocess.run(
+            [interpreter, "-m", module, *arguments],
+            cwd=tmp_path,
+            env={**environment(), "XDG_STATE_HOME": os.environ["XDG_STATE_HOME"]},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
 
 
 def _require(is_there: bool, what: str) -> None:

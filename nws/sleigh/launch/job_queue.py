@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from textwrap import shorten
 from typing import Any, Final, NamedTuple
 
 from nws.errors import SleighScriptException
@@ -40,11 +41,14 @@ _QUERY_SECONDS: Final = 2.0
 _STOP_QUERY_SECONDS: Final = 0.25
 """Likewise, while a sleigh that ends waits for its jobs."""
 
-_COMMAND_SECONDS: Final = 60.0
+_COMMAND_SECONDS: Final = 30.0
 """For a command of the batch system."""
 
 _STOP_COMMAND_SECONDS: Final = 10.0
 """Likewise, while a sleigh that ends waits for it."""
+
+_MAX_SHOWN_CHARS: Final = 200
+"""Of what a command has printed."""
 
 _UNSEEN_SECONDS: Final = 15.0
 """After a submission, in which the batch system need not yet know of a job."""
@@ -176,8 +180,8 @@ class JobQueue:
         return f"the job {name}{how} {f'said: {said}' if said else silent}"
 
     def drop_unless_submitted(self, job: BatchJob) -> None:
-        """Give up the wish for a job."""
-        with self._changing:
+        """Give up the wish for a job. One that is just being submitted is waited for."""
+        with self._talking, self._changing:
             if job.key is None and job.end is None:
                 job.end = 0
 
@@ -280,9 +284,14 @@ class JobQueue:
             ids = sorted({job.key[0] for job in jobs if job.key is not None})
             try:
                 printed = self._ask(self._system.query_command(self._name, ids), "", timeout)
-                states = self._system.read_states(printed)
-            except (SleighScriptException, ValueError) as error:
+            except SleighScriptException as error:
                 self._say(f"{self._system.name} does not tell about jobs: {error}")
+                return
+            try:
+                states = self._system.read_states(printed)
+            except ValueError:
+                shown = shorten(printed, _MAX_SHOWN_CHARS, placeholder=" …")
+                self._say(f"what {self._system.name} tells about jobs cannot be read: {shown!r}")
                 return
             with self._changing:
                 self._note_states(jobs, states)

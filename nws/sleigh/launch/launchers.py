@@ -34,6 +34,7 @@ _OURS: Final = {
     "lsf": "nws.sleigh.launch.lsf:Lsf",
     "htcondor": "nws.sleigh.launch.htcondor:HTCondor",
     "mpi": "nws.sleigh.launch.mpi:Mpi",
+    "dask": "nws.sleigh.launch.dask:Dask",
 }
 
 
@@ -70,13 +71,22 @@ def launcher_named(name: str) -> Callable[..., Launcher]:
         SleighIllegalValueException: there is none, or it cannot be loaded.
     """
     if name in _OURS:
-        module, _, attribute = _OURS[name].partition(":")
-        ours: Callable[..., Launcher] = getattr(import_module(module), attribute)
-        return ours
+        return _ours(name)
     for plugin in _plugins():
         if plugin.name == name:
             return _loaded(plugin)
     raise SleighIllegalValueException(f"launch={name!r}: there is no such launcher, but {_known()}")
+
+
+def _ours(name: str) -> Callable[..., Launcher]:
+    module, _, attribute = _OURS[name].partition(":")
+    try:
+        launcher: Callable[..., Launcher] = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise SleighIllegalValueException(
+            f"launch={name!r} needs the package {error.name}, which {sys.executable} does not have"
+        ) from error
+    return launcher
 
 
 def _plugins() -> list[EntryPoint]:

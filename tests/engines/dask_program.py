@@ -1,0 +1,73 @@
+"""A program with a sleigh in a Dask cluster, in a Python that has Dask; prints what it sees."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from distributed import Client, LocalCluster
+
+from nws.sleigh import Sleigh
+from nws.sleigh.launch.dask import Dask
+from tests.engines.elements import note_then_wait
+from tests.support.processes import (
+    Aside,
+    processes_that_show,
+    runs,
+    started_with,
+    until,
+    until_file,
+)
+from tests.support.server import PATIENCE
+from tests.support.spaces import HOST
+
+
+def main(port: int, folder: Path) -> None:
+    seen: dict[str, object] = {}
+    with (
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            local_directory=tempfile.mkdtemp(dir=folder),
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        with Sleigh(launch=Dask(client), workerCount=2, nwsHost=HOST, nwsPort=port) as sleigh:
+            seen["status"] = sleigh.status(timeout=PATIENCE)
+            call = Aside(
+                partial(sleigh.eachElem, note_then_wait, [range(4)], [folder], chunkSize=1)
+            )
+            workers = [int(until_file(folder / str(number))) for number in range(2)]
+            # Its nanny starts another one, where a supervisor takes the place.
+            os.kill(client.run(os.getpid).popitem()[1], signal.SIGKILL)
+            until(lambda: not all(map(runs, workers)), "the end of a worker of ours")
+            (folder / "go").touch()
+            seen["results"] = call.result()
+            cluster.scale(3)
+            client.wait_for_workers(3, timeout=PATIENCE)
+            seen["ranks"] = len(set(sleigh.eachWorker(os.getpid)))
+            # Two with a worker, which is a fork, and one that waits for a place.
+            until(lambda: len(supervisors(folder)) == 5, "a third supervisor")
+        until(lambda: not supervisors(folder), "the end of what is in the cluster")
+        seen["of Dask"] = client.submit(abs, -5).result()
+    print(json.dumps(seen))
+
+
+def supervisors(folder: Path) -> list[int]:
+    """Return the processes of ours in the cluster of this program, workers among them."""
+    ours = processes_that_show("nws.sleigh.launch.hosted")
+    return [pid for pid in ours if pid in started_with(MARK, str(folder))]
+
+
+MARK = "NWS_DASK_PROGRAM"
+"""A variable of the environment, by which the processes of this program are known."""
+
+if __name__ == "__main__":
+    os.environ[MARK] = sys.argv[2]
+    main(int(sys.argv[1]), Path(sys.argv[2]))
