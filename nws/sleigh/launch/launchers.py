@@ -35,6 +35,7 @@ _OURS: Final = {
     "htcondor": "nws.sleigh.launch.htcondor:HTCondor",
     "mpi": "nws.sleigh.launch.mpi:Mpi",
     "dask": "nws.sleigh.launch.dask:Dask",
+    "ray": "nws.sleigh.launch.ray:Ray",
 }
 
 
