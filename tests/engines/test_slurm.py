@@ -78,14 +78,18 @@ def test_what_slurm_refuses(slurm: SlurmCluster, make_sleigh: MakeSleigh) -> Non
 
 
 def test_jobs_that_end_at_once(
-    slurm: SlurmCluster, make_sleigh: MakeSleigh, monkeypatch: pytest.MonkeyPatch
+    slurm: SlurmCluster,
+    make_sleigh: MakeSleigh,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """There is an end, and the error has what the job wrote."""
+    """There is an end, and the error has what the job wrote. It is logged once."""
     monkeypatch.setattr("nws.sleigh.launch.processes._FIRST_PAUSE_SECONDS", 0.0)
-    with make_sleigh(Slurm(python="/nowhere/python"), 1) as sleigh:
+    with make_sleigh(Slurm(python="/nowhere/python"), 2) as sleigh:
         call = Aside(partial(sleigh.map, abs, [1]))
-        with pytest.raises(SleighJoinException, match=r"the job \d+_0.*/nowhere/python: not found"):
+        with pytest.raises(SleighJoinException, match=r"exit status 127: .*no /nowhere/python on"):
             call.result()
+    assert caplog.text.count("there is no /nowhere/python on") == 1
     until_nothing_is_left(slurm)
 
 

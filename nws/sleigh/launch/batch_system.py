@@ -31,6 +31,10 @@ RUNNING: Final = "running"
 ENDED: Final = "ended"
 
 
+_NOT_FOUND: Final = 127
+"""What a shell has as the exit status of a program that is not there."""
+
+
 class JobState(NamedTuple):
     """What the batch system says of a job."""
 
@@ -118,6 +122,7 @@ def shell_script(
         index: what the shell makes the index of, such as ``${SLURM_ARRAY_TASK_ID}``.
         name: likewise, what people call the job.
     """
+    python = request.program[0]
     program = " ".join([*request.program, f'"{index}"', f'"{name}"'])
     lines = [
         "#!/bin/sh",
@@ -125,6 +130,11 @@ def shell_script(
         *request.needs.lines,
         f"cd {request.folder} || exit",
         f'exec >"{request.number}.{index}.out" 2>&1',
+        f"command -v {python} >/dev/null || {{",
+        f'  echo "there is no {python} on $(uname -n)"',
+        f'  echo {_NOT_FOUND} >"{request.number}.{index}.end"',
+        f"  exit {_NOT_FOUND}",
+        "}",
         f"exec {program}",
     ]
     return "\n".join(lines) + "\n"

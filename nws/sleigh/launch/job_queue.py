@@ -168,16 +168,15 @@ class JobQueue:
         self._thread.start()
 
     def describe(self, job: BatchJob) -> str:
-        """Say for people how a job has ended, and the last that it wrote."""
+        """Say for people how a job has ended, and the last that it wrote; not which, as others may
+        have ended alike."""
         if job.problem:
             return job.problem
         if job.key is None:
             return "the job was not submitted"
         said = self._folder.read_output(job.submission, job.key[1])
-        how = f", {job.state.reason}," if job.state.reason else ""
-        silent = f"wrote nothing (is {self._folder.path} on a file system that all machines share?)"
-        name = self._system.job_name(job.key)
-        return f"the job {name}{how} {f'said: {said}' if said else silent}"
+        silent = f"it wrote nothing (is {self._folder.path} on a file system that all share?)"
+        return f"{job.state.reason}: {said or silent}" if job.state.reason else said or silent
 
     def drop_unless_submitted(self, job: BatchJob) -> None:
         """Give up the wish for a job. One that is just being submitted is waited for."""
@@ -235,6 +234,7 @@ class JobQueue:
             self.submit()
             if time.monotonic() >= next_look:
                 self.look(_COMMAND_SECONDS)
+                self._say_who_waits()
                 next_look = time.monotonic() + _QUERY_SECONDS
 
     def submit(self) -> None:
@@ -307,19 +307,21 @@ class JobQueue:
             status = self._folder.read_end(*place)
             job.was_seen = job.was_seen or state is not None or self._folder.has_begun(*place)
             if status is not None:
-                job.state, job.end = state or job.state, status
+                job.state = state if state and state.kind == ENDED else JobState(ENDED)
+                job.end = status
             elif state is not None and state.kind != ENDED:
                 job.state = state
             elif state is not None or job.was_seen or now - job.submitted_at > _UNSEEN_SECONDS:
                 job.state, job.end = state or JobState(ENDED), _KILLED
                 killed.append(job)
-        self._say_who_waits(jobs)
         if killed:
             self._say_who_was_killed(killed)
 
     # For people
 
-    def _say_who_waits(self, jobs: Sequence[BatchJob]) -> None:
+    def _say_who_waits(self) -> None:
+        with self._changing:
+            jobs = [job for job in self._jobs if job.was_seen and job.end is None]
         for kind, text in ((WAITING, "wait"), (HELD, "are held")):
             found = [
                 job for job in jobs if job.was_seen and job.end is None and job.state.kind == kind

@@ -185,7 +185,15 @@ class _KeptProcess:
         last_end: how the last one has ended; empty if none has.
     """
 
-    def __init__(self, id: str, place: str, process: Process, start: Callable[[], Process]) -> None:
+    def __init__(
+        self,
+        id: str,
+        place: str,
+        process: Process,
+        start: Callable[[], Process],
+        others: Sequence[_KeptProcess],
+    ) -> None:
+        self._others = others
         self.id = id
         self.place = place
         self.process = process
@@ -200,7 +208,7 @@ class _KeptProcess:
 
     def restart(self, status: int, last_start: float) -> str:
         """Start it again, now that it has ended, or after a pause. How it has ended is logged,
-        unless the last one has ended in the same way.
+        unless the last one, or that of another place, has ended in the same way.
 
         Args:
             status: with which it has ended.
@@ -243,7 +251,8 @@ class _KeptProcess:
         return f"{self.place} ends early, with {name_of_end(status)}: {output}"
 
     def _note_end(self, described: str, *, is_news: bool) -> None:
-        if is_news and described not in (self.last_end, _SILENT):
+        known = {_SILENT, self.last_end, *(other.last_end for other in self._others)}
+        if is_news and described not in known:
             _log.warning("%s; it is started again", described)
         self.last_end = described
 
@@ -272,7 +281,7 @@ class Processes:
             process: as it is now.
             start: starts another one.
         """
-        self._all.append(_KeptProcess(id, place, process, start))
+        self._all.append(_KeptProcess(id, place, process, start, self._all))
 
     def start(self, id: str, place: str, start: Callable[[], Process]) -> None:
         """Start a process, and restart it when it has ended; see `add`.
