@@ -8,8 +8,6 @@ import click
 
 from nws.cli.exit_status import CommandFailure
 from nws.errors import SleighIllegalValueException
-from nws.sleigh.launch.batch import BatchLauncher
-from nws.sleigh.launch.launchers import launcher_named
 
 __all__ = ["script"]
 
@@ -39,6 +37,9 @@ def script(
 
     The names of the job and of its folder are examples: each sleigh has its own.
     """
+    from nws.sleigh.launch.batch import BatchLauncher  # other commands need not wait for it
+    from nws.sleigh.launch.launchers import launcher_named
+
     try:
         launcher = launcher_named(name)(
             queue=queue,

@@ -152,3 +152,18 @@ def test_a_worker_of_no_sleigh(shared: Nws, ws: NetWorkSpace) -> None:
     assert "waits for workers" in shared("worker", "--sleigh", WS, status=1).stderr
     said = shared("worker", "--sleigh", WS, "--connect", "a/b", status=2).stderr
     assert "neither 'host' nor 'host:port'" in said
+
+
+def test_the_script_of_a_launcher(shared: Nws) -> None:
+    asked = ("--workers", "8", "--workers-per-job", "4", "--line", "module load python")
+    script = shared("sleigh", "script", "--launch", "slurm", *asked).stdout
+    assert script.startswith("#!/bin/sh\n#SBATCH ")
+    assert "#SBATCH --array=0-1\n" in script
+    assert "\nmodule load python\n" in script
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("local", "submits nothing to a batch system"), ("service", "no such")]
+)
+def test_no_script(shared: Nws, name: str, said: str) -> None:
+    assert said in shared("sleigh", "script", "--launch", name, status=1).stderr
