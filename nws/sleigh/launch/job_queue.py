@@ -38,6 +38,9 @@ _log = logging.getLogger("nws")
 _QUERY_SECONDS: Final = 2.0
 """Between questions about all jobs."""
 
+_GATHER_SECONDS: Final = 0.1
+"""For jobs that are to be replaced at the same time, before they are submitted."""
+
 _STOP_QUERY_SECONDS: Final = 0.25
 """Likewise, while a sleigh that ends waits for its jobs."""
 
@@ -82,6 +85,7 @@ class BatchJob:
         state: what the batch system said last.
         end: its exit status, None as long as it has not ended.
         problem: why it could not be submitted; empty if it could.
+        is_released: whether it is to end.
     """
 
     def __init__(self, queue: JobQueue, slot: Slot) -> None:
@@ -93,6 +97,7 @@ class BatchJob:
         self.state = JobState(WAITING, _SUBMITTING)
         self.end: int | None = None
         self.problem = ""
+        self.is_released = False
         self._queue = queue
 
     @property
@@ -103,7 +108,7 @@ class BatchJob:
         return self._queue.describe(self)
 
     def request_end(self) -> None:
-        self._queue.drop_unless_submitted(self)
+        self._queue.release(self)
 
     def wait(self, grace: float) -> None:
         self._queue.finish(self, grace)
@@ -178,15 +183,16 @@ class JobQueue:
         silent = f"it wrote nothing (is {self._folder.path} on a file system that all share?)"
         return f"{job.state.reason}: {said or silent}" if job.state.reason else said or silent
 
-    def drop_unless_submitted(self, job: BatchJob) -> None:
+    def release(self, job: BatchJob) -> None:
         """Give up the wish for a job. One that is just being submitted is waited for."""
         with self._talking, self._changing:
+            job.is_released = True
             if job.key is None and job.end is None:
                 job.end = 0
 
     def finish(self, job: BatchJob, grace: float) -> None:
-        """Wait for at most ``grace`` seconds until a job has ended; then cancel it, and all others
-        that were to end."""
+        """Wait for at most ``grace`` seconds until a job has ended; then cancel it, and with it all
+        others that are released."""
         deadline = time.monotonic() + grace
         if job.end is None:
             self.look(_STOP_COMMAND_SECONDS)
@@ -206,7 +212,8 @@ class JobQueue:
 
     def _cancel(self, job: BatchJob) -> None:
         with self._changing:
-            together = [each for each in self._jobs if each.end is None and each.key is not None]
+            released = [each for each in self._jobs if each is job or each.is_released]
+            together = [each for each in released if each.end is None]
         keys = [each.key for each in together if each.key is not None]
         with self._talking:
             try:
@@ -229,8 +236,7 @@ class JobQueue:
                 if any(map(_is_wanted, self._jobs)):
                     pause = min(pause, self._pace.wait(time.monotonic()))
                 self._changing.wait(pause)
-                if not self._jobs:
-                    return
+            time.sleep(_GATHER_SECONDS)
             self.submit()
             if time.monotonic() >= next_look:
                 self.look(_COMMAND_SECONDS)

@@ -1,0 +1,87 @@
+"""The jobs of a sleigh, in a batch system that runs them here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nws.sleigh.launch.job_folder import JobFolder
+from nws.sleigh.launch.job_queue import BatchJob, JobQueue, Slot
+from nws.sleigh.launch.pbs import Pbs
+from tests.support import batch_stub
+from tests.support.processes import until
+
+
+@pytest.fixture
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the jobs."""
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    programs = batch_stub.install(folder)
+    monkeypatch.setenv("PATH", os.pathsep.join((str(programs), os.environ["PATH"])))
+    monkeypatch.setenv(batch_stub.FOLDER, str(folder))
+    return folder
+
+
+class Queue:
+    """A queue of jobs that sleep, two at first, and what it publishes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = JobFolder(str(folder / "files"))
+        self.published: list[list[dict[str, Any]]] = []
+        self.queue = JobQueue(Pbs(), self.folder, self._request, self.published.append)
+        self.jobs = [self.add(), self.add()]
+        self.queue.start()
+
+    def _request(self, number: int, slots: Any) -> Any:
+        request = Pbs().request("sleepers", len(slots), self.folder.path, number)
+        return request._replace(program=["sh", "-c", "'sleep 600'"])
+
+    def add(self) -> BatchJob:
+        return self.queue.add(Slot("0", 1))
+
+
+@pytest.fixture
+def queue(stub: Path, tmp_path: Path) -> Iterator[Queue]:
+    queue = Queue(tmp_path)
+    yield queue
+    for job in queue.jobs:
+        job.request_end()
+    for job in queue.jobs:
+        job.wait(0.0)
+    until(lambda: not batch_stub.running_jobs(stub), "the end of all jobs")
+    assert not os.path.exists(queue.folder.path)
+
+
+def test_one_is_ended(queue: Queue, stub: Path) -> None:
+    """The other goes on."""
+    queue.jobs[0].wait(0.0)
+    until(lambda: list(batch_stub.running_jobs(stub)) == [("1", 1)], "the end of the first job")
+    assert [job.status is None for job in queue.jobs] == [False, True]
+
+
+def test_what_is_wanted_together_is_submitted_together(queue: Queue, stub: Path) -> None:
+    more = [queue.add() for _ in range(3)]
+    queue.jobs += more
+    until(lambda: all(job.key is not None for job in more), "the submission")
+    assert len(list(stub.glob("*.script"))) <= 3
+    until(lambda: len(batch_stub.running_jobs(stub)) == 5, "all jobs")
+    until(lambda: len(queue.published[-1]) == 5, "the report")
+
+
+def test_the_folder_of_a_master_that_was_killed_is_removed(tmp_path: Path) -> None:
+    """Not those of masters that live, and of other machines."""
+    living = JobFolder(str(tmp_path))
+    pid, host, _ = os.path.basename(living.path).split("@")
+    assert int(pid) == os.getpid()
+    others = [tmp_path / f"99999999@{host}@dead", tmp_path / "99999999@elsewhere@dead"]
+    for other in others:
+        other.mkdir()
+    last = JobFolder(str(tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [os.path.basename(living.path), os.path.basename(last.path), others[1].name]
+    )
