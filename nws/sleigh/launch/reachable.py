@@ -17,6 +17,9 @@ __all__ = ["hosts_for_workers", "reachable_host"]
 _CONNECT_SECONDS: Final = 5.0
 """For an address to answer."""
 
+_ELSEWHERE: Final = ("192.0.2.1", 9)
+"""An address that is nobody's, as RFC 5737 has it."""
+
 _ANY_ADDRESS: Final = ("0.0.0.0", "::")
 
 
@@ -55,12 +58,24 @@ def _addresses_of(interface: str = "") -> list[str]:
     chosen = [interface] if interface else list(known)
     internet = (socket.AF_INET, socket.AF_INET6)
     entries = [entry for name in chosen for entry in known[name] if entry.family in internet]
-    entries.sort(key=lambda entry: entry.family != socket.AF_INET)
+    main = _main_address()
+    entries.sort(key=lambda entry: (entry.address != main, entry.family != socket.AF_INET))
     addresses = [str(entry.address) for entry in entries]
     usable = [each for each in addresses if interface or not _is_only_here(each)]
     if interface and not usable:
         raise SleighIllegalValueException(f"interface={interface!r} has no address")
     return usable
+
+
+def _main_address() -> str:
+    """Return the address of this machine towards most others; empty if it has none. The others,
+    such as those of bridges to containers, mean something else elsewhere."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(_ELSEWHERE)  # this sends nothing
+            return str(probe.getsockname()[0])
+        except OSError:
+            return ""
 
 
 def _is_only_here(address: str) -> bool:
