@@ -36,7 +36,7 @@ _EXAMPLE: Final = "/home/you/.local/state/nws/jobs/example"
 
 
 class BatchLauncher(ABC):
-    """Workers that are jobs of a batch system; also that `nws.sleigh.launch.batch_system`.
+    """Workers that are jobs of a batch system; see ``batch_system.py`` for how that is asked.
 
     Attributes:
         needs: what each job asks for.
