@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from nws.cli.exit_status import CommandFailure
@@ -21,7 +19,7 @@ __all__ = ["script"]
 @click.option("--memory", type=click.IntRange(0), default=0, help="Megabytes for each job.")
 @click.option("--workers-per-job", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--line", "lines", multiple=True, help="For the script; may be given again.")
-@click.option("--python", default=sys.executable, help="Python for the workers.")
+@click.option("--python", default="", help="Python for the workers.")
 def script(
     name: str,
     workers: int,

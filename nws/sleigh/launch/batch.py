@@ -58,7 +58,7 @@ class BatchLauncher(ABC):
         lines: Sequence[str] = (),
         interface: str = "",
         folder: str | None = None,
-        python: str = sys.executable,
+        python: str = "",
     ) -> None:
         """Choose what jobs ask for. What is not given is left to the batch system.
 
@@ -72,7 +72,7 @@ class BatchLauncher(ABC):
             interface: of this machine, by which workers reach the server; by default any.
             folder: where a folder for the jobs is made, on a file system that all machines share;
                 by default in the user's state folder.
-            python: path of the Python for workers, with this package.
+            python: path of the Python for workers, with this package; by default ours.
 
         Raises:
             SleighIllegalValueException: one of them is something else.
@@ -87,7 +87,7 @@ class BatchLauncher(ABC):
         )
         self.interface = interface
         self._folder = folder
-        self._python = python
+        self._python = python or sys.executable
 
     def begin(self, options: WorkerOptions, processes: Processes) -> Launch:
         return _BatchLaunch(self, options, processes)

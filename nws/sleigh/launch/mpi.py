@@ -35,7 +35,7 @@ class Mpi:
         workers_per_rank: int = 1,
         interface: str = "",
         folder: str | None = None,
-        python: str = sys.executable,
+        python: str = "",
     ) -> None:
         """Choose how to call it.
 
@@ -45,7 +45,7 @@ class Mpi:
             interface: of this machine, by which workers reach the server; by default any.
             folder: where a folder for the ranks is made, on a file system that all machines share;
                 by default in the user's state folder.
-            python: path of the Python for workers, with this package.
+            python: path of the Python for workers, with this package; by default ours.
 
         Raises:
             SleighIllegalValueException: the command is no list, or a rank is to have no worker.
@@ -58,7 +58,7 @@ class Mpi:
         self.interface = interface
         self.folder = folder
         self._command = list(command)
-        self._python = python
+        self._python = python or sys.executable
 
     def begin(self, options: WorkerOptions, processes: Processes) -> Launch:
         return _MpiLaunch(self, options, processes)
