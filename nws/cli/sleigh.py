@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -10,12 +11,13 @@ import click
 from nws.cli.exit_status import CommandFailure, NothingThere
 from nws.cli.job_script import script
 from nws.cli.output import json_option, print_json, print_rows
-from nws.cli.raw_values import each_value
+from nws.cli.raw_values import RawValue, each_value
 from nws.cli.sleigh_reports import (
     calls_in,
     calls_of,
     is_sleigh,
     number_or_0,
+    report_in,
     sleighs_on,
     workers_of,
 )
@@ -23,7 +25,7 @@ from nws.cli.which_server import connect, open_workspace, server_options
 from nws.client import NetWorkSpace
 from nws.errors import NwsOperationException, NwsTimeoutException
 from nws.sleigh.launch.by_hand import DELETE_ME
-from nws.sleigh.shared.messages import CALLS, CANCEL
+from nws.sleigh.shared.messages import CALLS, CANCEL, kill_variable, worker_variable
 
 __all__ = ["sleigh"]
 
@@ -139,25 +141,66 @@ def cancel(host: str | None, port: int | None, timeout: float, name: str, call: 
         if found.get("kind") == "submit":
             raise CommandFailure("calls of submit() can only be cancelled by their futures")
         ws.store(CANCEL, str(call))
-        if not _wait_until_over(ws, call, timeout):
+        if not _wait_until(ws, CALLS, lambda value: _is_over(value, call), timeout):
             raise CommandFailure(
                 f"call {call} is not over after {timeout:g} seconds: the program has to wait for "
                 "it, and will find the request when it does"
             )
 
 
-def _wait_until_over(ws: NetWorkSpace, call: int, timeout: float) -> bool:
-    """Tell whether a call is over within some seconds, as the reports say."""
+def _is_over(value: RawValue, call: int) -> bool:
+    return not any(each["number"] == call and not each.get("over") for each in calls_in(value))
+
+
+def _wait_until(
+    ws: NetWorkSpace, variable: str, holds: Callable[[RawValue], bool], timeout: float
+) -> bool:
+    """Tell whether the report in a variable is as wanted within some seconds."""
     deadline = time.monotonic() + timeout
-    reports = each_value(ws, CALLS, wait=True, timeout=timeout)
+    reports = each_value(ws, variable, wait=True, timeout=timeout)
     try:
         while time.monotonic() <= deadline:
-            calls = calls_in(next(reports))
-            if not any(each["number"] == call and not each.get("over") for each in calls):
+            if holds(next(reports)):
                 return True
     except NwsTimeoutException:
         pass
     return False
+
+
+@sleigh.command()
+@server_options
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=15.0,
+    show_default=True,
+    help="Maximum number of seconds to wait until the worker is dead.",
+)
+@click.argument("name")
+@click.argument("rank", type=click.IntRange(0))
+def kill(host: str | None, port: int | None, timeout: float, name: str, rank: int) -> None:
+    """Kill the worker RANK of the sleigh NAME; `nws sleigh show` has the ranks.
+
+    Another worker takes its place. Its element is run again, and is an error when it has cost three
+    workers.
+    """
+    with _open_sleigh(host, port, name) as ws:
+        found = next((each for each in workers_of(ws) if each.get("rank") == rank), {})
+        pid = number_or_0(found.get("pid"))
+        if not pid or found.get("state") == "gone":
+            raise NothingThere(f"the sleigh {name!r} has no worker {rank} that runs")
+        ws.store(kill_variable(str(found.get("id"))), str(pid))
+        if not _wait_until(ws, worker_variable(rank), lambda value: _is_other(value, pid), timeout):
+            raise CommandFailure(
+                f"worker {rank} (process {pid} on {found.get('name')}) is not dead after "
+                f"{timeout:g} seconds: its supervisor does not answer"
+            )
+
+
+def _is_other(value: RawValue, pid: int) -> bool:
+    """Tell whether a report is about another worker than the process ``pid``."""
+    report = report_in(value)
+    return report is not None and report.get("pid") != pid
 
 
 @sleigh.command()

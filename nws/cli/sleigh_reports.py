@@ -24,7 +24,15 @@ from nws.sleigh.shared.messages import (
 )
 from nws.workspace.presence import gone_of
 
-__all__ = ["calls_in", "calls_of", "is_sleigh", "number_or_0", "sleighs_on", "workers_of"]
+__all__ = [
+    "calls_in",
+    "calls_of",
+    "is_sleigh",
+    "number_or_0",
+    "report_in",
+    "sleighs_on",
+    "workers_of",
+]
 
 _MARKS: Final = (TASK, RESULT, RANK_COUNT, WORKER_COUNT)
 """Variables that all sleighs have, and hardly anybody else."""
@@ -79,7 +87,7 @@ def calls_of(ws: NetWorkSpace) -> list[dict[str, Any]]:
 
 def calls_in(value: RawValue) -> list[dict[str, Any]]:
     """Return the reports about calls in a value of the variable `CALLS`."""
-    report = _report_in(value)
+    report = report_in(value)
     calls = report.get("calls") if report is not None else None
     if not isinstance(calls, list):
         return []
@@ -107,12 +115,13 @@ def workers_of(ws: NetWorkSpace) -> list[dict[str, Any]]:
 def _read_report(ws: NetWorkSpace, variable: str) -> dict[str, Any] | None:
     """Return a report; None if there is none."""
     try:
-        return _report_in(find_value(ws, variable, 0))
+        return report_in(find_value(ws, variable, 0))
     except NwsTimeoutException:
         return None
 
 
-def _report_in(value: RawValue) -> dict[str, Any] | None:
+def report_in(value: RawValue) -> dict[str, Any] | None:
+    """Return the report in a value; None if it is none."""
     try:
         report = json.loads(value.payload) if is_direct(value.descriptor) else None
     except (ValueError, RecursionError):

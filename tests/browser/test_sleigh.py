@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from nws.sleigh import Sleigh
 from tests.support.accessibility import assert_accessible
 from tests.support.browser import DESKTOP, PHONE, Browsing
 from tests.support.deadly import die
-from tests.support.inspected import Inspected, row, tile, until_live
+from tests.support.inspected import Inspected, follow, row, tile, until_live
 from tests.support.layout import assert_well_laid_out
 from tests.support.processes import Aside
 from tests.support.sleighs import workers_that_answer
@@ -178,13 +177,17 @@ def test_several_calls_are_shown_at_once_and_move_to_the_table_when_they_end(
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_counts_as_a_death(
-    seen: Page, sleigh: Sleigh, tmp_path: Path
+def test_a_worker_that_is_killed_from_the_page_counts_as_a_death(
+    seen: Page, sleigh: Sleigh
 ) -> None:
     victim = workers_that_answer(sleigh)[1]
+    expect(worker_row(seen, 1).locator("td").nth(1)).to_have_text(str(victim))
     deaths = worker_row(seen, 1).locator("td").nth(8)
     expect(deaths).to_have_text("0")
-    os.kill(victim, signal.SIGKILL)
+    follow(seen, seen.get_by_role("link", name="Kill worker 1"))
+    assert_accessible(seen)
+    follow(seen, seen.get_by_role("button", name="Kill the worker"))
+    expect(seen.get_by_text("The worker is being killed")).to_be_visible()
     expect(deaths).to_have_text("1")
     expect(deaths).to_have_class(re.compile("bad"))
     expect(worker_row(seen, 1).locator("td").nth(1)).not_to_have_text(str(victim))

@@ -17,6 +17,7 @@ from tests.cli.conftest import Nws
 from tests.support.deadly import times_ten
 from tests.support.processes import Aside, python, until
 from tests.support.server import PATIENCE, Server
+from tests.support.sleighs import workers
 from tests.support.spaces import HOST
 
 WS = "command line"
@@ -78,6 +79,20 @@ def test_a_program_that_does_not_look(shared: Nws, ws: NetWorkSpace) -> None:
     assert "the program has to wait for it" in said
     assert ws.fetch("cancel") == "1"
     assert "by their futures" in shared("sleigh", "cancel", WS, "2", status=1).stderr
+
+
+def test_kill_a_worker(shared: Nws, sleigh: Sleigh, ws: NetWorkSpace) -> None:
+    name = name_of(sleigh)
+    (former,) = workers(sleigh)
+    shared("sleigh", "kill", name, "0")
+    assert workers(sleigh) != [former]
+    assert "no worker 1" in shared("sleigh", "kill", name, "1", status=4).stderr
+    for variable in ("task", "result", "rankCount", "workerCount"):
+        ws.declare(variable, "fifo")
+    ws.store("worker 0", json.dumps({"rank": 0, "id": "a", "pid": 7, "name": "somewhere"}))
+    said = shared("sleigh", "kill", WS, "0", "--timeout", "0", status=1).stderr
+    assert "worker 0 (process 7 on somewhere) is not dead" in said
+    assert ws.fetch("kill a") == "7"
 
 
 def test_of_no_sleigh(shared: Nws, ws: NetWorkSpace) -> None:

@@ -82,6 +82,7 @@ def pages(name: bytes) -> dict[str, str]:
         "delete-variable": target("confirm", action="delete-variable", ws=name, name=name),
         "delete-workspace": target("confirm", action="delete-workspace", ws=name),
         "close-group": target("confirm", action="close-group", ws=name),
+        "kill-worker": target("confirm", action="kill-worker", ws=name, name=name, pid=name),
         "missing": target("variable", ws=name, name=name + b"?"),
         "no sleigh": target("sleigh", name=name),
         "no value": target("value", ws=name, name=name, index=99),

@@ -20,6 +20,8 @@ ACTIONS = {
     "delete-variable": {"ws": "ws", "name": "x"},
     "delete-workspace": {"ws": "ws"},
     "close-group": {"ws": "ws"},
+    "cancel-call": {"ws": "ws", "name": "1"},
+    "kill-worker": {"ws": "ws", "name": "0", "pid": "1"},
 }
 
 
@@ -28,6 +30,10 @@ def filled(client: Client) -> Client:
     """A client whose workspace has something to destroy."""
     client.store("x", "v")
     client.store("deleteMeWhenAllWorkersStarted", "1")
+    for name in ("task", "result", "rankCount", "workerCount", "cancel", "kill a"):
+        assert client.ask("declare var", "ws", name, "fifo").status == 0
+    client.store("calls", '{"calls": [{"number": 1}]}')
+    client.store("worker 0", '{"id": "a", "pid": 1}')
     return client
 
 

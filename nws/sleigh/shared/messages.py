@@ -53,6 +53,7 @@ __all__ = [
     "data_variable",
     "death_from_wire",
     "failures_variable",
+    "kill_variable",
     "log_dropped",
     "message_from_wire",
     "message_to_wire",
@@ -256,6 +257,12 @@ def data_variable(name: str) -> str:
 def failures_variable(rank: int) -> str:
     """Return the name of the variable with the last failures that a worker has reported."""
     return f"failures {rank}"
+
+
+def kill_variable(id: str) -> str:
+    """Return the name of the variable with the process ids, as texts, of workers that somebody asks
+    the supervisor with this id to kill."""
+    return f"kill {id}"
 
 
 def cut_at(task: Task, places: Sequence[int]) -> Iterator[Task]:

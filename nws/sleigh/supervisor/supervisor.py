@@ -32,7 +32,6 @@ from nws.errors import (
     NwsUnpicklingException,
     SleighJoinException,
 )
-from nws.sleigh.shared.cores import available_cores
 from nws.sleigh.shared.exit_status import MISMATCH, TOO_LATE
 from nws.sleigh.shared.messages import (
     CONTROL,
@@ -53,7 +52,9 @@ from nws.sleigh.shared.messages import (
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, ProtocolMismatch, check_protocol
 from nws.sleigh.shared.settings import Settings
 from nws.sleigh.shared.status_cells import BUSY, FAILED, INITIALIZING, RUNNING
+from nws.sleigh.supervisor.kill_requests import KillRequests
 from nws.sleigh.supervisor.output_relay import OutputRelay
+from nws.sleigh.supervisor.process_setup import set_up_process
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description, worker_reports
 from nws.workspace.presence import Presence
@@ -81,23 +82,11 @@ _MAX_EARLY_DEATHS: Final = 5
 _EARLY_SECONDS: Final = 0.5
 """After the start of a worker, in which its crash is an early one."""
 
-_THREAD_VARIABLES: Final = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
-"""Variables that tell libraries how many threads to use. Without them each worker would use all
-cores, and the workers would slow each other down."""
-
 
 def main(settings: Settings) -> int:
     """Run a supervisor until the sleigh is over. Return the exit status."""
     try:
-        _prepare_process(settings)
+        set_up_process(settings)
         gc.freeze()  # what was imported stays: no collection copies its memory in a worker
         supervisor = Supervisor(settings)
     except (NwsException, SleighJoinException, OSError) as error:
@@ -121,35 +110,6 @@ def _unreachable(settings: Settings, error: Exception) -> str:
         "machines if it is started so (`nws server start --interface ADDRESS`), and nwsHost= is "
         "its name there; or workers reach it through ssh (launch=sshforwardcmd)"
     )
-
-
-def _prepare_process(settings: Settings) -> None:
-    """Set what workers inherit, before anything that depends on it is imported."""
-    sys.path[:0] = filter(os.path.exists, settings.module_path)
-    _enter(settings)
-    threads = str(max(1, available_cores() // max(1, settings.neighbours)))
-    for variable in _THREAD_VARIABLES:
-        os.environ.setdefault(variable, threads)
-    if settings.authkey:
-        from multiprocessing import process  # few programs need it
-
-        process.current_process().authkey = bytes.fromhex(settings.authkey)
-
-
-def _enter(settings: Settings) -> None:
-    """Change to the working folder. On another machine that of the master may not be there.
-
-    Raises:
-        OSError: the user has named it, and it is not there.
-    """
-    folder = settings.working_folder
-    try:
-        if folder:
-            os.chdir(folder)
-    except OSError as error:
-        if settings.needs_folder:
-            where = platform.node()
-            raise OSError(f"workingDir={folder!r} cannot be used on {where}: {error}") from error
 
 
 class Supervisor:
@@ -243,6 +203,8 @@ class Supervisor:
             self._presence = Presence(self._workspace, id, ranks, duration)
             self._control = self._workspace.watch(CONTROL)
             self._selector.register(self._control, selectors.EVENT_READ, self._read_control)
+            self._kill_requests = KillRequests(self._workspace, id)
+            self._selector.register(self._kill_requests, selectors.EVENT_READ, self._read_kills)
             self._selector.register(self._wakeups[0], selectors.EVENT_READ, self._read_wakeups)
             if self._settings.life_line:
                 self._selector.register(0, selectors.EVENT_READ, self._read_life_line)
@@ -288,6 +250,13 @@ class Supervisor:
                 worker.cells.drop(*control)
             # A worker may just be about to begin with one of them.
             self._drop_until = time.monotonic() + _CANCEL_GRACE_SECONDS
+
+    def _read_kills(self, fd: int) -> None:
+        """Kill workers, as others ask us to."""
+        pids = self._kill_requests.take()
+        for worker in self._workers:
+            if worker.pid in pids:  # 0, if it has none, is killed nowhere
+                worker.kill_on_request()
 
     def _read_wakeups(self, fd: int) -> None:
         os.read(fd, 4096)
@@ -432,7 +401,9 @@ class Supervisor:
     def _death_of(self, worker: WorkerProcess) -> Death:
         cells = worker.cells
         text = worker.describe_end()
-        if worker.stopped_at:
+        if worker.kill_requested:
+            text = f"it was killed on request, as by `nws sleigh kill`\n{text}"
+        elif worker.stopped_at:
             seconds = self._settings.where.lease_time
             text = f"it was stopped for more than {seconds:g} seconds\n{text}"
         return Death(
@@ -466,7 +437,8 @@ class Supervisor:
     def _count_early_deaths(self, worker: WorkerProcess, guilty: bool) -> None:
         """Count workers that crash early, before they had any task; too many are the end."""
         early = time.monotonic() - worker.started_at < _EARLY_SECONDS and not worker.cells.call
-        worker.early_deaths = worker.early_deaths + 1 if early and not guilty else 0
+        early = early and not guilty and not worker.kill_requested
+        worker.early_deaths = worker.early_deaths + 1 if early else 0
         if worker.early_deaths >= _MAX_EARLY_DEATHS:
             self._over = True
             self._problem = f"workers crash before they do anything: {worker.describe_end()}"

@@ -65,6 +65,7 @@ class WorkerProcess:
         pipes: for each pipe that the worker writes into, its number and who reads it.
         stopped_at: when it was stopped, as by Ctrl-Z; 0.0 if it runs.
         kill_at: when it is killed if it is still running for a dropped call; 0.0 for never.
+        kill_requested: somebody has asked for it to be killed.
         overdue_since: when the element began for which the worker was told to end; 0 for none.
         overdue_at: when it was told so.
         started_at: when the worker was started; before that, when this was made.
@@ -89,6 +90,7 @@ class WorkerProcess:
         self._said: dict[bytes, int] = {}  # how many lines of each stream were read
         self.started_at = time.monotonic()
         self.stopped_at = self.kill_at = 0.0
+        self.kill_requested = False
         self.overdue_since, self.overdue_at = 0, 0.0
         self.early_deaths = 0
         self._where = where
@@ -133,6 +135,7 @@ class WorkerProcess:
             self.pipes[fd] = LineReader(name, mark, self._said)
         self.started_at = time.monotonic()
         self.stopped_at = self.kill_at = 0.0
+        self.kill_requested = False
         self.overdue_since = 0
 
     def poll(self) -> bool:
@@ -154,6 +157,11 @@ class WorkerProcess:
         """Kill the worker, whose end was not seen yet, and all that is with it."""
         os.kill(self.pid, signal.SIGKILL)  # just forked, it is not in a group of its own
         self.kill_rest()
+
+    def kill_on_request(self) -> None:
+        """Kill the worker since somebody has asked for that."""
+        self.kill_requested = True
+        self.kill()
 
     def kill_rest(self) -> None:
         """Kill all that the worker has started and that is still with it."""

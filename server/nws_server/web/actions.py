@@ -9,7 +9,7 @@ import base64
 import json
 import math
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from nws.errors import Status
@@ -23,6 +23,7 @@ from nws_server.web.not_found import NotFound
 from nws_server.web.query import BadQuery, Query
 from nws_server.web.rendering import link
 from nws_server.web.sleigh_reports import WAITS_FOR_WORKERS
+from nws_server.web.sleigh_requests import request_cancel, request_kill
 from nws_server.web.value_descriptions import describe_values
 
 __all__ = ["ACTIONS", "NOTICES", "Action", "Outcome", "ask"]
@@ -43,6 +44,8 @@ NOTICES: Final = {
     "deleted-variable": "The variable has been deleted.",
     "deleted-workspace": "The workspace has been deleted.",
     "closed": "The group has been closed.",
+    "cancelling": "The call is cancelled as soon as the program waits for one of its calls.",
+    "killing": "The worker is being killed, and another one takes its place.",
     "killed": "The signal is on its way to the job.",
 }
 """Notices on the page that follows an action, by the word in its address."""
@@ -62,13 +65,17 @@ class Action(NamedTuple):
     Attributes:
         perform: performs it.
         question, consequence, button: the texts of the page that asks for confirmation; empty for
-            actions that destroy nothing. The question may hold ``{ws}`` and ``{name}``.
+            actions that destroy nothing. The question may hold ``{ws}`` and other fields.
+        fields: the names of the other fields that it needs.
+        page: where the link goes that does nothing.
     """
 
     perform: Callable[[Inspector, Query], Awaitable[Outcome]]
     question: str = ""
     consequence: str = ""
     button: str = ""
+    fields: Sequence[str] = ()
+    page: str = ""
 
 
 async def _store(inspector: Inspector, query: Query) -> Outcome:
@@ -160,9 +167,21 @@ async def _close_group(inspector: Inspector, query: Query) -> Outcome:
     return Outcome(link("sleigh", name=DisplayName(ws), said="closed"))
 
 
+async def _cancel_call(inspector: Inspector, query: Query) -> Outcome:
+    ws, number = query.need("ws"), query.need_number("name", 1)
+    await request_cancel(inspector, ws, number)
+    return Outcome(link("sleigh", name=DisplayName(ws), said="cancelling"))
+
+
+async def _kill_worker(inspector: Inspector, query: Query) -> Outcome:
+    ws, rank, pid = query.need("ws"), query.need_number("name"), query.need_number("pid", 1)
+    await request_kill(inspector, ws, rank, pid)
+    return Outcome(link("sleigh", name=DisplayName(ws), said="killing"))
+
+
 async def _kill_job(inspector: Inspector, query: Query) -> Outcome:
     """Ask the master of a cluster, as `kill` of its front does."""
-    ws, pid = query.need("ws"), query.number("name", 0, 1)
+    ws, pid = query.need("ws"), query.need_number("name", 1)
     request = json.dumps({"pid": pid, "signal": signal.SIGTERM}).encode()
     await inspector.local.store(ws, REQUESTS, Value(_TEXT_DESCRIPTOR, request))
     return Outcome(link("depalma", name=DisplayName(ws), said="killed"))
@@ -176,59 +195,82 @@ ACTIONS: Final = {
         "Fetch one value of {name}?",
         "It is removed from the variable and shown once.",
         "Fetch it",
+        fields=("name",),
+        page="variable",
     ),
     "delete-variable": Action(
         _delete_variable,
         "Delete the variable {name}?",
         "Its values are lost, including leased ones, and clients that wait for it get an error.",
         "Delete it",
+        fields=("name",),
+        page="variable",
     ),
     "delete-workspace": Action(
         _delete_workspace,
         "Delete the workspace {ws}?",
         "All its variables and their values are lost, and clients that wait for one get an error.",
         "Delete it",
+        page="workspace",
     ),
     "close-group": Action(
         _close_group,
         "Close the group of {ws}?",
         "The sleigh starts with the workers that have joined; no more can join.",
         "Close it",
+        page="sleigh",
+    ),
+    "cancel-call": Action(
+        _cancel_call,
+        "Cancel call {name}?",
+        "In the program it raises SleighCancelledException, and its results are lost. Elements "
+        "that run now are stopped. Other calls go on.",
+        "Cancel the call",
+        fields=("name",),
+        page="sleigh",
+    ),
+    "kill-worker": Action(
+        _kill_worker,
+        "Kill worker {name}, process {pid}?",
+        "Another worker takes its place. The element that it runs is run again, and is an error "
+        "when it has cost three workers.",
+        "Kill the worker",
+        fields=("name", "pid"),
+        page="sleigh",
     ),
     "kill-job": Action(
         _kill_job,
         "Kill job {name}?",
         "SIGTERM is sent to all its processes. A job that waits ends without having run.",
         "Kill it",
+        fields=("name",),
+        page="depalma",
     ),
 }
-
-
-_PAGES_OF_ACTIONS: Final = {"close-group": "sleigh", "kill-job": "depalma"}
-"""The pages to which one comes back, where that is not the page of the variable or workspace."""
 
 
 def ask(query: Query) -> dict[str, Any]:
     """Return the data of the page that asks for confirmation of an action.
 
-    Fields: ``action``, ``ws``, ``name``.
+    Fields: ``action``, ``ws``, and those of the action.
 
     Raises:
         BadQuery: there is no such action, or a field is missing.
     """
     names = [name for name, action in ACTIONS.items() if action.question]
     name = query.choice("action", names, "")
+    action = ACTIONS[name]
     ws = DisplayName(query.need("ws"))
-    has_variable = "{name}" in ACTIONS[name].question
-    var = DisplayName(query.need("name")) if has_variable else None
-    if name in _PAGES_OF_ACTIONS:
-        back = link(_PAGES_OF_ACTIONS[name], name=ws)
+    fields = {field: DisplayName(query.need(field)) for field in action.fields}
+    shown = {field: given.short for field, given in fields.items()}
+    if action.page == "variable":
+        back = link("variable", ws=ws, **fields)
     else:
-        back = link("variable", ws=ws, name=var) if var else link("workspace", name=ws)
+        back = link(action.page, name=ws)
     return {
-        "question": ACTIONS[name].question.format(ws=ws.short, name=var.short if var else ""),
-        "consequence": ACTIONS[name].consequence,
-        "button": ACTIONS[name].button,
-        "address": link(f"do/{name}", ws=ws, name=var),
+        "question": action.question.format(ws=ws.short, **shown),
+        "consequence": action.consequence,
+        "button": action.button,
+        "address": link(f"do/{name}", ws=ws, **fields),
         "back": back,
     }

@@ -78,6 +78,15 @@ class Query:
             raise BadQuery(f"the field {key!r} is not a whole number from {least} to {most}")
         return int(given)
 
+    def need_number(self, key: str, least: int = 0) -> int:
+        """Return a required field that is a whole number from `least`.
+
+        Raises:
+            BadQuery: it is not, or it is missing.
+        """
+        self.need(key)
+        return self.number(key, least, least)
+
     def choice(self, key: str, choices: Collection[str], default: str) -> str:
         """Return a field that is one of several words.
 

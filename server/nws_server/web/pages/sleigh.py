@@ -16,6 +16,7 @@ from nws_server.web.original_sleigh import describe_original_sleigh, is_original
 from nws_server.web.query import Query
 from nws_server.web.reports import Report, read_text
 from nws_server.web.sleigh_reports import SleighReports
+from nws_server.web.sleigh_requests import can_be_cancelled, can_be_killed
 from nws_server.web.timeline import (
     TIMELINE_SECONDS,
     BusySpan,
@@ -86,6 +87,7 @@ def _show_ended(run: KeptRun) -> dict[str, Any]:
     for call in data["calls"]:
         call["cancelled"] = call["cancelled"] or not call["over"]
         call["over"] = True
+        call["can_be_cancelled"] = False
     return {
         "workspace": DisplayName(run.ws),
         "original": None,
@@ -150,6 +152,7 @@ def _call(call: Report, spans: Sequence[BusySpan], now: float) -> dict[str, Any]
         "began": began,
         "over": call.flag("over"),
         "cancelled": call.flag("cancelled"),
+        "can_be_cancelled": can_be_cancelled(call),
         "rate": round(rate, 1),
         "left": left,
     }
@@ -168,6 +171,7 @@ def _worker(rank: int, report: Report) -> dict[str, Any]:
         "tasks": report.whole("tasks"),
         "elements": report.whole("elements"),
         "memory": report.maybe("memory"),
+        "can_be_killed": can_be_killed(report),
         "current": None
         if current is None
         else {
