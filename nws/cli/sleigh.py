@@ -106,6 +106,7 @@ def _worker(worker: dict[str, Any], now: float) -> dict[str, Any]:
         "state": worker.get("state"),
         "elements": worker.get("elements"),
         "deaths": worker.get("deaths"),
+        "cpu": worker.get("cpu"),
         "megabytes": number_or_0(worker.get("memory")) // 1_000_000,
         "call": doing.get("call"),
         "element": doing.get("element"),

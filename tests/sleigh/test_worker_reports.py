@@ -74,6 +74,9 @@ def test_a_worker_that_is_idle(lonely: Sleigh) -> None:
     assert (report["deaths"], report["elements"]) == (0, 1)
     assert (report["current"], report["lines"]) == (None, [])
     assert report["memory"] > 1_000_000
+    assert report["cpu_seconds"] >= 0
+    ((seconds, elements),) = report["durations"]
+    assert (elements, 0 < seconds < 60) == (1, True)
     ((call, first, size, begin, end),) = report["recent"]
     assert (call, first, size) == (1, 0, 1)
     assert report["started"] - 0.1 < begin <= end < time.time() + 0.1
@@ -173,6 +176,7 @@ def test_another_supervisor_goes_on(lonely: Sleigh) -> None:
     assert (after["rank"], after["id"], after["deaths"]) == (0, before["id"], 1)
     assert after["lines"] == before["lines"]
     assert after["recent"][0] == before["recent"][0]
+    assert sum(elements for _, elements in after["durations"]) == 3
     assert [info["rank"] for info in lonely.workerInfo()] == [0]
 
 
@@ -195,8 +199,8 @@ def test_who_is_idle_stores_nothing(on_server: dict[str, Any], tmp_path: Path) -
     """Its supervisor goes on to look, as is seen by the other worker."""
     with Sleigh(**on_server, workerCount=2) as sleigh:
         sleigh.eachWorker(times_ten, 1)
-        of_worker(sleigh, 0, is_idle_after(1))
-        of_worker(sleigh, 1, is_idle_after(1))
+        for rank in range(2):
+            of_worker(sleigh, rank, lambda report: is_idle_after(1)(report) and not report["cpu"])
         pids = [info["pid"] for info in sleigh.workerInfo()]
         before = stored(sleigh.nws, "worker 0")
         for _ in range(2):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from nws.sleigh.shared.status_cells import (
+    DURATIONS,
     ELEMENTS_DONE,
     FIRST_SPAN,
     MAX_SPANS,
@@ -49,7 +50,7 @@ class Span(NamedTuple):
 
 
 class Spans:
-    """The worker's side: counts what is finished and writes spans."""
+    """The worker's side: counts what is finished, by how long it took, and writes spans."""
 
     def __init__(self, cells: StatusCells) -> None:
         """Write into these cells. The first span is a new one."""
@@ -64,6 +65,7 @@ class Spans:
         numbers = self._numbers
         numbers[TASKS_DONE] += 1
         numbers[ELEMENTS_DONE] += size
+        numbers[DURATIONS + ((end - begin) // (size or 1)).bit_length()] += size
         if begin - self._end > _MAX_GAP_NS or end - self._begin > _MAX_SPAN_NS:
             self._open(call, first, size, begin, end)
         elif call == self._call:

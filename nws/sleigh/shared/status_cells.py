@@ -32,6 +32,8 @@ from nws.sleigh.shared.messages import NO_ELEMENT
 __all__ = [
     "BUSY",
     "CUT_OFF",
+    "DURATIONS",
+    "DURATION_CELLS",
     "ELEMENT",
     "ELEMENTS_DONE",
     "FAILED",
@@ -58,6 +60,8 @@ MAX_SPANS: Final = 41
 SPAN_CELLS: Final = 5
 """Cells of each span; see ``spans.py``."""
 
+DURATION_CELLS: Final = 64
+
 (
     STATE,  # one of those below
     CALL,  # number of the call of the worker's task
@@ -81,7 +85,11 @@ SPAN_CELLS: Final = 5
 FIRST_SPAN: Final = FIRST_CANCELLED + MAX_CANCELLED
 """The first cell of the first span."""
 
-_CELL_COUNT: Final = FIRST_SPAN + MAX_SPANS * SPAN_CELLS
+DURATIONS: Final = FIRST_SPAN + MAX_SPANS * SPAN_CELLS
+"""The first of `DURATION_CELLS`, which outlive a worker: how many elements took how long; see
+``durations.py``."""
+
+_CELL_COUNT: Final = DURATIONS + DURATION_CELLS
 
 IDLE: Final = 0
 LOADING: Final = 1

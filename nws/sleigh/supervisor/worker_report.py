@@ -9,12 +9,13 @@ import json
 import platform
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from nws.client import NetWorkSpace
 from nws.errors import NwsNoWorkSpaceException, NwsOperationException, NwsUnpicklingException
+from nws.sleigh.shared.durations import durations_in, durations_of
 from nws.sleigh.shared.messages import NO_ELEMENT, WORKER, worker_variable
 from nws.sleigh.shared.spans import SHOWN, Span, spans_in
 from nws.sleigh.shared.status_cells import (
@@ -26,6 +27,7 @@ from nws.sleigh.shared.status_cells import (
     RUNNING,
     WAITING,
 )
+from nws.sleigh.supervisor.process_usage import ProcessUsage, UsageMeter, is_similar
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.version import __version__
 
@@ -37,9 +39,6 @@ _LOOK_SECONDS: Final = 1.0
 _KEPT_LINES: Final = 20
 _MAX_LINE_CHARS: Final = 500
 """Of each line that is kept."""
-
-_MEMORY_CHANGE: Final = 0.1
-"""A smaller change of memory, as a part of itself, is not reported."""
 
 _CLOCK_JUMP_SECONDS: Final = 0.01
 """Clocks that have moved apart by more were set, or the machine was asleep."""
@@ -152,7 +151,9 @@ class WorkerReport:
         self._lines = deque[Sequence[Any]](former.get("lines", []), _KEPT_LINES)
         self._written = 0
         self._epoch = 0.0  # what time.time() is when time.monotonic() is 0
-        self._memory: int | None = None
+        self._durations = durations_of(former.get("durations"))
+        self._meter = UsageMeter()
+        self._usage = ProcessUsage()
         self._seen: _Look | None = None
         self._published: _Look | None = None
 
@@ -172,12 +173,12 @@ class WorkerReport:
 
     def news(self) -> str | None:
         """Return the report if it is another one than was `published`."""
-        seen, memory = self._look(), self._memory
-        if seen.since or seen != self._published:
-            memory = _memory_of(seen.pid)
-        if seen == self._published and _is_similar(memory, self._memory):
+        seen, usage = self._look(), self._usage
+        if seen.since or seen != self._published or usage.cpu:  # or else it is at rest
+            usage = self._meter.look(seen.pid, time.monotonic())
+        if seen == self._published and is_similar(usage, self._usage):
             return None
-        self._seen, self._memory = seen, memory
+        self._seen, self._usage = seen, usage
         return json.dumps(self._content(seen))
 
     def published(self) -> None:
@@ -215,8 +216,9 @@ class WorkerReport:
             "deaths": seen.deaths,
             "tasks": seen.tasks,
             "elements": seen.elements,
-            "memory": self._memory,
+            **self._usage._asdict(),
             "current": self._current(seen.since) if seen.since else None,
+            "durations": self._all_durations(),
             "recent": [*self._recent, *recent][-SHOWN:],
             "lines": list(self._lines),
         }
@@ -231,6 +233,10 @@ class WorkerReport:
             "element": None if element == NO_ELEMENT else element,
             "since": self._time(since),
         }
+
+    def _all_durations(self) -> list[tuple[float, int]]:
+        own = durations_in(self._process.cells)
+        return sorted((Counter(self._durations) + Counter(own)).items())
 
     def _span(self, span: Span) -> list[float]:
         return [*span[:3], self._time(span.begin), self._time(span.end)]
@@ -296,22 +302,3 @@ def _message(text: str) -> str:
         return f"{content['levelname']}: {content['msg']}"
     except (ValueError, TypeError, KeyError):
         return text
-
-
-def _memory_of(pid: int) -> int | None:
-    """Return how many bytes of memory a process has; None if that is not known."""
-    if not pid:
-        return None
-    import psutil  # takes 10 ms, which a program that imports nws.sleigh should not wait for
-
-    try:
-        memory: int = psutil.Process(pid).memory_info().rss
-    except psutil.Error:
-        return None
-    return memory
-
-
-def _is_similar(one: int | None, other: int | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return abs(one - other) <= _MEMORY_CHANGE * other
