@@ -94,8 +94,9 @@ def test_each_worker_says_what_it_is_at(seen: Page, sleigh: Sleigh, tmp_path: Pa
         expect(cells[rank].nth(0)).to_have_text(os.uname().nodename)
         expect(cells[rank].nth(1)).to_have_text(str(pid))
         expect(cells[rank].nth(2)).to_have_text("running")
-        expect(cells[rank].nth(3)).to_have_text(re.compile(r"element [01] of call \d+"))
-        expect(cells[rank].nth(7)).to_have_text(re.compile(r"[\d.]+ MB"))
+        expect(cells[rank].nth(3)).to_have_text(re.compile(r"[01] of call \d+, "))
+        expect(cells[rank].nth(5)).to_have_text(re.compile(r"\d\s%"))
+        expect(cells[rank].nth(6)).to_have_text(re.compile(r"[\d.]+ MB"))
         expect(seen.locator(".lane").nth(rank).locator(".runs")).to_be_visible()
     (tmp_path / "go 0").touch()
     call.result()
@@ -182,7 +183,7 @@ def test_a_worker_that_is_killed_from_the_page_counts_as_a_death(
 ) -> None:
     victim = workers_that_answer(sleigh)[1]
     expect(worker_row(seen, 1).locator("td").nth(1)).to_have_text(str(victim))
-    deaths = worker_row(seen, 1).locator("td").nth(8)
+    deaths = worker_row(seen, 1).locator("td").nth(7)
     expect(deaths).to_have_text("0")
     follow(seen, seen.get_by_role("link", name="Kill worker 1"))
     assert_accessible(seen)

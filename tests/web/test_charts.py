@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nws_server.web.charts import Chart, line, steps
+from nws_server.web.charts import Chart, Tick, line, steps, time_axis
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
@@ -50,6 +50,32 @@ def test_zeros_lie_at_the_bottom() -> None:
     chart = steps([(0, 0)], 0, 1, height=24)
     assert chart is not None
     assert "23.0" in chart.path
+
+
+@pytest.mark.parametrize(
+    ("high", "top"), [(0, 1), (1, 1), (1.1, 2), (3, 5), (7, 10), (10, 10), (11, 20), (499_000, 5e5)]
+)
+def test_the_number_at_the_upper_edge_is_a_round_one(high: float, top: float) -> None:
+    chart = steps([(0, high)], 0, 1)
+    assert chart is not None
+    assert (chart.high, chart.top) == (max(1, high), top)
+    assert_inside(chart)
+
+
+def test_what_is_not_known_yet_is_not_drawn() -> None:
+    chart = steps([(0, 1), (5, 2)], 0, 10, known=8, width=100, height=12)
+    assert chart is not None
+    assert chart.path == "M0.0,6.0H50.0V1.0H80.0"
+
+
+def test_an_axis_of_time_has_round_numbers() -> None:
+    ticks = [Tick(0.0, "-60 s"), Tick(25.0, "-45 s"), Tick(50.0, "-30 s"), Tick(75.0, "-15 s")]
+    assert time_axis(60).ticks == [*ticks, Tick(100.0, "now")]
+    assert [tick.text for tick in time_axis(300, "end").ticks] == [
+        *(f"-{minutes} min" for minutes in (5, 4, 3, 2, 1)),
+        "end",
+    ]
+    assert time_axis(5).ticks == [Tick(100.0, "now")]
 
 
 @pytest.mark.parametrize("numbers", [[], [1], [math.inf, math.nan, 1], [math.nan] * 5])

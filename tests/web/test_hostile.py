@@ -94,14 +94,14 @@ TAGS = {
     *("html", "head", "meta", "title", "link", "script", "body", "a", "header", "img", "nav", "h1"),
     *("span", "button", "main", "p", "h2", "noscript", "div", "dl", "dt", "dd", "form", "input"),
     *("label", "table", "thead", "tbody", "tr", "th", "td", "bdi", "section", "fieldset", "legend"),
-    *("select", "option", "textarea", "ol", "li", "pre", "small", "time", "svg", "path"),
+    *("select", "option", "textarea", "ol", "li", "pre", "small", "time", "svg", "path", "text"),
 }
 ATTRIBUTES = {
     *("lang", "charset", "name", "content", "rel", "href", "type", "src", "defer", "class", "alt"),
     *("width", "height", "aria-label", "aria-current", "hidden", "id", "aria-pressed", "role"),
     *("tabindex", "data-events", "data-key", "scope", "aria-sort", "method", "action", "value"),
     *("for", "maxlength", "aria-labelledby", "required", "title", "datetime", "colspan", "rows"),
-    *("download", "viewbox", "preserveaspectratio", "d"),
+    *("download", "viewbox", "preserveaspectratio", "d", "x", "y"),
 }
 
 

@@ -150,6 +150,23 @@ def test_a_worker_whose_supervisor_is_gone(sleigh: Sleigh) -> None:
     assert worker["state"] == "gone"
 
 
+def test_numbers_and_axes(sleigh: Sleigh) -> None:
+    durations = [[2**20 / 1e9, 30], [2**27 / 1e9, 1]]
+    recent = [[1, 0, 30, 1e9 - 20, 1e9 - 10]]
+    report = {"cpu": 0.731, "memory": 2e6, "durations": durations, "recent": recent}
+    sleigh.store(b"worker 0", report)
+    data = sleigh.data()
+    assert (data["workers"][0]["cpu"], data["durations"]["elements"]) == (0.731, 31)
+    assert "axis" not in data["durations"]
+    seen = sleigh.page()
+    text = " ".join(seen.text.split())
+    assert "31 elements: half of them took less than 1 ms, nine of ten less than 1 ms" in text
+    assert "73 % 2.0 MB" in text.replace("\xa0", " ")
+    labels = [each.attributes.get("aria-label") for each in seen.elements if each.tag == "svg"]
+    assert labels.count("-60 s, -45 s, -30 s, -15 s, now") == 2
+    assert "1 ms, 10 ms, 100 ms" in labels
+
+
 def spans(*rows: list[float]) -> Report:
     return Report({"recent": list(rows)})
 

@@ -49,10 +49,13 @@ def describe_variable(inspector: Inspector, ws: bytes, view: VariableView) -> di
 
 
 def depth_chart(
-    inspector: Inspector, variable_id: bytes, width: int = charts.WIDTH, height: int = charts.HEIGHT
+    inspector: Inspector, variable_id: bytes, *, large: bool = False
 ) -> charts.Chart | None:
-    """Draw the number of values in a variable during the last minutes."""
+    """Draw the number of values in a variable during the last minutes; with an axis if large."""
     history = inspector.history
+    points, begin, end = history.depth(variable_id), history.begin, history.sampled
+    if not large:
+        return charts.steps(points, begin, end)
     return charts.steps(
-        history.depth(variable_id), history.begin, history.sampled, width=width, height=height
+        points, begin, end, axis=charts.time_axis(end - begin), width=480, height=80
     )

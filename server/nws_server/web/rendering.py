@@ -14,10 +14,13 @@ from markupsafe import Markup
 
 from nws_server.web.names import DisplayName, printable
 
-__all__ = ["Renderer"]
+__all__ = ["Renderer", "brief"]
 
 _MAX_DURATION_SECONDS: Final = 1e10
 """Longest duration that is shown, some 300 years; humanize fails beyond 2000 years."""
+
+
+_UNITS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 class Renderer:
@@ -32,7 +35,13 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            ago=ago, count=count, duration=duration, size=size, moment=moment, visible=visible
+            ago=ago,
+            brief=brief,
+            count=count,
+            duration=duration,
+            size=size,
+            moment=moment,
+            visible=visible,
         )
         self._environment.globals.update(link=link)
         self._environment.globals["ui"] = self._environment.get_template("ui.html").module
@@ -84,6 +93,13 @@ def duration(seconds: float | None) -> str:
         return humanize.precisedelta(round(seconds, 1), format="%.1f")
     unit = "seconds" if seconds < 3600 else "minutes"
     return humanize.precisedelta(int(seconds), minimum_unit=unit, format="%d")
+
+
+def brief(seconds: float) -> str:
+    """Return a length of time in two digits or a little more, as in "1.5 ms"."""
+    size, unit = next((each for each in _UNITS if seconds >= 0.999 * each[0]), _UNITS[-1])
+    number = seconds / size
+    return f"{number:,.0f} {unit}" if number >= 99.5 else f"{number:.2g} {unit}"
 
 
 def moment(epoch: float) -> str:

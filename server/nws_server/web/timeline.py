@@ -15,6 +15,7 @@ __all__ = [
     "place_spans",
     "read_spans",
     "recent_rate",
+    "timeline_axis",
 ]
 
 TIMELINE_SECONDS: Final = 60
@@ -25,6 +26,10 @@ _TIMELINE_UNITS: Final = 1000
 
 _RATE_SECONDS: Final = 10.0
 """Seconds over which the rate of a call is taken."""
+
+
+_REPORT_LAG_SECONDS: Final = 2
+"""The youngest seconds, of which the workers have not reported yet."""
 
 
 class BusySpan(NamedTuple):
@@ -62,8 +67,17 @@ def recent_rate(spans: Sequence[BusySpan], call: int, began: float, now: float) 
     return done / max(1.0, now - max(now - _RATE_SECONDS, began))
 
 
-def draw_throughput(spans: Sequence[BusySpan], now: float) -> charts.Chart | None:
-    """Draw the elements done in each second of the timeline; None if there are none."""
+def draw_throughput(
+    spans: Sequence[BusySpan], now: float, *, ended: bool = False
+) -> charts.Chart | None:
+    """Draw the elements done in each second of the timeline, but for those of which nobody knows
+    yet; None if there are none.
+
+    Args:
+        spans: of all workers.
+        now: the present time, or that of the end.
+        ended: there will be no more reports.
+    """
     done = [0.0] * TIMELINE_SECONDS
     for span in spans:
         duration = max(span.end - span.begin, 0.001)
@@ -75,7 +89,15 @@ def draw_throughput(spans: Sequence[BusySpan], now: float) -> charts.Chart | Non
                 done[second] += span.size * overlap / duration
     if not any(done):
         return None
-    return charts.steps(list(enumerate(done)), 0, TIMELINE_SECONDS, width=480, height=80)
+    known = TIMELINE_SECONDS - (0 if ended else _REPORT_LAG_SECONDS)
+    points = list(enumerate(done))[:known]
+    axis = timeline_axis(ended=ended)
+    return charts.steps(points, 0, TIMELINE_SECONDS, known=known, axis=axis, width=480, height=80)
+
+
+def timeline_axis(*, ended: bool) -> charts.Axis:
+    """Return what stands below the timeline."""
+    return charts.time_axis(TIMELINE_SECONDS, "end" if ended else "now")
 
 
 def place_spans(spans: Sequence[BusySpan], report: Report, now: float) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nws_server.web.charts import Chart
+from nws_server.web.charts import Axis, Chart
 from nws_server.web.names import DisplayName
 
 __all__ = ["to_json"]
@@ -21,7 +21,9 @@ def _to_plain(data: Any) -> Any:
         return data.text
     if isinstance(data, dict):
         return {
-            key: _to_plain(value) for key, value in data.items() if not isinstance(value, Chart)
+            key: _to_plain(value)
+            for key, value in data.items()
+            if not isinstance(value, Chart | Axis)
         }
     if isinstance(data, list):
         return [_to_plain(value) for value in data]

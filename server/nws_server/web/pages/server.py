@@ -44,7 +44,8 @@ def show_server(inspector: Inspector, query: Query) -> dict[str, Any]:
 
 def _chart(inspector: Inspector, points: list[Point]) -> charts.Chart | None:
     history = inspector.history
-    return charts.steps(points, history.begin, history.sampled, width=480, height=80)
+    axis = charts.time_axis(history.sampled - history.begin)
+    return charts.steps(points, history.begin, history.sampled, axis=axis, width=480, height=80)
 
 
 def _resident() -> int:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from nws_server.web import sleigh_reports
+from nws_server.web.durations import describe_durations
 from nws_server.web.inspector import Inspector
 from nws_server.web.kept_runs import KeptRun
 from nws_server.web.names import DisplayName, shorten
@@ -24,6 +25,7 @@ from nws_server.web.timeline import (
     place_spans,
     read_spans,
     recent_rate,
+    timeline_axis,
 )
 
 __all__ = ["show_sleigh"]
@@ -67,7 +69,7 @@ def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
 
 def _show(inspector: Inspector, ws: bytes) -> dict[str, Any]:
     reports = sleigh_reports.read_sleigh(inspector, ws)
-    data = _describe(reports, reports.workers(), float(round(inspector.now())))
+    data = _describe(reports, reports.workers(), float(round(inspector.now())), ended=False)
     return {
         "workspace": DisplayName(ws),
         "original": None,
@@ -83,7 +85,7 @@ def _show_ended(run: KeptRun) -> dict[str, Any]:
         rank: report.updated(state="ended", current=None)
         for rank, report in reports.workers().items()
     }
-    data = _describe(reports, workers, run.ended)
+    data = _describe(reports, workers, run.ended, ended=True)
     for call in data["calls"]:
         call["cancelled"] = call["cancelled"] or not call["over"]
         call["over"] = True
@@ -97,7 +99,9 @@ def _show_ended(run: KeptRun) -> dict[str, Any]:
     }
 
 
-def _describe(reports: SleighReports, workers: dict[int, Report], now: float) -> dict[str, Any]:
+def _describe(
+    reports: SleighReports, workers: dict[int, Report], now: float, *, ended: bool
+) -> dict[str, Any]:
     spans = {rank: list(read_spans(report)) for rank, report in workers.items()}
     every_span = [span for each in spans.values() for span in each]
     calls = _calls(reports.calls(), every_span, now)
@@ -110,12 +114,14 @@ def _describe(reports: SleighReports, workers: dict[int, Report], now: float) ->
             "running": reports.running,
             "results": reports.unread,
         },
-        "throughput": draw_throughput(every_span, now),
+        "throughput": draw_throughput(every_span, now, ended=ended),
+        "durations": describe_durations(workers.values()),
         "timeline": [
             {"rank": rank, "spans": list(place_spans(spans[rank], report, now))}
             for rank, report in workers.items()
         ],
         "window": TIMELINE_SECONDS,
+        "axis": timeline_axis(ended=ended),
         "failed": sum(call["failed"] for call in calls),
         "batch": _batch(reports),
         "failures": _failures(reports),
@@ -171,6 +177,8 @@ def _worker(rank: int, report: Report) -> dict[str, Any]:
         "tasks": report.whole("tasks"),
         "elements": report.whole("elements"),
         "memory": report.maybe("memory"),
+        "cpu": report.maybe("cpu"),
+        "cpu_seconds": report.maybe("cpu_seconds"),
         "can_be_killed": can_be_killed(report),
         "current": None
         if current is None

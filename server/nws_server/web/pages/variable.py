@@ -44,7 +44,7 @@ async def show_variable(inspector: Inspector, query: Query) -> dict[str, Any]:
     values = look.values(ws, var, VALUES_PER_PAGE * (page - 1), VALUES_PER_PAGE)
     return {
         "variable": describe_variable(inspector, ws, view),
-        "depth": depth_chart(inspector, view.id, 480, 80),
+        "depth": depth_chart(inspector, view.id, large=True),
         "page_of_values": page,
         "pages": pages,
         "values": await describe_values(inspector, view.id, values, _TEXT_CHARS, _HEXDUMP_BYTES),
