@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from nws_server.hub import Hub
 from nws_server.web.babelfish_process import BabelfishProcess
 from nws_server.web.inspector import Inspector
 from nws_server.web.site import InspectorSite
-from tests.support.clients import Client, Company
+from tests.support.clients import WS, Client, Company
 from tests.support.web import Event, Reply, form, read_event, read_reply, target
 
 
@@ -151,3 +152,21 @@ class MemorySite:
         for link in self._links:
             link.hang_up()
         check_invariants(self.space)
+
+
+def make_sleigh(memory: MemorySite, ws: bytes = WS, **reports: Any) -> None:
+    """Make a workspace that looks like that of a sleigh.
+
+    Args:
+        memory: where.
+        ws: its name.
+        reports: by the name of the variable, with "_" for a space.
+    """
+    client = memory.client
+    client.open_ws(ws)
+    for name in (b"task", b"result", b"rankCount", b"workerCount"):
+        client.declare_var(name, b"fifo", ws=ws)
+    for key, report in reports.items():
+        variable = key.replace("_", " ").encode()
+        client.declare_var(variable, b"single", ws=ws)
+        client.store(variable, json.dumps(report).encode(), ws=ws)

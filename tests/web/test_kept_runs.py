@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 
 from nws_server.web.kept_runs import KeptRun, KeptRuns
 from tests.support.clients import WS
-from tests.support.memory_site import MemorySite
+from tests.support.memory_site import MemorySite, make_sleigh
 from tests.support.web import form
 
 KEPT_SECONDS = 100
@@ -21,18 +20,6 @@ KEPT_SECONDS = 100
 def memory(tmp_path: Path) -> Iterator[MemorySite]:
     with MemorySite(tmp_path, keep_runs=KEPT_SECONDS) as memory:
         yield memory
-
-
-def make_sleigh(memory: MemorySite, ws: bytes = WS, **reports: Any) -> None:
-    """Make a workspace that looks like that of a sleigh."""
-    client = memory.client
-    client.open_ws(ws)
-    for name in (b"task", b"result", b"rankCount", b"workerCount"):
-        client.declare_var(name, b"fifo", ws=ws)
-    for key, report in reports.items():
-        variable = key.replace("_", " ").encode()
-        client.declare_var(variable, b"single", ws=ws)
-        client.store(variable, json.dumps(report).encode(), ws=ws)
 
 
 def data(memory: MemorySite, page: str, **fields: str) -> Any:

@@ -1,4 +1,4 @@
-"""Files that browsers download: stored values as they are, and files for clients."""
+"""Files that browsers download: stored values as they are, output, and files for clients."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import kind_of
 from nws_server.web.not_found import NotFound
 from nws_server.web.query import Query
+from nws_server.web.rendering import moment
 from nws_server.web.request_checks import VALUE_HEADERS
-from nws_server.web.responses import Response
+from nws_server.web.responses import TEXT, Response
+from nws_server.web.sleigh_output import lines_of
+from nws_server.web.sleigh_reports import find_sleigh
 from nws_server.web.value_descriptions import find_value
 
-__all__ = ["client_file", "raw_value"]
+__all__ = ["client_file", "output_text", "raw_value"]
 
 _PLAIN_TEXT_SUFFIXES: Final = (".m", ".py", ".r")
 
@@ -41,6 +44,23 @@ def raw_value(inspector: Inspector, query: Query) -> Response:
         headers["Content-Disposition"] = f'attachment; filename="value-{value.index}"'
     media_type = kind.media_type if shown else "application/octet-stream"
     return Response(file, media_type, headers=headers)
+
+
+def output_text(inspector: Inspector, query: Query) -> Response:
+    """Send the lines that workers of a sleigh wrote, oldest first. Fields: ``name``, ``search``.
+
+    Raises:
+        NotFound: there is no sleigh with this workspace, and none has ended there lately.
+    """
+    wanted = query.text("search").lower()
+    lines = lines_of(find_sleigh(inspector, query.need("name")).reports.workers())
+    text = "".join(
+        f"{moment(line.time)} {line.origin} {line.text}\n"
+        for line in lines
+        if wanted in line.text.lower()
+    )
+    headers = {**VALUE_HEADERS, "Content-Disposition": 'attachment; filename="output.txt"'}
+    return Response(text.encode("utf-8", "replace"), TEXT, headers=headers)
 
 
 def client_file(folder: Path | None, path: str) -> Response:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from nws_server.web.names import DisplayName, printable
 
-__all__ = ["Renderer", "brief"]
+__all__ = ["Renderer", "brief", "moment"]
 
 _MAX_DURATION_SECONDS: Final = 1e10
 """Longest duration that is shown, some 300 years; humanize fails beyond 2000 years."""

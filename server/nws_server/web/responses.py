@@ -10,10 +10,11 @@ from nws_server.web.local_client import OperationFailed
 from nws_server.web.not_found import NotFound
 from nws_server.web.query import BadQuery
 
-__all__ = ["HTML", "JSON", "HttpRefusal", "Response", "redirect", "refusal_for"]
+__all__ = ["HTML", "JSON", "TEXT", "HttpRefusal", "Response", "redirect", "refusal_for"]
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
 
 
 class Response(NamedTuple):

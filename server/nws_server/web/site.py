@@ -26,7 +26,7 @@ from nws_server.web.bounded_http import (
     BoundedChannel,
     BoundedRequest,
 )
-from nws_server.web.downloads import client_file, raw_value
+from nws_server.web.downloads import client_file, output_text, raw_value
 from nws_server.web.history import HISTORY_MINUTES
 from nws_server.web.inspector import Inspector
 from nws_server.web.live import LivePages
@@ -255,6 +255,8 @@ class _Root(Resource):
             return client_file(self._inspector.config.web_folder, rest)
         if path == "raw":
             return raw_value(self._inspector, query)
+        if path == "output.txt":
+            return output_text(self._inspector, query)
         if path == "confirm":
             return self._confirm(request, query)
         if path == "metrics":

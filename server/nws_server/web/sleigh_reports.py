@@ -11,9 +11,19 @@ from twisted.logger import Logger
 
 from nws_server.web.inspector import Inspector
 from nws_server.web.kept_runs import KeptRun
+from nws_server.web.names import DisplayName
+from nws_server.web.not_found import NotFound
 from nws_server.web.reports import Report, parse, read_text
 
-__all__ = ["SleighReports", "is_sleigh", "keep_sleigh", "kept_reports", "read_sleigh"]
+__all__ = [
+    "FoundSleigh",
+    "SleighReports",
+    "find_sleigh",
+    "is_sleigh",
+    "keep_sleigh",
+    "kept_reports",
+    "read_sleigh",
+]
 
 TASKS: Final = b"task"
 RESULTS: Final = b"result"
@@ -134,6 +144,28 @@ def _is_gone(inspector: Inspector, ws: bytes, supervisor: str) -> bool:
 
 
 # Of sleighs that have ended
+
+
+class FoundSleigh(NamedTuple):
+    """A sleigh that is there, or has ended lately."""
+
+    reports: SleighReports
+    ended: float | None
+    """When it has ended, in seconds of the epoch."""
+
+
+def find_sleigh(inspector: Inspector, ws: bytes) -> FoundSleigh:
+    """Return the sleigh with this workspace.
+
+    Raises:
+        NotFound: there is none, and none has ended there lately.
+    """
+    if is_sleigh(inspector, ws):
+        return FoundSleigh(read_sleigh(inspector, ws), None)
+    run = inspector.kept_runs.get(ws)
+    if run is None:
+        raise NotFound(f"there is no sleigh with the workspace {DisplayName(ws).short!r}")
+    return FoundSleigh(kept_reports(run), run.ended)
 
 
 def keep_sleigh(inspector: Inspector, ws: bytes) -> None:

@@ -16,6 +16,7 @@ from nws_server.web.not_found import NotFound
 from nws_server.web.original_sleigh import describe_original_sleigh, is_original_sleigh
 from nws_server.web.query import Query
 from nws_server.web.reports import Report, read_text
+from nws_server.web.sleigh_output import lines_of
 from nws_server.web.sleigh_reports import SleighReports
 from nws_server.web.sleigh_requests import can_be_cancelled, can_be_killed
 from nws_server.web.timeline import (
@@ -125,7 +126,7 @@ def _describe(
         "failed": sum(call["failed"] for call in calls),
         "batch": _batch(reports),
         "failures": _failures(reports),
-        "lines": _lines(workers),
+        "lines": [line._asdict() for line in lines_of(workers)[-_MAX_LINES:]],
     }
 
 
@@ -233,24 +234,6 @@ def _kind(summary: str, failures: list[tuple[int, Report]]) -> dict[str, Any]:
             for rank, each in failures[:_MAX_ELEMENTS_NAMED]
         ],
     }
-
-
-def _lines(reports: dict[int, Report]) -> list[dict[str, Any]]:
-    """Return the last lines of output of all workers, oldest first."""
-    lines: list[dict[str, Any]] = []
-    for rank, report in reports.items():
-        for when, call, element, stream, text in (row[:5] for row in report.rows("lines", 5)):
-            line = Report({"time": when, "call": call, "element": element, "text": text})
-            lines.append(
-                {
-                    "rank": rank,
-                    "time": line.number("time"),
-                    "element": line.whole("element", -1),
-                    "stream": stream if stream in ("stdout", "stderr", "log") else "",
-                    "text": shorten(line.text("text"), _MAX_TEXT_CHARS),
-                }
-            )
-    return sorted(lines, key=lambda line: line["time"])[-_MAX_LINES:]
 
 
 def _launch(inspector: Inspector, ws: bytes) -> dict[str, Any] | None:
