@@ -40,7 +40,8 @@ REPORTS: dict[str, Any] = {
     "worker_1": {"state": "idle", "elements": 5},
     "failures_0": [
         {"time": 3, "call": 1, "element": 5, "summary": "ValueError: no", "text": "T5"},
-        {"time": 2, "call": 1, "element": 4, "summary": "KeyError: 'x'", "text": "T4"},
+        {"time": 2, "call": 1, "element": 4, "summary": "KeyError: 17", "text": "T4"},
+        {"time": 1, "call": 2, "element": 4, "summary": "KeyError: 8", "text": "T2", "attempt": 1},
     ],
     "failures_1": [
         {"time": 4, "call": 1, "element": 6, "summary": "ValueError: no", "text": "T6"},
@@ -73,7 +74,7 @@ def test_failures_that_are_alike_stand_together(memory: MemorySite) -> None:
     assert shown["failed"] == 2
     assert [(kind["summary"], kind["count"]) for kind in shown["failures"]] == [
         ("ValueError: no", 2),
-        ("KeyError: 'x'", 1),
+        ("KeyError: 17", 2),
         ("", 1),
     ]
     assert shown["failures"][0]["text"] == "T6"

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from nws_server.web.inspector import Inspector
 from nws_server.web.pages.clients import show_clients
 from nws_server.web.pages.depalma import show_depalma
+from nws_server.web.pages.failures import show_failures
 from nws_server.web.pages.output import show_output
 from nws_server.web.pages.server import show_server
 from nws_server.web.pages.sleigh import show_sleigh
@@ -39,6 +40,7 @@ PAGES: Final = {
         Page("value", show_value),
         Page("sleighs", show_sleighs),
         Page("sleigh", show_sleigh),
+        Page("failures", show_failures),
         Page("output", show_output),
         Page("depalma", show_depalma),
         Page("clients", show_clients),

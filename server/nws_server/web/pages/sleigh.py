@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -16,6 +15,7 @@ from nws_server.web.not_found import NotFound
 from nws_server.web.original_sleigh import describe_original_sleigh, is_original_sleigh
 from nws_server.web.query import Query
 from nws_server.web.reports import Report, read_text
+from nws_server.web.sleigh_failures import describe_kinds, failures_of
 from nws_server.web.sleigh_output import lines_of
 from nws_server.web.sleigh_reports import SleighReports
 from nws_server.web.sleigh_requests import can_be_cancelled, can_be_killed
@@ -32,16 +32,12 @@ from nws_server.web.timeline import (
 __all__ = ["show_sleigh"]
 
 _MAX_CALLS: Final = 50
-_MAX_ELEMENTS_NAMED: Final = 20
-"""Of those that have failed alike."""
-
 _MAX_KINDS: Final = 50
 """Of failures."""
 
 _MAX_JOBS: Final = 1000
+_MAX_REASON_CHARS: Final = 500
 _MAX_LINES: Final = 50
-_MAX_SUMMARY_CHARS: Final = 500
-_MAX_TEXT_CHARS: Final = 4000
 
 
 def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
@@ -125,7 +121,7 @@ def _describe(
         "axis": timeline_axis(ended=ended),
         "failed": sum(call["failed"] for call in calls),
         "batch": _batch(reports),
-        "failures": _failures(reports),
+        "failures": describe_kinds(failures_of(reports))[:_MAX_KINDS],
         "lines": [line._asdict() for line in lines_of(workers)[-_MAX_LINES:]],
     }
 
@@ -203,37 +199,11 @@ def _batch(reports: SleighReports) -> dict[str, Any] | None:
             "id": shorten(job.text("id"), 40),
             "job": shorten(job.text("job"), 100),
             "state": shorten(job.text("state"), 40),
-            "reason": shorten(job.text("reason"), _MAX_SUMMARY_CHARS),
+            "reason": shorten(job.text("reason"), _MAX_REASON_CHARS),
         }
         for job in islice(reports.jobs(), _MAX_JOBS)
     ]
     return {"system": shorten(system, 40), "jobs": jobs}
-
-
-def _failures(reports: SleighReports) -> list[dict[str, Any]]:
-    """Describe what is known of failures: those with the same summary in one entry, the kind that
-    has come last first."""
-    alike: defaultdict[str, list[tuple[int, Report]]] = defaultdict(list)
-    for rank, content in reports.failures():
-        failure = Report(content)
-        alike[failure.text("summary")].append((rank, failure))
-    kinds = [_kind(summary, failures) for summary, failures in alike.items()]
-    return sorted(kinds, key=lambda kind: -kind["time"])[:_MAX_KINDS]
-
-
-def _kind(summary: str, failures: list[tuple[int, Report]]) -> dict[str, Any]:
-    failures.sort(key=lambda each: -each[1].number("time"))
-    _, last = failures[0]
-    return {
-        "summary": shorten(summary, _MAX_SUMMARY_CHARS),
-        "count": len(failures),
-        "time": last.number("time"),
-        "text": shorten(last.text("text"), _MAX_TEXT_CHARS),
-        "elements": [
-            {"call": each.whole("call"), "element": each.whole("element"), "rank": rank}
-            for rank, each in failures[:_MAX_ELEMENTS_NAMED]
-        ],
-    }
 
 
 def _launch(inspector: Inspector, ws: bytes) -> dict[str, Any] | None:
