@@ -28,10 +28,7 @@ class Unreadable:
 
 def failures(ws: NetWorkSpace, rank: int = 0) -> list[Report]:
     """Return what is there; it is there when the results are."""
-    text = ws.findTry(f"failures {rank}", "[]")
-    assert type(text) is str
-    noted: list[Report] = json.loads(text)
-    return noted
+    return [json.loads(text) for text in ws.ifindTry(f"failures {rank}")]
 
 
 def seen(noted: list[Report]) -> list[tuple[int, int, int | None]]:
@@ -70,11 +67,17 @@ def test_failures_of_each_worker(lonely: Sleigh) -> None:
 
 
 def test_the_last_failures_and_their_ends(lonely: Sleigh) -> None:
-    lonely.eachElem(fail, [[ValueError] * 25, [f"{'x' * 5000}{n}" for n in range(25)]])
+    for chunk_size in (1, 70):
+        lonely.eachElem(
+            fail,
+            [[ValueError] * 70, [f"{'x' * 5000}{n}" for n in range(70)]],
+            chunkSize=chunk_size,
+        )
     noted = failures(lonely.nws)
-    assert seen(noted) == [(1, n, None) for n in range(15, 25)]
+    expected = [(1, n, None) for n in range(40, 70)] + [(2, n, None) for n in range(70)]
+    assert seen(noted) == expected
     assert {len(entry["text"]) for entry in noted} == {4000}
-    assert noted[-1]["text"].endswith("x24\n")
+    assert noted[-1]["text"].endswith("x69\n")
 
 
 def test_a_verdict_about_deaths(lonely: Sleigh) -> None:
@@ -114,15 +117,15 @@ def test_a_result_that_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_report_of_failures_that_is_refused(tmp_path: Path) -> None:
-    """The results come nevertheless."""
+    """The results come nevertheless. Escapes make the report longer than they are."""
     with (
         running(tmp_path, "--max-value-size", "5000") as server,
         Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as sleigh,
     ):
         for n in range(5):
-            (failed,) = sleigh.eachElem(fail, [ValueError], [f"{'x' * 1500}{n}"])
-            assert str(failed).endswith(f"x{n}\n")
-        assert len(failures(sleigh.nws)) < 5
+            (failed,) = sleigh.eachElem(fail, [ValueError], [f"{'é' * 800}{n}"])
+            assert str(failed).endswith(f"é{n}\n")
+        assert failures(sleigh.nws) == []
 
 
 def test_a_refused_report_of_failures(small: NetWorkSpace) -> None:
@@ -131,6 +134,24 @@ def test_a_refused_report_of_failures(small: NetWorkSpace) -> None:
     report.note(1, 2, Failure("why"))
     assert report.news() == []
     small.deleteVar("ballast")
+    report.note(1, 2, Failure("why"))
     ((variable, text),) = report.news()
-    assert (variable, seen(json.loads(text))) == ("failures 0", [(1, 2, None)])
+    assert (variable, seen([json.loads(text)])) == ("failures 0", [(1, 2, None)])
     assert report.news() == []
+
+
+def test_another_worker_goes_on(serial: Sleigh) -> None:
+    """It does not know how many failures there are, or what others have stored there."""
+    space = serial.nws
+    space.store("failures 0", Unreadable())
+    for _ in range(2):
+        report = FailureReport(space, 0)
+        for number in range(70):
+            report.note(1, number, Failure("why"))
+        space.settle([], report.news())
+    noted = failures(space)
+    assert seen(noted) == [(1, n, None) for n in [*range(40, 70), *range(70)]]
+    for _ in range(3):
+        report.note(2, 1, Failure("why"))
+        space.settle([], report.news())
+    assert len(failures(space)) == 100

@@ -160,7 +160,7 @@ def make_sleigh(memory: MemorySite, ws: bytes = WS, **reports: Any) -> None:
     Args:
         memory: where.
         ws: its name.
-        reports: by the name of the variable, with "_" for a space.
+        reports: by the name of the variable, with "_" for a space; a list holds several values.
     """
     client = memory.client
     client.open_ws(ws)
@@ -168,5 +168,7 @@ def make_sleigh(memory: MemorySite, ws: bytes = WS, **reports: Any) -> None:
         client.declare_var(name, b"fifo", ws=ws)
     for key, report in reports.items():
         variable = key.replace("_", " ").encode()
-        client.declare_var(variable, b"single", ws=ws)
-        client.store(variable, json.dumps(report).encode(), ws=ws)
+        is_list = isinstance(report, list)
+        client.declare_var(variable, b"fifo" if is_list else b"single", ws=ws)
+        for value in report if is_list else [report]:
+            client.store(variable, json.dumps(value).encode(), ws=ws)

@@ -75,7 +75,6 @@ def test_failures_that_are_alike_stand_together(memory: MemorySite) -> None:
     assert [(kind["summary"], kind["count"]) for kind in shown["failures"]] == [
         ("ValueError: no", 2),
         ("KeyError: 17", 2),
-        ("", 1),
     ]
     assert shown["failures"][0]["text"] == "T6"
     assert shown["failures"][0]["elements"] == [

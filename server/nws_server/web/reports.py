@@ -13,7 +13,7 @@ from nws_server.core.values import Value
 from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import beginning, kind_of
 
-__all__ = ["Report", "parse", "read_report", "read_text", "reports_in"]
+__all__ = ["Report", "parse", "read_last_texts", "read_report", "read_text", "reports_in"]
 
 _MAX_REPORT_BYTES: Final = 200_000
 """Bytes of one report; longer ones are skipped."""
@@ -87,6 +87,23 @@ def read_text(inspector: Inspector, ws: bytes, var: bytes) -> str | None:
     for value in inspector.look.values(ws, var, 0, 1):
         return _text_of(value)
     return None
+
+
+def read_last_texts(
+    inspector: Inspector, ws: bytes, var: bytes, count: int, max_bytes: int
+) -> list[str]:
+    """Return the last texts of a variable, oldest first: so many, and not more bytes in all."""
+    view = inspector.look.variable(ws, var)
+    first = max(0, view.values - count) if view is not None else 0
+    texts: list[str] = []
+    for value in reversed(list(inspector.look.values(ws, var, first, count))):
+        text = _text_of(value)
+        max_bytes -= len(text or "")
+        if max_bytes < 0:
+            break
+        if text is not None:
+            texts.append(text)
+    return texts[::-1]
 
 
 def _text_of(value: Value) -> str | None:

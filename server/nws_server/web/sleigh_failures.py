@@ -44,7 +44,7 @@ class ReportedFailure(NamedTuple):
 
 def failures_of(reports: SleighReports) -> Sequence[ReportedFailure]:
     """Return the last failures of all workers, the newest first."""
-    failures = [_failure(rank, Report(content)) for rank, content in reports.failures()]
+    failures = [_failure(rank, report) for rank, report in reports.failures()]
     return sorted(failures, key=lambda failure: -failure.time)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from twisted.logger import Logger
 
@@ -13,7 +13,7 @@ from nws_server.web.inspector import Inspector
 from nws_server.web.kept_runs import KeptRun
 from nws_server.web.names import DisplayName
 from nws_server.web.not_found import NotFound
-from nws_server.web.reports import Report, parse, read_text
+from nws_server.web.reports import Report, parse, read_last_texts, read_text
 
 __all__ = [
     "FoundSleigh",
@@ -38,6 +38,9 @@ WAITS_FOR_WORKERS: Final = b"deleteMeWhenAllWorkersStarted"
 
 _SLEIGH_VARIABLES: Final = (TASKS, RESULTS, b"rankCount", WORKER_COUNT)
 _MAX_WORKERS: Final = 1000
+_MAX_FAILURES: Final = 100
+"""Of each worker, as many as it keeps."""
+
 _MAX_READ_BYTES: Final = 4_000_000
 """Bytes that are read of all reports of one kind."""
 
@@ -54,7 +57,8 @@ class SleighReports(NamedTuple):
     calls_text: str | None
     worker_texts: Sequence[str | None]
     """By rank."""
-    failure_texts: Sequence[str | None]
+    failure_texts: Sequence[Sequence[str]]
+    """By rank, those of each, oldest first."""
     gone: Sequence[str]
     """Ids of supervisors that are gone."""
     queued: int
@@ -95,12 +99,12 @@ class SleighReports(NamedTuple):
                 reports[rank] = report.updated(state="gone", current=None)
         return reports
 
-    def failures(self) -> Iterator[tuple[int, Any]]:
+    def failures(self) -> Iterator[tuple[int, Report]]:
         """Walk the last failures of all workers, each with the worker's rank."""
-        for rank, text in enumerate(self.failure_texts):
-            content = parse(text)
-            for failure in content if isinstance(content, list) else ():
-                yield rank, failure
+        for rank, texts in enumerate(self.failure_texts):
+            for content in map(parse, texts):
+                if isinstance(content, dict):
+                    yield rank, Report(content)
 
 
 def is_sleigh(inspector: Inspector, ws: bytes) -> bool:
@@ -108,17 +112,17 @@ def is_sleigh(inspector: Inspector, ws: bytes) -> bool:
     return all(inspector.look.variable(ws, mark) is not None for mark in _SLEIGH_VARIABLES)
 
 
-def read_sleigh(inspector: Inspector, ws: bytes) -> SleighReports:
-    """Read the reports of a sleigh."""
+def read_sleigh(inspector: Inspector, ws: bytes, *, failures: bool = True) -> SleighReports:
+    """Read the reports of a sleigh; those of failures only if they are wanted."""
     look = inspector.look
     queued, unread = look.variable(ws, TASKS), look.variable(ws, RESULTS)
     count = look.variable(ws, WORKER_COUNT)
-    workers = list(_read_by_rank(inspector, ws, WORKER))
+    workers = list(_read_workers(inspector, ws))
     ids = {Report(parse(text)).text("id") for text in workers}
     return SleighReports(
         read_text(inspector, ws, CALLS),
         workers,
-        list(_read_by_rank(inspector, ws, FAILURES)),
+        list(_read_failures(inspector, ws, len(workers))) if failures else [],
         [id for id in sorted(ids) if _is_gone(inspector, ws, id)],
         queued.values if queued else 0,
         queued.leased if queued else 0,
@@ -128,14 +132,21 @@ def read_sleigh(inspector: Inspector, ws: bytes) -> SleighReports:
     )
 
 
-def _read_by_rank(inspector: Inspector, ws: bytes, kind: bytes) -> Iterator[str | None]:
+def _read_workers(inspector: Inspector, ws: bytes) -> Iterator[str | None]:
     read = 0
     for rank in range(_MAX_WORKERS):
-        if inspector.look.variable(ws, WORKER + b"%d" % rank) is None or read > _MAX_READ_BYTES:
+        variable = WORKER + b"%d" % rank
+        if inspector.look.variable(ws, variable) is None or read > _MAX_READ_BYTES:
             return
-        text = read_text(inspector, ws, kind + b"%d" % rank)
+        text = read_text(inspector, ws, variable)
         read += len(text or "")
         yield text
+
+
+def _read_failures(inspector: Inspector, ws: bytes, ranks: int) -> Iterator[list[str]]:
+    most = _MAX_READ_BYTES // max(1, ranks)  # so that each has a share
+    for rank in range(ranks):
+        yield read_last_texts(inspector, ws, FAILURES + b"%d" % rank, _MAX_FAILURES, most)
 
 
 def _is_gone(inspector: Inspector, ws: bytes, supervisor: str) -> bool:

@@ -65,7 +65,7 @@ async def request_kill(inspector: Inspector, ws: bytes, rank: int, pid: int) -> 
 def _reports(inspector: Inspector, ws: bytes) -> SleighReports:
     if not is_sleigh(inspector, ws):
         raise NotFound(f"there is no sleigh with the workspace {DisplayName(ws).short!r}")
-    return read_sleigh(inspector, ws)
+    return read_sleigh(inspector, ws, failures=False)
 
 
 async def _store(inspector: Inspector, ws: bytes, var: bytes, number: int) -> None:

@@ -59,7 +59,8 @@ def _there(inspector: Inspector) -> list[_Row]:
     for view in inspector.look.workspaces():
         began = inspector.epoch(view.created)
         if sleigh_reports.is_sleigh(inspector, view.name):
-            rows.append(_row(view.name, sleigh_reports.read_sleigh(inspector, view.name), began))
+            reports = sleigh_reports.read_sleigh(inspector, view.name, failures=False)
+            rows.append(_row(view.name, reports, began))
         elif is_original_sleigh(inspector, view.name):
             rows.append(_Row(view.name, "original", None, 0, 0, 0, began, None))
     return rows
