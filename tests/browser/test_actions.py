@@ -177,7 +177,7 @@ def test_a_value_is_fetched_and_all_is_deleted_after_a_question(
     ws.store("x", "the second")
     page.goto(inspected.address("variable", ws=ws.currentWs(), name="x"))
     person.press(page.get_by_role("link", name="Fetch one value"))
-    person.press(page.get_by_role("link", name="Cancel"))
+    person.press(page.get_by_role("link", name="Go back"))
     expect(tile(page, "Values")).to_have_text("2")
     person.press(page.get_by_role("link", name="Fetch one value"))
     expect(page.get_by_role("heading")).to_have_text("Fetch one value of x?")
@@ -191,7 +191,7 @@ def test_a_value_is_fetched_and_all_is_deleted_after_a_question(
 
     person.press(page.get_by_role("link", name="Delete this variable"))
     expect(page.get_by_role("heading")).to_have_text("Delete the variable x?")
-    person.press(page.get_by_role("link", name="Cancel"))
+    person.press(page.get_by_role("link", name="Go back"))
     expect(page.locator(".values pre")).to_have_text(["the second"])
     assert ws.find("x") == "the second"
     person.press(page.get_by_role("link", name="Delete this variable"))
@@ -201,7 +201,7 @@ def test_a_value_is_fetched_and_all_is_deleted_after_a_question(
     assert "x" not in ws.listVars(format="dict")
 
     person.press(page.get_by_role("link", name="Delete this workspace"))
-    person.press(page.get_by_role("link", name="Cancel"))
+    person.press(page.get_by_role("link", name="Go back"))
     assert ws.currentWs() in ws.server.listWss("dict")
     person.press(page.get_by_role("link", name="Delete this workspace"))
     person.press(button(page, "Delete it"))
@@ -323,7 +323,7 @@ def test_workers_are_started_by_the_line_of_the_page_and_the_group_is_closed(
         expect(page.locator(".launch")).to_contain_text("1 worker has joined")
         expect(page.get_by_text("more can join")).to_be_visible()
         person.press(page.get_by_role("link", name="All have joined: close the group"))
-        person.press(page.get_by_role("link", name="Cancel"))
+        person.press(page.get_by_role("link", name="Go back"))
         person.press(page.get_by_role("link", name="All have joined: close the group"))
         expect(page.get_by_role("heading")).to_have_text(f"Close the group of {name}?")
         person.press(button(page, "Close it"))

@@ -252,6 +252,8 @@ def test_the_end_of_the_server_ends_them(tmp_path: Path) -> None:
             assert events.next() is not None
         assert server.stop() == 0
         for events in followed:
-            while events.next() is not None:
-                pass
+            kinds = []
+            while (event := events.next()) is not None:
+                kinds.append(event.kind)
+            assert kinds[-1] == "stopped", "a browser may want to know that it was no accident"
             events.__exit__()

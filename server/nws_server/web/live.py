@@ -61,13 +61,14 @@ class _Follower:
         elif now - self._sent_at > _KEEPALIVE_SECONDS:
             self._send(": keepalive\n", now)
 
-    def dismiss(self) -> None:
-        """Tell the browser that the subject of the page no longer exists."""
-        self._send("event: gone\ndata: gone\n", 0.0)
-        self.end()
+    def end(self, why: str) -> None:
+        """End the response.
 
-    def end(self) -> None:
-        """End the response."""
+        Args:
+            why: is told to the browser: ``gone`` if the subject of the page no longer exists,
+                ``stopped`` if the server ends.
+        """
+        self._send(f"event: {why}\ndata: {why}\n", 0.0)
         self._request.unregisterProducer()
         self._request.finish()
 
@@ -146,7 +147,7 @@ class LivePages:
             self._timer.cancel()
         for live_page in list(self._pages.values()):
             for follower in list(live_page.followers):
-                follower.end()
+                follower.end("stopped")
         if self._rendering is not None:
             self._rendering.cancel()
 
@@ -184,7 +185,7 @@ class LivePages:
         if failure.check(NotFound, BadQuery, CancelledError) is None:
             _log.failure("a live page cannot be rendered", failure)
         for follower in list(live_page.followers):
-            follower.dismiss()
+            follower.end("gone")
         return 0.0
 
 

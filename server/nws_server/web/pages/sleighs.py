@@ -83,7 +83,10 @@ def _row(ws: bytes, reports: SleighReports, began: float) -> _Row:
         "running" if running else "idle",
         _call(calls[-1]) if calls else None,
         len(workers),
-        sum(report.whole("elements") for report in workers.values()),
+        max(
+            sum(report.whole("elements") for report in workers.values()),
+            sum(call.whole("arrived") for call in calls),  # workers report once a second
+        ),
         sum(call.whole("failed") for call in calls),
         began,
         None,

@@ -117,6 +117,7 @@ function keepUpToDate(live) {
   const ended = document.getElementById("ended");  // only on pages that stay when their subject is gone
   let source = null;
   let timer = 0;
+  let isOver = false;
 
   function say(name, words) {
     state.dataset.state = name;
@@ -131,6 +132,10 @@ function keepUpToDate(live) {
       mine.close();
       if (ended) end();
       else timer = setTimeout(() => location.reload(), 1000);
+    });
+    // A server that stops may be started again, but what such a page shows does not come back.
+    source.addEventListener("stopped", () => {
+      if (ended) end();
     });
     source.onerror = () => {
       mine.close();
@@ -162,7 +167,9 @@ function keepUpToDate(live) {
     stop();
     say("ended", "ended");
     button.hidden = true;
-    ended.hidden = false;
+    ended.hidden = live.querySelector(":scope > .notice") !== null;  // it says so already
+    for (const link of live.querySelectorAll("a.danger")) link.remove();  // there is nobody to do it
+    isOver = true;
   }
 
   function stop() {
@@ -172,7 +179,7 @@ function keepUpToDate(live) {
   }
 
   function follow() {
-    if (ended && !ended.hidden) return;
+    if (isOver) return;
     const paused = sessionStorage.getItem("paused") === "yes";
     stop();
     button.textContent = paused ? "Resume" : "Pause";
