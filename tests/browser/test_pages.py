@@ -129,6 +129,8 @@ PAGES: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "picture alone": ("value", {**V, "name": "photograph", "index": 0}, "Value 0 of photograph"),
     "sleigh": ("sleigh", {"name": "SLEIGH"}, "Sleigh sleigh_ride_"),
+    "failures": ("failures", {"name": "SLEIGH"}, "Failures of sleigh_ride_"),
+    "output": ("output", {"name": "SLEIGH"}, "Output of sleigh_ride_"),
     "clients": ("clients", {}, "Clients"),
     "server": ("server", {}, "Server"),
     "confirm": (
