@@ -199,7 +199,7 @@ def test_who_is_idle_stores_nothing(on_server: dict[str, Any], tmp_path: Path) -
     with Sleigh(**on_server, workerCount=2) as sleigh:
         sleigh.eachWorker(times_ten, 1)
         for rank in range(2):
-            of_worker(sleigh, rank, lambda report: is_idle_after(1)(report) and not report["cpu"])
+            of_worker(sleigh, rank, lambda report: is_idle_after(1)(report) and report["cpu"] == 0)
         pids = [info["pid"] for info in sleigh.workerInfo()]
         before = stored(sleigh.nws, "worker 0")
         for _ in range(2):

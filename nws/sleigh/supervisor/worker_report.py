@@ -174,7 +174,7 @@ class WorkerReport:
     def news(self) -> str | None:
         """Return the report if it is another one than was `published`."""
         seen, usage = self._look(), self._usage
-        if seen.since or seen != self._published or usage.cpu:  # or else it is at rest
+        if seen.since or seen != self._published or usage.cpu != 0:  # or else it is at rest
             usage = self._meter.look(seen.pid, time.monotonic())
         if seen == self._published and is_similar(usage, self._usage):
             return None
