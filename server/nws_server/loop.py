@@ -1,8 +1,10 @@
 """Twisted's epoll reactor, made for many small requests.
 
 Before it sleeps it polls for a moment: being woken by the system takes longer than the next request
-often does. And it makes no log context around each event, which nothing here reads and which takes
-a tenth of the time of a small operation.
+often does. It does so only while there is a core for that: when as many connections are at work as
+there are cores, it would hold up the processes that it waits for. And it makes no log context
+around each event, which nothing here reads and which takes a tenth of the time of a small
+operation.
 
 For that it overrides `doPoll` and uses three attributes of `EPollReactor` that are not public:
 `_poller`, `_selectables` and `_doReadOrWrite`. So `install` tries the reactor first, and leaves the
@@ -35,6 +37,9 @@ _MAX_DOUBLINGS: Final = 4
 """After polling has found nothing n times in a row, 2**n - 1 sleeps come without it; n is at most
 this."""
 
+_WINDOW_POLLS: Final = 32
+"""Connections at work are counted anew after this many polls that found something."""
+
 _log = Logger()
 
 
@@ -61,16 +66,26 @@ else:
 
         _empty_polls = 0  # lingering found nothing this many times in a row
         _to_skip = 0  # sleeps that come without lingering
+        _left_in_window = _WINDOW_POLLS
+        _has_core = True  # for lingering, by the last window
+
+        def __init__(self) -> None:
+            super().__init__()  # type: ignore[no-untyped-call]
+            self._cores = len(os.sched_getaffinity(0))
+            self._at_work: set[int] = set()  # connections that had events in this window
 
         def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - Twisted's name
             poll, max_events = self._poller.poll, len(self._selectables)
             dispatch = self._doReadOrWrite
             try:
-                events = None if timeout == 0 else self._linger(poll, max_events)
+                lingers = self._has_core and timeout != 0
+                events = self._linger(poll, max_events) if lingers else None
                 if not events:
                     events = poll(-1 if timeout is None else timeout, max_events)
             except InterruptedError:
                 return
+            if events:
+                self._note_at_work(events[0][0])
             for fd, event in events:
                 selectable = self._selectables.get(fd)
                 if selectable is not None:
@@ -80,6 +95,16 @@ else:
                         _log.failure("a connection's event failed")
 
         doIteration = doPoll  # noqa: N815 - Twisted's name
+
+        def _note_at_work(self, fd: int) -> None:
+            """Note the first connection of a poll; see at the end of a window whether there is a
+            core for this process besides those of its clients."""
+            self._at_work.add(fd)
+            self._left_in_window -= 1
+            if not self._left_in_window:
+                self._has_core = len(self._at_work) < self._cores
+                self._at_work.clear()
+                self._left_in_window = _WINDOW_POLLS
 
         def _linger(self, poll: Callable[[int, int], _Events], max_events: int) -> _Events | None:
             """Poll for a moment, yielding this core to other processes. After empty polls, skip
@@ -131,7 +156,7 @@ else:
     def _make_reactor() -> LingeringReactor | None:
         """Return the reactor; None if it does not work with this version of Twisted."""
         try:
-            reactor = LingeringReactor()  # type: ignore[no-untyped-call]
+            reactor = LingeringReactor()
             if _delivers_events(reactor):
                 return reactor
             reason = "it delivers no events"

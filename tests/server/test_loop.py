@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -100,6 +101,36 @@ def test_while_nothing_comes_it_polls_less_and_less_often(reactor: Any, poller: 
     poller.answers = [_EVENT]
     reactor.doIteration(5)
     assert lingers(reactor, poller), "the last time it found something"
+
+
+def serve(reactor: Any, poller: Poller, connections: int) -> None:
+    """Let that many connections take turns until the reactor has looked how many they are."""
+    for turn in range(2 * loop._WINDOW_POLLS):
+        poller.answers = [[(-1 - turn % connections, 1)]]
+        reactor.doIteration(5)
+
+
+@pytest.mark.parametrize("cores", [2, 4])
+def test_it_sleeps_at_once_while_as_many_connections_are_at_work_as_there_are_cores(
+    monkeypatch: pytest.MonkeyPatch, reactor: Any, poller: Poller, cores: int
+) -> None:
+    monkeypatch.setattr(reactor, "_cores", cores)
+    serve(reactor, poller, cores)
+    assert not lingers(reactor, poller)
+    serve(reactor, poller, cores - 1)
+    assert lingers(reactor, poller)
+
+
+def test_on_one_core_it_sleeps_at_once(
+    monkeypatch: pytest.MonkeyPatch, reactor: Any, poller: Poller
+) -> None:
+    monkeypatch.setattr(reactor, "_cores", 1)
+    serve(reactor, poller, 1)
+    assert not lingers(reactor, poller)
+
+
+def test_it_knows_on_how_many_cores_it_runs(reactor: Any) -> None:
+    assert reactor._cores == len(os.sched_getaffinity(0))
 
 
 def test_a_signal_ends_a_sleep(reactor: Any, poller: Poller) -> None:

@@ -24,6 +24,7 @@ from nws.errors import (
 from nws.sleigh.master.cancel_requests import take_cancel_requests
 from nws.sleigh.master.provided_functions import ProvidedFunctions
 from nws.sleigh.master.read_output import ReadOutput
+from nws.sleigh.shared.cores import available_cores
 from nws.sleigh.shared.functions import Function, named_function
 from nws.sleigh.shared.messages import (
     BARRIER,
@@ -60,6 +61,9 @@ _log = logging.getLogger("nws")
 
 _MAX_RECEIVED: Final = 1000
 """Messages in one reply of the server."""
+
+_EAGER_CORES: Final = 3
+"""To look eagerly takes a core, beside those of the server and of the worker that is waited for."""
 
 
 Dropped = Callable[[], "tuple[int, tuple[int, ...], bool]"]
@@ -125,6 +129,7 @@ class Team:
         self._functions = ProvidedFunctions()
         self._unconfirmed = _Message((), {})
         self._arrived = deque[Any]()
+        self._can_be_eager = available_cores() >= _EAGER_CORES
         self._own: dict[str, Any] = {CONTROL: (0, ()), BARRIER: 0}  # what we have stored there
         self.deaths: set[int] = set()
         self.on_refused: Callable[[Collection[int], Exception], None] = _not_connected
@@ -414,9 +419,10 @@ class Team:
 
         Args:
             timeout: seconds to wait for the first.
-            eager: look again and again for the first moment.
+            eager: look again and again for the first moment, where there is a core for that.
         """
         arrived = self._arrived
+        eager = eager and self._can_be_eager
         if not arrived and not self._inbox.take(timeout, eager=eager, into=arrived):
             self._confirm_if_idle()  # perhaps the tasks were refused
         ranks = self._expected or MAX_RANKS
