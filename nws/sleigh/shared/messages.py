@@ -58,6 +58,7 @@ __all__ = [
     "message_from_wire",
     "message_to_wire",
     "output_size",
+    "ranks_variable",
     "task_from_wire",
     "task_to_wire",
     "worker_variable",
@@ -242,6 +243,11 @@ class Death(NamedTuple):
 def worker_variable(rank: int) -> str:
     """Return the name of the variable with what is known of a worker."""
     return f"{WORKER} {rank}"
+
+
+def ranks_variable(supervisor: str) -> str:
+    """Return the name of the variable with the ranks of a supervisor's workers."""
+    return f"ranks {supervisor}"
 
 
 def copies_variable(name: str) -> str:

@@ -52,11 +52,12 @@ from nws.sleigh.shared.messages import (
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, ProtocolMismatch, check_protocol
 from nws.sleigh.shared.settings import Settings
 from nws.sleigh.shared.status_cells import BUSY, FAILED, INITIALIZING, RUNNING
+from nws.sleigh.supervisor.kept_ranks import former_ranks, store_of_ranks
 from nws.sleigh.supervisor.kill_requests import KillRequests
 from nws.sleigh.supervisor.output_relay import OutputRelay
 from nws.sleigh.supervisor.process_setup import set_up_process
 from nws.sleigh.supervisor.worker_process import WorkerProcess
-from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description, worker_reports
+from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description, worker_report
 from nws.workspace.presence import Presence
 
 __all__ = ["Supervisor", "main"]
@@ -156,10 +157,9 @@ class Supervisor:
         """Get ranks: new ones, or those of the supervisor that this one replaces. The reports then
         say that workers are started: a worker may kill us before we can say more."""
         settings, workspace = self._settings, self._workspace
-        reports = worker_reports(workspace)
-        former = [report for report in reports if report["id"] == settings.id]
+        former = former_ranks(workspace, settings.id)
         if former:
-            workers = [self._new_worker(report["rank"], report) for report in former]
+            workers = [self._new_worker(each, worker_report(workspace, each)) for each in former]
             workspace.settle([], self._reports.stores())
             return workers
         lease = workspace.lease(RANK_COUNT, timeout=JOIN_SECONDS, duration=JOIN_SECONDS)
@@ -168,17 +168,18 @@ class Supervisor:
             lease.release(blame=False)
             raise SleighJoinException("the group is closed: it is too late to join it")
         end = first + settings.workers
-        workers = [self._new_worker(rank, {}) for rank in range(first, end)]
-        stores = self._reports.stores()
+        workers = [self._new_worker(rank) for rank in range(first, end)]
+        ranks = store_of_ranks(settings.id, range(first, end))
+        stores = [*self._reports.stores(), ranks]
         if settings.expected and end >= settings.expected:
             lease.settle([*stores, (WORKER_COUNT, end), (RANK_COUNT, -1)])
         else:
             lease.settle([*stores, (RANK_COUNT, end)])
         return workers
 
-    def _new_worker(self, rank: int, former: Mapping[str, Any]) -> WorkerProcess:
+    def _new_worker(self, rank: int, former: Mapping[str, Any] | None = None) -> WorkerProcess:
         worker = WorkerProcess(rank, self._settings.where, fresh=self._settings.fresh)
-        report = WorkerReport(worker, self._common, former)
+        report = WorkerReport(worker, self._common, former or {})
         self._reports.add(rank, report)
         self._relays[rank] = OutputRelay(self._workspace, worker, report, self._log)
         return worker

@@ -31,7 +31,7 @@ from nws.sleigh.supervisor.process_usage import ProcessUsage, UsageMeter, is_sim
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.version import __version__
 
-__all__ = ["Reports", "WorkerReport", "description", "worker_reports"]
+__all__ = ["Reports", "WorkerReport", "description", "worker_report", "worker_reports"]
 
 _LOOK_SECONDS: Final = 1.0
 """Between looks."""
@@ -95,12 +95,12 @@ def worker_reports(workspace: NetWorkSpace) -> list[dict[str, Any]]:
     listing = workspace.listVars(format="dict")
     words = (name.partition(" ") for name in listing)
     ranks = sorted(int(rank) for word, _, rank in words if word == WORKER and rank.isdecimal())
-    reports = (_read_report(workspace, rank) for rank in ranks)
+    reports = (worker_report(workspace, rank) for rank in ranks)
     return [report for report in reports if report is not None]
 
 
-def _read_report(workspace: NetWorkSpace, rank: int) -> dict[str, Any] | None:
-    """Return a report; None if there is none, as others may store anything there."""
+def worker_report(workspace: NetWorkSpace, rank: int) -> dict[str, Any] | None:
+    """Return the report about a worker; None if there is none: others may store anything there."""
     try:
         report = json.loads(workspace.findTry(worker_variable(rank), "null"))
     except (ValueError, TypeError, RecursionError, NwsUnpicklingException):
