@@ -47,6 +47,13 @@ _RECEIVE_BYTES: Final = 64 * 1024
 _LONG_RECEIVE_BYTES: Final = 256 * 1024
 """How much to receive at a time while a long field arrives."""
 
+_TURN_BYTES: Final = 8 * 1024 * 1024
+"""How much to send to slow readers before others have their turn; it takes some 3 ms on loopback.
+The system would take some megabytes for each of them."""
+
+_MIN_SHARE_BYTES: Final = 64 * 1024
+"""Of a turn, for each of very many readers."""
+
 _PEER_CHECKS: Final = 6
 """How often connections are looked at within the timeout for a client's machine."""
 
@@ -224,12 +231,15 @@ class NwsProtocol(TwistedProtocol):
         if self._send is None or not self._writable:
             self._transport.write(data)
             return
+        size = len(data)
+        now = data if size <= _MIN_SHARE_BYTES else memoryview(data)[: self.factory.share()]
         try:
-            sent = self._send(data)
+            sent = self._send(now)
         except OSError:  # full, or the connection has ended: then Twisted is about to say so
             sent = 0
-        if sent < len(data):
+        if sent < size:
             self._unsent = memoryview(data)[sent:]
+            self.factory.sending.add(self)
             self.pauseProducing()
             self._transport.startWriting()
 
@@ -237,15 +247,19 @@ class NwsProtocol(TwistedProtocol):
         """Send more of a write that the system took only a part of; return whether that was all."""
         assert self._send is not None
         try:
-            sent = self._send(data)
+            sent = self._send(data[: self.factory.share()])
         except OSError:
             sent = 0
         if sent < len(data):
             self._unsent = data[sent:]
             self._transport.startWriting()  # Twisted has nothing to write: it will call us again
             return False
-        self._unsent = None
+        self._sent_all()
         return True
+
+    def _sent_all(self) -> None:
+        self._unsent = None
+        self.factory.sending.discard(self)
 
     def _send_next(self, item: bytes | LongBody) -> None:
         if isinstance(item, bytes):
@@ -267,7 +281,7 @@ class NwsProtocol(TwistedProtocol):
 
     def _stop_sending(self) -> None:
         self._queue.clear()
-        self._unsent = None
+        self._sent_all()
         self._body = None
 
     def _handshake_overdue(self) -> None:
@@ -323,6 +337,9 @@ class NwsFactory(ServerFactory):
     and is told why nothing else (see `operations`). When a quarter of these are taken, the one that
     came first is dropped for each that comes: so there is always a place for a moment, also in a
     crowd of clients. The others are for those that come before the dropped ones are gone.
+
+    Attributes:
+        sending: protocols whose client has still to take a part of a write.
     """
 
     noisy = False  # Twisted would log its own start and stop lines beside ours
@@ -354,6 +371,7 @@ class NwsFactory(ServerFactory):
         self.fast_io = fast_io
         self.handshake_timeout = handshake_timeout
         self.peer_timeout = peer_timeout
+        self.sending: set[NwsProtocol] = set()
         self._peer_check: IDelayedCall | None = None
         self._hub = hub
         self._reserved = reserved
@@ -369,6 +387,10 @@ class NwsFactory(ServerFactory):
         protocol = NwsProtocol(self._hub, peer)
         protocol.factory = self
         return protocol
+
+    def share(self) -> int:
+        """Return how many bytes to hand to the system for one client at a time."""
+        return max(_MIN_SHARE_BYTES, _TURN_BYTES // max(1, len(self.sending)))
 
     def meet(self, transport: Any) -> Visitor | None:
         """Begin with a new connection."""

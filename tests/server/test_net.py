@@ -15,6 +15,7 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.testing import MemoryReactor, StringTransport
 from twisted.test import iosim
 
+from nws_server import net
 from nws_server.net import _direct_send
 from nws_server.spool import Spool
 from tests.support.edge import Edge
@@ -234,6 +235,29 @@ def test_others_are_served_meanwhile(edge: Edge) -> None:
         other.store("y", n)
         assert other.get("fetch", "ws", "y").payload == b"%d" % n
     slow.transport.hang_up()
+
+
+def test_readers_of_a_large_value_share_a_turn(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of very many would else get some megabytes before anybody else is served."""
+    monkeypatch.setattr(net, "_TURN_BYTES", 400_000)
+    edge = Edge(spool)
+    readers = [edge.client() for _ in range(4)]
+    readers[0].store("x", 900_000 * b"v")
+    for reader in readers:
+        reader.send("find", "ws", "x")
+    for reader in readers:
+        reader.transport.take_turn()
+        assert len(reader.transport.sent) < 200_000
+    for reader in readers[1:]:
+        reader.transport.hang_up()
+    readers[0].transport.take_turn()
+    assert len(readers[0].transport.sent) > 400_000
+    assert readers[0].long().payload == 900_000 * b"v"
+    readers[0].transport.hang_up()
+    assert not edge.factory.sending
+    edge.server.space.close()
 
 
 def test_a_slow_reader_that_waits_is_answered_in_turn(edge: Edge) -> None:
