@@ -32,6 +32,7 @@ from typing import Final, NamedTuple
 from scripts.benchmarks import (
     aio,
     batches,
+    cluster,
     depalma,
     fits,
     inspector,
@@ -67,6 +68,7 @@ ROWS: Final = {
     "large": Row(large.ABOUT, large.run, 20, 3),
     "server-spooled": Row(spooled.ABOUT, spooled.run, 10, 2),
     "scale": Row(scale.ABOUT, scale.run, 20, 3),
+    "cluster": Row(cluster.ABOUT, cluster.run, 5, 2),
     "inspector": Row(inspector.ABOUT, inspector.run, 6, 2),
     "fits-asyncio": Row(aio.ABOUT, aio.run, 40, 5),
     "faces-depalma": Row(depalma.ABOUT, depalma.run, 10, 3),

@@ -57,7 +57,7 @@ def run(rounds: int) -> Iterator[Comparison]:
         port, web_port = stack.enter_context(our_server_with_inspector())
         space = stack.enter_context(NetWorkSpace(SPACE, HOST, port, useUse=True))
         _fill(space)
-        pages = {label: _page(web_port, address) for label, address in _PAGES.items()}
+        pages = {label: page(web_port, address) for label, address in _PAGES.items()}
         first, *_ = pages
         pages[first] = partial(_rested, pages[first])
         for label, seconds in interleave(pages, rounds).items():
@@ -81,7 +81,9 @@ def _fill(space: NetWorkSpace) -> None:
     space.store_many("full", repeat("a value", _VALUE_COUNT))
 
 
-def _page(web_port: int, address: str) -> Round:
+def page(web_port: int, address: str) -> Round:
+    """Return what gets a page and returns the seconds that this takes."""
+
     def fetch() -> float:
         connection = HTTPConnection(HOST, web_port, timeout=60)
         start = perf_counter()
