@@ -33,7 +33,7 @@ GUIDE: Final = {
     "SleighResultIterator.stop": ("", ""),
 }
 OURS: Final = {
-    "Sleigh.__init__": "serial output initializer initargs",
+    "Sleigh.__init__": "serial output initializer initargs ship",
     "Sleigh.eachElem": "fixedKwargs chunkSize timeout retries raising progress seed",
     "Sleigh.eachWorker": "fixedKwargs timeout retries raising",
     "Sleigh.imap": "chunkSize timeout retries raising seed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -28,9 +29,11 @@ from nws.sleigh.master.maps import Maps
 from nws.sleigh.master.occupancy import Occupancy
 from nws.sleigh.master.scatter import Scatter, Scattered
 from nws.sleigh.master.serial_team import SerialTeam
+from nws.sleigh.master.shipment import shipment_of
 from nws.sleigh.master.submissions import SleighFuture, Submissions
 from nws.sleigh.master.team import Team
 from nws.sleigh.shared.cores import available_cores
+from nws.sleigh.shared.messages import SHIPMENT
 from nws.sleigh.shared.output import Line, echo
 from nws.sleigh.supervisor.worker_report import worker_reports
 
@@ -77,6 +80,7 @@ class Sleigh(Maps):
         output: Callable[[Sequence[Line]], None] | None = echo,
         initializer: Callable[..., object] | str | None = None,
         initargs: Iterable[Any] = (),
+        ship: Iterable[str | os.PathLike[str]] = (),
     ) -> None:
         """Start workers.
 
@@ -110,6 +114,9 @@ class Sleigh(Maps):
             initializer, initargs: what each worker calls once before its first task, also one that
                 takes the place of another: a function or text, as for `eachElem`, and arguments. If
                 it fails on a worker, all calls end with a SleighInitializerException.
+            ship: modules and packages of pure Python, by the names by which they can be imported
+                here or by the paths of a file or folder. They are sent once to each machine, with
+                their data files, and found by the workers of this sleigh before all others.
 
         Raises:
             SleighIllegalValueException: the arguments do not fit.
@@ -131,6 +138,7 @@ class Sleigh(Maps):
             verbose,
         )
         first = initializer_of(initializer, initargs)
+        shipment = shipment_of(ship)
         self._submissions: Submissions | None = None
         self._lock = threading.Lock()  # for who makes that
         launcher = launcher_for(launch)
@@ -152,6 +160,8 @@ class Sleigh(Maps):
             self._engine = Engine(self._team, self._liveness, way.surroundings if way else None)
             self._calls.open(self._engine, self._liveness)
             self._scatter = Scatter(self.nws, is_local=serial or launcher.is_local)
+            if shipment is not None:
+                self.nws.store(SHIPMENT, shipment)
             if way is not None:
                 way.go(self._home.where(self.lease_time), self.nws)
             if launcher.is_by_hand:

@@ -36,6 +36,7 @@ __all__ = [
     "OUTPUT_READ",
     "RANK_COUNT",
     "RESULT",
+    "SHIPMENT",
     "SUSPECTS",
     "TASK",
     "WORKER",
@@ -76,6 +77,8 @@ CANCEL: Final = "cancel"
 """Holds the numbers of calls, as texts, that somebody asks the master to cancel."""
 INITIALIZER: Final = "initializer"
 """Holds the function that each worker calls before its first task; nothing if there is none."""
+SHIPMENT: Final = "shipment"
+"""Modules and packages for the workers of this sleigh, as the bytes of a zip archive."""
 BARRIER: Final = "barrier"
 """The number of the last ``eachWorker`` that is over; its workers wait for it."""
 RANK_COUNT: Final = "rankCount"

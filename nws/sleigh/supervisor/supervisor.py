@@ -56,6 +56,7 @@ from nws.sleigh.supervisor.kept_ranks import former_ranks, store_of_ranks
 from nws.sleigh.supervisor.kill_requests import KillRequests
 from nws.sleigh.supervisor.output_relay import OutputRelay
 from nws.sleigh.supervisor.process_setup import set_up_process
+from nws.sleigh.supervisor.shipped_code import ShippedCode
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description, worker_report
 from nws.workspace.presence import Presence
@@ -136,6 +137,7 @@ class Supervisor:
         self._reports = Reports(self._workspace)
         self._relays: dict[int, OutputRelay] = {}
         self._workers = self._join()
+        self._shipped = ShippedCode(self._workspace)  # not before: joining may fail
         self._selector = selectors.DefaultSelector()
         self._life_pipe = os.pipe()  # ends with us: workers notice
         self._wakeups = os.pipe()
@@ -468,4 +470,5 @@ class Supervisor:
             os.close(fd)
         if self._log is not None:
             self._log.close()
+        self._shipped.close()
         self._server.close()

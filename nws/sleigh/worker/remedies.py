@@ -19,7 +19,7 @@ def remedy_for(error: BaseException) -> str:
     if isinstance(error, ImportError):
         return (
             f"on {platform.node()} with Python {platform.python_version()} ({sys.executable}): "
-            "install it there, or name its folder by modulePath="
+            "install it there, send it with ship=, or name its folder by modulePath="
         )
     arguments = _arguments_of(error)  # what `str` and ``error.args`` do may be the user's
     text = " ".join(each for each in arguments if isinstance(each, str))
