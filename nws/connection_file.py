@@ -20,6 +20,7 @@ __all__ = [
     "SECRET",
     "ConnectionFileError",
     "ServerAddress",
+    "make_private",
     "read_connection_file",
     "remove_connection_file",
     "usual_path",
@@ -98,17 +99,21 @@ def read_connection_file(path: Path) -> ServerAddress | None:
         ConnectionFileError: others can read it, or it is damaged.
     """
     try:
-        status = os.stat(path)
-        _check_private(path, status)
-        return _parsed(path, status.st_mtime_ns, status.st_ino, status.st_size)
+        with open(path, "rb", opener=_open_at_once) as file:
+            _check_private(path, os.fstat(file.fileno()))  # another one may have its name by now
+            content = file.read()
     except OSError:
         return None
+    return _parsed(path, content)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file, and wait for nobody: what has this name may be a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 @lru_cache(maxsize=64)  # programs may connect often
-def _parsed(path: Path, *version: int) -> ServerAddress:
-    """Read a file of which the system says this."""
-    content = path.read_bytes()
+def _parsed(path: Path, content: bytes) -> ServerAddress:
     try:
         plain: dict[str, Any] = json.loads(content)
         addresses = tuple(map(str, plain.pop("addresses")))
@@ -122,6 +127,8 @@ def _parsed(path: Path, *version: int) -> ServerAddress:
 def _check_private(path: Path, status: os.stat_result) -> None:
     if os.name != "posix":
         return
+    if not stat.S_ISREG(status.st_mode):
+        raise ConnectionFileError(f"the connection file {path} is no file: remove it")
     if status.st_mode & _OTHERS:
         raise ConnectionFileError(
             f"other users can open the connection file {path}: its secret may be known; restart "
@@ -129,7 +136,8 @@ def _check_private(path: Path, status: os.stat_result) -> None:
         )
     if status.st_uid not in (os.geteuid(), 0):
         raise ConnectionFileError(
-            f"the connection file {path} belongs to user {status.st_uid}: remove it"
+            f"the connection file {path} belongs to user {status.st_uid}: work as that user, or "
+            f"set HOME, XDG_STATE_HOME or {CONNECTION_FILE} to places of your own"
         )
 
 
@@ -139,9 +147,9 @@ def write_connection_file(path: Path, content: ServerAddress) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if path == usual_path(0).parent / path.name:
-        path.parent.chmod(0o700)  # it may have been there
+        make_private(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fd, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # for us alone
     try:
         with open(fd, "w") as file:
@@ -150,6 +158,24 @@ def write_connection_file(path: Path, content: ServerAddress) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only this user can enter, or see that one is that.
+
+    Raises:
+        OSError: it cannot be made, or belongs to somebody else: `sudo` may leave ``HOME`` as it
+            was.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if os.name != "posix":
+        return
+    owners = {folder.lstat().st_uid, folder.stat().st_uid}  # also of a link that leads there
+    if owners != {os.geteuid()}:
+        raise PermissionError(
+            f"{folder} belongs to another user: set HOME or XDG_STATE_HOME to a folder of your own"
+        )
+    folder.chmod(0o700)  # it may have been there
 
 
 def remove_connection_file(path: Path, secret: str) -> None:

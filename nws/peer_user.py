@@ -3,6 +3,10 @@
 Of a Unix socket it says so itself. Of TCP it does not; but if the other end is on this machine, its
 socket has an owner, and Linux tells that to whoever asks for exactly these two addresses. Where it
 does not, nobody is anybody: `peer_user` returns None.
+
+In a user namespace, as containers have it, the kernel has one number for all users who have none
+there. Whoever owns a socket and has that number may be anybody. (A Unix socket has a mode: who can
+open it at all was chosen.)
 """
 
 from __future__ import annotations
@@ -12,7 +16,9 @@ import socket
 import struct
 import sys
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Final
 
 __all__ = ["own_user", "peer_user"]
@@ -49,6 +55,9 @@ _ESTABLISHED: Final = 1
 _SECONDS: Final = 1.0
 """For the kernel's answer, which comes within microseconds."""
 
+_ALL_USERS: Final = 2**32 - 1
+"""How many users there are outside of all namespaces."""
+
 
 def own_user() -> int | None:
     """Return the user of this process, None on systems that do not number them."""
@@ -66,7 +75,8 @@ def peer_user(sock: socket.socket) -> int | None:
         if sock.family == getattr(socket, "AF_UNIX", None):
             return _unix_peer(sock)
         if sys.platform == "linux":
-            return _owner(sock.getpeername(), sock.getsockname())
+            user = _owner(sock.getpeername(), sock.getsockname())
+            return None if user == _stand_in() else user
     return None
 
 
@@ -96,6 +106,15 @@ def _owner(its: Any, other: Any) -> int | None:
     _, state, _, _, _, _, _, user, inode = _ANSWER.unpack_from(answer, _HEAD.size)
     # One that its process has closed has no inode any more, and says that its user is root.
     return int(user) if state == _ESTABLISHED and inode else None
+
+
+@lru_cache(maxsize=1)
+def _stand_in() -> int | None:
+    """Return the number of all users who have none in this user namespace; None if all have one."""
+    counts = Path("/proc/self/uid_map").read_text().split()[2::3]
+    if sum(map(int, counts)) >= _ALL_USERS:
+        return None
+    return int(Path("/proc/sys/kernel/overflowuid").read_text())
 
 
 def _question(its: Any, other: Any) -> bytes:

@@ -8,6 +8,7 @@ import click
 import platformdirs
 import psutil
 
+from nws.connection_file import make_private
 from nws.session.endpoint import UNIX, Endpoint
 from nws.settings import find_settings
 
@@ -27,8 +28,7 @@ class ServerFiles:
     def open_log(self) -> IO[bytes]:
         """Open the log to append to it. Only this user can read it."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._folder.chmod(0o700)  # it may have been there
+            make_private(self._folder)
         except OSError as error:
             raise click.ClickException(f"cannot make the folder for the log: {error}") from error
         self.log.touch(mode=0o600)

@@ -134,7 +134,7 @@ def _is_our_socket(host: str) -> bool:
     """Tell whether a host is a Unix socket that belongs to us: then we need no secret there."""
     try:
         return host.startswith(UNIX) and os.stat(host.removeprefix(UNIX)).st_uid == os.geteuid()
-    except OSError:
+    except (OSError, ValueError):  # it is not there, or has no place in the file system
         return False
 
 

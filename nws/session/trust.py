@@ -27,14 +27,13 @@ def client_login(endpoint: Endpoint, sock: socket.socket) -> ClientLogin | None:
 def why_not_trusted(sock: socket.socket) -> str:
     """Tell why we may not use a server that has proved nothing; empty if we may.
 
-    On this machine it must be ours, or root's. Of others, and of TCP on other systems than Linux,
-    nobody knows: there we trust whoever was named.
+    On this machine, by whatever address of it, it must be ours, or root's. Of others, and of TCP on
+    other systems than Linux, nobody knows: there we trust whoever was named.
     """
     name = sock.getpeername()
-    address = end_address(name)
-    if address != LOCAL:
+    if end_address(name) != LOCAL:
         is_here = ip_address(name[0].partition("%")[0]).is_loopback
-        if not is_here or sys.platform != "linux":
+        if not (is_here or name[0] == sock.getsockname()[0]) or sys.platform != "linux":
             return ""
     user = peer_user(sock)
     if user in (own_user(), _ROOT):

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import socket
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from nws import connection_file
 from nws.client import NetWorkSpace, NwsServer
 from nws.connection_file import (
     CONNECTION_FILE,
     SECRET,
+    ConnectionFileError,
     ServerAddress,
     read_connection_file,
     usual_path,
@@ -22,6 +26,7 @@ from nws.connection_file import (
 from nws.errors import NwsConnectException
 from nws.session import trust
 from nws.session.endpoint import Endpoint, find_endpoint
+from nws.session.trust import why_not_trusted
 from nws.wire.dialect import EXTENSIONS, LOGIN, METADATA_FROM_SERVER
 from nws.wire.login import LOCAL
 from tests.support.frames import framed_dict
@@ -154,6 +159,18 @@ def test_without_a_secret_the_program_must_be_ours(
         NwsServer(HOST, port)
 
 
+def test_also_by_another_address_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who squats listens there, too."""
+    monkeypatch.setattr(trust, "own_user", lambda: 12345)
+    monkeypatch.setattr(trust, "_ROOT", 12345)
+    monkeypatch.setattr(trust, "ip_address", lambda _: ip_address("192.0.2.1"))
+    with (
+        socket.create_server((HOST, 0)) as listener,
+        socket.create_connection(listener.getsockname()) as sock,
+    ):
+        assert "it has proved nothing" in why_not_trusted(sock)
+
+
 @pytest.mark.parametrize("what", ["killed", "another port"])
 def test_a_file_that_is_out_of_date_is_ignored(what: str) -> None:
     with impostor(b"2223") as port:
@@ -193,6 +210,58 @@ def test_a_file_that_cannot_be_used(problem: str, expected: str) -> None:
     with pytest.raises(NwsConnectException, match=expected):
         NwsServer(HOST, 1)
     path.unlink()
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    with pytest.raises(ConnectionFileError, match="is no file: remove it"):
+        read_connection_file(pipe)
+
+
+def test_the_file_that_is_read_is_the_one_that_was_checked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where others can make names, such as in /tmp, one may lead elsewhere in the next moment."""
+    ours, theirs, link = (tmp_path / name for name in ("ours", "theirs", "link"))
+    content = ServerAddress(ITS_SECRET, (f"{HOST}:1",), os.getpid())
+    write_connection_file(ours, content)
+    write_connection_file(theirs, content._replace(secret="of a stranger"))
+    link.symlink_to(ours)
+    check = connection_file._check_private
+
+    def check_and_swap(path: Path, status: os.stat_result) -> None:
+        check(path, status)
+        link.unlink()
+        link.symlink_to(theirs)
+
+    monkeypatch.setattr(connection_file, "_check_private", check_and_swap)
+    found = read_connection_file(link)
+    assert found is not None
+    assert found.secret == ITS_SECRET
+
+
+def test_a_link_in_its_place_is_replaced_not_followed(tmp_path: Path) -> None:
+    elsewhere, path = tmp_path / "elsewhere", tmp_path / "connection.json"
+    elsewhere.write_text("kept")
+    path.symlink_to(elsewhere)
+    write_connection_file(path, ServerAddress(ITS_SECRET, (f"{HOST}:1",), os.getpid()))
+    assert elsewhere.read_text() == "kept"
+    assert not path.is_symlink()
+
+
+def test_a_folder_of_somebody_else_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`sudo` may leave HOME as it was."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    folder = usual_path(1).parent
+    folder.mkdir(mode=0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: folder.stat().st_uid + 1)
+    with pytest.raises(PermissionError, match="belongs to another user: set HOME or XDG_STATE_HO"):
+        written(1)
+    assert list(folder.iterdir()) == []
+    assert folder.stat().st_mode & 0o777 == 0o755
 
 
 def test_a_file_that_is_named_must_be_there(

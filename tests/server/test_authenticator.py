@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from nws import peer_user as module
 from nws.peer_user import own_user, peer_user
 from nws.wire.dialect import Dialect
 from nws.wire.handshake import Proof
@@ -67,6 +68,32 @@ def test_of_what_is_no_connection_it_tells_nothing(how: str, tmp_path: Path) -> 
             if how == "a file":
                 sock.bind(("127.0.0.1", 0))
             assert peer_user(sock) is None
+
+
+def test_a_number_that_stands_for_many_users_is_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a user namespace. There, a Unix socket has its mode to keep others out."""
+    monkeypatch.setattr(module, "_stand_in", own_user)
+    with connected("tcp", tmp_path) as sock:
+        assert peer_user(sock) is None
+    with connected("unix", tmp_path) as sock:
+        assert peer_user(sock) == own_user()
+
+
+@pytest.mark.parametrize(
+    ("uid_map", "expected"),
+    [
+        ("         0          0 4294967295\n", None),
+        ("         0       1000          1\n         1     100000      65536\n", 65534),
+    ],
+)
+def test_it_is_known_where_all_users_have_numbers(
+    monkeypatch: pytest.MonkeyPatch, uid_map: str, expected: int | None
+) -> None:
+    read = {"/proc/self/uid_map": uid_map, "/proc/sys/kernel/overflowuid": "65534\n"}
+    monkeypatch.setattr(Path, "read_text", lambda path: read[str(path)])
+    assert module._stand_in.__wrapped__() == expected
 
 
 # With each listener: who is let in without the secret, by setting, if of the same user
