@@ -62,6 +62,10 @@ class Authenticator:
             return self.original == ANYONE
         return self.user is not None and peer_user(sock) == self.user
 
+    def user_at(self, sock: socket.socket | None) -> int | None:
+        """Return whose process has the other end; None if the system does not tell."""
+        return None if sock is None else peer_user(sock)
+
     def meet(self, sock: socket.socket | None) -> Visitor:
         """Begin with a new connection; None for one that the system knows nothing of."""
         if sock is None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from nws.connection_file import SECRET
+from nws_server.web.request_checks import RequestChecks
 from tests.support.server import Client
 from tests.support.web import Browser, Inspected, inspected
 
@@ -58,11 +61,27 @@ def test_without_the_key_nothing_can_be_done(stranger: Browser, owner: Client) -
 def test_the_address_with_the_key_lets_a_browser_in_and_loses_it(stranger: Browser) -> None:
     reply = stranger.get("server", key=KEY, x="1")
     assert (reply.status, reply.location) == (303, "/server?x=1")
-    cookie = reply.headers["Set-Cookie"]
-    assert cookie == f"nws-key-{stranger.port}={KEY}; Path=/; SameSite=Lax; HttpOnly"
+    name, _, rest = reply.headers["Set-Cookie"].partition("=")
+    assert name == f"nws-key-{stranger.port}"
+    assert re.fullmatch("[0-9a-f]{64}; Path=/; SameSite=Lax; HttpOnly", rest), "it is not the key"
     assert stranger.get("server").status == 200
     assert KEY not in stranger.get("server").text
     assert KEY not in stranger.get("api/server").text
+
+
+def test_the_cookie_is_of_no_use_to_others(stranger: Browser) -> None:
+    """They may see it: browsers send it to all ports of this machine."""
+    badge = stranger.get("", key=KEY).headers["Set-Cookie"].partition(";")[0].partition("=")[2]
+    checks = RequestChecks([], KEY)
+    assert checks.accepts_badge(badge, os.geteuid())
+    for user in (os.geteuid() + 1, None):
+        assert not checks.accepts_badge(badge, user)
+    assert not RequestChecks([], "another key").accepts_badge(badge, os.geteuid())
+    stranger.cookie = ""
+    assert stranger.get("", key=badge).status == 401
+    assert stranger.ask("GET", "/api/server", Authorization=f"Bearer {badge}").status == 401
+    for cookie in (KEY, "é", badge[:-1]):
+        assert stranger.ask("GET", "/", Cookie=f"nws-key-{stranger.port}={cookie}").status == 401
 
 
 def test_the_key_leads_to_no_other_host(stranger: Browser) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from nws_server.web.request_checks import VALUE_HEADERS
 from tests.support.server import Client
-from tests.support.web import Browser, Inspected, assert_guarded, inspected, target
+from tests.support.web import Browser, Inspected, Wire, assert_guarded, inspected, target
 
 ACTIONS = {
     "store": {"ws": "ws", "name": "x", "kind": "text", "value": "forged"},
@@ -123,6 +123,41 @@ def test_a_form_under_a_name_that_is_not_ours_does_nothing(
     )
     assert reply.status == 421
     assert snapshot(filled) == before
+
+
+# Pages of other sites
+
+LINKED = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+LOADED = (
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "script"},
+    {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"},
+    {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "cors", "Sec_Fetch_Dest": "empty"},
+    {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "websocket", "Upgrade": "websocket"},
+)
+
+
+@pytest.mark.parametrize("headers", LOADED, ids=str)
+@pytest.mark.parametrize("page", ["/", "/api/server", "/events?of=server", "/static/style.css"])
+def test_another_site_can_load_nothing(
+    browser: Browser, page: str, headers: dict[str, str]
+) -> None:
+    """It could not read that; but it could learn how long it takes, and keep the server busy."""
+    for method in ("GET", "HEAD", "OPTIONS", "POST"):
+        assert browser.ask(method, page, b"", **headers).status == 403
+
+
+@pytest.mark.parametrize("origin", ["cross-site", "same-site", "same-origin", "none"])
+def test_another_site_can_lead_here(browser: Browser, origin: str) -> None:
+    assert browser.ask("GET", "/", b"", Sec_Fetch_Site=origin, **LINKED).status == 200
+
+
+def test_a_request_with_two_names_of_this_machine_has_none(browser: Browser) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: evil.example\r\nHost: localhost\r\n\r\n"
+    with Wire(browser.port) as wire:
+        wire.send(request)
+        assert wire.reply().status == 421
 
 
 # Forms

@@ -1,12 +1,14 @@
 """Checks of each request, which keep other people and other web sites out of the inspector.
 
-- If a key is set, a browser must send it, once in the address and then in a cookie.
+- If a key is set, a browser must send it once, in the address, and then a cookie that is made from
+  it. Browsers send the cookies of a machine to all its ports, where other users may listen: so the
+  cookie is not the key, and lets in nobody but the user whose browser has brought that.
 - A page of another site must not reach the inspector under a name of its own (DNS rebinding): the
   Host header must be an IP address, or a name by which this machine is known.
 - It must not make the browser send a form (cross-site request forgery): a form has a token that
   matches a cookie which browsers send only from the inspector's own pages.
 - It must not show the pages in a frame, load them, or run a script in them: the security headers
-  forbid it.
+  forbid it, and what a browser says that it loads for another site is refused.
 """
 
 from __future__ import annotations
@@ -77,6 +79,24 @@ class RequestChecks:
     def accepts_key(self, key: bytes) -> bool:
         """Tell whether a key is right, or none is needed."""
         return not self._key or hmac.compare_digest(key, self._key)
+
+    def accepts_use(self, site: str, mode: str, destination: str) -> bool:
+        """Tell whether a page may use a response so; another site may only lead here.
+
+        Args:
+            site, mode, destination: the headers Sec-Fetch-Site, -Mode and -Dest, empty where a
+                browser sends none.
+        """
+        leads_here = (mode, destination) == ("navigate", "document")
+        return site in ("", "none", "same-origin") or leads_here
+
+    def badge(self, user: int | None) -> str:
+        """Return the cookie of this user's browser once it has brought the key."""
+        return hmac.new(self._key, f"browser of {user}".encode(), hashlib.sha256).hexdigest()
+
+    def accepts_badge(self, given: str, user: int | None) -> bool:
+        """Tell whether a browser of this user has brought the key before."""
+        return given.isascii() and hmac.compare_digest(given, self.badge(user))
 
     def cookie(self, given: str) -> str:
         """Return the cookie of a browser, or a new one if it is invalid."""

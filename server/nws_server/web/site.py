@@ -186,7 +186,8 @@ class _Root(Resource):
             return None
         refusal = refusal_for(failure.value)
         if refusal.status == 500:
-            _log.failure("a request for {uri} failed", failure, uri=request.uri[:200])
+            # Not the fields behind the path: a key may be among them.
+            _log.failure("a request for {path} failed", failure, path=request.path[:200])
         if request.path.startswith(b"/api/"):
             body = to_json({"error": str(refusal)})
             return Response(body, JSON, refusal.status, refusal.headers)
@@ -206,30 +207,32 @@ class _Root(Resource):
 
     def refuse_body(self, request: Request) -> HttpRefusal | None:
         """See `InspectorSite.refuse_body`."""
-        refusal = self._refuse_host(request)
+        refusal = self._refuse_site(request)
         if refusal is not None:
             return refusal
-        if not self._checks.accepts_origin(_header(request, b"origin"), _host(request)):
-            return _foreign_form()
         if _header(request, b"content-type").partition(";")[0].strip().lower() != _FORM_TYPE:
             return HttpRefusal(415, f"a form must be {_FORM_TYPE}")
         return None
 
-    def _refuse_host(self, request: Request) -> HttpRefusal | None:
+    def _refuse_site(self, request: Request) -> HttpRefusal | None:
         host = _host(request)
-        if self._checks.accepts_host(host):
+        if not self._checks.accepts_host(host):
+            return HttpRefusal(
+                421,
+                f"this server is not known as {host[:100]!r}; "
+                "add names by which browsers may reach it with --web-name",
+            )
+        is_own = self._checks.accepts_origin(_header(request, b"origin"), host)
+        use = (_header(request, b"sec-fetch-" + name) for name in (b"site", b"mode", b"dest"))
+        if is_own and self._checks.accepts_use(*use):
             return None
-        return HttpRefusal(
-            421,
-            f"this server is not known as {host[:100]!r}; "
-            "add names by which browsers may reach it with --web-name",
-        )
+        return HttpRefusal(403, "a page of another web site may not use this one")
 
     # Routes
 
     async def _respond(self, request: Request) -> Response | None:
         bounded = cast(BoundedRequest, request)
-        refusal = self._refuse_host(request) or bounded.refusal
+        refusal = self._refuse_site(request) or bounded.refusal
         if refusal is not None:
             raise refusal
         query = Query.parse(bounded.query, bounded.form)
@@ -299,19 +302,20 @@ class _Root(Resource):
 
     def _is_let_in(self, request: Request, key: bytes) -> bool:
         """Tell whether who asks has the key, or needs none."""
-        if self._checks.accepts_key(key or self._key(request)):
+        if self._checks.accepts_key(key):
             return True
-        if self._authenticator is None:
-            return False
-        transport: Any = request.transport
-        has_socket = ISystemHandle.providedBy(transport)
-        return self._authenticator.knows(transport.getHandle() if has_socket else None)
+        badge = request.getCookie(_cookie_name(request, "key").encode()) or b""
+        if badge and self._checks.accepts_badge(badge.decode("latin-1"), self._user_at(request)):
+            return True
+        return self._authenticator is not None and self._authenticator.knows(_socket(request))
 
-    def _key(self, request: Request) -> bytes:
-        return request.getCookie(_cookie_name(request, "key").encode()) or b""
+    def _user_at(self, request: Request) -> int | None:
+        if self._authenticator is None:
+            return None
+        return self._authenticator.user_at(_socket(request))
 
     def _check_key(self, request: Request, query: Query) -> Response:
-        """Move the key from the address to a cookie, or refuse a request without a valid key."""
+        """Trade the key in the address for a cookie, or refuse a request without a valid key."""
         key = query.get("key")
         if not key or not self._checks.accepts_key(key):
             peer = str(getattr(request.getClientAddress(), "host", None) or "local").encode()
@@ -320,7 +324,7 @@ class _Root(Resource):
         pairs = request.uri.partition(b"?")[2].decode("ascii", "replace").split("&")
         rest = "&".join(pair for pair in pairs if not pair.startswith("key="))
         path = "/" + request.path.decode("ascii", "replace").lstrip("/")
-        name, value = _cookie_name(request, "key"), key.decode("ascii", "replace")
+        name, value = _cookie_name(request, "key"), self._checks.badge(self._user_at(request))
         return Response(
             status=303,
             headers={
@@ -398,7 +402,14 @@ def _header(request: Request, name: bytes) -> str:
 
 
 def _host(request: Request) -> str:
-    return _header(request, b"host").strip()
+    """Return the Host header; of several, which no browser sends, a name that nobody has."""
+    hosts = request.requestHeaders.getRawHeaders(b"host", [])
+    return b", ".join(hosts).decode("latin-1").strip()
+
+
+def _socket(request: Request) -> Any:
+    transport: Any = request.transport
+    return transport.getHandle() if ISystemHandle.providedBy(transport) else None
 
 
 def _bearer(request: Request) -> bytes:
