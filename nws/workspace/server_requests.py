@@ -42,6 +42,8 @@ class ServerStatus(TypedDict):
     """Bytes in files."""
     refused_connections: int
     """Those of clients beyond ``max_connections``."""
+    refused_handshakes: int
+    """Connections that did not begin as those of clients do."""
     refused_logins: int
     """Connections of those who may not use the server."""
     refused_values: int

@@ -93,6 +93,12 @@ class Visitor:
         self._socket = sock
         self._address = address
 
+    @property
+    def is_of_own_user(self) -> bool:
+        """Whether the system knows them to be of the server's user. Of what is forwarded it knows
+        nothing."""
+        return self._address != FORWARDED and self._authenticator.knows(self._socket)
+
     def admit(self, dialect: Dialect, proof: Proof) -> str:
         """Return why they may not come in; empty if they may, and have an ``identity`` then."""
         if proof is Proof.RIGHT:

@@ -55,8 +55,7 @@ _LARGE_READ_BYTES: Final = 64 * 1024
 """When more than this is missing from a request, it is received in large pieces."""
 
 _MAX_KEPT_BYTES: Final = 64 * 1024
-"""Longer deliveries are given up a moment after their ``ack``, shorter ones with the next request.
-"""
+"""Longer deliveries are given up a moment after their ``ack``, others with the next request."""
 
 _KEEP_SECONDS: Final = 0.5
 """How long a client may take for a ``nack`` of a longer one behind its ``ack``: the exception that
@@ -293,7 +292,8 @@ class Connection:
     def _give_up(self, reason: str) -> None:
         """Hang up on a client that cannot be understood."""
         if not self._closed:
-            self.hub.log_refusal(self.peer, reason)
+            refuse = self.hub.log_refusal if self.established else self.hub.refuse_handshake
+            refuse(self.peer, reason)
             self._end()
             self._outlet.close()
 

@@ -20,7 +20,7 @@ from nws.wire.dialect import (
 from nws.wire.requests import Sink
 from nws_server.core.deadlines import Deadlines, Timed
 from nws_server.core.space import Space
-from nws_server.incidents import Incidents
+from nws_server.incidents import Incidents, KindsOfIncidents
 from nws_server.run_queue import RunQueue
 from nws_server.session_registry import SessionRegistry
 
@@ -73,6 +73,7 @@ class Hub:
         log_crash: logs what failed for a peer, and the error that is being handled.
         max_connections: how many clients there can be.
         refused_connections: those of clients beyond that.
+        refused_handshakes: connections that did not begin as those of clients do.
         refused_logins: connections of those who may not use the server.
         refused_values: those that could not be kept in files.
     """
@@ -107,6 +108,7 @@ class Hub:
         self.log_crash = log_crash
         self.max_connections = max_connections
         self.refused_connections = Incidents(clock, log_warning)
+        self.refused_handshakes = KindsOfIncidents(clock, log_warning)
         self.refused_logins = Incidents(clock, log_warning)
         self.refused_values = Incidents(clock, log_warning)
 
@@ -118,6 +120,10 @@ class Hub:
         )
         self.refused_connections.add(f"refused {peer.decode()}: {reason}")
         return reason
+
+    def refuse_handshake(self, peer: bytes, reason: str) -> None:
+        """Note that a connection has not begun as those of clients do. Anybody can make many."""
+        self.refused_handshakes.add(reason, f"refused {peer.decode()}: {reason}")
 
     def refuse_login(self, peer: bytes, reason: str) -> None:
         """Note that a client may not use the server."""
@@ -150,6 +156,7 @@ class Hub:
         """Count what could not be served."""
         return {
             "refused_connections": self.refused_connections.count,
+            "refused_handshakes": self.refused_handshakes.count,
             "refused_logins": self.refused_logins.count,
             "refused_values": self.refused_values.count,
         }

@@ -9,6 +9,27 @@ LOG_PAUSE_SECONDS: Final = 60.0
 """Between two lines about incidents of one kind."""
 
 
+class KindsOfIncidents:
+    """Incidents of several kinds: the first of each kind is logged at once."""
+
+    def __init__(self, clock: Callable[[], float], log: Callable[[str], None]) -> None:
+        """Begin with none; see `Incidents`."""
+        self._clock = clock
+        self._log = log
+        self._kinds: dict[str, Incidents] = {}
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return sum(kind.count for kind in self._kinds.values())
+
+    def add(self, kind: str, text: str) -> None:
+        """Count an incident of a kind; there may be only few kinds."""
+        if kind not in self._kinds:
+            self._kinds[kind] = Incidents(self._clock, self._log)
+        self._kinds[kind].add(text)
+
+
 class Incidents:
     """Incidents of one kind.
 

@@ -33,6 +33,7 @@ from nws.keepalive import DEFAULT_PEER_TIMEOUT, MIN_PEER_TIMEOUT, keep_alive
 from nws_server.authenticator import Authenticator, Visitor
 from nws_server.connection import Connection
 from nws_server.hub import Hub
+from nws_server.unfinished import Unfinished, bound_for
 from nws_server.vanished import has_vanished
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class NwsProtocol(TwistedProtocol):
         self._peer = peer
         self._connection: Connection | None = None
         self._deadline: IDelayedCall | None = None
+        self._visitor: Visitor | None = None
         self._tcp_socket: socket.socket | None = None
         self._peer_timeout = 0
         self._send: Callable[[bytes | memoryview], int] | None = None
@@ -107,12 +109,14 @@ class NwsProtocol(TwistedProtocol):
                 socket.SOL_SOCKET, socket.SO_SNDBUF, _UNIX_SEND_BUFFER_BYTES
             )
         transport.registerProducer(self, self._send is None)
+        self._visitor = self.factory.meet(transport)
         self._connection = Connection(
-            self._hub, self, self._peer, visitor=self.factory.meet(transport), admitted=admitted
+            self._hub, self, self._peer, visitor=self._visitor, admitted=admitted
         )
         self._deadline = self.factory.clock.callLater(
             self.factory.handshake_timeout, self._handshake_overdue
         )
+        self.factory.unfinished.enter(self)
 
     def dataReceived(self, data: bytes) -> None:
         connection = self._connection
@@ -121,12 +125,14 @@ class NwsProtocol(TwistedProtocol):
         connection.receive(data)
         if self._deadline is not None and connection.established:
             self._deadline.cancel()
-            self._deadline = None
+            self._deadline = self._visitor = None
+            self.factory.unfinished.leave(self)
             # From here on Twisted may call the connection directly: this method adds nothing.
             self.dataReceived = connection.receive  # type: ignore[method-assign]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.factory.dismiss(self)
+        self.factory.unfinished.leave(self)
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -284,9 +290,19 @@ class NwsProtocol(TwistedProtocol):
         self._sent_all()
         self._body = None
 
+    # Before the handshake is over (see `Unknown`)
+
+    @property
+    def is_of_own_user(self) -> bool:
+        return self._visitor is not None and self._visitor.is_of_own_user
+
+    def give_way(self) -> None:
+        self._hub.refuse_handshake(self._peer, "too many others have not said who they are either")
+        self._transport.abortConnection()
+
     def _handshake_overdue(self) -> None:
         self._deadline = None
-        self._hub.log_refusal(self._peer, "its handshake took too long")
+        self._hub.refuse_handshake(self._peer, "its handshake took too long")
         self._transport.abortConnection()
 
     @property
@@ -373,6 +389,7 @@ class NwsFactory(ServerFactory):
         self.peer_timeout = peer_timeout
         self.sending: set[NwsProtocol] = set()
         self._peer_check: IDelayedCall | None = None
+        self.unfinished = Unfinished(bound_for(hub.max_connections))
         self._hub = hub
         self._reserved = reserved
         self._count = 0

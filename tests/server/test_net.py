@@ -82,7 +82,7 @@ def test_a_client_has_so_long_to_say_what_it_is(edge: Edge, begun: list[bytes]) 
     assert not dropped(transport)
     edge.clock.advance(2)
     assert dropped(transport)
-    assert edge.reasons == ["its handshake took too long"]
+    assert edge.server.warnings == ["refused local: its handshake took too long"]
     protocol.connectionLost()
 
 
@@ -120,7 +120,8 @@ def test_who_is_refused_is_sent_away_after_the_answer(edge: Edge) -> None:
     client.transport.take_all()
     assert client.transport.sent.endswith(b"F000")
     assert not client.transport.connected
-    assert edge.reasons == ["its handshake asks for what this server does not offer"]
+    (warning,) = edge.server.warnings
+    assert warning.endswith("its handshake asks for what this server does not offer")
 
 
 # Listings

@@ -89,6 +89,16 @@ class _ServerCollector(Collector):
             refused["refused_connections"],
         )
         yield _counter(
+            "refused_handshakes",
+            "Connections that did not begin as those of clients do",
+            refused["refused_handshakes"],
+        )
+        yield _counter(
+            "refused_logins",
+            "Connections and requests of those who may not use the server",
+            refused["refused_logins"],
+        )
+        yield _counter(
             "refused_values", "Long values that could not be kept", refused["refused_values"]
         )
 
