@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from nws.session.endpoint import UNIX, Endpoint, server_address
+from nws.wire.tickets import new_ticket
 
 __all__ = ["inspector_address", "open_in_browser"]
 
@@ -26,13 +27,16 @@ def inspector_address(endpoint: Endpoint, port: int) -> str:
 def open_in_browser(address: str) -> bool:
     """Open a page in a web browser; return False if there is none.
 
-    Others can see a browser's arguments. So if there is a key in the address, the browser is given
-    a page that only we can read, which leads there.
+    Others can see a browser's arguments, and it remembers where it was. So if there is a key at the
+    end of the address, the browser is given a page that only we can read, which leads there by a
+    ticket.
     """
     import webbrowser  # takes 7 ms, which a program that only imports us should not wait for
 
-    if "key=" not in address:
+    begin, _, key = address.partition("key=")
+    if not key:
         return webbrowser.open(address)
+    address = f"{begin}ticket={new_ticket(key)}"
     page = Path(tempfile.mkdtemp(prefix="nws-open-"), "page.html")  # only we can enter the folder
     page.write_text(f'<meta http-equiv="refresh" content="0; url={escape(address)}">\n')
     return webbrowser.open(page.as_uri())

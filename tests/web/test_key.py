@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nws.connection_file import SECRET
+from nws.wire.tickets import new_ticket
 from nws_server.web.request_checks import RequestChecks
 from tests.support.server import Client
 from tests.support.web import Browser, Inspected, inspected
@@ -67,6 +68,17 @@ def test_the_address_with_the_key_lets_a_browser_in_and_loses_it(stranger: Brows
     assert stranger.get("server").status == 200
     assert KEY not in stranger.get("server").text
     assert KEY not in stranger.get("api/server").text
+
+
+def test_a_ticket_lets_one_browser_in_once(stranger: Browser, locked: Inspected) -> None:
+    ticket = new_ticket(KEY)
+    reply = stranger.get("server", x="1", ticket=ticket)
+    assert (reply.status, reply.location) == (303, "/server?x=1")
+    assert stranger.get("server").status == 200
+    late = Browser(locked.browser.port)
+    for unusable in (ticket, new_ticket("another key"), "", "..", "é", f"9{ticket}", "9" * 5000):
+        assert late.get("server", ticket=unusable).status == 401
+    assert late.ask("GET", "/api/server", Authorization=f"Bearer {new_ticket(KEY)}").status == 401
 
 
 def test_the_cookie_is_of_no_use_to_others(stranger: Browser) -> None:

@@ -1,8 +1,8 @@
 """Checks of each request, which keep other people and other web sites out of the inspector.
 
-- If a key is set, a browser must send it once, in the address, and then a cookie that is made from
-  it. Browsers send the cookies of a machine to all its ports, where other users may listen: so the
-  cookie is not the key, and lets in nobody but the user whose browser has brought that.
+- If a key is set, a browser must send it or a ticket once, in the address, and then a cookie that
+  is made from the key. Browsers send the cookies of a machine to all its ports, where other users
+  may listen: so the cookie is not the key, and lets in only the user whose browser was let in.
 - A page of another site must not reach the inspector under a name of its own (DNS rebinding): the
   Host header must be an IP address, or a name by which this machine is known.
 - It must not make the browser send a form (cross-site request forgery): a form has a token that
@@ -21,6 +21,8 @@ import secrets
 import socket
 from collections.abc import Iterable
 from typing import Final
+
+from nws.wire.tickets import UsedTickets
 
 __all__ = ["HEADERS", "VALUE_HEADERS", "RequestChecks"]
 
@@ -62,6 +64,7 @@ class RequestChecks:
         own = socket.gethostname().lower()
         self._names = {"localhost", own, own.partition(".")[0], *map(str.lower, names)}
         self._key = key.encode()
+        self._tickets = UsedTickets(key)
         self._secret = secrets.token_bytes(32)
 
     def accepts_host(self, host: str) -> bool:
@@ -80,6 +83,10 @@ class RequestChecks:
         """Tell whether a key is right, or none is needed."""
         return not self._key or hmac.compare_digest(key, self._key)
 
+    def accepts_ticket(self, ticket: str) -> bool:
+        """Tell whether a ticket is right; it is used then."""
+        return self._tickets.accept(ticket)
+
     def accepts_use(self, site: str, mode: str, destination: str) -> bool:
         """Tell whether a page may use a response so; another site may only lead here.
 
@@ -91,11 +98,11 @@ class RequestChecks:
         return site in ("", "none", "same-origin") or leads_here
 
     def badge(self, user: int | None) -> str:
-        """Return the cookie of this user's browser once it has brought the key."""
+        """Return the cookie of this user's browser once it has brought the key or a ticket."""
         return hmac.new(self._key, f"browser of {user}".encode(), hashlib.sha256).hexdigest()
 
     def accepts_badge(self, given: str, user: int | None) -> bool:
-        """Tell whether a browser of this user has brought the key before."""
+        """Tell whether a browser of this user has brought the key or a ticket before."""
         return given.isascii() and hmac.compare_digest(given, self.badge(user))
 
     def cookie(self, given: str) -> str:

@@ -315,14 +315,15 @@ class _Root(Resource):
         return self._authenticator.user_at(_socket(request))
 
     def _check_key(self, request: Request, query: Query) -> Response:
-        """Trade the key in the address for a cookie, or refuse a request without a valid key."""
-        key = query.get("key")
-        if not key or not self._checks.accepts_key(key):
+        """Trade the key or the ticket in the address for a cookie, or refuse a request without."""
+        key, ticket = query.get("key"), query.get("ticket").decode("latin-1")
+        is_right = key and self._checks.accepts_key(key)
+        if not is_right and not self._checks.accepts_ticket(ticket):
             peer = str(getattr(request.getClientAddress(), "host", None) or "local").encode()
             self._inspector.hub.refuse_login(peer, f"{_NOT_KNOWN}; {_REMEDY}")
             raise HttpRefusal(401, f"{_NOT_KNOWN}: {_REMEDY}", **{"WWW-Authenticate": "Bearer"})
         pairs = request.uri.partition(b"?")[2].decode("ascii", "replace").split("&")
-        rest = "&".join(pair for pair in pairs if not pair.startswith("key="))
+        rest = "&".join(pair for pair in pairs if not pair.startswith(("key=", "ticket=")))
         path = "/" + request.path.decode("ascii", "replace").lstrip("/")
         name, value = _cookie_name(request, "key"), self._checks.badge(self._user_at(request))
         return Response(
