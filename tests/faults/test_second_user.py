@@ -7,7 +7,11 @@ import os
 import socket
 import webbrowser
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
+from functools import partial
+from io import StringIO
 from pathlib import Path
+from traceback import TracebackException
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,9 +21,11 @@ from nws.client import NetWorkSpace, NwsServer
 from nws.connection_file import ServerAddress, read_connection_file, usual_path
 from nws.errors import NwsConnectException
 from nws.sleigh import Sleigh
+from nws.sleigh.launch.by_hand import DELETE_ME, RUN_ME
+from nws.sleigh.shared.messages import RANK_COUNT
 from nws.wire.dialect import EXTENSIONS, LOGIN, METADATA_FROM_SERVER
 from tests.support.frames import framed_dict, request
-from tests.support.processes import processes_that_show
+from tests.support.processes import Aside, processes_that_show, until
 from tests.support.second_user import as_second_user, program_of_second_user, require_second_user
 from tests.support.server import LOOPBACK, PATIENCE, Server, running
 from tests.support.spaces import HOST
@@ -108,7 +114,7 @@ def test_the_owner_is_not_disturbed(owned: Server) -> None:
 
 
 def test_no_page_is_shown(owned: Server) -> None:
-    port = int(owned.addresses[-1].rstrip("/").rpartition(":")[2])
+    port = port_of_inspector(owned)
 
     def look() -> list[list[Any]]:
         seen = []
@@ -184,18 +190,108 @@ def test_a_sleigh_with_a_private_server(monkeypatch: pytest.MonkeyPatch) -> None
         assert status_of(port, f"{page.path}?{page.query}") == 200
 
 
+def test_a_spool_folder(owned: Server) -> None:
+    """Where long values are, while they are."""
+    with NetWorkSpace("long", HOST, owned.port) as ws:
+        ws.store("x", bytes(17 * 1024 * 1024))
+        (folder,) = folder_of(owned).glob("nws-spool-*")
+        file = next(path for path in folder.iterdir() if path.stat().st_size > 1024 * 1024)
+        ways: list[Callable[[], object]] = [lambda: list(folder.iterdir()), file.read_bytes]
+        # The folder of the test would not let them in either.
+        modes = [path.stat().st_mode & 0o077 for path in (folder, file)]
+        assert modes == [0, 0]
+        assert as_second_user(lambda: [failure_of(way) for way in ways]) == 2 * ["PermissionError"]
+
+
+def test_the_line_of_a_web_launch(owned: Server) -> None:
+    """Whoever reads it comes in no better for that."""
+    with waiting_for_a_person(owned) as workspace:
+        line = workspace.find(RUN_ME)
+        assert content_of(owned).secret not in line
+
+        def paste() -> str:
+            with redirect_stderr(StringIO()) as said:
+                exec(line)
+            return said.getvalue()
+
+        assert "has not proved that it knows the secret" in as_second_user(paste)
+        assert workspace.find(RANK_COUNT) == 0
+
+
+@contextmanager
+def waiting_for_a_person(server: Server) -> Iterator[NetWorkSpace]:
+    """Begin a sleigh whose workers a person starts; give its workspace."""
+    sleigh = Aside(partial(Sleigh, launch="web", nwsHost=HOST, nwsPort=server.port))
+    with NwsServer(HOST, server.port) as found:
+
+        def line_of() -> str:
+            names = [name for name in found.listWss("dict") if name.startswith("sleigh_ride_")]
+            shown = (name for name in names if found.useWs(name).findTry(RUN_ME))
+            return next(shown, "")
+
+        workspace = found.useWs(until(line_of, "what to paste"))
+        try:
+            yield workspace
+        finally:
+            until(lambda: DELETE_ME in workspace.listVars(format="dict"), "the sleigh waits")
+            workspace.deleteVar(DELETE_ME)
+            sleigh.result().stop()
+
+
 def test_the_secret_is_in_its_file_only(owned: Server) -> None:
-    """Not in the words or the environment of a process, in the log, on a page, or in a value."""
-    secret = content_of(owned).secret
+    """Not in the words or the environment of a process, in another file, on a page, in a value, or
+    in what a traceback may show."""
+    content = content_of(owned)
+    secret = content.secret
     with Sleigh(workerCount=1, nwsHost=HOST, nwsPort=owned.port) as sleigh:
         sleigh.userNws.store("x", sleigh.nws)
         assert sleigh.eachElem(abs, [-1]) == [1]
+        for ws, variable in ((sleigh.userNws.currentWs(), "x"), ("mine", "x")):
+            assert secret not in page_of(owned, f"variable?ws={ws}&name={variable}")
+        assert processes_that_show("nws_babelfish")
         assert processes_that_show(secret) == []
-        for variable in sleigh.nws.listVars(format="dict"):
-            for value in sleigh.nws.ifindTry(variable):
-                assert secret not in repr(value)
+        for workspace in (sleigh.nws, sleigh.userNws):
+            for variable in workspace.listVars(format="dict"):
+                for value in workspace.ifindTry(variable):
+                    assert secret not in repr(value)
         assert secret not in repr(sleigh.userNws.find("x").server.endpoint)
-    assert secret not in "".join(owned.log())
+        for page in (*PAGES, f"/sleigh?name={sleigh.nws.currentWs()}", "/api/clients"):
+            assert secret not in page_of(owned, page.lstrip("/"))
+        assert files_with(secret, folder_of(owned), usual_path(0).parent) == [
+            usual_path(owned.port)
+        ]
+    with pytest.raises(NwsConnectException) as caught:
+        NwsServer(HOST, owned.port, login=f"{secret}@{HOST}:1")
+    told = TracebackException.from_exception(caught.value, capture_locals=True)
+    shown = {line.strip() for line in "".join(told.format()).splitlines() if secret in line}
+    # What we have given stands in our own frame, and in that of the function that we have called.
+    assert shown == {f"secret = '{secret}'", f"login = '{secret}@{HOST}:1'"}
+
+
+def page_of(server: Server, page: str) -> str:
+    """Return a page as the owner sees it, or what the inspector says in its place."""
+    browser = http.client.HTTPConnection(HOST, port_of_inspector(server), timeout=PATIENCE)
+    try:
+        browser.request("GET", f"/{page}")
+        reply = browser.getresponse()
+        is_endless = page.startswith("events")
+        return (reply.read1() if is_endless else reply.read()).decode("utf-8", "replace")
+    finally:
+        browser.close()
+
+
+def port_of_inspector(server: Server) -> int:
+    return int(server.addresses[-1].rstrip("/").rpartition(":")[2])
+
+
+def folder_of(server: Server) -> Path:
+    """Return where a server keeps long values, and its log."""
+    return Path(os.readlink(f"/proc/{server.pid}/cwd"))
+
+
+def files_with(text: str, *folders: Path) -> list[Path]:
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return [path for path in files if text.encode() in path.read_bytes()]
 
 
 # Who squats
