@@ -27,7 +27,7 @@ from nws.errors import NwsConnectException
 from nws.session import trust
 from nws.session.endpoint import Endpoint, find_endpoint
 from nws.session.trust import why_not_trusted
-from nws.wire.dialect import EXTENSIONS, LOGIN, METADATA_FROM_SERVER
+from nws.wire.dialect import EXTENSIONS, METADATA_FROM_SERVER
 from nws.wire.login import LOCAL
 from tests.support.frames import framed_dict
 from tests.support.impostors import impostor
@@ -123,29 +123,7 @@ def test_something_that_forwards_must_be_known(server: Server) -> None:
     NwsServer(forwarded, login=f"{secret}@forwarded").close()
 
 
-# Of another program, or none
-
-
-SQUATTERS: Final = {
-    "an original server": (b"2223",),
-    "an original server without cookies": (b"2222",),
-    "our protocol without login": (b"P000" + framed_dict(OFFERS), b"A000"),
-    "our protocol with a false proof": (
-        b"P000" + framed_dict({**OFFERS, LOGIN: 32 * b"a"}),
-        b"A000" + framed_dict({LOGIN: 64 * b"0"}),
-    ),
-    "another protocol": (b"220 mail.example.org ESMTP\r\n",),
-}
-
-
-@pytest.mark.parametrize("texts", SQUATTERS.values(), ids=list(SQUATTERS))
-def test_a_squatter_gets_nothing(texts: tuple[bytes, ...]) -> None:
-    """It is refused before any request is sent, and the error says what was found."""
-    with impostor(*texts) as port:
-        written(port)
-        with pytest.raises(NwsConnectException, match=rf"{port}: (it |this is not a)") as caught:
-            NetWorkSpace("ws", HOST, port)
-    assert ITS_SECRET not in str(caught.value)
+# Of another program, or none; see also tests/faults/test_squatters.py
 
 
 @pytest.mark.parametrize("text", [b"2223", b"P000" + framed_dict(OFFERS)])

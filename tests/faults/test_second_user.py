@@ -26,7 +26,7 @@ from nws.sleigh.shared.messages import RANK_COUNT
 from nws.wire.dialect import EXTENSIONS, LOGIN, METADATA_FROM_SERVER
 from tests.support.frames import framed_dict, request
 from tests.support.processes import Aside, processes_that_show, until
-from tests.support.second_user import as_second_user, program_of_second_user, require_second_user
+from tests.support.second_user import as_second_user, require_second_user
 from tests.support.server import LOOPBACK, PATIENCE, Server, running
 from tests.support.spaces import HOST
 
@@ -292,27 +292,3 @@ def folder_of(server: Server) -> Path:
 def files_with(text: str, *folders: Path) -> list[Path]:
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     return [path for path in files if text.encode() in path.read_bytes()]
-
-
-# Who squats
-
-
-SQUATTER: Final = """
-import socket
-with socket.create_server(("127.0.0.1", 0)) as listener:
-    print(listener.getsockname()[1], flush=True)
-    client, _ = listener.accept()
-    client.recv(4)
-    client.sendall(b"2223")
-    print(client.recv(1000), flush=True)
-"""
-
-
-def test_nothing_is_sent_to_a_program_of_another_user() -> None:
-    require_second_user()
-    with program_of_second_user("/usr/bin/env", "python3", "-c", SQUATTER) as squatter:
-        assert squatter.stdout is not None
-        port = int(squatter.stdout.readline())
-        with pytest.raises(NwsConnectException, match="program of user 65534, and it has proved"):
-            NetWorkSpace("mine", HOST, port).store("x", "a value")
-        assert squatter.stdout.readline() == "b''\n"

@@ -70,6 +70,19 @@ def test_of_what_is_no_connection_it_tells_nothing(how: str, tmp_path: Path) -> 
             assert peer_user(sock) is None
 
 
+def test_where_the_kernel_does_not_answer_nobody_is_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in some containers."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(module, "_owner", refuse)
+    with connected("tcp", tmp_path) as sock:
+        assert peer_user(sock) is None
+
+
 def test_a_number_that_stands_for_many_users_is_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +146,18 @@ def test_what_nobody_knows_is_nobody(setting: str) -> None:
     visitor = Authenticator(SECRET, setting).meet(None)
     reason = visitor.admit(ORIGINAL, Proof.NONE)
     assert "of an unknown user" in reason or (setting == "anyone" and not reason)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_browsers_come_in_as_clients_do(setting: str, tmp_path: Path) -> None:
+    """Without the key; with ``anyone`` nobody is asked."""
+    authenticator = Authenticator(SECRET, setting)
+    assert authenticator.knows(None) == (setting == "anyone")
+    with connected("tcp", tmp_path) as sock:
+        assert authenticator.knows(sock) == (setting != "never")
+        assert authenticator.user is not None
+        authenticator.user += 1
+        assert authenticator.knows(sock) == (setting == "anyone")
 
 
 @pytest.mark.parametrize("setting", SETTINGS)

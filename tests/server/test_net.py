@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactor, StringTransport
 from twisted.test import iosim
 
@@ -68,6 +69,30 @@ def test_twisteds_own_transports_are_sent_past(kind: Any) -> None:
         assert send is not None
         assert send(b"data") == 4
         assert theirs.recv(10) == b"data"
+
+
+def test_nobody_can_open_a_socket_before_it_has_its_mode(tmp_path: Path) -> None:
+    """Whatever version of Twisted this is, and whatever the umask."""
+    path = tmp_path / "socket"
+    modes = []
+
+    class Observed(socket.socket):
+        def listen(self, backlog: int = 0) -> None:
+            modes.append(path.stat().st_mode & 0o777)
+
+    class Port(unix.Port):
+        def createInternetSocket(self) -> socket.socket:  # noqa: N802 - Twisted's name
+            return Observed(socket.AF_UNIX)
+
+    umask = os.umask(0)
+    try:
+        reactor: Any = MemoryReactor()
+        port = Port(os.fsencode(path), Factory(), mode=0o600, reactor=reactor)
+        port.startListening()
+    finally:
+        os.umask(umask)
+    port.socket.close()
+    assert modes == [0o600]
 
 
 # Handshakes
