@@ -7,11 +7,12 @@ cannot make it misread memory.
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import math
 import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -34,10 +35,15 @@ _NUMBERS: Final = {
     "f8": ("float64", "d"),
     "c8": ("complex64", "ff"),
     "c16": ("complex128", "dd"),
-    "M8": ("datetime64", "q"),
-    "m8": ("timedelta64", "q"),
 }
 """NumPy's codes of types: their names, and the formats of `struct`."""
+
+_TIMES: Final = {"M8": "datetime64", "m8": "timedelta64"}
+_NO_TIME: Final = -(1 << 63)
+_PARTS_OF_SECOND: Final = {b"ns": 1_000_000_000, b"us": 1_000_000, b"ms": 1000}
+_SECONDS: Final = {b"s": 1, b"m": 60, b"h": 3600, b"D": 86_400}
+"""NumPy's units of time; a month or a year has no length."""
+_EPOCH: Final = datetime.datetime(1970, 1, 1)
 
 _MODULES: Final = ("numpy", "numpy.core", "numpy._core")
 _MAX_DIMENSIONS: Final = 64
@@ -53,13 +59,21 @@ class Array(NamedTuple):
         shape: its length in each dimension.
         dtype: the name of its elements' type.
         nbytes: the size of its data.
-        elements: in flat order, made one by one.
+        element: returns the element at a place in flat order, in which the last dimension varies
+            fastest.
+        fields: the names in each element, if they are records.
     """
 
     shape: tuple[int, ...]
     dtype: str
     nbytes: int
-    elements: Iterable[Any]
+    element: Callable[[int], Any]
+    fields: tuple[str, ...] = ()
+
+    @property
+    def elements(self) -> Iterator[Any]:
+        """The elements in flat order, made one by one."""
+        return map(self.element, range(self.size))
 
     @property
     def size(self) -> int:
@@ -75,7 +89,8 @@ def array_of(value: object) -> Array | None:
     if numpy is None or not isinstance(value, numpy.ndarray):
         return None
     real: Any = value
-    return Array(real.shape, str(real.dtype), real.nbytes, _elements_of(real))
+    fields = tuple(real.dtype.names or ())
+    return Array(real.shape, str(real.dtype), real.nbytes, _element_of(real), fields)
 
 
 def scalar_of(value: object) -> Any:
@@ -89,12 +104,13 @@ def scalar_of(value: object) -> Any:
     return real.item()
 
 
-def _elements_of(array: Any) -> Iterator[Any]:
+def _element_of(array: Any) -> Callable[[int], Any]:
+    flat = array.flat
     if array.dtype.kind == "O":
-        return iter(array.flat)
+        return lambda number: flat[number]
     if array.dtype.kind in "mM":
-        return map(str, array.flat)
-    return (element.item() for element in array.flat)
+        return lambda number: str(flat[number])
+    return lambda number: flat[number].item()
 
 
 def _attempt(rebuild: Callable[[StandIn], T], value: StandIn) -> T | None:
@@ -115,11 +131,13 @@ def _is_from_numpy(function: object, name: str) -> bool:
 
 
 class _Type(NamedTuple):
-    """The type of an array's elements: its name, their size, and the function that reads one."""
+    """The type of an array's elements: its name, their size, the function that reads one, and the
+    names of its fields if it is that of records."""
 
     name: str
     size: int
     read: Callable[[Any, int], Any] | None
+    fields: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, dtype: Any) -> _Type:
@@ -131,7 +149,7 @@ class _Type(NamedTuple):
         if type(dtype) is not StandIn or not _is_from_numpy(dtype.function, "dtype"):
             raise TypeError("not a dtype")
         code = dtype.arguments[0]
-        state = dtype.state or (3, "|", None, None, None, -1, -1, 0)
+        state: tuple[Any, ...] = dtype.state or (3, "|", None, None, None, -1, -1, 0)
         order = ">" if state[1] == ">" else "<"
         if state[2] is not None:
             raise TypeError("elements that are arrays")
@@ -141,14 +159,13 @@ class _Type(NamedTuple):
             return _record(state[3], state[4], state[5])
         if code in _NUMBERS:
             return _number(*_NUMBERS[code], order)
+        if code in _TIMES:
+            return _time(_TIMES[code], state[8][1][:2], order)
         return _text(code[0], int(code[1:]), order)
 
-    def elements(self, data: Any, offsets: Iterable[int]) -> Iterator[Any]:
-        """Read elements one by one."""
-        if self.read is None:
-            return (data[offset // self.size] for offset in offsets)
-        read = self.read
-        return (read(data, offset) for offset in offsets)
+    def element(self, data: Any, offset: int) -> Any:
+        """Read one element."""
+        return data[offset // self.size] if self.read is None else self.read(data, offset)
 
 
 def _number(name: str, form: str, order: str) -> _Type:
@@ -159,6 +176,33 @@ def _number(name: str, form: str, order: str) -> _Type:
         return complex(*parts) if len(parts) == 2 else parts[0]
 
     return _Type(name, reader.size, read)
+
+
+def _time(name: str, unit: tuple[Any, Any], order: str) -> _Type:
+    """Return the type of times or durations. Those of a unit without a length stay numbers."""
+    reader = struct.Struct(order + "q")
+    code, count = unit
+    known = type(count) is int and (code in _PARTS_OF_SECOND or code in _SECONDS)
+    scale, parts = count * _SECONDS.get(code, 1), _PARTS_OF_SECOND.get(code, 1)
+
+    def read(data: Any, offset: int) -> Any:
+        (number,) = reader.unpack_from(data, offset)
+        if number == _NO_TIME:
+            return "NaT"
+        return _time_text(name, number * scale, parts) if known else number
+
+    return _Type(name, reader.size, read)
+
+
+def _time_text(name: str, number: int, parts: int) -> str:
+    """Return the text for a time or duration, counted in parts of a second."""
+    seconds, rest = divmod(number, parts)
+    fraction = f".{rest:0{len(str(parts)) - 1}d}".rstrip("0") if rest else ""
+    try:
+        length = datetime.timedelta(seconds=seconds)
+        return f"{length if name == 'timedelta64' else _EPOCH + length}{fraction}"
+    except OverflowError:
+        return f"{number}/{parts} s"
 
 
 def _text(kind: str, length: int, order: str) -> _Type:
@@ -199,14 +243,15 @@ def _record(names: Any, fields: Any, size: Any) -> _Type:
     def read(data: Any, start: int) -> tuple[Any, ...]:
         return tuple(field(data, start + offset) for field, offset in places)
 
-    return _Type(f"records of {', '.join(map(str, names))}"[:200], size, read)
+    fields = tuple(map(str, names))
+    return _Type(f"records of {', '.join(fields)}"[:200], size, read, fields)
 
 
 def _rebuild_scalar(value: StandIn) -> Any:
     if not _is_from_numpy(value.function, "multiarray.scalar"):
         return None
     dtype, data = value.arguments
-    return next(_Type.of(dtype).elements(data, [0]))
+    return _Type.of(dtype).element(data, 0)
 
 
 def _rebuild(value: StandIn) -> Array | None:
@@ -232,8 +277,12 @@ def _array(data: Any, dtype: Any, shape: Any, by_column: bool, axes: Any) -> Arr
         if sorted(axes) != list(range(len(shape))):
             raise ValueError("impossible axes")
         shape, strides = ([given[axis] for axis in axes] for given in (shape, strides))
-    elements = kind.elements(data, _offsets(shape, strides))
-    return Array(tuple(shape), kind.name, math.prod(shape) * kind.size, elements)
+    shape = tuple(shape)
+
+    def element(number: int) -> Any:
+        return kind.element(data, _offset(number, shape, strides))
+
+    return Array(shape, kind.name, math.prod(shape) * kind.size, element, kind.fields)
 
 
 def _strides(shape: Sequence[int], size: int, by_column: bool) -> list[int]:
@@ -244,12 +293,10 @@ def _strides(shape: Sequence[int], size: int, by_column: bool) -> list[int]:
     return strides if by_column else strides[::-1]
 
 
-def _offsets(shape: Sequence[int], strides: Sequence[int]) -> Iterator[int]:
-    """Return the offsets of the elements; the last dimension varies fastest."""
-    for number in range(math.prod(shape)):
-        offset = 0
-        rest = number
-        for length, stride in zip(reversed(shape), reversed(strides), strict=True):
-            rest, position = divmod(rest, length)
-            offset += position * stride
-        yield offset
+def _offset(number: int, shape: Sequence[int], strides: Sequence[int]) -> int:
+    """Return the offset of an element, given its place in flat order."""
+    offset = 0
+    for length, stride in zip(reversed(shape), reversed(strides), strict=True):
+        number, position = divmod(number, length)
+        offset += position * stride
+    return offset

@@ -3,12 +3,18 @@
 The protocol is that of the original. To have a value translated, a client stores it in the variable
 `food` with its original descriptor, and fetches a text from `doof`. Texts come in the order of the
 values; nothing else connects them.
+
+One thing is added to it: just before the text of a value that consists of rows and columns, these
+are stored in `table`, as JSON. That is a single variable, so tables that nobody fetches take no
+room.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import BinaryIO, Final, cast
 
 from nws.descriptors import TEXT
@@ -18,7 +24,7 @@ from nws.session.request import Request, nothing, text
 from nws.session.session import Session
 from nws.values import Encoder
 from nws.wire.arguments import encode_name
-from nws_babelfish.translation import TOO_LARGE
+from nws_babelfish.translation import TOO_LARGE, Translation
 
 __all__ = ["WORKSPACE", "BabelfishClient", "OccupiedError"]
 
@@ -38,14 +44,14 @@ class BabelfishClient:
         host: str,
         port: int,
         workspace: str,
-        translate: Callable[[int, bytearray], str],
+        translate: Callable[[int, bytearray], Translation],
     ) -> None:
         """Connect to a server and open the workspace.
 
         Args:
             host, port: where the server is; see `nws.client.NwsServer`.
             workspace: its name.
-            translate: returns the text for a descriptor and a payload.
+            translate: returns what is shown for a descriptor and a payload.
 
         Raises:
             NwsConnectException: no server answers.
@@ -59,6 +65,9 @@ class BabelfishClient:
             self._session.perform(Request([b"open ws", self._name, label, b"no"], nothing))
             if not self._is_ours():
                 raise OccupiedError(f"another babelfish serves the workspace {workspace!r}")
+            with suppress(NwsOperationException):  # somebody has declared it otherwise
+                declare = [b"declare var", self._name, b"table", b"single"]
+                self._session.perform(Request(declare, nothing))
         except BaseException:
             self.close()
             raise
@@ -92,8 +101,17 @@ class BabelfishClient:
         fetch = Request([b"fetch", self._name, b"food"], lambda answer: answer.descriptor, None)
         fetch.into = cast("BinaryIO", buffer)
         descriptor = self._session.perform(fetch)
-        said = TOO_LARGE if buffer.overflowed else self._translate(descriptor, buffer.payload)
-        fields = [b"store", self._name, b"doof", TEXT, said.encode()]
+        shown = (
+            Translation(TOO_LARGE)
+            if buffer.overflowed
+            else self._translate(descriptor, buffer.payload)
+        )
+        if shown.table is not None:
+            self._store(b"table", json.dumps(shown.table._asdict(), ensure_ascii=False))
+        self._store(b"doof", shown.text)
+
+    def _store(self, variable: bytes, said: str) -> None:
+        fields = [b"store", self._name, variable, TEXT, said.encode()]
         self._session.perform(Request(fields, nothing))
 
     def _is_ours(self) -> bool:

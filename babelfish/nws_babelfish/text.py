@@ -7,6 +7,7 @@ shown as it is. Little more is built than is shown, whatever the size of the val
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from nws_babelfish.containers import MAX_NUMBERS, NO_KEY, Container, Entry, cont
 from nws_babelfish.leaves import leaf_text, type_name
 from nws_babelfish.standins import StandIn
 
-__all__ = ["MAX_TEXT_CHARS", "text_of"]
+__all__ = ["MAX_TEXT_CHARS", "line_of", "text_of"]
 
 MAX_TEXT_CHARS: Final = 20_000
 """Length of a text, without the line that says that it was cut."""
@@ -35,6 +36,23 @@ def text_of(value: Any) -> str:
     """
     text = _text_of(value).encode("utf-8", "backslashreplace").decode()
     return text or repr(text)
+
+
+def line_of(value: Any, most: int) -> str:
+    """Return a text for a value on one line, at most so many characters of it.
+
+    Raises:
+        MemoryError: there is not enough memory.
+    """
+    if type(value) is str:
+        text = value[: most + 1]
+    else:
+        printer = _Printer(most + 1, flat=True)
+        with suppress(_FullError):
+            printer.show(value)
+        text = printer.text
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _text_of(value: Any) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nws.errors import NwsUnpicklingException
 from nws.values import decode
 from nws_babelfish.leaves import type_name
 from nws_babelfish.limits import TimeLimitExceeded, within
 from nws_babelfish.reading import read_pickle
+from nws_babelfish.tables import Table, table_of
 from nws_babelfish.text import text_of
 
-__all__ = ["TOO_LARGE", "Translator"]
+__all__ = ["TOO_LARGE", "Translation", "Translator"]
 
 TOO_LARGE: Final = "this value cannot be read: it needs more memory than the babelfish may use"
 
@@ -24,6 +25,18 @@ _TIME_LIMIT_SECONDS: Final = 10.0
 _MAX_REASON_CHARS: Final = 1000
 
 _log = logging.getLogger(__name__)
+
+
+class Translation(NamedTuple):
+    """What is shown for a value.
+
+    Attributes:
+        text: the text, which is never empty.
+        table: the value in rows and columns, if it has such.
+    """
+
+    text: str
+    table: Table | None = None
 
 
 class Translator:
@@ -40,8 +53,8 @@ class Translator:
         self._loads: Callable[..., Any] = read_pickle if safe else pickle.loads
         self._seconds = seconds
 
-    def translate(self, descriptor: int, payload: bytearray) -> str:
-        """Return the text for a value; if it cannot be read, a text with the reason.
+    def translate(self, descriptor: int, payload: bytearray) -> Translation:
+        """Return what is shown for a value; if it cannot be read, a text with the reason.
 
         Args:
             descriptor: of the value.
@@ -51,8 +64,9 @@ class Translator:
             KeyboardInterrupt: this program is stopped.
         """
 
-        def work() -> str:
-            return text_of(decode(descriptor, payload, loads=self._loads))
+        def work() -> Translation:
+            value = decode(descriptor, payload, loads=self._loads)
+            return Translation(text_of(value), table_of(value))
 
         try:
             return within(self._seconds, work)
@@ -60,7 +74,7 @@ class Translator:
             raise
         except BaseException as error:  # a value may also raise SystemExit
             _free_frames(error)
-            return self._reason(error)
+            return Translation(self._reason(error))
 
     def _reason(self, error: BaseException) -> str:
         cause = error.exception if isinstance(error, NwsUnpicklingException) else error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import signal
 import struct
@@ -13,7 +14,7 @@ import pytest
 from nws.client import NetWorkSpace, NwsConnectException, NwsNoWorkSpaceException
 from nws_babelfish.client import WORKSPACE, BabelfishClient, OccupiedError
 from nws_babelfish.text import MAX_TEXT_CHARS
-from nws_babelfish.translation import TOO_LARGE
+from nws_babelfish.translation import TOO_LARGE, Translation
 from tests.babelfish.conftest import RunningBabelfish, Start
 from tests.babelfish.opcodes import PROTO, STOP, call, customer, name, text
 from tests.support.processes import until
@@ -44,6 +45,29 @@ def test_the_answer_is_a_direct_text(safe: RunningBabelfish, server: Server) -> 
     with server.client(ws=safe.ws.currentWs()) as raw:
         reply = raw.get("fetch", safe.ws.currentWs(), "doof")
     assert (reply.descriptor, reply.payload) == (16777217, b"[1]")
+
+
+def test_rows_and_columns_come_just_before_the_text(either: RunningBabelfish) -> None:
+    text = either.ask([{"a": 1, "b": "x"}, {"b": "y", "a": 2}])
+    assert text == "[{'a': 1, 'b': 'x'}, {'b': 'y', 'a': 2}]"
+    assert json.loads(either.ws.fetchTry("table")) == {
+        "kind": "list",
+        "record": False,
+        "columns": ["a", "b"],
+        "labels": None,
+        "rows": [["1", "x"], ["2", "y"]],
+        "height": 2,
+        "width": 2,
+    }
+    either.ask("a text")
+    assert either.ws.findTry("table") is None
+
+
+def test_tables_that_nobody_fetches_take_no_room(either: RunningBabelfish) -> None:
+    for number in range(3):
+        either.ask([number])
+    assert json.loads(either.ws.fetchTry("table"))["rows"] == [["2"]]
+    assert either.ws.fetchTry("table") is None
 
 
 def test_answers_come_in_order(safe: RunningBabelfish) -> None:
@@ -218,13 +242,15 @@ def test_on_an_original_server(start: Start, tmp_path: Path, end: str) -> None:
 def test_two_fishes_do_not_share_a_workspace(safe: RunningBabelfish, server: Server) -> None:
     name = safe.ws.currentWs()
     with pytest.raises(OccupiedError, match="another babelfish serves the workspace"):
-        BabelfishClient(HOST, server.port, name, lambda descriptor, payload: "")
+        BabelfishClient(HOST, server.port, name, lambda descriptor, payload: Translation(""))
     assert safe.ask([1]) == "[1]"
 
 
 def test_no_server(tmp_path: Path) -> None:
     with pytest.raises(NwsConnectException):
-        BabelfishClient(f"unix:{tmp_path}/none", 1, "any", lambda descriptor, payload: "")
+        BabelfishClient(
+            f"unix:{tmp_path}/none", 1, "any", lambda descriptor, payload: Translation("")
+        )
 
 
 def test_a_workspace_that_was_there_before_is_taken_over(start: Start, opened: Opener) -> None:

@@ -395,7 +395,23 @@ def test_records_show_their_fields() -> None:
 def test_times_are_shown() -> None:
     made = np.array(["2024-01-02"], "M8[D]")
     assert text_of(made).endswith("['2024-01-02']")
-    assert text_of(read_pickle(pickle.dumps(made))).endswith("datetime64, 8 bytes\n[19724]")
+    shown = text_of(read_pickle(pickle.dumps(made)))
+    assert shown.endswith("datetime64, 8 bytes\n['2024-01-02 00:00:00']")
+
+
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        (np.array(["2024-01-02T03:04:05.000678", "NaT"], "M8[us]"), "2024-01-02 03:04:05.000678"),
+        (np.array(["1969-12-31T23:59:59.5", "NaT"], ">M8[ms]"), "1969-12-31 23:59:59.5"),
+        (np.array([90, "NaT"], "m8[m]"), "1:30:00"),
+        (np.array([3, "NaT"], "m8[6h]"), "18:00:00"),
+        (np.array([2**62, "NaT"], "M8[s]"), "4611686018427387904/1 s"),
+        (np.array(["2024-03", "NaT"], "M8[M]"), 650),
+    ],
+)
+def test_times_of_a_pickle_are_read_without_numpy(made: Any, shown: object) -> None:
+    assert text_of(read_pickle(pickle.dumps(made))).endswith(f"[{shown!r}, 'NaT']")
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

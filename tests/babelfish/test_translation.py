@@ -31,7 +31,7 @@ def endless(source: str) -> bytearray:
 )
 def test_an_endless_value_is_given_up(source: str, caplog: pytest.LogCaptureFixture) -> None:
     translator = Translator(safe=False, seconds=SHORT)
-    shown = translator.translate(PICKLED, endless(source))
+    shown = translator.translate(PICKLED, endless(source)).text
     assert shown == "this value cannot be read: it takes longer than 0.05 seconds"
     assert caplog.messages == ["a value cannot be read: TimeLimitExceeded"]
 
@@ -43,7 +43,7 @@ def test_the_safe_reader_is_given_up_too() -> None:
         pickle.LONG1 + b"\x0a" + key.to_bytes(10, "little") + pickle.NONE for key in same
     )
     data = PROTO + pickle.EMPTY_DICT + pickle.MARK + keys + pickle.SETITEMS + STOP
-    shown = Translator(safe=True, seconds=SHORT).translate(PICKLED, bytearray(data))
+    shown = Translator(safe=True, seconds=SHORT).translate(PICKLED, bytearray(data)).text
     assert "it takes longer than" in shown
 
 
@@ -82,7 +82,7 @@ def test_every_failure_is_described(
     source: str, expected: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    shown = Translator(safe=False).translate(PICKLED, endless(source))
+    shown = Translator(safe=False).translate(PICKLED, endless(source)).text
     assert shown == f"this value cannot be read: {expected}"
     assert len(caplog.messages) == 1
 
@@ -99,4 +99,4 @@ def test_the_unpickler_may_not_say_that_it_had_no_memory(monkeypatch: pytest.Mon
         raise SystemError("error return without exception set")
 
     monkeypatch.setattr(translator, "_loads", fail)
-    assert translator.translate(1 << 24, bytearray(pickle.dumps([1]))) == TOO_LARGE
+    assert translator.translate(1 << 24, bytearray(pickle.dumps([1]))).text == TOO_LARGE

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -34,6 +35,8 @@ WIDE: ViewportSize = {"width": 1600, "height": 900}
 TEXT = "Station 4 was moved 20 m to the north.\nIts readings before May are as they were."
 NUMBERS = [round(12 + n % 9 - 0.25 * (n % 5), 2) for n in range(200)]
 BYTES = b"\x00\x01\x02\x7f" * 40
+GRID = np.arange(60.0).reshape(6, 10) / 7
+READINGS = [{"station": name, "mean": mean} for name, mean in (("north", 3.5), ("hill", 11.25))]
 SETTINGS = {"interval": 60, "stations": ["north", "hill"], "unit": "°C"}
 
 
@@ -93,6 +96,12 @@ def scene(inspected: Inspected, tmp_path_factory: pytest.TempPathFactory) -> Ite
         ws.store("temperatures", NUMBERS)
         ws.store("table", "day,mean\n" + "\n".join(f"{n},{10 + n % 7}" for n in range(1, 40)))
         ws.store("strange", b"\x93NUMPY no")
+        ws.store("grid", GRID)
+        for reading in READINGS:
+            ws.store("stations", reading)
+        archive = inspected.open("archive")
+        for month in ("2024/01", "2024/02", "2023/12"):
+            archive.store(f"means/{month}", month)
         for number in range(45):
             ws.store("queue", number)
         ws.declare("latest", "single")
@@ -114,6 +123,9 @@ PAGES: dict[str, tuple[str, dict[str, Any], str]] = {
     "found": ("workspaces", {"search": "weather", "sort": "values"}, "Workspaces"),
     "workspace": ("workspace", {"name": "WS"}, "weather stations"),
     "nothing found": ("workspace", {"name": "WS", "search": "zzz"}, "weather stations"),
+    "tree": ("workspace", {"name": "archive"}, "archive"),
+    "joined values": ("variable", {**V, "name": "stations"}, "stations in weather stations"),
+    "grid": ("value", {**V, "name": "grid", "index": 0}, "Value 0 of grid"),
     "values": (
         "variable",
         {**V, "name": "collection"},
@@ -140,7 +152,7 @@ PAGES: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
 }
 LIVE = set(PAGES) - {"confirm"}
-BY_KEYBOARD = {"workspaces", "workspace", "pages of values", "sleigh", "confirm"}
+BY_KEYBOARD = {"workspaces", "workspace", "tree", "pages of values", "sleigh", "confirm"}
 
 
 def look_at(page: Page) -> None:
@@ -241,6 +253,31 @@ def test_values_are_readable_by_their_kind(page: Page, scene: Scene) -> None:
     image = page.get_by_role("img", name="the picture stored as value")
     expect(image).to_be_visible()
     assert image.evaluate("async (it) => { await it.decode(); return it.naturalWidth }") == 240
+
+
+def test_values_that_are_alike_are_one_table(page: Page, scene: Scene) -> None:
+    scene.inspected.see_variable(page, scene.ws, "stations")
+    rows = page.get_by_role("region", name="Values").get_by_role("row")
+    expect(rows.nth(0)).to_contain_text("station")
+    expect(rows.nth(2)).to_contain_text("hill11.25")
+    follow(page, rows.nth(2).get_by_role("link", name="1"))
+    expect(page).to_have_title("Value 1 of stations · NetWorkSpaces")
+
+
+def test_a_folder_of_names_stays_as_it_was_left(page: Page, scene: Scene) -> None:
+    ws = scene.inspected.open("folders")
+    for name in ("a/x", "a/y"):
+        ws.store(name, "v")
+    scene.inspected.see_workspace(page, ws)
+    page.locator("summary", has_text="a/").click()
+    expect(page.get_by_role("link", name="x", exact=True)).to_be_hidden()
+    ws.store("b", "v")
+    expect(page.get_by_role("link", name="b", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="x", exact=True)).to_be_hidden()
+    page.locator("summary", has_text="a/").click()
+    expect(page.get_by_role("link", name="x", exact=True)).to_be_visible()
+    follow(page, page.get_by_role("link", name="Show names as a table"))
+    expect(row(page, "a/x")).to_be_visible()
 
 
 def test_a_download_has_the_exact_bytes(page: Page, scene: Scene) -> None:

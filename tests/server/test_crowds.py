@@ -13,6 +13,7 @@ import pytest
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import NwsOperationException, Status
 from nws_babelfish.client import WORKSPACE, BabelfishClient
+from nws_babelfish.translation import Translation
 from tests.support.processes import until
 from tests.support.server import Client, Server, running
 from tests.support.spaces import HOST
@@ -81,7 +82,7 @@ def test_an_operator_gets_into_a_crowd(server: Server, hello: bytes) -> None:
             assert shown["max_connections"] == most
             assert shown["refused_connections"] >= status["refused_connections"]
             assert browser.get("server").status == 200
-            BabelfishClient(HOST, server.port, WORKSPACE, lambda *_: "").close()
+            BabelfishClient(HOST, server.port, WORKSPACE, lambda *_: Translation("")).close()
             member.store("x", 5000 * "v")  # there are files left for long values
             assert member.get("fetch", "ws", "x").payload == b"kept"
             assert member.get("fetch", "ws", "x").payload == 5000 * b"v"

@@ -95,13 +95,14 @@ TAGS = {
     *("span", "button", "main", "p", "h2", "noscript", "div", "dl", "dt", "dd", "form", "input"),
     *("label", "table", "thead", "tbody", "tr", "th", "td", "bdi", "section", "fieldset", "legend"),
     *("select", "option", "textarea", "ol", "li", "pre", "small", "time", "svg", "path", "text"),
+    *("code", "ul", "details", "summary"),
 }
 ATTRIBUTES = {
     *("lang", "charset", "name", "content", "rel", "href", "type", "src", "defer", "class", "alt"),
     *("width", "height", "aria-label", "aria-current", "hidden", "id", "aria-pressed", "role"),
     *("tabindex", "data-events", "data-key", "scope", "aria-sort", "method", "action", "value"),
     *("for", "maxlength", "aria-labelledby", "required", "title", "datetime", "colspan", "rows"),
-    *("download", "viewbox", "preserveaspectratio", "d", "x", "y"),
+    *("download", "viewbox", "preserveaspectratio", "d", "x", "y", "open"),
 }
 
 

@@ -176,6 +176,42 @@ def test_kinds_of_values(client: Client, browser: Browser) -> None:
     assert reply.body == PNG
 
 
+def test_the_first_value_is_previewed(client: Client, browser: Browser) -> None:
+    store(client, "text", "two\n\tlines and " + 60 * "x")
+    store(client, "bytes", bytes(range(20)), 16777219)
+    store(client, "picture", PNG, 16777219)
+    store(client, "foreign", b"X\n", 3 << 24)
+    store(client, "python", b"X\n", 1 << 24)
+    store(client, "strange", b"X\n", 99 << 24)
+    store(client, "queue", "first")
+    store(client, "queue", "second")
+    client.ask("declare var", "ws", "empty", "fifo")
+    rows = browser.data("workspace", name="ws")["table"]["rows"]
+    assert {each["name"]: each["preview"] for each in rows} == {
+        "text": "two lines and " + 45 * "x" + "…",
+        "bytes": "00 01 02 03 04 05 06 07 …",
+        "picture": "a picture, 108 Bytes",
+        "foreign": "a value of R, 2 Bytes",
+        "python": "a value of Python, 2 Bytes",
+        "strange": "a value of ?, 2 Bytes",
+        "queue": "first",
+        "empty": "",
+    }
+    assert "00 01 02 03" in browser.see("workspace", name="ws").text
+
+
+def test_names_with_slashes_are_a_tree(client: Client, browser: Browser) -> None:
+    for name in ("a/x", "a/y", "b"):
+        store(client, name, "v")
+    seen = browser.see("workspace", name="ws")
+    assert [each.tag for each in seen.elements].count("details") == 1
+    assert "/variable?ws=ws&name=a%2Fx" in seen.links
+    assert "/workspace?view=table&name=ws" in seen.links
+    seen = browser.see("workspace", name="ws", view="table")
+    assert "details" not in [each.tag for each in seen.elements]
+    assert "/workspace?view=tree&name=ws" in seen.links
+
+
 def test_a_value(client: Client, browser: Browser) -> None:
     store(client, "x", "a" * 30_000)
     data = browser.data("value", ws="ws", name="x", index=0)

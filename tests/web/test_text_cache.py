@@ -36,6 +36,10 @@ class Reader:
         assert self._client.store(b"doof", text, ws=R_WORKSPACE).succeeded
         self._memory.hub.run_queue.drain()
 
+    def tabulate(self, table: bytes) -> None:
+        """Store a table."""
+        assert self._client.store(b"table", table, ws=R_WORKSPACE).succeeded
+
     def end(self) -> None:
         """Disconnect."""
         self._client.leave()
@@ -144,6 +148,62 @@ def test_a_late_text_belongs_to_its_question(memory: MemorySite) -> None:
     assert reader.fetch().payload == b"2"
     reader.answer(b"second")
     assert texts(link) == ["first", "second"]
+
+
+TABLE = (
+    b'{"kind": "list", "record": false, "columns": ["a"], "labels": null, "rows": [["1"]], '
+    b'"height": 1, "width": 1}'
+)
+
+
+def tables(link: Link) -> list[bool]:
+    """Return which values of a page that has been answered have a table."""
+    return [value["table"] is not None for value in link.reply().json()["values"]]
+
+
+def test_a_table_belongs_to_the_text_behind_it(memory: MemorySite) -> None:
+    reader = Reader(memory)
+    store(memory, b"1", b"2", b"3")
+    link = ask(memory)
+    reader.fetch()
+    reader.tabulate(TABLE)
+    reader.answer(b"first")
+    reader.fetch()
+    reader.answer(b"second")
+    reader.fetch()
+    reader.tabulate(b"no table")
+    reader.answer(b"third")
+    assert tables(link) == [True, False, False]
+
+
+def test_a_table_is_only_shown(memory: MemorySite) -> None:
+    reader = Reader(memory)
+    store(memory, b"1")
+    link = ask(memory)
+    reader.fetch()
+    reader.tabulate(TABLE.replace(b'"a"', b'"<b>a"').replace(b'"1"', b'"<img>\\u202e\\ud800"'))
+    reader.answer(b"text")
+    assert tables(link) == [True]
+    page = memory.ask(form("GET", f"/variable?ws={WS.decode()}&name=x")).page()
+    assert "<b>a" in page.text
+    assert "<img>\\u202e?" in page.text
+
+
+def test_the_table_of_a_late_text_is_not_that_of_the_next_one(memory: MemorySite) -> None:
+    reader = Reader(memory)
+    store(memory, b"1")
+    link = ask(memory)
+    reader.fetch()
+    memory.clock.advance(0.5)
+    assert tables(link) == [False]
+    reader.tabulate(TABLE)
+    reader.answer(b"first")
+    store(memory, b"2")
+    memory.clock.advance(2.0)
+    link = ask(memory)
+    reader.fetch()
+    reader.answer(b"second")
+    assert tables(link) == [True, False]
 
 
 def test_when_a_babelfish_ends_the_next_one_is_asked(memory: MemorySite) -> None:

@@ -2,7 +2,8 @@
 
 A babelfish is a client like any other: it fetches ``food`` from a workspace named after its
 language, and stores a text into ``doof``. Texts come in the order of the values, so a babelfish is
-asked for one value at a time.
+asked for one value at a time. Ours stores the rows and columns of a value, if it has such, into
+``table`` just before its text.
 
 Python values go to a babelfish that a user has started, if there is one, because it can know the
 user's classes; else to the server's own (`babelfish_process`). Only the server's own can be killed
@@ -23,6 +24,7 @@ from nws_server.hub import Hub
 from nws_server.web import babelfish_process as own
 from nws_server.web.babelfish_process import BabelfishProcess
 from nws_server.web.local_client import LocalClient, OperationFailed
+from nws_server.web.value_tables import ValueTable, read_table
 
 __all__ = ["Babelfishes", "Question", "Text"]
 
@@ -36,6 +38,7 @@ _MAX_TEXT_BYTES: Final = 100_000
 
 _FOOD: Final = b"food"
 _DOOF: Final = b"doof"
+_TABLE: Final = b"table"
 
 
 class Text(NamedTuple):
@@ -45,11 +48,13 @@ class Text(NamedTuple):
         text: the text.
         translated: False if the text says why the value cannot be shown.
         lasts: False if asking again may give another text.
+        table: the value in rows and columns, if it has such.
     """
 
     text: str
     translated: bool
     lasts: bool = True
+    table: ValueTable | None = None
 
 
 class Question(NamedTuple):
@@ -149,7 +154,9 @@ class Babelfishes:
         late = self._late.pop(workspace, None)
         if late is not None and late.started_at == view.created:
             try:
-                text = _text_of((await self._client.fetch(workspace, _DOOF)).value)
+                text = await self._answer(
+                    (await self._client.fetch(workspace, _DOOF)).value, workspace
+                )
             except OperationFailed:
                 self._late[workspace] = late
                 return Text("the babelfish is busy with another value", False, lasts=False)
@@ -183,6 +190,7 @@ class Babelfishes:
         stale = self._hub.space.views.variable(workspace, _DOOF)
         if stale is not None and stale.values:  # stored by others
             await self._client.delete_variable(workspace, _DOOF)
+        await self._take_table(workspace)
         await self._client.store(workspace, _FOOD, food)
         answer = self._client.await_value(workspace, _DOOF)
         is_first = process is not None and not process.has_answered
@@ -191,7 +199,18 @@ class Babelfishes:
         text = (await answer).value
         if process is not None:
             process.has_answered = True
-        return _text_of(text)
+        return await self._answer(text, workspace)
+
+    async def _answer(self, text: Value, workspace: bytes) -> Text:
+        """Join the text for a value with its table, which is there before the text."""
+        return _text_of(text)._replace(table=await self._take_table(workspace))
+
+    async def _take_table(self, workspace: bytes) -> ValueTable | None:
+        view = self._hub.space.views.variable(workspace, _TABLE)
+        if view is None or not view.values:
+            return None
+        table = (await self._client.fetch(workspace, _TABLE)).value
+        return read_table(table.payload if isinstance(table.payload, bytes) else b"")
 
     async def _give_up(self, question: Question, workspace: bytes) -> Text:
         """Return the text for a value that takes too long, and withdraw it or kill its reader."""

@@ -76,6 +76,7 @@ def _describe(
         "text": shorten(text.text, characters) if kind.form != "bytes" else text.text,
         "cut": len(text.text) > characters,
         "readable": text.translated,
+        "table": None if text.table is None else text.table.described(),
     }
 
 

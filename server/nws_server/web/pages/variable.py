@@ -10,6 +10,7 @@ from nws_server.web.names import DisplayName, printable
 from nws_server.web.not_found import NotFound
 from nws_server.web.query import Query
 from nws_server.web.value_descriptions import describe_values
+from nws_server.web.value_tables import join_records
 
 __all__ = ["show_variable"]
 
@@ -42,12 +43,14 @@ async def show_variable(inspector: Inspector, query: Query) -> dict[str, Any]:
     pages = max(1, -(-view.values // VALUES_PER_PAGE))
     page = min(query.number("page", 1, least=1), pages)
     values = look.values(ws, var, VALUES_PER_PAGE * (page - 1), VALUES_PER_PAGE)
+    described = await describe_values(inspector, view.id, values, _TEXT_CHARS, _HEXDUMP_BYTES)
     return {
         "variable": describe_variable(inspector, ws, view),
         "depth": depth_chart(inspector, view.id, large=True),
         "page_of_values": page,
         "pages": pages,
-        "values": await describe_values(inspector, view.id, values, _TEXT_CHARS, _HEXDUMP_BYTES),
+        "values": described,
+        "joined": join_records([value["table"] for value in described]),
         "waiters": [
             {
                 "peer": printable(waiter.peer),

@@ -11,7 +11,8 @@ from nws_server.web.inspector import Inspector
 from nws_server.web.original_sleigh import is_original_sleigh
 from nws_server.web.query import Query
 from nws_server.web.sleigh_reports import is_sleigh
-from nws_server.web.tables import Column, make_table
+from nws_server.web.tables import Column
+from nws_server.web.trees import describe_listing, make_listing
 
 __all__ = ["show_workspaces"]
 
@@ -30,19 +31,25 @@ _COLUMNS: Final[dict[str, Column[WorkspaceView]]] = {
 
 def show_workspaces(inspector: Inspector, query: Query) -> dict[str, Any]:
     """List the workspaces, without those of sleighs unless ``sleighs`` is ``yes``. Other fields:
-    ``search``, ``sort``, ``order``, ``page``."""
+    ``search``, ``sort``, ``order``, ``page``, ``view``."""
     views = inspector.cost_cache.get("workspaces", inspector.look.workspaces)
     hidden: frozenset[bytes] = frozenset()
     shows_all = query.choice("sleighs", ("no", "yes"), "no") == "yes"
     if not shows_all:
         hidden = inspector.cost_cache.get("sleigh names", lambda: _sleighs(inspector, views))
         views = [view for view in views if view.name not in hidden]
-    table = make_table(views, query, _COLUMNS, lambda view: view.name)
+    table, is_tree = make_listing(views, query, _COLUMNS, _name_of)
     return {
-        "table": table.described(lambda view: describe_workspace(inspector, view)),
+        **describe_listing(
+            *(table, is_tree, _name_of), lambda view: describe_workspace(inspector, view)
+        ),
         "hidden": len(hidden),
         "fields": {"sleighs": "yes"} if shows_all else {},
     }
+
+
+def _name_of(view: WorkspaceView) -> bytes:
+    return view.name
 
 
 def _sleighs(inspector: Inspector, views: Sequence[WorkspaceView]) -> frozenset[bytes]:

@@ -40,6 +40,7 @@ function morph(shown, wanted) {
     if (!wanted.hasAttribute(name) && !(name === "open" && shown.nodeName === "DETAILS")) shown.removeAttribute(name);
   }
   for (const {name, value} of wanted.attributes) {
+    if (name === "open" && shown.nodeName === "DETAILS") continue;  // a person may have closed it
     if (shown.getAttribute(name) !== value) shown.setAttribute(name, value);
   }
   if (shown.nodeName !== "TIME") morphChildren(shown, wanted);
