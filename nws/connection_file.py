@@ -51,6 +51,9 @@ class ServerAddress(NamedTuple):
     """Its web address; empty if there is none."""
     forwarded: str = ""
     """Path of the Unix socket for forwarded connections; empty if there is none."""
+    certificate: str = ""
+    """Fingerprint of the server's certificate, as ``sha256:HEX``, for connections from other
+    machines; empty if they are not encrypted."""
 
     def __repr__(self) -> str:
         return f"ServerAddress({', '.join(self.addresses)}, pid {self.pid})"

@@ -95,6 +95,9 @@ SETTINGS: Final = (
     Setting("peer_timeout", "30", (3, _MAX_NUMBER)),
     Setting("keep_runs", "3600", (0, _MAX_NUMBER)),
     Setting("io", "fast"),
+    Setting("tls", "no"),
+    Setting("tls_certificate"),
+    Setting("tls_key"),
 )
 
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}

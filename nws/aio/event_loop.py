@@ -91,12 +91,26 @@ class AsyncioLoop:
         connecting: Any
         if host.startswith(UNIX):
             connecting = loop.create_unix_connection(link, host.removeprefix(UNIX))
+        elif endpoint.is_encrypted:
+            connecting = _connect_by_tls(link, endpoint, host)
         else:
             connecting = loop.create_connection(link, host, endpoint.port)
         try:
             await asyncio.wait_for(connecting, timeout)
         except asyncio.TimeoutError as error:
             raise TimeoutError(f"no answer for {timeout} seconds") from error
+
+
+async def _connect_by_tls(link: Callable[[], _AsyncioLink], endpoint: Endpoint, host: str) -> None:
+    import ssl
+
+    from nws.session.tls import TlsError, tls_context, tls_problem
+
+    context, loop = tls_context(endpoint), asyncio.get_running_loop()
+    try:
+        await loop.create_connection(link, host, endpoint.port, ssl=context, server_hostname=host)
+    except (ssl.SSLError, ConnectionResetError) as error:  # others come before TLS begins
+        raise TlsError(tls_problem(error)) from error
 
 
 class _AsyncioLink(asyncio.BufferedProtocol):
@@ -114,6 +128,8 @@ class _AsyncioLink(asyncio.BufferedProtocol):
         self.abort = self._transport.abort
         self.close = self._transport.close
         self.socket = transport.get_extra_info("socket")
+        encryption = transport.get_extra_info("ssl_object")
+        self.certificate = encryption.getpeercert(binary_form=True) if encryption else b""
         if not self._connection.endpoint.host.startswith(UNIX):
             tune(self.socket, self._connection.endpoint)
         self._connection.opened(self)

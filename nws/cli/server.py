@@ -64,10 +64,11 @@ _timeout_option = click.option(
     show_default="NWS_INTERFACE, else 127.0.0.1",
     help="Address to listen on. Whoever can reach it can read, store and delete anything.",
 )
+@click.option("--tls", is_flag=True, help="Speak TLS with other machines.")
 @_timeout_option
 @click.argument("options", nargs=-1, metavar="[-- OPTIONS]")
 def start(
-    port: int | None, interface: str | None, timeout: float, options: tuple[str, ...]
+    port: int | None, interface: str | None, tls: bool, timeout: float, options: tuple[str, ...]
 ) -> None:
     """Start a server in the background, and wait until it serves.
 
@@ -84,7 +85,7 @@ def start(
     # Its own end of a pipe: who knows what else is printed on stdout as Python starts.
     read_end, write_end = os.pipe()
     command = [sys.executable, "-m", "nws_server", "--announce", "--announce-fd", str(write_end)]
-    command += ["--pidfile", str(files.pid)]
+    command += ["--pidfile", str(files.pid), *(["--tls"] if tls else [])]
     with files.open_log() as log, tempfile.TemporaryFile() as said:
         begin = log.tell()
         process = subprocess.Popen(

@@ -140,7 +140,7 @@ class Connection:
         self._shaken = self._loop.promise()
         cancel = self._loop.later(timeout, lambda: self._refuse(f"no answer for {timeout} seconds"))
         try:
-            await self._loop.connect(self.endpoint, self, timeout)
+            await self._connect(timeout)
             await self._shaken
         except BaseException:
             self._drop("it was not wanted any more")
@@ -149,14 +149,38 @@ class Connection:
             self._shaken = None
             cancel()
 
+    async def _connect(self, timeout: float) -> None:
+        if not self.endpoint.is_encrypted:
+            await self._loop.connect(self.endpoint, self, timeout)
+            return
+        from nws.session.tls import TlsError  # which is slow to import
+
+        try:
+            await self._loop.connect(self.endpoint, self, timeout)
+        except TlsError as error:
+            raise NwsConnectException(
+                f"cannot use the server at {self.endpoint}: {error}"
+            ) from error
+
     # What a link tells
 
     def opened(self, link: Link) -> None:
         """There is a connection."""
         self._link = link
-        self._login = client_login(self.endpoint, link.socket)
+        if self.endpoint.is_encrypted:
+            from nws.session.tls import why_not_certified  # which is slow to import
+
+            problem = why_not_certified(self.endpoint, link.certificate)
+            if problem:
+                self._refuse(problem)
+                return
+        self._login = client_login(self.endpoint, link.socket, link.certificate)
         self._handshake = ClientHandshake(self.endpoint.peer_timeout, self._login)
         link.write(self._handshake.start())
+
+    def failed(self, reason: str) -> None:
+        """There is a connection, on which TLS cannot begin."""
+        self._refuse(reason)
 
     def received(self, data: bytes) -> None:
         """These bytes have come."""
@@ -173,7 +197,7 @@ class Connection:
 
     def ended(self, reason: str) -> None:
         """The connection has ended."""
-        if self.dialect is None and self._link is not None:
+        if self.dialect is None and self._link is not None and not self._dropped:
             self._handshake.end()
             self._refuse(self._handshake.refused or reason)
         self._drop_for(NwsConnectionDroppedException(reason))

@@ -18,10 +18,14 @@ class Link(Protocol):
 
     Attributes:
         socket: to look at: who is at the other end.
+        certificate: of the server, in DER, by TLS; else empty.
     """
 
     @property
     def socket(self) -> Any: ...
+
+    @property
+    def certificate(self) -> bytes: ...
 
     def write(self, data: bytes | memoryview, /) -> None:
         """Send bytes; those for which there is no room are kept until there is."""
@@ -52,8 +56,9 @@ class EventLoop(Protocol):
         """Call something after a time; return what prevents that."""
 
     async def connect(self, endpoint: Endpoint, connection: Connection, timeout: float) -> None:
-        """Connect to a server, and tell the connection.
+        """Connect to a server, by TLS if the endpoint is encrypted, and tell the connection.
 
         Raises:
+            TlsError: it is not the right server, or does not speak TLS.
             OSError: it is not possible, or takes longer than ``timeout`` seconds.
         """

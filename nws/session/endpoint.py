@@ -3,6 +3,9 @@
 The secret comes from the program (``login=``), from `SECRET` in the environment, or from the
 connection file that the server has written. Once a program has given it, this process remembers it:
 a workspace that was pickled names its server only.
+
+What leaves this machine is encrypted if we know the server's certificate, which comes with the
+secret, or, by `TLS_CA` in the environment, the authorities that have signed it.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -29,6 +33,7 @@ __all__ = [
     "DEFAULT_HOST",
     "DEFAULT_PORT",
     "DEFAULT_WEB_PORT",
+    "TLS_CA",
     "UNIX",
     "Endpoint",
     "find_endpoint",
@@ -42,6 +47,9 @@ DEFAULT_WEB_PORT: Final = 8766
 
 UNIX: Final = "unix:"
 """Begins a host that is the path of a Unix socket."""
+
+TLS_CA: Final = "NWS_TLS_CA"
+"""Environment variable: a file with the certificates of authorities, in PEM."""
 
 _ANY_ADDRESS: Final = ("0.0.0.0", "::")
 
@@ -58,6 +66,8 @@ class Endpoint(NamedTuple):
     """If we know the server's secret."""
     dialed: str = ""
     """The host to connect to, if the server has said that more exactly."""
+    authorities: str = ""
+    """File with those that have signed the server's certificate, if we do not know that itself."""
 
     def __str__(self) -> str:
         return self.host if self.host.startswith(UNIX) else f"{self.host}:{self.port}"
@@ -66,6 +76,16 @@ class Endpoint(NamedTuple):
     def is_here(self) -> bool:
         """Whether the host stands for this machine."""
         return self.host.startswith((UNIX, "127.")) or self.host in (DEFAULT_HOST, "::1")
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether we know the server's certificate."""
+        return self.login is not None and self.login.has_certificate
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether we speak TLS there."""
+        return self.is_pinned or bool(self.authorities)
 
     def web(self, port: int) -> str:
         """Return the web address of a port on the server's machine."""
@@ -81,7 +101,7 @@ def find_endpoint(host: str, port: int, peer_timeout: int = 0, login: str = "") 
 
     Args:
         host, port, peer_timeout: see `Endpoint`.
-        login: the secret, or ``SECRET@ADDRESS``; empty for what the environment or the connection
+        login: as for `nws.client.NwsServer`; empty for what the environment or the connection
             file says.
 
     Raises:
@@ -91,13 +111,17 @@ def find_endpoint(host: str, port: int, peer_timeout: int = 0, login: str = "") 
     known = Login.from_text(login) if login else _remembered.get((host, port))
     if known is None and os.environ.get(SECRET) and not _is_our_socket(host):
         known = Login.from_text(os.environ[SECRET])
-    if known is not None or host.startswith(UNIX):
+    if host.startswith(UNIX):
         return place._replace(login=known)
-    found = server_address(place)
+    found = server_address(place) if known is None else None
     if found is None:
-        return place
+        named = known is not None and known.address
+        authorities = "" if named or place.is_here else os.environ.get(TLS_CA, "")
+        return place._replace(login=known, authorities=authorities)
     dialed = _hosts(found.addresses)[port] if place.is_here else ""
-    return Endpoint(host, port, peer_timeout, Login(found.secret), dialed)
+    stays_here = place.is_here and (not dialed or ip_address(dialed).is_loopback)
+    known = Login(found.secret, "" if stays_here else found.certificate)
+    return Endpoint(host, port, peer_timeout, known, dialed)
 
 
 def remember(endpoint: Endpoint) -> None:

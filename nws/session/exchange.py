@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from nws.errors import NwsConnectionDroppedException, NwsProtocolException
 from nws.session.sockets import Timeouts, is_closed_here, is_system_error
+from nws.session.tls_channel import TlsChannel
 from nws.session.transfers import Download, Upload
 from nws.wire.dialect import Dialect
 from nws.wire.operations import EXTENDED_OPERATIONS
@@ -54,11 +55,12 @@ class Exchange:
     undo: Exchange | None = None
     _unwanted = False
     _reading = False
+    _torn_at = -1  # as many sends were made when one of TLS had to wait
     _silent_seconds = 0.0
 
     def __init__(
         self,
-        sock: socket.socket,
+        sock: socket.socket | TlsChannel,
         dialect: Dialect,
         fields: Sequence[Field],
         timeouts: Timeouts,
@@ -68,7 +70,7 @@ class Exchange:
         """Prepare an exchange.
 
         Args:
-            sock: the connection, to which `set_poll_interval` was applied.
+            sock: the connection, to which `set_poll_interval` was applied; or that of TLS.
             dialect: what is spoken there.
             fields: of the request.
             timeouts: for the server.
@@ -95,12 +97,18 @@ class Exchange:
     @property
     def unsent(self) -> bool:
         """Whether the server knows nothing of it."""
-        return not self._sent
+        return not self._sent and not self._is_torn
 
     @property
     def half_sent(self) -> bool:
         """Whether the server has a part of the request only."""
-        return bool(self._sent) and sum(self._sent) < sum(map(len, self._parts))
+        some = bool(self._sent) and sum(self._sent) < sum(map(len, self._parts))
+        return some or self._is_torn
+
+    @property
+    def _is_torn(self) -> bool:
+        """Whether a send of TLS waits to be made again, with the same bytes."""
+        return self._torn_at == len(self._sent)
 
     @property
     def begun(self) -> bool:
@@ -139,7 +147,10 @@ class Exchange:
         while done < len(data):
             rest = memoryview(data)[done:] if done else data
             try:
-                self._sent.extend(map(self._socket.send, (rest,), (flags,)))
+                if flags:
+                    self._sent.extend(map(self._socket.send, (rest,), (flags,)))
+                else:
+                    self._sent.extend(map(self._socket.send, (rest,)))
             except OSError as error:
                 self._check_silence(error, self._timeouts.reply)
             else:
@@ -196,9 +207,14 @@ class Exchange:
                 f"{decoder.missing} bytes are too many to read for nothing"
             )
         filled = decoder.filled
+        receive: tuple[Any, ...]
+        if isinstance(self._socket, TlsChannel):
+            receive = self._socket.receiving_into(buffer)
+        else:
+            receive = self._socket.recv_into, (buffer,), (0,), (_WAIT_ALL,)
         while True:
             try:
-                filled.extend(map(self._socket.recv_into, (buffer,), (0,), (_WAIT_ALL,)))
+                filled.extend(map(*receive))
             except OSError as error:
                 self._check_silence(error, self._timeouts.reply)
                 continue
@@ -215,7 +231,12 @@ class Exchange:
         """Nothing could be sent or received: try again, or give up after ``timeout`` seconds."""
         if not is_system_error(error):
             raise error
-        if not isinstance(error, BlockingIOError):
+        if isinstance(self._socket, TlsChannel) and self._socket.has_to_wait(error):
+            if self._socket.has_to_send_again(error):
+                self._torn_at = len(self._sent)
+            if self._socket.wait(error, self._timeouts.poll_interval):
+                return
+        elif not isinstance(error, BlockingIOError):
             where = "this program has closed its socket: " if is_closed_here(error) else ""
             raise NwsConnectionDroppedException(f"{where}{error}") from error
         self._silent_seconds += self._timeouts.poll_interval

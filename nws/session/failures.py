@@ -24,7 +24,7 @@ __all__ = ["lost", "no_server", "refused", "unreadable"]
 _START_HERE = "`nws server start` starts one on this machine"
 _START_THERE = (
     "a server listens to other machines only if it is started so, as by "
-    "`nws server start --interface 0.0.0.0 -- --plain`"
+    "`nws server start --interface 0.0.0.0 --tls`"
 )
 
 

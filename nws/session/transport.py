@@ -27,7 +27,7 @@ import time
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from nws.errors import (
     NwsConnectException,
@@ -49,12 +49,16 @@ from nws.session.sockets import (
     set_poll_interval,
     tune,
 )
-from nws.session.trust import client_login, why_not_trusted
+from nws.session.tls_channel import TlsChannel
+from nws.session.trust import client_login, server_end, why_not_trusted
 from nws.wire.dialect import Dialect
 from nws.wire.handshake import ClientHandshake
 from nws.wire.operations import describe_request
 from nws.wire.replies import Answer
 from nws.wire.requests import Field
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["Transport"]
 
@@ -101,8 +105,8 @@ class Transport:
         self.pending: Exchange | None = None
         self.stuck = self.vanished = False
         self._timeouts = timeouts
-        # A Unix socket sends everything at once.
-        self._more = 0 if endpoint.host.startswith(UNIX) else _MORE
+        # A Unix socket sends everything at once, and so does TLS.
+        self._more = 0 if endpoint.host.startswith(UNIX) or endpoint.is_encrypted else _MORE
         self._dropped = ""  # why there is no connection any more
         self._turn = threading.RLock()  # for an original server
         self.socket: socket.socket
@@ -113,9 +117,10 @@ class Transport:
             if raised_by_handler(error, deadline):
                 raise
             raise NwsConnectException(no_server(endpoint, error)) from error
+        self._certificate = self._encrypt(deadline)
         self.dialect = self._shake_hands(deadline)
         weakref.finalize(self, self.socket.close)
-        set_poll_interval(self.socket, timeouts.poll_interval)
+        self._channel = self._make_channel()
 
     def _connect(self, timeout: float, deadline: float) -> None:
         problem = OSError("the name has no address")
@@ -135,8 +140,34 @@ class Transport:
                 problem = error
         raise problem
 
+    def _encrypt(self, deadline: float) -> bytes:
+        """Begin TLS if that is spoken there; return the server's certificate, else nothing."""
+        if not self.endpoint.is_encrypted:
+            return b""
+        from nws.session.tls import TlsError, begin_tls, encrypted  # which is slow to import
+
+        try:
+            # Not zero, which would mean not to wait at all.
+            self.socket.settimeout(max(0.001, deadline - time.monotonic()))
+            self.socket = encrypted(self.socket, self.endpoint)
+            return begin_tls(self.socket, self.endpoint)
+        except BaseException as error:
+            self.socket.close()
+            if not isinstance(error, TlsError | OSError) or raised_by_handler(error, deadline):
+                raise
+            raise NwsConnectException(
+                f"cannot use the server at {self.endpoint}: {error}"
+            ) from error
+
+    def _make_channel(self) -> socket.socket | TlsChannel:
+        """Return what exchanges send and receive by."""
+        if self.endpoint.is_encrypted:
+            return TlsChannel(cast("ssl.SSLSocket", self.socket))
+        set_poll_interval(self.socket, self._timeouts.poll_interval)
+        return self.socket
+
     def _shake_hands(self, deadline: float) -> Dialect:
-        login = client_login(self.endpoint, self.socket)
+        login = client_login(self.endpoint, self.socket, self._certificate)
         handshake = ClientHandshake(self.endpoint.peer_timeout, login)
         try:
             self.socket.sendall(handshake.start())
@@ -166,6 +197,11 @@ class Transport:
     def _why_not_trusted(self) -> str:
         return why_not_trusted(self.socket)
 
+    @property
+    def address(self) -> str:
+        """The server's own address for this connection, as proofs of the login contain it."""
+        return server_end(self.socket, self._certificate)
+
     # Operations
 
     def run(
@@ -187,7 +223,7 @@ class Transport:
             NwsException: as `exception_for` has it.
             OSError: the file cannot be written. The value stays with the server.
         """
-        exchange = Exchange(self.socket, self.dialect, fields, self._timeouts, wait, into)
+        exchange = Exchange(self._channel, self.dialect, fields, self._timeouts, wait, into)
         if self.dialect.extensions:
             return self._run(exchange, failure)
         with self._turn:
@@ -216,7 +252,7 @@ class Transport:
 
         The one before it must have come to its end.
         """
-        self.pending = Exchange(self.socket, self.dialect, fields, self._timeouts, wait=wait)
+        self.pending = Exchange(self._channel, self.dialect, fields, self._timeouts, wait=wait)
         return self.pending
 
     def send(self, exchange: Exchange) -> None:
@@ -343,7 +379,7 @@ class Transport:
     def _release(self, exchange: Exchange, answer: Answer, blame: bool) -> None:
         if exchange.undo is None:
             fields = release_fields(answer, blame=blame)
-            exchange.undo = Exchange(self.socket, self.dialect, fields, self._timeouts)
+            exchange.undo = Exchange(self._channel, self.dialect, fields, self._timeouts)
         exchange.undo.discard()
         exchange.undo.send()
         exchange.undo.read()

@@ -8,20 +8,32 @@ from ipaddress import ip_address
 
 from nws.peer_user import own_user, peer_user
 from nws.session.endpoint import Endpoint
-from nws.wire.login import LOCAL, ClientLogin, end_address
+from nws.wire.login import LOCAL, ClientLogin, certificate_address, end_address
 
-__all__ = ["client_login", "why_not_trusted"]
+__all__ = ["client_login", "server_end", "why_not_trusted"]
 
 _ROOT = 0
 """Its programs could do as we can in any case."""
 
 
-def client_login(endpoint: Endpoint, sock: socket.socket) -> ClientLogin | None:
-    """Begin a login on a connection; None if we know no secret of that server."""
+def server_end(sock: socket.socket, certificate: bytes) -> str:
+    """Return the address of the server's end of a connection, as proofs contain it.
+
+    Args:
+        sock: the connection.
+        certificate: of the server, in DER, if it is by TLS.
+    """
+    return certificate_address(certificate) if certificate else end_address(sock.getpeername())
+
+
+def client_login(
+    endpoint: Endpoint, sock: socket.socket, certificate: bytes = b""
+) -> ClientLogin | None:
+    """Begin a login on a connection, see `server_end`; None if we know no secret of that server."""
     login = endpoint.login
     if login is None:
         return None
-    return ClientLogin(login.secret, login.address or end_address(sock.getpeername()))
+    return ClientLogin(login.secret, login.address or server_end(sock, certificate))
 
 
 def why_not_trusted(sock: socket.socket) -> str:

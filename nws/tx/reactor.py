@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.internet.error import ConnectError
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -63,13 +63,18 @@ class ReactorLoop:
             way = UNIXClientEndpoint(self._reactor, host.removeprefix(UNIX), timeout)
         else:
             way = HostnameEndpoint(self._reactor, host, endpoint.port, timeout)
+        factory: Any = Factory.forProtocol(lambda: _ReactorLink(connection))
+        if endpoint.is_encrypted:
+            from nws.tx.encryption import by_tls  # which needs the extra [tls]
+
+            factory = by_tls(factory, endpoint, host, self._reactor)
         try:
-            await way.connect(Factory.forProtocol(lambda: _ReactorLink(connection)))
+            await way.connect(factory)
         except ConnectError as error:
             raise OSError(str(error)) from error
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHandshakeListener)
 class _ReactorLink(Protocol):
     """A stream of bytes."""
 
@@ -78,14 +83,34 @@ class _ReactorLink(Protocol):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._room: Deferred[None] | None = None
+        self._is_open = False
 
     @property
     def socket(self) -> Any:
-        return self.transport.getHandle()
+        carrier = self.transport.transport if self._is_encrypted else self.transport
+        return carrier.getHandle()
+
+    @property
+    def certificate(self) -> bytes:
+        if not self._is_encrypted:
+            return b""
+        from nws.tx.encryption import certificate_of
+
+        return certificate_of(self.transport)
+
+    @property
+    def _is_encrypted(self) -> bool:
+        return self._connection.endpoint.is_encrypted
 
     def connectionMade(self) -> None:
         if not self._connection.endpoint.host.startswith(UNIX):
             tune(self.socket, self._connection.endpoint)
+        if not self._is_encrypted:
+            self.handshakeCompleted()
+
+    def handshakeCompleted(self) -> None:
+        """TLS has begun, if it is spoken."""
+        self._is_open = True
         self.transport.registerProducer(self, True)
         self._connection.opened(self)
 
@@ -93,6 +118,10 @@ class _ReactorLink(Protocol):
         self._connection.received(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self._is_open:
+            from nws.tx.encryption import problem_of
+
+            self._connection.failed(problem_of(reason.value))
         self._connection.ended(reason.getErrorMessage())
         self.resumeProducing()
 

@@ -34,7 +34,11 @@ from nws.wire.dialect import (
 )
 from nws.wire.login import ClientLogin, ServerLogin
 
-__all__ = ["Admit", "ClientHandshake", "Proof", "ServerHandshake"]
+__all__ = ["TLS_HELLO", "Admit", "ClientHandshake", "Proof", "ServerHandshake"]
+
+TLS_HELLO: Final = b"\x16"
+"""The first byte of a client that speaks TLS (RFC 8446, a record of the handshake). Nothing of ours
+begins so."""
 
 HELLO_NO_COOKIE: Final = (b"0000", b"1111")
 HELLO_NEGOTIATE: Final = b"X000"
@@ -46,6 +50,7 @@ ACCEPTED: Final = b"A000"
 REFUSED: Final = b"F000"
 
 _HTTP: Final = "it speaks HTTP; browsers are served by the inspector, on a port of its own"
+_TLS: Final = "it speaks TLS, which this server does not here: `--tls` lets it"
 _UNASKED: Final = "it went on before the server had answered, as web browsers do"
 
 _NO_LOGIN: Final = (
@@ -116,6 +121,9 @@ class ServerHandshake:
         if self._negotiating:
             return self._negotiate()
         if len(self._buffer) < 4:
+            return b""
+        if self._buffer.startswith(TLS_HELLO):
+            self.refused = _TLS
             return b""
         hello, rest = self._buffer[:4], self._buffer[4:]
         self._buffer = b""

@@ -8,7 +8,8 @@ BLAKE2b (RFC 7693), whose key is the BLAKE2b of the secret, of::
 Its first half, in hexadecimal digits, is the client's proof, and the second half the server's: no
 proof can be sent back. The nonces are new for each connection: none can be sent again. ``ADDRESS``
 is that of the server's end of the connection, which each of them knows by itself: none can be
-handed on by somebody in between, who has another address.
+handed on by somebody in between, who has another address. Over TLS it is the fingerprint of the
+server's certificate: somebody in between has another one.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "ClientLogin",
     "Login",
     "ServerLogin",
+    "certificate_address",
     "end_address",
     "is_proof",
     "new_nonce",
@@ -38,6 +40,9 @@ LOCAL: Final = "unix"
 
 FORWARDED: Final = "forwarded"
 """Address of the server's socket for connections that something forwards, such as ssh."""
+
+_CERTIFICATE: Final = "sha256:"
+"""Begins the address of a server that speaks TLS; behind it is its certificate's fingerprint."""
 
 MIN_SECRET_CHARS: Final = 16
 
@@ -88,14 +93,21 @@ def end_address(name: Any) -> str:
     return f"[{host}]:{name[1]}" if host.version == 6 else f"{host}:{name[1]}"
 
 
+def certificate_address(certificate: bytes) -> str:
+    """Return the address of a server that has this certificate, in DER."""
+    from hashlib import sha256
+
+    return _CERTIFICATE + sha256(certificate).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
     """What lets a client in.
 
     Attributes:
         secret: of the server.
-        address: of the server's end, where something forwards the connection; empty for the one
-            that is dialed.
+        address: of the server's end, where that speaks TLS or something forwards the connection;
+            empty for the one that is dialed.
     """
 
     secret: str = field(repr=False)
@@ -107,6 +119,11 @@ class Login:
         secret, _, address = text.strip().partition("@")
         return cls(secret, address)
 
+    @property
+    def has_certificate(self) -> bool:
+        """Whether the address is that of a server that speaks TLS."""
+        return self.address.startswith(_CERTIFICATE)
+
     def to_text(self) -> str:
         """Return what `from_text` reads."""
         return f"{self.secret}@{self.address}" if self.address else self.secret
@@ -116,6 +133,7 @@ class ServerLogin:
     """The server's side of one login.
 
     Attributes:
+        address: of this end of the connection.
         offer: goes with the offers of the negotiation.
     """
 
@@ -128,14 +146,14 @@ class ServerLogin:
             nonce: for tests; by default a new one.
         """
         self._secret = secret
-        self._address = address
+        self.address = address
         self._nonce = nonce or new_nonce()
         self.offer = self._nonce.encode()
 
     def check(self, answer: bytes) -> bytes:
         """Return our proof if the client's answer is right; else nothing."""
         nonce = answer[:_NONCE_CHARS].decode("latin-1")
-        theirs, ours = proofs(self._secret, _PURPOSE, self._address, self._nonce, nonce)
+        theirs, ours = proofs(self._secret, _PURPOSE, self.address, self._nonce, nonce)
         return ours if is_proof(answer[_NONCE_CHARS:], theirs) else b""
 
 

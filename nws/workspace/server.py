@@ -20,7 +20,6 @@ from nws.session.session import Session
 from nws.values import Encoder
 from nws.wire.arguments import encode_name
 from nws.wire.listings import WorkspaceInfo
-from nws.wire.login import end_address
 from nws.workspace.constants import STRING
 from nws.workspace.server_requests import ServerRequests, ServerStatus
 
@@ -60,9 +59,10 @@ class NwsServer:
             peer_timeout: seconds, at least 3, after which this program and the server give each
                 other up if the other's machine does not answer. By default, and at most, what
                 ``NWS_PEER_TIMEOUT`` says here and ``--peer-timeout`` there.
-            login: the server's secret; ``SECRET@ADDRESS`` if something forwards the connection to
-                that address of the server. By default what ``NWS_SECRET`` says, or the server's
-                connection file. This process remembers it for further connections.
+            login: the server's secret; ``SECRET@sha256:FINGERPRINT`` if it speaks TLS, by the
+                certificate that has this fingerprint; ``SECRET@ADDRESS`` if something forwards the
+                connection to that address of the server. By default what ``NWS_SECRET`` says, or
+                the server's connection file. This process remembers it for further connections.
 
         Raises:
             NwsConnectException: no NetWorkSpaces server answers there, it does not let us in, or
@@ -92,7 +92,7 @@ class NwsServer:
     @property
     def address(self) -> str:
         """The address that the server has for this session's first connection, as in ``login=``."""
-        return end_address(self._session.pool.main.socket.getpeername())
+        return self._session.pool.main.address
 
     @property
     def session(self) -> str:

@@ -9,12 +9,16 @@
 ``same-user`` lets in whose socket is on this machine and belongs to our user, as far as the system
 tells. What comes through ssh comes from a process of that user, whoever is behind it: hence the
 third kind of listener.
+
+A server that has a certificate lets in by TCP who speaks TLS, and from this machine also who does
+not.
 """
 
 from __future__ import annotations
 
 import socket
 import sys
+from ipaddress import ip_address
 from typing import Final
 
 from nws.peer_user import own_user, peer_user
@@ -35,6 +39,12 @@ _REMEDY: Final = (
     "--original says which others may come in"
 )
 
+_NOT_ENCRYPTED: Final = (
+    "this server speaks TLS with other machines: a client needs to know its certificate, by "
+    "NWS_SECRET=SECRET@sha256:FINGERPRINT, which is in the connection file and the log, or the "
+    "file of the authorities that have signed it, by NWS_TLS_CA"
+)
+
 
 class Authenticator:
     """Decides for one server.
@@ -44,10 +54,17 @@ class Authenticator:
         forwarded_path: of the socket for forwarded connections, once there is one.
     """
 
-    def __init__(self, secret: str, original: str) -> None:
-        """Decide by this secret, and by this setting for clients that do not know it."""
+    def __init__(self, secret: str, original: str, *, encrypted: bool = False) -> None:
+        """Decide.
+
+        Args:
+            secret: that lets in.
+            original: setting for clients that do not know it.
+            encrypted: other machines must speak TLS.
+        """
         self.secret = secret
         self.original = original
+        self.encrypted = encrypted
         self.forwarded_path = ""
         self.user = own_user()
 
@@ -92,6 +109,12 @@ class Visitor:
         self._authenticator = authenticator
         self._socket = sock
         self._address = address
+        self._speaks_tls = False
+
+    def encrypt(self, certificate: str) -> None:
+        """Go on over TLS, under the address of a certificate."""
+        self._speaks_tls = True
+        self._address = self.login.address = certificate
 
     @property
     def is_of_own_user(self) -> bool:
@@ -101,6 +124,8 @@ class Visitor:
 
     def admit(self, dialect: Dialect, proof: Proof) -> str:
         """Return why they may not come in; empty if they may, and have an ``identity`` then."""
+        if self._authenticator.encrypted and not self._speaks_tls and not self._is_here():
+            return _NOT_ENCRYPTED
         if proof is Proof.RIGHT:
             self.identity = "secret"
             return ""
@@ -112,6 +137,15 @@ class Visitor:
         if self._address == FORWARDED:
             return "what is forwarded to this server must know its secret"
         return self._judge_by_user(is_original=not dialect.extensions)
+
+    def _is_here(self) -> bool:
+        """Tell whether nothing of the connection leaves this machine."""
+        if self._socket is None:
+            return False
+        host, _, _ = self._address.rpartition(":")
+        if not host or ip_address(host.strip("[]")).is_loopback:  # or it is a Unix socket
+            return True
+        return peer_user(self._socket) is not None
 
     def _judge_by_user(self, *, is_original: bool) -> str:
         theirs = None if self._socket is None else peer_user(self._socket)

@@ -81,6 +81,10 @@ class Config:
         original: which clients that do not know it may come in: ``same-user``, ``never`` or
             ``anyone``; see `authenticator`.
         plain: may listen to other machines, although anybody on the way can read along.
+        tls: speaks TLS with other machines, so it may listen to them.
+        tls_certificate: file with the certificate for that, and those of authorities in between, in
+            PEM; None for a new one.
+        tls_key: file with its key.
         io: ``fast`` polls before it sleeps and sends past Twisted's buffers, see `loop` and `net`;
             ``plain`` uses only what Twisted promises.
         origins: where settings come from that are not the defaults.
@@ -108,6 +112,9 @@ class Config:
     connection_file: Path | None = None
     original: str = SAME_USER
     plain: bool = False
+    tls: bool = False
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
     io: str = FAST_IO
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -116,8 +123,13 @@ class Config:
             raise ConfigError("a server must listen somewhere")
         for description in (*self.listen, *filter(None, [self.web])):
             _check_endpoint(description)
-            if not self.plain:
-                _check_interface(description)
+        if not self.plain:
+            for description in () if self.tls else self.listen:
+                _check_interface(description, "--tls encrypts it")
+            if self.web is not None:
+                _check_interface(self.web, "the inspector does not speak TLS")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ConfigError("--tls-certificate and --tls-key go together: give both, or none")
         _check_secret(self.secret)
         if not self.tmp_dir.is_dir():
             raise ConfigError(f"the folder for long values, {str(self.tmp_dir)!r}, does not exist")
@@ -142,9 +154,11 @@ class Config:
         ``NWS_WEB_SERVED_DIR``, ``NWS_TMP_DIR`` and ``NWS_LONG_VALUE_SIZE``. Ours are
         ``NWS_MAX_VALUE_SIZE``, ``NWS_MEMORY_LIMIT``, ``NWS_SPOOL_LIMIT``,
         ``NWS_MAX_CONNECTIONS``, ``NWS_PEER_TIMEOUT``, ``NWS_KEEP_RUNS``, ``NWS_IO``,
-        ``NWS_WEB_KEY``, ``NWS_SECRET`` and ``NWS_CONNECTION_FILE``.
+        ``NWS_WEB_KEY``, ``NWS_SECRET``, ``NWS_CONNECTION_FILE``, ``NWS_TLS`` (``yes`` or ``no``),
+        ``NWS_TLS_CERTIFICATE`` and ``NWS_TLS_KEY``. A certificate that is given turns TLS on.
 
-        A server that is told where to listen has an inspector only if it is told where.
+        A server that is told where to listen has an inspector only if it is told where. The
+        inspector of one that speaks TLS is on the loopback interface unless it is told where.
 
         Raises:
             ConfigError: a value cannot be used.
@@ -156,12 +170,18 @@ class Config:
             except SettingsError as error:
                 raise ConfigError(str(error)) from error
         given = {name: value for name, value in given.items() if value is not None}
-        found: dict[str, tuple[object, str]] = {
-            **_read_addresses(environ, listens="listen" not in given),
-            **_read_paths(environ),
+        options: _Found = {
+            name: (value, "--" + name.replace("_", "-")) for name, value in given.items()
+        }
+        security = {**_read_paths(environ), **_read_tls(environ), **options}
+        if "tls_certificate" in security:
+            security["tls"] = True, security["tls_certificate"][1]
+        is_plain = "plain" in security or "tls" not in security
+        found: _Found = {
+            **_read_addresses(environ, listens="listen" not in given, is_plain=is_plain),
             **_read_texts(environ),
             **_read_numbers(environ),
-            **{name: (value, "--" + name.replace("_", "-")) for name, value in given.items()},
+            **security,
         }
         if found.get("web") == (NONE, "--web"):
             found["web"] = (None, "--web")
@@ -179,19 +199,20 @@ _Found = dict[str, tuple[object, str]]
 """Settings by name, and where each comes from; empty for a default."""
 
 
-def _read_addresses(environ: Mapping[str, str], *, listens: bool) -> _Found:
+def _read_addresses(environ: Mapping[str, str], *, listens: bool, is_plain: bool) -> _Found:
     interface = environ.get("NWS_INTERFACE", "127.0.0.1")
+    web_interface = interface if is_plain else "127.0.0.1"
     port = whole_number(environ.get("NWS_SERVER_PORT"), "NWS_SERVER_PORT", 0, 65535)
     found: _Found = {}
     if listens:
         origin = "NWS_INTERFACE" if "NWS_INTERFACE" in environ else ""
         endpoint = tcp_endpoint(DEFAULT_PORT if port is None else port, interface)
         found["listen"] = (endpoint,), origin if port is None else "NWS_SERVER_PORT"
-        found["web"] = tcp_endpoint(_port_beside(port), interface), ""
+        found["web"] = tcp_endpoint(_port_beside(port), web_interface), ""
     web = environ.get("NWS_WEB_PORT", "").strip()
     web_port = None if web == NONE else whole_number(web, "NWS_WEB_PORT", 0, 65535)
     if web == NONE or web_port is not None:
-        place = None if web_port is None else tcp_endpoint(web_port, interface)
+        place = None if web_port is None else tcp_endpoint(web_port, web_interface)
         found["web"] = place, "NWS_WEB_PORT"
     return found
 
@@ -208,10 +229,19 @@ def _read_paths(environ: Mapping[str, str]) -> _Found:
         "tmp_dir": "NWS_TMP_DIR",
         "web_folder": "NWS_WEB_SERVED_DIR",
         "connection_file": CONNECTION_FILE,
+        "tls_certificate": "NWS_TLS_CERTIFICATE",
+        "tls_key": "NWS_TLS_KEY",
     }
     return {
         setting: (Path(environ[name]), name) for setting, name in names.items() if environ.get(name)
     }
+
+
+def _read_tls(environ: Mapping[str, str]) -> _Found:
+    said = environ.get("NWS_TLS", "").strip()
+    if said not in ("", "yes", "no"):
+        raise ConfigError(f"NWS_TLS={said!r} is neither yes nor no")
+    return {"tls": (True, "NWS_TLS")} if said == "yes" else {}
 
 
 def _read_texts(environ: Mapping[str, str]) -> _Found:
@@ -264,8 +294,9 @@ def _check_secret(secret: str) -> None:
         )
 
 
-def _check_interface(description: str) -> None:
-    """Raise ConfigError if this listens to other machines, where nobody has encrypted anything."""
+def _check_interface(description: str, remark: str) -> None:
+    """Raise ConfigError if this listens to other machines, where nobody has encrypted anything.
+    The remark says what the server could do about it."""
     kind, *fields = re.split(r"(?<!\\):", description)
     if kind not in ("tcp", "tcp6"):
         return
@@ -275,8 +306,8 @@ def _check_interface(description: str) -> None:
     if not is_loopback(interface):
         raise ConfigError(
             f"{description!r} listens to other machines, and anybody on the way could read what "
-            "is sent: let them come through ssh, as docs/security.md says, or give --plain if you "
-            "trust the network"
+            f"is sent: {remark}; or let them come through ssh, as docs/security.md says, or give "
+            "--plain if you trust the network"
         )
 
 

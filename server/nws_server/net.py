@@ -30,6 +30,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from nws.keepalive import DEFAULT_PEER_TIMEOUT, MIN_PEER_TIMEOUT, keep_alive
+from nws.wire.handshake import TLS_HELLO
 from nws_server.authenticator import Authenticator, Visitor
 from nws_server.connection import Connection
 from nws_server.hub import Hub
@@ -38,6 +39,7 @@ from nws_server.vanished import has_vanished
 
 if TYPE_CHECKING:
     from nws.wire.requests import LongBody
+    from nws_server.certificate import Certificate
 
 _PIECE_BYTES: Final = 256 * 1024
 """How much of a long value is in memory at a time. Larger pieces are no faster on loopback."""
@@ -78,6 +80,7 @@ class NwsProtocol(TwistedProtocol):
         self._connection: Connection | None = None
         self._deadline: IDelayedCall | None = None
         self._visitor: Visitor | None = None
+        self._certificate: Certificate | None = None  # as long as TLS may begin
         self._tcp_socket: socket.socket | None = None
         self._peer_timeout = 0
         self._send: Callable[[bytes | memoryview], int] | None = None
@@ -98,6 +101,7 @@ class NwsProtocol(TwistedProtocol):
             transport.setTcpNoDelay(True)
         self._tcp_socket = _tcp_socket(transport)
         if self._tcp_socket is not None:
+            self._certificate = self.factory.certificate
             self._peer_timeout = self.factory.peer_timeout
             keep_alive(self._tcp_socket, self._peer_timeout)
         admitted = self.factory.admit(self)
@@ -122,6 +126,11 @@ class NwsProtocol(TwistedProtocol):
         connection = self._connection
         if connection is None:
             return
+        if self._certificate is not None:
+            certificate, self._certificate = self._certificate, None
+            if data.startswith(TLS_HELLO):
+                self._begin_tls(certificate, data)
+                return
         connection.receive(data)
         if self._deadline is not None and connection.established:
             self._deadline.cancel()
@@ -136,6 +145,7 @@ class NwsProtocol(TwistedProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+            self._report_failed_tls(reason.value)
         self._stop_sending()
         if self._connection is not None:
             self._connection.lost()
@@ -168,6 +178,26 @@ class NwsProtocol(TwistedProtocol):
         if self._tcp_socket is not None and has_vanished(self._tcp_socket, seconds):
             self._hub.log_refusal(self._peer, f"its machine did not answer for {seconds:.0f} s")
             self._transport.abortConnection()
+
+    # TLS
+
+    def _begin_tls(self, certificate: Certificate, hello: bytes) -> None:
+        """Go on over TLS, of which the first bytes have come."""
+        transport = self._transport
+        self._send = None  # Twisted does more than carry bytes from here on
+        transport.unregisterProducer()
+        transport.startTLS(certificate.context)
+        transport.registerProducer(self, True)
+        if self._visitor is not None:
+            self._visitor.encrypt(certificate.address)
+        transport.protocol.dataReceived(hello)
+
+    def _report_failed_tls(self, error: object) -> None:
+        """Log why a handshake of TLS has failed, if it was that."""
+        reasons = getattr(error, "args", ())[:1]
+        if type(error).__module__.startswith("OpenSSL") and reasons:
+            text = ", ".join(str(parts[-1]) for parts in reasons[0])
+            self._hub.refuse_login(self._peer, f"its TLS handshake failed: {text}")
 
     # The connection calls these (see `Outlet`)
 
@@ -370,6 +400,7 @@ class NwsFactory(ServerFactory):
         peer_timeout: int = DEFAULT_PEER_TIMEOUT,
         fast_io: bool = True,
         authenticator: Authenticator | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
         """Serve a hub.
 
@@ -381,8 +412,10 @@ class NwsFactory(ServerFactory):
             peer_timeout: seconds after which a client's machine that does not answer is gone.
             fast_io: send through the socket where that works; else always through Twisted.
             authenticator: decides who may come in; None if anybody may.
+            certificate: by which TLS is spoken with who begins it, by TCP; None for not at all.
         """
         self._authenticator = authenticator
+        self.certificate = certificate
         self.clock = clock
         self.fast_io = fast_io
         self.handshake_timeout = handshake_timeout

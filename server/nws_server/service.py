@@ -38,6 +38,7 @@ from nws_server.open_files import open_files, raise_limit
 from nws_server.spool import Spool
 
 if TYPE_CHECKING:
+    from nws_server.certificate import Certificate
     from nws_server.web.inspector import Inspector
     from nws_server.web.site import InspectorSite
 
@@ -62,7 +63,12 @@ class NwsService(Service):
     def __init__(self, config: Config, reactor: Any, clock: Callable[[], float]) -> None:
         """Prepare a server; nothing is opened before `start`."""
         self.config = config
-        self.authenticator = Authenticator(config.secret or new_secret(), config.original)
+        self.authenticator = Authenticator(
+            config.secret or new_secret(),
+            config.original,
+            encrypted=config.tls and not config.plain,
+        )
+        self._certificate: Certificate | None = None
         self._clock = clock
         self._files = open_files(config.max_connections)
         self.ports: list[IListeningPort] = []
@@ -91,15 +97,17 @@ class NwsService(Service):
         """Open the spool folder and listen.
 
         The Deferred fails with `OSError` if the folder cannot be made, and with `ConfigError` if
-        the server cannot listen. Then call `stopService` to clean up.
+        the server cannot listen or has no certificate. Then call `stopService` to clean up.
         """
         config = self.config
+        self._certificate = _certificate(config)
         self._spool = Spool(config.tmp_dir, config.spool_limit)
         self._hub = self._make_hub(self._spool)
         self._factory = NwsFactory(
             self._hub,
             self._reactor,
             authenticator=self.authenticator,
+            certificate=self._certificate,
             reserved=self._files.reserved,
             handshake_timeout=config.handshake_timeout,
             peer_timeout=config.peer_timeout,
@@ -121,6 +129,10 @@ class NwsService(Service):
             most=self._files.connections,
             limit=self._files.limit,
         )
+        if self._certificate is not None:
+            _log.info(
+                "it speaks TLS, by the certificate {address}", address=self._certificate.address
+            )
         if config.web is not None:
             yield self._start_inspector(self._hub, config, config.web)
         self._write_connection_files()
@@ -156,6 +168,7 @@ class NwsService(Service):
             pid=os.getpid(),
             inspector=self._address_for_owner,
             forwarded=self.authenticator.forwarded_path,
+            certificate="" if self._certificate is None else self._certificate.address,
         )
         given = self.config.connection_file
         paths = [given] if given is not None else [usual_path(port) for port in ports]
@@ -341,6 +354,20 @@ class NwsService(Service):
             next_deadline = self._hub.next_deadline()
             if next_deadline is not None:
                 self._set_timer(next_deadline)
+
+
+def _certificate(config: Config) -> Certificate | None:
+    """Return what the server needs to speak TLS; None if it shall not."""
+    if not config.tls:
+        return None
+    from nws_server.certificate import CertificateError, make_certificate, read_certificate
+
+    try:
+        if config.tls_certificate is None or config.tls_key is None:
+            return make_certificate()
+        return read_certificate(config.tls_certificate, config.tls_key)
+    except CertificateError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _short_folder(folder: Path) -> str:

@@ -13,7 +13,16 @@ from nws.version import __version__
 from nws_server.config import NUMBERS, Config, ConfigError, whole_number
 from nws_server.service import NwsService, make_service
 
-_TEXT_SETTINGS: Final = ("tmp_dir", "web", "web_folder", "babelfish", "original", "io")
+_TEXT_SETTINGS: Final = (
+    "tmp_dir",
+    "web",
+    "web_folder",
+    "babelfish",
+    "original",
+    "tls_certificate",
+    "tls_key",
+    "io",
+)
 """Settings that `Config` checks by itself."""
 
 
@@ -30,6 +39,7 @@ class ServerOptions(usage.Options):
     optFlags: ClassVar[list[Any]] = [
         ["no-extensions", None, "Speak only the original protocol."],
         ["plain", None, "Listen to other machines, although anybody on the way can read along."],
+        ["tls", None, "Speak TLS with other machines, by a new certificate if none is given."],
         ["web-read-only", None, "The inspector shows everything but changes nothing."],
     ]
     optParameters: ClassVar[list[Any]] = [
@@ -88,6 +98,15 @@ class ServerOptions(usage.Options):
             "Which clients without the secret may come in: same-user, never or anyone; default: "
             "same-user.",
         ],
+        [
+            "tls-certificate",
+            None,
+            None,
+            "File in PEM: the certificate for TLS, and those of authorities in between; default: a "
+            "new one.",
+            Path,
+        ],
+        ["tls-key", None, None, "File in PEM, for this user only: its key; default: none.", Path],
         ["io", None, None, "fast, or plain: only documented interfaces of Twisted; default: fast."],
     ]
 
@@ -134,6 +153,7 @@ class ServerOptions(usage.Options):
                 listen=tuple(self.listen) or None,
                 extensions=False if self["no-extensions"] else None,
                 plain=True if self["plain"] else None,
+                tls=True if self["tls"] else None,
                 web_actions=False if self["web-read-only"] else None,
                 web_names=tuple(self.web_names) or None,
                 **given,

@@ -48,6 +48,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.socket = FarSocket()
+        self.certificate = b""
         self.sent = b""
         self.is_full = False
         self.ended = ""

@@ -112,12 +112,24 @@ class _CommandLaunch:
         )
         lead = self._lead(machine, launch_options)
         login = where.login
-        if self._lead is sshforwardcmd and login and "@" not in login:
-            address = FORWARDED if launch_options.forwarded else server.address
-            login = f"{login}@{address}"
+        if login and "@" not in login:
+            if self._lead is not sshforwardcmd:
+                address = _certificate(server)
+            else:
+                address = FORWARDED if launch_options.forwarded else server.address
+            login = f"{login}@{address}" if address else login
         script = options.scriptExec(machine, variables_for(settings), launch_options)
         # Where nothing leads elsewhere, there is no shell that would take the quotes off.
         return ([*lead, *script] if lead else shlex.split(" ".join(script))), login
+
+
+def _certificate(server: NwsServer) -> str:
+    """Return the address under which other machines know the server, if it speaks TLS with them;
+    else nothing."""
+    if server.endpoint.is_encrypted:
+        return server.address
+    found = server_address(server.endpoint) if server.endpoint.is_here else None
+    return found.certificate if found else ""
 
 
 def _forwarded_socket(endpoint: Endpoint) -> str:
