@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from nws.wire.login import certificate_address
 
-__all__ = ["Certificate", "CertificateError", "make_certificate", "read_certificate"]
+__all__ = ["Certificate", "CertificateError", "make_certificate", "read_certificate", "tls_failure"]
 
 _NAME: Final = "NetWorkSpaces"
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -99,6 +99,14 @@ def _check_private(key_file: Path) -> None:
             f"other users can open the key in {key_file}: `chmod 600` it, or better make another "
             "one, as it may be known"
         )
+
+
+def tls_failure(error: object) -> str:
+    """Tell why a connection ended, if that is an error of OpenSSL; empty if it is another one."""
+    reasons = getattr(error, "args", ())[:1]
+    if not type(error).__module__.startswith("OpenSSL") or not reasons:
+        return ""
+    return ", ".join(str(parts[-1]) for parts in reasons[0])
 
 
 def _usable(certificates: Sequence[Any], key: Any) -> Certificate:

@@ -32,6 +32,7 @@ from zope.interface import implementer
 from nws.keepalive import DEFAULT_PEER_TIMEOUT, MIN_PEER_TIMEOUT, keep_alive
 from nws.wire.handshake import TLS_HELLO
 from nws_server.authenticator import Authenticator, Visitor
+from nws_server.certificate import Certificate, tls_failure
 from nws_server.connection import Connection
 from nws_server.hub import Hub
 from nws_server.unfinished import Unfinished, bound_for
@@ -39,7 +40,6 @@ from nws_server.vanished import has_vanished
 
 if TYPE_CHECKING:
     from nws.wire.requests import LongBody
-    from nws_server.certificate import Certificate
 
 _PIECE_BYTES: Final = 256 * 1024
 """How much of a long value is in memory at a time. Larger pieces are no faster on loopback."""
@@ -145,7 +145,8 @@ class NwsProtocol(TwistedProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-            self._report_failed_tls(reason.value)
+            if why := tls_failure(reason.value):
+                self._hub.refuse_login(self._peer, f"its TLS handshake failed: {why}")
         self._stop_sending()
         if self._connection is not None:
             self._connection.lost()
@@ -191,13 +192,6 @@ class NwsProtocol(TwistedProtocol):
         if self._visitor is not None:
             self._visitor.encrypt(certificate.address)
         transport.protocol.dataReceived(hello)
-
-    def _report_failed_tls(self, error: object) -> None:
-        """Log why a handshake of TLS has failed, if it was that."""
-        reasons = getattr(error, "args", ())[:1]
-        if type(error).__module__.startswith("OpenSSL") and reasons:
-            text = ", ".join(str(parts[-1]) for parts in reasons[0])
-            self._hub.refuse_login(self._peer, f"its TLS handshake failed: {text}")
 
     # The connection calls these (see `Outlet`)
 

@@ -26,6 +26,7 @@ from nws.errors import NwsConnectException, SleighNwsException
 from nws.sleigh import Sleigh
 from nws.wire.dialect import EXTENSIONS, LOGIN, METADATA_FROM_SERVER
 from nws_babelfish.client import WORKSPACE, BabelfishClient
+from nws_babelfish.translation import Translation
 from tests.support.frames import framed_dict
 from tests.support.loops import running_loop, wait
 from tests.support.second_user import program_of_second_user, require_second_user
@@ -83,7 +84,7 @@ def sleigh(port: int) -> None:
 
 
 def babelfish(port: int) -> None:
-    BabelfishClient(HOST, port, WORKSPACE, lambda *_: "").close()
+    BabelfishClient(HOST, port, WORKSPACE, lambda *_: Translation("")).close()
 
 
 WAYS: Final[dict[str, Callable[[int], None]]] = {

@@ -42,6 +42,9 @@ class FarSocket:
     def getpeername(self) -> tuple[str, int]:
         return "192.0.2.1", 1
 
+    def getsockname(self) -> tuple[str, int]:
+        return "192.0.2.2", 2
+
 
 class Wire:
     """The server's end of a link: what was sent, and whether it was hung up."""
