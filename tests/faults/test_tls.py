@@ -31,8 +31,6 @@ from tests.support.secured import Secured, secured
 from tests.support.server import PATIENCE, Client, Server
 from tests.support.spaces import HOST, until_waiting
 
-pytest.importorskip("OpenSSL")
-
 NOT_ITS: Final = "sha256:" + 64 * "0"
 
 

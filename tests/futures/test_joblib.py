@@ -8,17 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 
 from nws.futures import SleighExecutor
 from nws.sleigh import Sleigh
 from tests.sleigh import functions
 from tests.support import deadly
 from tests.support.processes import until_file
-
-joblib = pytest.importorskip("joblib")
-Parallel, delayed = joblib.Parallel, joblib.delayed
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,6 @@ from nws_server.certificate import CertificateError, make_certificate, read_cert
 from nws_server.config import Config, ConfigError
 from tests.support.certificates import Authority
 
-pytest.importorskip("OpenSSL")
-
 ALL = "tcp:0"
 
 
