@@ -1,5 +1,6 @@
-"""What fits into programs that people have: `nws.futures` beside ProcessPoolExecutor, and
-`nws.joblib` beside the backend that joblib has itself, with two workers on this machine."""
+"""Interfaces that programs have already, ours beside what they are from, with two workers on this
+machine: `nws.futures` beside ProcessPoolExecutor, `nws.joblib` beside the backend that joblib has
+itself, `nws.pp` beside ppft."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Final, TypeAlias
 
 from scripts.benchmarks import environment, pieces
 from scripts.benchmarks.contenders import Contender, Turns
-from scripts.benchmarks.maps import EXECUTOR, FUTURES, JOBLIB, MAPS, NWS_JOBLIB
+from scripts.benchmarks.maps import EXECUTOR, FUTURES, JOBLIB, MAPS, NWS_JOBLIB, PP, PPFT
 from scripts.benchmarks.rounds import Aim, Comparison, Failure, Result, interleave
 
 _Work: TypeAlias = "tuple[str, str, int, Aim | None]"
@@ -28,6 +29,13 @@ _JOBLIB_WORKS: Final = (
     ("Parallel, 20,000 calls of nothing", pieces.MANY, 20_000, None),
 )
 
+PP_ABOUT: Final = "nws.pp beside ppft: jobs that return their argument; figures per job"
+_PP_WORKS: Final = (
+    ("pp: 1,000 jobs", pieces.SUBMITTED, 1000, Aim(2.0)),
+    ("pp: 10,000 jobs", pieces.SUBMITTED, 10_000, Aim(2.0)),
+    ("pp: one job", pieces.ONE, 100, Aim(0.8)),
+)
+
 
 def executor(rounds: int) -> Iterator[Result]:
     """Compare executors."""
@@ -37,6 +45,11 @@ def executor(rounds: int) -> Iterator[Result]:
 def joblib(rounds: int) -> Iterator[Result]:
     """Compare backends of joblib, where that can be installed."""
     return _compare(NWS_JOBLIB, JOBLIB, _JOBLIB_WORKS, rounds)
+
+
+def pp(rounds: int) -> Iterator[Result]:
+    """Compare servers of Parallel Python, where ppft can be installed."""
+    return _compare(PP, PPFT, _PP_WORKS, rounds)
 
 
 def _compare(ours: str, other: str, works: Iterable[_Work], rounds: int) -> Iterator[Result]:
