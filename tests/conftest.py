@@ -44,14 +44,28 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def for_the_night(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """Give what `nightly` marks. `nightly(but_each=3)` leaves each third case of a table to the
+    ordinary run, from the first one on."""
+    cases: Counter[str] = Counter()
+    for item in items:
+        function = item.nodeid.partition("[")[0]
+        marks = [mark.kwargs.get("but_each") for mark in item.iter_markers("nightly")]
+        if any(each is None or cases[function] % each for each in marks):
+            yield item
+        cases[function] += 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is for the night or needs real batch systems. Begin with the files that have
     most slow tests: so several processes end at the same time."""
-    for mark in ("nightly", "engines"):
-        if not config.getoption(mark):
-            left_out = [item for item in items if item.get_closest_marker(mark)]
-            config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if not item.get_closest_marker(mark)]
+    left_out: set[pytest.Item] = set()
+    if not config.getoption("nightly"):
+        left_out.update(for_the_night(items))
+    if not config.getoption("engines"):
+        left_out.update(item for item in items if item.get_closest_marker("engines"))
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
 

@@ -95,6 +95,7 @@ def test_food_of_other_languages(either: RunningBabelfish) -> None:
     assert either.next_line() == "a value cannot be read: it is in the format of another language"
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize(
     ("payload", "descriptor"),
     [
@@ -225,6 +226,7 @@ def test_it_ends_with_the_server(start: Start, tmp_path: Path) -> None:
     assert "the babelfish ends: the server is gone: " in log
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("end", ["workspace", "server"])
 def test_on_an_original_server(start: Start, tmp_path: Path, end: str) -> None:
     with running(tmp_path, "--no-extensions") as server:

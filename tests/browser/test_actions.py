@@ -135,6 +135,7 @@ def test_values_are_stored_as_they_were_typed_and_a_variable_is_declared(
     assert variable(ws, "stack").mode == "lifo"
 
 
+@pytest.mark.nightly  # that it is refused is in tests/web/test_actions.py
 def test_what_is_no_number_is_said_and_can_be_mended(
     page: Page, browsing: Browsing, inspected: Inspected, ws: NetWorkSpace
 ) -> None:
@@ -209,6 +210,7 @@ def test_a_value_is_fetched_and_all_is_deleted_after_a_question(
     assert ws.currentWs() not in ws.server.listWss("dict")
 
 
+@pytest.mark.nightly  # the same page is in tests/web/test_actions.py
 def test_where_nothing_can_be_fetched_the_page_says_so(
     page: Page, browsing: Browsing, inspected: Inspected, ws: NetWorkSpace
 ) -> None:
@@ -239,6 +241,7 @@ def test_a_double_click_stores_and_fetches_once(
     assert variable(ws, "x").values == 1
 
 
+@pytest.mark.nightly
 def test_a_form_can_be_sent_again_after_going_back(
     page: Page, inspected: Inspected, ws: NetWorkSpace
 ) -> None:
@@ -253,6 +256,7 @@ def test_a_form_can_be_sent_again_after_going_back(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # the token is in tests/web/test_request_checks.py
 def test_a_form_of_a_former_server_says_that_it_is_too_old(
     browsing: Browsing, tmp_path: Path
 ) -> None:
@@ -294,6 +298,7 @@ def test_the_first_link_skips_to_the_content(page: Page, inspected: Inspected) -
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # in tests/sleigh/test_web_launch.py without a browser
 def test_workers_are_started_by_the_line_of_the_page_and_the_group_is_closed(
     browsing: Browsing, inspected: Inspected, tmp_path: Path
 ) -> None:

@@ -76,6 +76,7 @@ def ws(inspected: Inspected, request: pytest.FixtureRequest) -> Iterator[NetWork
     ws.server.close()
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize(
     ("ws", "text"),
     [
@@ -143,6 +144,7 @@ def test_they_are_only_shown_wherever_one_goes(
     assert not ws.listVars(format="dict")
 
 
+@pytest.mark.nightly  # it is escaped as a name is
 def test_a_search_is_only_shown(page: Page, inspected: Inspected) -> None:
     inspected.see(page)
     for which in ("markup", "long", "words"):

@@ -75,6 +75,7 @@ def test_who_waits_appears_and_goes(page: Page, inspected: Inspected, ws: NetWor
     assert_not_reloaded(page)
 
 
+@pytest.mark.nightly  # appears as a value does
 def test_a_lease_appears_and_goes(page: Page, inspected: Inspected, ws: NetWorkSpace) -> None:
     ws.store("x", "y")
     inspected.see_variable(page, ws, "x")
@@ -87,6 +88,7 @@ def test_a_lease_appears_and_goes(page: Page, inspected: Inspected, ws: NetWorkS
     expect(page.locator(".about")).to_contain_text("returned once")
 
 
+@pytest.mark.nightly  # appears as a value does
 def test_a_new_workspace_appears_in_its_place(page: Page, inspected: Inspected) -> None:
     one, three = inspected.open("place 1"), inspected.open("place 3")
     inspected.see(page, search="place")
@@ -100,6 +102,7 @@ def test_a_new_workspace_appears_in_its_place(page: Page, inspected: Inspected) 
     assert three.currentWs()
 
 
+@pytest.mark.nightly  # that it is told is in tests/web/test_live.py
 def test_what_is_deleted_leads_to_a_page_that_says_so(
     page: Page, inspected: Inspected, ws: NetWorkSpace, browsing: Browsing
 ) -> None:
@@ -110,6 +113,7 @@ def test_what_is_deleted_leads_to_a_page_that_says_so(
         expect(page.get_by_role("heading", level=1)).to_have_text("Not Found")
 
 
+@pytest.mark.nightly  # as workspaces do
 def test_clients_and_the_server_move(page: Page, inspected: Inspected, ws: NetWorkSpace) -> None:
     inspected.see(page, "clients")
     expect(page.get_by_role("cell", name=ws.currentWs())).to_be_visible()
@@ -265,6 +269,7 @@ def test_a_page_that_nobody_sees_holds_no_connection(
 # Back and forward, and without JavaScript
 
 
+@pytest.mark.nightly
 def test_back_and_forward_show_what_is_new(
     page: Page, inspected: Inspected, ws: NetWorkSpace
 ) -> None:

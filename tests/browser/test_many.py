@@ -56,6 +56,7 @@ def test_a_workspace_of_many_variables_stays_responsive(
     assert_quick(watch)
 
 
+@pytest.mark.nightly  # as a workspace of many variables
 def test_a_variable_of_100000_values_stays_responsive(
     browsing: Browsing, inspected: Inspected
 ) -> None:

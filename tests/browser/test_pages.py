@@ -199,6 +199,7 @@ def test_a_page_is_well_made_at_every_size_light_and_dark_and_by_keyboard(
         assert places == [f"{place} of {count}" for place in range(min(60, count))]
 
 
+@pytest.mark.nightly  # made of the parts of "values"
 def test_a_fetched_value_has_a_page_that_is_well_made(page: Page, scene: Scene) -> None:
     scene.ws.store("once", {"temperature": 12.5})
     page.goto(
@@ -209,6 +210,7 @@ def test_a_fetched_value_has_a_page_that_is_well_made(page: Page, scene: Scene) 
     look_at(page)
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize(
     ("address", "status", "phrase", "reason"),
     [
@@ -298,6 +300,7 @@ def test_numbers_are_plotted_when_asked(page: Page, scene: Scene) -> None:
     page.wait_for_function("document.querySelector('.plot path')?.getBBox().height > 200")
 
 
+@pytest.mark.nightly  # without a browser in tests/web/test_tables.py
 def test_a_list_is_searched_sorted_and_paged(page: Page, scene: Scene) -> None:
     ws = scene.inspected.open("many")
     for number in range(250):
@@ -343,6 +346,7 @@ def test_one_goes_from_all_workspaces_to_a_value_and_back(page: Page, scene: Sce
     expect(row(page, "weather stations")).to_be_visible()
 
 
+@pytest.mark.nightly
 def test_nothing_is_older_than_the_server(page: Page, scene: Scene) -> None:
     started = scene.inspected
     started.see(page, "server")

@@ -215,6 +215,7 @@ def test_the_page_of_a_sleigh_that_has_ended_stays(page: Page, inspected: Inspec
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_page_of_a_sleigh_stays_when_its_private_server_has_ended(
     page: Page, browsing: Browsing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +233,7 @@ def test_the_page_of_a_sleigh_stays_when_its_private_server_has_ended(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_summary_of_a_killed_element_says_how_its_workers_ended(
     seen: Page, sleigh: Sleigh
 ) -> None:

@@ -72,6 +72,7 @@ def test_the_command_as_a_user_runs_it(nws: Nws, tmp_path: Path) -> None:
 # Start
 
 
+@pytest.mark.nightly
 def test_start_where_python_prints_as_it_starts(nws: Nws, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("print('[1]')\n")
     path = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
@@ -130,6 +131,7 @@ def test_a_second_start_is_refused(lasting: Nws) -> None:
     assert runs(pid)
 
 
+@pytest.mark.nightly
 def test_two_servers_on_two_ports(lasting: Nws) -> None:
     other = Nws(lasting.folder, free_port())
     other.server("start")
@@ -282,6 +284,7 @@ def test_another_process_with_the_recorded_number_is_left_alone(nws: Nws) -> Non
         assert not nws.pidfile.exists()
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("option", ["--no-extensions", "--memory-limit=1000000"])
 def test_another_process_with_the_recorded_number_beside_another_server(
     nws: Nws, tmp_path: Path, option: str
@@ -331,6 +334,7 @@ def test_port_and_interface_from_the_environment(nws: Nws) -> None:
     assert f"port {nws.port} has stopped" in nws("server", "stop").stdout
 
 
+@pytest.mark.nightly
 def test_options_come_before_the_environment(nws: Nws) -> None:
     nws.env = {"NWS_SERVER_PORT": "1", "NWS_INTERFACE": "127.0.0.2"}
     done = nws.server("start", "--interface", "127.0.0.3")

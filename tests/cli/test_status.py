@@ -47,6 +47,7 @@ def test_for_programs(started: Nws) -> None:
     assert report["uptime"] >= 0
 
 
+@pytest.mark.nightly
 def test_of_a_server_that_speaks_the_original_protocol(nws: Nws) -> None:
     nws.server("start", "--", "--no-extensions")
     with nws.open() as ws:
@@ -79,6 +80,7 @@ def test_of_a_server_on_another_interface(nws: Nws) -> None:
     assert "--host" in nws.server("status", status=3).stderr
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize(
     "listen", ["tcp:0:interface=127.0.0.4", "tcp:0:interface=0.0.0.0", "unix:"]
 )

@@ -215,6 +215,7 @@ def test_warnings_that_are_errors_leave_the_session_usable(opened_by_any: Opener
 # Getting
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("get", GETS)
 @pytest.mark.parametrize(
     "content", [b"", b"x", CONTENT, LARGE], ids=["none", "one", "some", "much"]
@@ -232,6 +233,7 @@ def test_a_value_becomes_a_file(
     assert variable(ws, "x").values == ("find" in get)
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("get", GETS)
 @pytest.mark.parametrize("mode", ["wb", "ab", "xb", "r+b", "wb+"])
 def test_all_that_can_be_written(

@@ -32,11 +32,13 @@ SCENARIOS = [
 ]
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_in_a_child(opened: Opener, scenario: str) -> None:
     output_of(PROGRAM, scenario, opened.port, opened.name)
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize(
     "scenario", ["child_has_a_session_of_its_own", "grandchildren", "multiprocessing_fork"]
 )

@@ -87,6 +87,7 @@ def test_without_the_file_the_system_knows_the_owner(
     NwsServer(HOST, server.port).close()
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("by", ["argument", "variable", "file", "memory"])
 def test_a_server_that_lets_in_who_knows_the_secret_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str

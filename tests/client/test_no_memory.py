@@ -32,6 +32,7 @@ print(ws.fetchTry("small", "nothing"), flush=True)
 """
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize(
     ("call", "kind", "room"),
     [

@@ -196,6 +196,7 @@ def test_the_answers_are_right_if_they_are_whole(form: str) -> None:
     assert outcome(ask, answer) == expected
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("form", FORMS)
 def test_an_answer_that_breaks_off(form: str) -> None:
     ask, answer = FORMS[form]

@@ -210,6 +210,7 @@ def test_none_and_falsehood_are_values(opened_anyhow: Opener) -> None:
         assert type(got) is type(value)
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize(
     "call",
     [

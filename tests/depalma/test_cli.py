@@ -80,6 +80,7 @@ def test_a_master_prints_its_addresses_and_hosts_and_ends_on_sigterm(tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_program_shuts_a_master_down(tmp_path: Path) -> None:
     with started("master", "--idle", configuration(tmp_path, "")) as master:
         assert master.stdout is not None

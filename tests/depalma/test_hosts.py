@@ -180,6 +180,7 @@ def test_hosts_and_groups_are_added_and_removed_while_jobs_run(
         three.rpc.add_hosts([{"name": "z", "size": 1}])
 
 
+@pytest.mark.nightly  # as one that is stopped
 def test_a_host_that_is_said_to_be_gone_is_put_out_and_joins_again(
     three: Owner, tmp_path: Path
 ) -> None:
@@ -315,6 +316,7 @@ def test_a_master_that_was_killed_is_started_again_and_goes_on(tmp_path: Path) -
             assert user.start("true") == killed + 1
 
 
+@pytest.mark.nightly  # as from a host that is killed or stopped
 def test_a_machine_that_is_unplugged_ends_its_jobs_and_they_run_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,6 +347,7 @@ def test_a_machine_that_is_unplugged_ends_its_jobs_and_they_run_elsewhere(
             assert outcome["host"] in ("near", "third")
 
 
+@pytest.mark.nightly  # as with a master that is killed
 def test_a_host_ends_with_its_jobs_when_the_machine_of_the_master_is_unplugged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ SAID = [
 ]
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize(("example", "said"), list(zip(BLOCKS, SAID, strict=True)))
 @pytest.mark.usefixtures("programs_on_server")
 def test_an_example(example: str, said: str, server: Server, tmp_path: Path) -> None:

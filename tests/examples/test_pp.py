@@ -31,6 +31,7 @@ def test_the_quick_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_callbacks(tmp_path: Path) -> None:
     said = output("pp_callbacks", cwd=tmp_path)
     assert len([line for line in said if line.startswith("partial sum: ")]) == 5

@@ -95,6 +95,7 @@ def check_interval(said: str, values: list[float], resamples: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # test_an_interval_of_numbers_that_are_made_up has one number of them
 def test_the_same_interval_for_any_number_of_workers(
     measured: tuple[Path, list[float]], tmp_path: Path
 ) -> None:
@@ -105,6 +106,7 @@ def test_the_same_interval_for_any_number_of_workers(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_an_interval_without_numpy(
     measured: tuple[Path, list[float]], without_numpy: dict[str, str], tmp_path: Path
 ) -> None:
@@ -171,6 +173,7 @@ def test_a_sweep_in_which_some_parameters_fail(tmp_path: Path) -> None:
     assert_in_gallery("parameter_sweep", done.stdout)
 
 
+@pytest.mark.nightly
 def test_a_sweep_in_which_none_fails(tmp_path: Path) -> None:
     program = EXAMPLES / "parameter_sweep.py"
     done = run_python(program, "--iterations", "1", "--workers", "1", cwd=tmp_path)
@@ -184,6 +187,7 @@ def test_a_ring_of_workers_as_it_comes(tmp_path: Path) -> None:
     assert_in_gallery("worker_ring", output("worker_ring", cwd=tmp_path))
 
 
+@pytest.mark.nightly
 def test_a_ring_of_one_worker(tmp_path: Path) -> None:
     said = output("worker_ring", "--workers", 1, "--rounds", 20, cwd=tmp_path)
     rounds = [f"round {number}: master 0" for number in range(1, 21)]
@@ -214,6 +218,7 @@ def test_a_batch_of_files(workers: str, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.nightly
 def test_a_batch_that_is_made_for_a_moment(tmp_path: Path) -> None:
     said = output("file_batch", cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
     assert_in_gallery("file_batch", said)

@@ -61,6 +61,7 @@ def test_with_a_server_that_then_keeps_the_totals(
             assert ws.find("totals") == COUNTS
 
 
+@pytest.mark.nightly
 def test_a_file_that_cannot_be_read(folder: Path, tmp_path: Path) -> None:
     os.symlink("nowhere", folder / "broken.py")
     done = run_python(EXAMPLES / "wordcount.py", folder, cwd=tmp_path)
@@ -70,6 +71,7 @@ def test_a_file_that_cannot_be_read(folder: Path, tmp_path: Path) -> None:
     assert "5 files, 16 words" in done.stdout
 
 
+@pytest.mark.nightly
 def test_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = run_python(EXAMPLES / "wordcount.py", tmp_path / "empty", cwd=tmp_path)

@@ -54,6 +54,7 @@ def check_failed(results: list[Any], way: str) -> None:
 # Time limits
 
 
+@pytest.mark.nightly(but_each=2)
 @every_way
 @pytest.mark.parametrize("size", [1, 8])
 def test_a_limit(sleigh: Sleigh, tmp_path: Path, way: str, size: int) -> None:

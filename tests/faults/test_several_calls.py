@@ -71,6 +71,7 @@ class Mapped:
             assert result == [10 * self.element]
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize(("first", "second"), list(itertools.product(STATES, STATES)))
 @pytest.mark.parametrize("kinds", [(Mapped, Submitted), (Submitted, Submitted)])
 def test_a_worker_dies(
@@ -108,6 +109,7 @@ def test_a_worker_dies(
     assert Aside(partial(sleigh.eachElem, times_ten, range(4))).result(BOUND) == [0, 10, 20, 30]
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("way", ["SIGKILL", "SIGSEGV"])
 def test_what_kills_each_worker_costs_only_its_own_call(
     sleigh: Sleigh, tmp_path: Path, way: str

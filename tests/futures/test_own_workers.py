@@ -77,6 +77,7 @@ def test_shutdown_waits_or_does_not(tmp_path: Path) -> None:
     assert [future.result(0) for future in futures] == [0, 1, 2]
 
 
+@pytest.mark.nightly  # as at the end of the interpreter, below
 @pytest.mark.usefixtures("nobody")
 def test_calls_of_a_collected_executor_are_done(tmp_path: Path) -> None:
     executor = SleighExecutor(1)
@@ -87,6 +88,7 @@ def test_calls_of_a_collected_executor_are_done(tmp_path: Path) -> None:
     assert [future.result(SOON) for future in futures] == [0, 1, 2]
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.usefixtures("nobody")
 @pytest.mark.parametrize("way", ["terminate_workers", "kill_workers"])
 def test_workers_can_be_ended_at_once(tmp_path: Path, way: str) -> None:

@@ -84,6 +84,7 @@ def test_two_scripts(label: str, tmp_path: Path) -> None:
         assert end_of(slave) == ""
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("form", ["slave_script", "slave_module"])
 def test_the_code_of_slaves_is_stored(
     label: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
@@ -118,6 +119,7 @@ def test_launched_slaves_find_the_master_s_own_server(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_another_slave_does_the_task_of_one_that_is_gone(
     label: str, tmp_path: Path, how: signal.Signals
@@ -132,6 +134,7 @@ def test_another_slave_does_the_task_of_one_that_is_gone(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # as of one that is gone
 def test_another_slave_does_the_task_of_one_whose_machine_is_unplugged(
     label: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,6 +105,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_main_program(tmp_path: Path, restart: bool) -> None:
     program = tmp_path / "program.py"

@@ -103,6 +103,7 @@ def test_nodes_and_workers_in_the_inspector(
     until(lambda: states(cluster) == shown, "the page shows the workers of both")
 
 
+@pytest.mark.nightly  # test_jobs_run_on_both has their count
 def test_the_statistics_of_a_node(home: Path) -> None:
     with ppnode("-w", "1", "-r", "-P", str(home / "pid"), home=home) as node:
         assert int((home / "pid").read_text()) == node.process.pid
@@ -195,6 +196,7 @@ print(r1)
 """The quick start guide for clusters with auto-discovery; it also waits and prints."""
 
 
+@pytest.mark.nightly  # found and killed on this machine above
 def test_nodes_on_other_machines_are_found_and_one_is_unplugged(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +302,7 @@ def test_a_node_that_is_not_there_hinders_no_local_workers(
     server.destroy()
 
 
+@pytest.mark.nightly
 def test_waiting_for_nodes_that_never_come(job_server: pp.Server) -> None:
     job_server.wait_for_nodes(0, 0.0)
     with pytest.raises(ValueError, match="1 nodes will never be there: ppservers has 0"):

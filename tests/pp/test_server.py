@@ -261,6 +261,7 @@ def test_callbacks_that_wait_are_not_called_after_the_end() -> None:
     assert called == []
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("end", ["", "sys.exit(3)", "os.kill(os.getpid(), 9)"])
 def test_the_end_of_a_program_without_destroy(tmp_path: Path, end: str) -> None:
     """`nothing_is_left` looks for what it leaves behind."""

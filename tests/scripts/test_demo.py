@@ -90,6 +90,7 @@ def test_it_counts_the_words_of_the_standard_library(demo: Demo, state: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # beyond the server that stays, it is the run above
 def test_serve_leaves_the_server_up(demo: Demo, state: Path) -> None:
     """Also where the usual port is taken, by an open window of the same demo for example."""
     with socket.socket() as other:

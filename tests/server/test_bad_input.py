@@ -136,6 +136,7 @@ def test_a_good_descriptor(server: MemoryServer, kind: str, descriptor: str, ech
     assert link.get("fetch", "ws", "x").descriptor == echo
 
 
+@pytest.mark.nightly(but_each=4)
 @any_kind
 @pytest.mark.parametrize("name", ITERATED_GETS)
 @pytest.mark.parametrize("index", BAD_NUMBERS)

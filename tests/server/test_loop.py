@@ -150,6 +150,7 @@ CHANGES: Final = {
 }
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("change", CHANGES)
 def test_another_twisted_chooses_its_own_reactor(tmp_path: Path, change: str) -> None:
     program = f"""\
@@ -206,11 +207,13 @@ def reactor_of(folder: Path, arguments: list[str], **env: str) -> str:
         raise AssertionError(f"it did not start: {server.log()}")
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_of_starting_uses_it(tmp_path: Path, way: str) -> None:
     assert reactor_of(tmp_path, WAYS[way]) == "LingeringReactor"
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("way", ["python -m", "twistd nws"])
 def test_it_can_be_turned_off(tmp_path: Path, way: str) -> None:
     assert reactor_of(tmp_path, WAYS[way], NWS_IO="plain") == "EPollReactor"

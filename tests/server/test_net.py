@@ -237,6 +237,7 @@ def test_nothing_is_done_for_a_client_that_does_not_read(edge: Edge) -> None:
     assert other.get("fetch", "ws", "y").payload == b"w"
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("size", [1000, 60_000, 100_000, 700_000])
 def test_what_is_held_for_one_client_is_bounded(edge: Edge, size: int) -> None:
     slow, other = edge.client(), edge.client()

@@ -100,6 +100,7 @@ def test_one_store_can_set_a_whole_chain_going(server: MemoryServer) -> None:
         assert link.short().status == 0
 
 
+@pytest.mark.nightly(but_each=3)
 @extended_kind
 @pytest.mark.parametrize("between", [(), ("store", "ws", "y", 0, "v"), ("find", "ws", "z")])
 def test_pairs_of_a_wait_and_its_cancel_cost_the_same_however_many(

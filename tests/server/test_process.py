@@ -84,6 +84,7 @@ def test_its_parent_need_not_listen(tmp_path: Path) -> None:
             client.store("x", "v")
 
 
+@pytest.mark.nightly(but_each=2)
 @unix_only
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_well(tmp_path: Path, how: signal.Signals) -> None:
@@ -251,6 +252,7 @@ def test_the_plugin_of_twistd(tmp_path: Path) -> None:
     assert "--long-value-size" in done.stdout
 
 
+@pytest.mark.nightly(but_each=2)
 @unix_only
 @pytest.mark.parametrize("arguments", [["-y", str(ROOT / "nws.tac")], ["nws"]])
 def test_twistd_serves_until_sigterm(tmp_path: Path, arguments: list[str]) -> None:
@@ -304,6 +306,7 @@ def test_the_next_server_removes_what_a_killed_one_left(tmp_path: Path) -> None:
         assert not folder.exists()
 
 
+@pytest.mark.nightly
 @unix_only
 def test_two_servers_share_a_folder(tmp_path: Path) -> None:
     first_folder, second_folder = tmp_path / "1", tmp_path / "2"

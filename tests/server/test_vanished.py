@@ -157,6 +157,7 @@ OPTIONS: Final = ("--peer-timeout", "3", "--plain", "--original", "anyone")
 
 
 @pytest.mark.slow
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("under_way", [False, True])
 def test_a_client_on_a_machine_that_vanishes_is_given_up(tmp_path: Path, under_way: bool) -> None:
     """While it waits, and while a value is on its way to it."""

@@ -268,6 +268,7 @@ def _kill_the_supervisor(of: list[int]) -> None:
     until_gone([supervisor, *of])
 
 
+@pytest.mark.nightly  # during a call is the harder moment
 def test_the_supervisor_is_killed_between_calls(on_server: dict[str, Any]) -> None:
     with Sleigh(**on_server, workerCount=2) as sleigh:
         killed = workers_that_answer(sleigh)

@@ -107,6 +107,7 @@ def test_stop_in_the_middle_of_tasks(on_server: dict[str, Any], tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # test_stop_of_a_supervisor_that_is_stopped is the harder stop
 def test_stop_of_workers_that_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """They have a second of grace together. If each had one, their supervisor would be killed."""
     monkeypatch.setattr("nws.sleigh.master.home._WORKERS_GRACE_SECONDS", 5.9)
@@ -182,6 +183,7 @@ def test_the_interpreter_ends(script: Script) -> None:
     assert script(text, status=3).stdout == "[1, 2]\n"
 
 
+@pytest.mark.nightly  # as with one
 def test_the_interpreter_ends_with_several_sleighs(script: Script) -> None:
     text = UNSTOPPED.format(end="other = Sleigh(workerCount=1)")
     assert script(text).stdout == "[1, 2]\n"
@@ -199,6 +201,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.nightly  # by SIGKILL in tests/faults/test_lost_ends.py
 def test_the_master_is_killed(short: Path, tmp_path: Path) -> None:
     """By SIGTERM here, by SIGKILL in tests/faults/test_lost_ends.py."""
     env = {"TMPDIR": str(short)}
@@ -303,5 +306,6 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.nightly  # as the forks above
 def test_processes_of_multiprocessing(script: Script) -> None:
     assert script(BY_MULTIPROCESSING).stdout == "[1, 2]\n"

@@ -93,6 +93,7 @@ def test_another_program(tmp_path: Path, executable: str) -> None:
     assert generations(tmp_path) == 1
 
 
+@pytest.mark.nightly
 def test_freezing_is_nothing_to_other_programs(tmp_path: Path) -> None:
     assert run(tmp_path, "sys.executable", "freeze_support()") == "[1, 2]\n"
     assert generations(tmp_path) == 1

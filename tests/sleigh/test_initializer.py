@@ -73,6 +73,7 @@ def test_who_takes_the_place_of_another(on_server: dict[str, Any], tmp_path: Pat
         assert starts(tmp_path) == 2
 
 
+@pytest.mark.nightly
 def test_no_initializer(sleigh: Sleigh) -> None:
     assert sleigh.eachWorker(see) == [[], []]
 
@@ -117,6 +118,7 @@ def test_it_raises(on_server: dict[str, Any], tmp_path: Path) -> None:
         until_gone(pids)
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("call", ["submit", "pending"])
 def test_each_kind_of_call_may_be_the_first(
     on_server: dict[str, Any], tmp_path: Path, call: str
@@ -145,6 +147,7 @@ def die_the_first_time(folder: Path) -> None:
         os._exit(7)
 
 
+@pytest.mark.nightly  # each time is above
 def test_it_kills_its_worker_once(on_server: dict[str, Any], tmp_path: Path) -> None:
     with Sleigh(
         **on_server, workerCount=1, initializer=die_the_first_time, initargs=[tmp_path]
@@ -236,6 +239,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("serial", [False, True], ids=["workers", "serial"])
 def test_globals_of_the_main_program(script: Script, serial: bool) -> None:
     said = script(PROGRAM.replace("SERIAL", str(serial))).stdout

@@ -132,6 +132,7 @@ def test_a_callback_that_ends_its_thread(sleigh: Sleigh, tmp_path: Path) -> None
     assert sleigh.submit(times_ten, 1).result(SOON) == 10
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize(
     "error",
     [

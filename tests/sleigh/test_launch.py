@@ -196,6 +196,7 @@ def test_a_connection_is_lost_but_not_its_worker(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # test_one_never_comes has a command that always fails
 def test_ssh_is_lost_for_good(
     tmp_path: Path, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +214,7 @@ def test_ssh_is_lost_for_good(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -405,6 +407,7 @@ def test_a_server_that_the_environment_names(
         assert sleigh.eachElem(times_ten, [1]) == [10]
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize(("host", "port"), [("", ""), ("nowhere.invalid", "1")])
 def test_the_environment_names_no_server(
     server: Server, monkeypatch: pytest.MonkeyPatch, host: str, port: str
@@ -474,6 +477,7 @@ def test_more_workers_than_open_files(
         Sleigh(**options)
 
 
+@pytest.mark.nightly  # the refusal above has the same bound
 def test_as_many_workers_as_open_files(on_server: dict[str, Any], few_files: None) -> None:
     with Sleigh(**on_server, workerCount=60) as sleigh:
         assert sleigh.eachWorker("SleighRank") == list(range(60))

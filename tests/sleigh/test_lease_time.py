@@ -93,6 +93,7 @@ def wait_the_first_time(element: int, folder: Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # one that stays stopped is replaced below
 def test_a_stopped_supervisor_costs_a_worker_its_element(sleigh: Sleigh, tmp_path: Path) -> None:
     pids = workers_that_answer(sleigh)
     supervisor = supervisor_of(sleigh)

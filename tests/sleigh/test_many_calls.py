@@ -35,6 +35,7 @@ def two(server: Server) -> Iterator[Workers]:
 # Dropped calls
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize(
     ("floor", "cancelled", "dropped"), [(0, (2,), {2}), (3, (), {1, 2}), (2, (3, 5), {1, 3})]
 )
@@ -81,6 +82,7 @@ def test_only_who_runs_an_element_of_a_dropped_call_is_killed(two: Workers, tmp_
     assert (two.deaths(dropped), two.died) == ([], [])
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize(
     "junk", ["junk", 3, None, (1,), (1, 2), (1, ("x",)), (-1, ()), (2**70, ())]
 )

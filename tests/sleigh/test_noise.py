@@ -84,6 +84,7 @@ def run(folder: Path, **env: str) -> str:
     return (folder / "results").read_text()
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize(
     "noise",
     [
@@ -100,6 +101,7 @@ def test_what_is_printed_as_python_starts(tmp_path: Path, noise: str) -> None:
     assert run(tmp_path) == "[3, 2, 1, 8, 8, 4]"
 
 
+@pytest.mark.nightly(but_each=4)
 @pytest.mark.parametrize("settings", SETTINGS, ids="-".join)
 def test_settings_of_python(tmp_path: Path, settings: dict[str, str]) -> None:
     assert run(tmp_path, **settings) == "[3, 2, 1, 8, 8, 4]"

@@ -387,6 +387,7 @@ def test_nowhere_to_show_anything(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("error", [ValueError, UnicodeEncodeError, NwsNoValueException])
 def test_output_that_is_refused_costs_no_result(
     on_server: dict[str, Any], error: type[Exception], caplog: pytest.LogCaptureFixture

@@ -178,6 +178,7 @@ def test_two_thousand_tiny_tasks(sleigh: Sleigh) -> None:
     assert sleigh.eachElem(times_ten, range(2000)) == list(range(0, 20000, 10))
 
 
+@pytest.mark.nightly
 def test_two_sleighs_at_once_each_with_a_server(sleigh: Sleigh, short: Path) -> None:
     with Sleigh(workerCount=1) as other:
         calls = [
@@ -216,6 +217,7 @@ def test_what_a_try_changes_is_as_it_was_for_the_next(sleigh: Sleigh, size: int)
     assert isinstance(failed.__cause__, OSError)
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("programs_on_server")
 def test_nothing_is_said_when_large_arguments_are_forgotten(script: Script) -> None:
     """What is in a cycle and lends its memory to an array cannot be cleared quietly."""

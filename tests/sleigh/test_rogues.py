@@ -115,6 +115,7 @@ class Ends:
 ENDS = [SystemExit, KeyboardInterrupt, TimeoutError]
 
 
+@pytest.mark.nightly(but_each=4)
 @pytest.mark.parametrize("error", ENDS)
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_a_value_that_ends_its_reader(
@@ -213,6 +214,7 @@ def test_odd_things_are_said(
     assert "in the variable 'result': int" in caplog.text
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("control", [(10**9, ()), (0, (*range(100),)), (2**62, ())])
 def test_calls_that_somebody_else_has_cancelled(
     sleigh: Sleigh, rogue: NetWorkSpace, control: Any, tmp_path: Path

@@ -138,6 +138,7 @@ def test_a_program_that_is_given_on_the_command_line(tmp_path: Path) -> None:
     assert run_python("-c", text, cwd=tmp_path).stdout == "[10]\n"
 
 
+@pytest.mark.nightly  # the path is sent as in the tests above
 @pytest.mark.usefixtures("programs_on_server")
 def test_the_path_of_a_master_that_changed_it(script: Script, tmp_path: Path) -> None:
     text = """
@@ -158,6 +159,7 @@ if __name__ == "__main__":
     assert script(text).stdout == "[-1]\n"
 
 
+@pytest.mark.nightly
 def test_a_path_with_entries_that_are_no_strings(monkeypatch: pytest.MonkeyPatch) -> None:
     for entry in (Path("somewhere"), b"bytes", 7, None, "\udcff", "ä b"):
         monkeypatch.setattr(sys, "path", [*sys.path, entry])
@@ -218,6 +220,7 @@ def test_a_task_that_reads_stdin(sleigh: Sleigh) -> None:
     assert isinstance(failed.__cause__, EOFError)
 
 
+@pytest.mark.nightly  # as in test_output.py
 @pytest.mark.usefixtures("programs_on_server")
 def test_nobody_reads_what_workers_print(tmp_path: Path) -> None:
     text = """
@@ -241,6 +244,7 @@ if __name__ == "__main__":
     assert done.stderr == "what workers print cannot be shown: [Errno 32] Broken pipe\n[1]\n"
 
 
+@pytest.mark.nightly  # as in test_surroundings.py
 def test_a_working_folder_that_is_gone(tmp_path: Path) -> None:
     text = """
 import os, sys

@@ -46,6 +46,7 @@ def tcp_sockets(pid: int) -> list[str]:
     return sorted(ours & listed)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["x" * 120, "a:b=c\\d eä'\"%s{}new\nline"])
 def test_a_folder_for_temporary_files_with_any_name(
     short: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -82,6 +83,7 @@ def test_no_python_to_start(short: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         Sleigh()
 
 
+@pytest.mark.nightly
 def test_settings_of_another_server_do_no_harm(
     short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +160,7 @@ def test_a_server_of_the_original(tmp_path: Path) -> None:
         assert workspaces(server) == {"__default"}
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("count", [0, -1])
 def test_no_workers(short: Path, count: int) -> None:
     with pytest.raises(SleighIllegalValueException, match=f"workerCount={count}"):

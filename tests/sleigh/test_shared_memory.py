@@ -62,6 +62,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize(
     "imports", ["pass", "from multiprocessing.shared_memory import SharedMemory"]
 )

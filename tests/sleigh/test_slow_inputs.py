@@ -61,6 +61,7 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.nightly(but_each=5)
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_each_element_is_given_when_the_result_before_has_come(
     either: Sleigh, options: dict[str, Any]
@@ -231,6 +232,7 @@ def test_inputs_that_may_take_long(make: Callable[[], Any]) -> None:
 # The size of tasks
 
 
+@pytest.mark.nightly(but_each=5)
 @pytest.mark.parametrize("options", [{}, {"loadFactor": 10}, {"loadFactor": 1}, {"loadFactor": 0}])
 @pytest.mark.parametrize("kind", [iter, list], ids=["an iterator", "a list"])
 @pytest.mark.parametrize("size", [7, 1000])

@@ -55,6 +55,7 @@ def test_the_main_program(script: Script, tmp_path: Path) -> None:
     assert f'File "{tmp_path / "program.py"}", line 14 in die' in lines
 
 
+@pytest.mark.nightly
 def test_what_comes_as_an_argument_of_python(tmp_path: Path) -> None:
     """Newer ones keep its source. The names of the functions are shown by all."""
     done = subprocess.run(

@@ -262,6 +262,7 @@ def test_where_memory_is_short_values_say_why_they_are_not_read(tmp_path: Path) 
         until_texts(site.browser, "memory limit of 30000")
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize(
     ("how", "deed"),
     [

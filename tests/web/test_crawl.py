@@ -159,6 +159,7 @@ def statuses(lively: tuple[Inspected, Client]) -> Callable[[str], int]:
     return functools.cache(lambda address: lively[0].browser.ask("GET", address).status)
 
 
+@pytest.mark.nightly(but_each=4)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize("path", ["doit", "", "a/b", "nws"])
 def test_the_original_s_addresses_lead_on_and_change_nothing(
@@ -211,6 +212,7 @@ def test_the_first_page_of_the_original(lively: tuple[Inspected, Client]) -> Non
     assert "Workspaces" in lively[0].browser.see().text
 
 
+@pytest.mark.nightly  # without one all pages are looked at above
 def test_with_a_babelfish_looking_makes_nothing_but_its_workspace(tmp_path: Path) -> None:
     with inspected(tmp_path) as site, site.server.client("extended") as client:
         fill(client)
