@@ -8,7 +8,7 @@ import signal
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import settings
@@ -83,11 +83,24 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+_CRASHES: Final = pytest.StashKey[int]()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """Count the crash of a process that was between two tests, which pytest-xdist does not."""
     if error:
         node.config.pluginmanager.get_plugin("session").testsfailed += 1
+        node.config.stash[_CRASHES] = node.config.stash.get(_CRASHES, 0) + 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """After more crashes than pytest-xdist makes up for it leaves tests out, which is worse than a
+    failure."""
+    restarts = int(session.config.getoption("maxworkerrestart", None) or 0)
+    if session.config.stash.get(_CRASHES, 0) > restarts:
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 @pytest.fixture(scope="module", autouse=True)
