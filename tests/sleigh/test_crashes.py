@@ -367,7 +367,8 @@ def test_an_element_that_ends_its_supervisor(
         return 10 * element
 
     with Sleigh(**on_server, workerCount=2) as sleigh:
-        *before, failed, four, five = sleigh.eachElem(end_supervisor, range(6))
+        results = Aside(lambda: sleigh.eachElem(end_supervisor, range(6))).result()
+        *before, failed, four, five = results
         assert [*before, four, five] == [0, 10, 20, 40, 50]
         assert isinstance(failed, SleighTaskException)
         assert "Does it end processes that are not its own" in str(failed)
