@@ -6,24 +6,30 @@ import ast
 import logging
 import os
 import platform
+import time
 from typing import Final
 
 import click
 
+from nws.cli.duration import DURATION
 from nws.cli.exit_status import CommandFailure
 from nws.cli.raw_values import find_value
 from nws.cli.which_server import endpoint_of, open_workspace
 from nws.client import NetWorkSpace
-from nws.errors import NwsTimeoutException
+from nws.errors import NwsConnectException, NwsTimeoutException
 from nws.session.address import read_address
 from nws.session.endpoint import DEFAULT_PORT, UNIX, Endpoint
 from nws.sleigh.launch.by_hand import RUN_ME
-from nws.sleigh.shared.settings import Settings, Where
+from nws.sleigh.shared.exit_status import LEFT
+from nws.sleigh.shared.settings import Settings, Stay, Where
 from nws.sleigh.supervisor.supervisor import main as supervise
 
 __all__ = ["worker"]
 
 _LEASE_SECONDS: Final = 30.0
+
+_RETRY_SECONDS: Final = 0.5
+"""Between looks for a server that cannot be reached."""
 
 
 @click.command()
@@ -42,19 +48,83 @@ _LEASE_SECONDS: Final = 30.0
     show_default=True,
     help="How many to start on this machine.",
 )
-def worker(address: str | None, name: str, workers: int) -> None:
+@click.option(
+    "--lifetime",
+    type=DURATION,
+    default=0,
+    show_default="any time",
+    help="Leave after this: less than the time after which a batch system would kill the job.",
+)
+@click.option(
+    "--lifetime-stagger",
+    type=DURATION,
+    default=0,
+    show_default=True,
+    help="Leave earlier by a random part of this, so that not all leave at once.",
+)
+@click.option(
+    "--grace",
+    type=DURATION,
+    default="30s",
+    show_default=True,
+    help="Time for what runs to end, when the worker has to leave.",
+)
+@click.option(
+    "--idle-timeout",
+    type=DURATION,
+    default=0,
+    show_default="never",
+    help="Leave when there was nothing to do for so long.",
+)
+@click.option(
+    "--death-timeout",
+    type=DURATION,
+    default=0,
+    show_default="at once",
+    help="End when the server could not be reached for so long.",
+)
+def worker(
+    address: str | None,
+    name: str,
+    workers: int,
+    lifetime: float,
+    lifetime_stagger: float,
+    grace: float,
+    idle_timeout: float,
+    death_timeout: float,
+) -> None:
     """Be a worker of a sleigh that waits for workers started by hand, until that is over.
 
     Such a sleigh was made with launch="web"; this is the same as to paste the line that it shows.
     `nws sleigh close` lets it begin with the workers that have joined.
+
+    On SIGTERM, SIGUSR1 and SIGUSR2, or when its time is over, the worker takes no more tasks, has
+    some time to finish what it runs, gives the rest back, and leaves. Durations are numbers of
+    seconds, or have a unit: 90, 90s, 55m, 2.5h, 1d.
     """
+    if lifetime_stagger > lifetime:
+        raise click.UsageError("--lifetime-stagger is longer than --lifetime")
     place = _endpoint(address)
-    with open_workspace(place.host, place.port, name, create=False) as ws:
+    with _opened_in_time(place, name, death_timeout) as ws:
         user_workspace = _user_workspace(ws)
     where = Where(place.host, place.port, name, user_workspace, _LEASE_SECONDS, logging.WARNING)
     id = f"{platform.node()}-{os.getpid()}"
-    if supervise(Settings(where, id, workers, neighbours=workers)):
+    stay = Stay(lifetime, lifetime_stagger, grace, idle_timeout, death_timeout)
+    status = supervise(Settings(where, id, workers, neighbours=workers, stay=stay))
+    if status not in (0, LEFT):
         raise CommandFailure(f"the workers for {name!r} have ended, as is said above")
+
+
+def _opened_in_time(place: Endpoint, name: str, patience: float) -> NetWorkSpace:
+    """Open the workspace of a sleigh as soon as the server can be reached, for so many seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return open_workspace(place.host, place.port, name, create=False)
+        except NwsConnectException:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(_RETRY_SECONDS)
 
 
 def _endpoint(address: str | None) -> Endpoint:

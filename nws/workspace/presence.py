@@ -53,6 +53,16 @@ class Presence:
         self._workspace.store(self._variable, self._will)
         self._lease = self._workspace.lease(self._variable, timeout=0, duration=self.duration)
 
+    def change_will(self, will: Any) -> None:
+        """Let the others get something else when it is gone.
+
+        Raises:
+            NwsException: the server is gone, or refuses the will.
+        """
+        self._will = will
+        self.end()
+        self._appear()
+
     def renew(self) -> None:
         """Let the duration begin again; or appear again, if it was over and others took it for
         gone.
@@ -69,6 +79,14 @@ class Presence:
         """Be gone from now on."""
         with suppress(NwsOperationException):  # the lease has ended; that is the same
             self._lease.release(blame=False)
+
+    def end(self) -> None:
+        """Be there no more, and leave no will.
+
+        Raises:
+            NwsException: the server or the workspace is gone.
+        """
+        self._workspace.deleteVar(self._variable)
 
 
 def gone_of(id: str) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 import psutil
 
 from nws.client import NetWorkSpace
+from nws.sleigh.master.members import Members
 from nws.sleigh.master.team import Team
 from nws.sleigh.shared.functions import INVOKE, Function
 from nws.sleigh.shared.messages import Call, Results, Task
@@ -55,7 +56,7 @@ def run(rounds: int) -> Iterator[Comparison]:
         port, web_port = stack.enter_context(our_server_with_inspector())
         space = stack.enter_context(NetWorkSpace(SPACE, HOST, port))
         server = psutil.Process(space.server.status()["pid"])
-        team = Team(space, 0, None, None)
+        team = Team(space, Members(space, 0), None, None)
         stack.callback(team.close)
         command = [sys.executable, "-m", "scripts.benchmarks.crowd", str(port)]
         crowds = _Crowds([stack.enter_context(Contender(command)) for _ in range(_CROWDS)], stack)

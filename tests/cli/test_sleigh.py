@@ -150,10 +150,13 @@ def test_a_worker_by_hand(shared: Nws, server: Server, tmp_path: Path) -> None:
     command = ["-m", "nws", "worker", "--connect", f"{HOST}:{server.port}", "--sleigh", name]
     with python(*command, "--workers", "2", cwd=tmp_path) as process:
         until(lambda: len(shared.json("sleigh", "show", name)["workers"]) == 2, "the workers")
+        left = shared(*command[2:], "--lifetime", "0.1s", "--lifetime-stagger", "0.05")
+        assert "the workers here leave: its lifetime is over" in left.stderr
         shared("sleigh", "close", name)
         with making.result() as sleigh:
             assert sleigh.status() == (2, 1)
             user_workspace = sleigh.userNws.currentWs()
+            assert [info["state"] for info in sleigh.workerInfo()][2:] == ["left"]
             found = sleigh.eachWorker("SleighUserNws.currentWs()")
             assert found == 2 * [user_workspace]
             for command in (["sleigh", "close", name], ["worker", "--sleigh", name]):
@@ -165,6 +168,8 @@ def test_a_worker_of_no_sleigh(shared: Nws, ws: NetWorkSpace) -> None:
     shared("worker", "--sleigh", "nowhere", status=4)
     ws.store("runMe", "import os; os.system('true')")
     assert "waits for workers" in shared("worker", "--sleigh", WS, status=1).stderr
+    for wrong in (["--lifetime", "soon"], ["--lifetime-stagger", "2m", "--lifetime", "1m"]):
+        assert "lifetime" in shared("worker", "--sleigh", WS, *wrong, status=2).stderr
     said = shared("worker", "--sleigh", WS, "--connect", "a/b", status=2).stderr
     assert "neither 'host' nor 'host:port'" in said
 

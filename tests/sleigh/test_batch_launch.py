@@ -101,3 +101,12 @@ def test_options_that_do_not_fit(options: dict[str, Any], said: str) -> None:
 def test_folders_that_do_not_fit(on_server: dict[str, Any], folder: str) -> None:
     with pytest.raises(SleighIllegalValueException, match=r"by folder="):
         Sleigh(**on_server, launch=Pbs(folder=folder), workerCount=1)
+
+
+def test_the_number_of_workers_is_fixed(stub: Path, on_server: dict[str, Any]) -> None:
+    with pytest.raises(SleighIllegalValueException, match="'pbs' the number of workers cannot"):
+        Sleigh(**on_server, launch="pbs", workerCount=(1, 3))
+    with Sleigh(**on_server, launch="pbs", workerCount=1) as sleigh:
+        with pytest.raises(SleighIllegalValueException, match=r"2 workers are wanted, but .*pbs"):
+            sleigh.scale(2)
+        assert sleigh.eachWorker("SleighRank") == [0]

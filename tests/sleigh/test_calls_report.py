@@ -15,6 +15,7 @@ import pytest
 from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh
 from nws.sleigh.master.calls_report import CallsReport, CallState, name_of
+from nws.sleigh.master.members import Members
 from nws.sleigh.master.team import Team
 from tests.sleigh.functions import Scale, arrive
 from tests.support.deadly import die, is_first, times_ten
@@ -205,7 +206,7 @@ def test_names_of_functions(fun: Any, name: str) -> None:
 
 
 def test_a_refused_report_of_a_call_is_not_a_refused_task(small: NetWorkSpace) -> None:
-    team = Team(small, 1, None, None)
+    team = Team(small, Members(small, 1), None, None)
     refused: list[object] = []
     team.on_refused = lambda calls, error: refused.append(error)
     fill(small)

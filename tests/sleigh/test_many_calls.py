@@ -91,7 +91,7 @@ def test_junk_in_the_variables_that_control_workers(one: Workers, junk: Any) -> 
     one.nws.store(CONTROL, junk)
     one.nws.store(BARRIER, junk)
     one.submit((call, [((), {})]))
-    one.submit((one.call(2, "SleighRank", kind="eval", everyone=True), [()]))
+    one.submit((one.call(2, "SleighRank", kind="eval", everyone=1), [()]))
     one.nws.store(BARRIER, 2)
     one.submit((call, [((), {})]))
     assert one.values(call, 2) == [one.pids()[0]] * 2

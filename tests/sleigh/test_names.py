@@ -113,7 +113,7 @@ def test_all_that_is_public_is_described(kind: type) -> None:
     known = {name.partition(".")[2] for name in GUIDE if name.startswith(kind.__name__ + ".")}
     extra = {
         Sleigh: {"callInfo", "call_queue", "lease_time", "map", "nws", "scatter", "size", "submit"}
-        | {"userNws", "view"},
+        | {"scale", "userNws", "view"},
         SleighPending: {"cancel"},
         SleighResultIterator: {"buffered", "returned", "stopped", "submitted"},
     }[kind]

@@ -58,7 +58,7 @@ def test_one_of_two(server: Server, caplog: pytest.LogCaptureFixture) -> None:
         assert sleigh.eachElem(times_ten, [1]) == [10]
         with pytest.raises(SleighJoinException, match="version 99"):
             sleigh.eachWorker(worker)
-        until(lambda: sleigh._team.gone() or caplog.records, "a warning")
+        until(lambda: sleigh._team.members.absent().gone or caplog.records, "a warning")
         (record,) = caplog.records
         assert record.levelname == "WARNING"
         assert "version 99" in record.getMessage()

@@ -177,11 +177,11 @@ def test_a_count_of_workers_that_the_master_has_not_seen(
     sleigh: Sleigh, rogue: NetWorkSpace, odd: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is replaced before the master looks, and so is what tells the same."""
-    monkeypatch.setattr(sleigh._team, "_closed", None)
+    monkeypatch.setattr(sleigh._team.members, "_closed", None)
     rogue.store(messages.WORKER_COUNT, odd)
     rogue.store(messages.RANK_COUNT, -1)
     assert sleigh.eachWorker("SleighRank") == [0, 1]
-    monkeypatch.setattr(sleigh._team, "_closed", None)
+    monkeypatch.setattr(sleigh._team.members, "_closed", None)
     rogue.store(messages.WORKER_COUNT, odd)
     rogue.store(messages.RANK_COUNT, odd)
     assert sleigh.eachWorker("SleighRank") == [0, 1]

@@ -61,6 +61,10 @@ class ByHand:
         until(lambda: self.workspace.find(RANK_COUNT) == before + 1, "another worker")
         return process
 
+    def made(self) -> Sleigh:
+        """Return the sleigh, if it does not wait."""
+        return self._sleigh.result()
+
     def go(self) -> Sleigh:
         """Say that all were started."""
         until(lambda: DELETE_ME in self.workspace.listVars(format="dict"), "the sleigh waits")
@@ -160,6 +164,27 @@ def test_one_leaves_during_an_each_worker(by_hand: ByHand, tmp_path: Path) -> No
     kill(processes[1])
     with pytest.raises(SleighJoinException, match="all workers are gone"):
         sleigh.eachElem(times_ten, range(10))
+
+
+def test_workers_come_and_go_at_any_time(server: Server, tmp_path: Path) -> None:
+    with ExitStack() as later:
+        by_hand = ByHand(server, tmp_path, later, workerCount=(1, 100))
+        sleigh = later.enter_context(by_hand.made())
+        first = by_hand.paste("-c", by_hand.line)
+        assert sleigh.eachWorker("SleighRank") == [0]
+        by_hand.paste("-c", by_hand.line)
+        assert sleigh.status() == (2, 0)
+        assert sleigh.eachWorker("SleighRank") == [0, 1]
+        first.terminate()
+        assert first.wait(PATIENCE) == 0
+        assert sleigh.status() == (1, 0)
+        assert sleigh.eachWorker("SleighRank") == [1]
+        assert sleigh.eachElem(times_ten, range(3)) == [0, 10, 20]
+        by_hand.workspace.deleteVar(DELETE_ME)
+        assert sleigh.status() == (1, 1)
+        assert by_hand.workspace.findTry(RUN_ME) is None
+        late = run_python("-c", by_hand.line, cwd=tmp_path)
+        assert "it is too late to join" in late.stderr
 
 
 def test_nobody_was_started_by_a_person(by_hand: ByHand) -> None:

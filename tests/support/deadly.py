@@ -112,7 +112,7 @@ WAYS: Final = {**RAISING, **ENDING, **STOPPING}
 DYING: Final = {
     **ENDING,
     "exit status 0": lambda: os._exit(0),
-    "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
+    "SIGHUP": lambda: os.kill(os.getpid(), signal.SIGHUP),
 }
 """All ways to end the worker."""
 

@@ -8,7 +8,7 @@ import signal
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from nws.client import NetWorkSpace
 from nws.errors import NwsTimeoutException
@@ -23,6 +23,7 @@ from nws.sleigh.shared.messages import (
     TASK,
     WORKER_COUNT,
     Call,
+    Control,
     Death,
     Failure,
     Lines,
@@ -32,13 +33,16 @@ from nws.sleigh.shared.messages import (
 )
 from nws.sleigh.shared.pickling import pack, unpack
 from nws.sleigh.shared.protocol import PROTOCOL, announcement
-from nws.sleigh.shared.settings import Settings, Where
+from nws.sleigh.shared.settings import Settings, Stay, Where
 from nws.sleigh.supervisor.worker_report import worker_reports
 from tests.support.processes import until
 from tests.support.server import PATIENCE
 from tests.support.spaces import HOST
 
 __all__ = ["Workers"]
+
+
+_FOR_EVER: Final = Stay()
 
 
 class Workers:
@@ -49,7 +53,9 @@ class Workers:
         died: the calls of the `Lines` that tell of a death, as far as these were read.
     """
 
-    def __init__(self, port: int, size: int = 1, lease_time: float = 30.0) -> None:
+    def __init__(
+        self, port: int, size: int = 1, lease_time: float = 30.0, stay: Stay = _FOR_EVER
+    ) -> None:
         """Start them."""
         self.nws = NetWorkSpace(f"workers of {os.getpid()} {next(_numbers)}", HOST, port)
         self.died: list[int] = []
@@ -65,7 +71,7 @@ class Workers:
         name = self.nws.currentWs()
         where = Where(HOST, port, name, name, lease_time, logging.WARNING)
         self._supervisor = LocalSupervisor()
-        self._supervisor.send_settings(Settings(where, "0", size, size, life_line=True))
+        self._supervisor.send_settings(Settings(where, "0", size, size, life_line=True, stay=stay))
 
     def close(self) -> None:
         """End them."""
@@ -79,6 +85,15 @@ class Workers:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    @property
+    def supervisor(self) -> int:
+        """The process id of their supervisor."""
+        return self._supervisor.pid
+
+    def until_left(self) -> int | None:
+        """Wait until the supervisor has ended; return its exit status."""
+        return until(lambda: self._supervisor.status, "the end of the supervisor")
 
     def pids(self) -> list[int]:
         """Return the process ids of the workers, by rank, once all of them were started."""
@@ -137,7 +152,11 @@ class Workers:
 
     def drop(self, floor: int, *cancelled: int) -> None:
         """Drop calls."""
-        self.nws.store(CONTROL, (floor, cancelled))
+        self.nws.store(CONTROL, tuple(Control(floor, cancelled)))
+
+    def want(self, *ranks: int) -> None:
+        """Have the workers with these ranks."""
+        self.nws.store(CONTROL, tuple(Control(wanted=(("0", ranks),))))
 
     def deaths(self, call: Call) -> list[Death]:
         """Return the deaths that were noted of a call."""

@@ -23,7 +23,7 @@ from nws.sleigh.launch.batch_system import JobKey, JobRequest, JobState, Needs
 from nws.sleigh.launch.elsewhere import order_without_jobs, slots_for
 from nws.sleigh.launch.job_folder import JobFolder
 from nws.sleigh.launch.job_queue import JobQueue, Slot
-from nws.sleigh.launch.launcher import Launch, WorkerOptions, checked_count
+from nws.sleigh.launch.launcher import FixedLaunch, Launch, WorkerOptions
 from nws.sleigh.launch.processes import Processes
 from nws.sleigh.shared.interpreter import interpreter_flags
 from nws.sleigh.shared.messages import JOBS
@@ -129,11 +129,11 @@ class BatchLauncher(ABC):
     def cancel_command(self, keys: Sequence[JobKey]) -> Sequence[str]: ...
 
 
-class _BatchLaunch:
+class _BatchLaunch(FixedLaunch):
     def __init__(
         self, launcher: BatchLauncher, options: WorkerOptions, processes: Processes
     ) -> None:
-        self.expected = checked_count(options.workerCount)
+        super().__init__(launcher.name, options.workers)
         self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
         self._launcher = launcher
         self._options = options

@@ -1,9 +1,10 @@
-"""``launch="ssh"``, ``"rsh"`` or a function: a command for each machine starts a worker there."""
+"""``launch="ssh"``, ``"rsh"`` or a function: a command for each machine starts workers there."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from functools import partial
 from textwrap import shorten
 from typing import Final
@@ -19,6 +20,7 @@ from nws.sleigh.launch.launcher import (
     is_list_of_names,
 )
 from nws.sleigh.launch.module_path import own_entries
+from nws.sleigh.launch.nodes import node_of
 from nws.sleigh.launch.open_files import check_open_files
 from nws.sleigh.launch.processes import Command, Processes
 from nws.sleigh.launch.script import variables_for
@@ -36,7 +38,7 @@ _MAX_SHOWN_CHARS: Final = 120
 
 
 class CommandLauncher:
-    """A worker for each entry of a list of machines, started by a command."""
+    """Workers on other machines, which a command for each entry of ``nodeList`` leads to."""
 
     is_local = is_by_hand = False
 
@@ -62,43 +64,65 @@ class _CommandLaunch:
     def __init__(
         self, command: LaunchCommand, options: WorkerOptions, processes: Processes
     ) -> None:
-        machines = options.nodeList
-        if not is_list_of_names(machines) or not machines:
+        if not is_list_of_names(options.nodeList) or not options.nodeList:
             raise SleighIllegalValueException(
-                f"nodeList={machines!r}: a sleigh needs a list of the names of machines"
+                f"nodeList={options.nodeList!r}: a sleigh needs a list of the names of machines"
             )
-        self.expected = len(machines)
-        check_open_files(f"nodeList has {self.expected} machines", self.expected + _FILES_BESIDES)
+        self._nodes = {str(number): node_of(each) for number, each in enumerate(options.nodeList)}
+        self._room = sum(node.workers for node in self._nodes.values())
+        workers = options.workers
+        self.expected = workers.low if workers.is_elastic else self._room
+        self.check_room(workers.high if workers.is_elastic else self._room)
+        count = len(self._nodes)
+        check_open_files(f"nodeList has {count} machines", count + _FILES_BESIDES)
         self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
         self._lead = command
         self._options = options
         self._processes = processes
 
     def go(self, where: Where, workspace: NetWorkSpace) -> None:
-        for number, machine in enumerate(self._options.nodeList):
-            id = str(number)
-            command, login = self._command(id, machine, where, workspace.server)
-            shown = shorten(shlex.join(command), _MAX_SHOWN_CHARS, placeholder=" …")
-            place = f"what starts workers on {machine} (by `{shown}`)"
-            self._processes.start(id, place, partial(Command, command, f"{login}\n"))
+        self._where, self._server = where, workspace.server
+        for id in self.split(self.expected):
+            self.start(id)
 
-    def _command(
-        self, id: str, machine: str, where: Where, server: NwsServer
-    ) -> tuple[list[str], str]:
+    def check_room(self, count: int) -> None:
+        if count > self._room:
+            raise SleighIllegalValueException(
+                f"{count} workers are wanted, but nodeList has room for {self._room}"
+            )
+
+    def split(self, count: int) -> Mapping[str, int]:
+        numbers: dict[str, int] = {}
+        for id, node in self._nodes.items():
+            if count > 0:
+                numbers[id] = min(count, node.workers)
+                count -= node.workers
+        return numbers
+
+    def start(self, id: str) -> None:
+        machine = self._nodes[id].name
+        command, login = self._command(id)
+        shown = shorten(shlex.join(command), _MAX_SHOWN_CHARS, placeholder=" …")
+        place = f"what starts workers on {machine} (by `{shown}`)"
+        self._processes.start(id, place, partial(Command, command, f"{login}\n"))
+
+    def _command(self, id: str) -> tuple[list[str], str]:
         """Return the command, and what lets the worker in."""
-        options = self._options
+        options, where, server = self._options, self._where, self._server
+        machine = self._nodes[id].name
         host = options.nwsHostRemote or where.host
         port = options.nwsPortRemote or where.port
         settings = Settings(
             where._replace(host=host, port=port),
             id=id,
+            workers=self.split(self.expected).get(id, 1),
             expected=self.expected,
             machine=machine,
             working_folder=options.working_folder,
             needs_folder=bool(options.workingDir),
             module_path=[*options.module_path, *own_entries(sys.path)],
             log_folder=options.log_folder,
-            neighbours=options.nodeList.count(machine),
+            neighbours=sum(each.workers for each in self._nodes.values() if each.name == machine),
         )
         launch_options = LaunchOptions(
             where.host,

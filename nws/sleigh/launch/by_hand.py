@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+from contextlib import suppress
 from typing import Final
 
 from nws.client import NetWorkSpace
@@ -16,7 +17,7 @@ from nws.errors import NwsOperationException
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.supervisor.supervisor import main as supervise
 
-__all__ = ["DELETE_ME", "RUN_ME", "wait_for_a_person", "webLaunch"]
+__all__ = ["DELETE_ME", "RUN_ME", "invite", "no_more", "wait_for_a_person", "webLaunch"]
 
 RUN_ME: Final = "runMe"
 DELETE_ME: Final = "deleteMeWhenAllWorkersStarted"
@@ -40,11 +41,25 @@ def webLaunch(
     supervise(Settings(where, id=f"{platform.node()}-{os.getpid()}"))
 
 
-def wait_for_a_person(workspace: NetWorkSpace, where: Where) -> None:
-    """Show what to paste, and wait until somebody says that all workers were started."""
+def invite(workspace: NetWorkSpace, where: Where) -> None:
+    """Show what to paste, until `no_more` is called. To delete the variable `DELETE_ME` asks for
+    that."""
+    workspace.declare(DELETE_ME, "fifo")
     place = (where.workspace, where.host, where.port, where.user_workspace)
     arguments = ", ".join(map(repr, place))
     workspace.store(RUN_ME, f"import nws.sleigh; nws.sleigh.webLaunch({arguments})")
+
+
+def no_more(workspace: NetWorkSpace) -> None:
+    """Show nothing more to paste: the group is closed."""
+    for variable in (RUN_ME, DELETE_ME):
+        with suppress(NwsOperationException):  # it was deleted
+            workspace.deleteVar(variable)
+
+
+def wait_for_a_person(workspace: NetWorkSpace, where: Where) -> None:
+    """Show what to paste, and wait until somebody says that all workers were started."""
+    invite(workspace, where)
     try:
         workspace.fetch(DELETE_ME)
     except NwsOperationException:

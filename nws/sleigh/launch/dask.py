@@ -16,7 +16,7 @@ from nws.errors import SleighIllegalValueException, SleighScriptException
 from nws.sleigh.launch.elsewhere import order_without_jobs, slots_for
 from nws.sleigh.launch.hosted import HostedSupervisor, offer_places
 from nws.sleigh.launch.job_folder import JobOrder
-from nws.sleigh.launch.launcher import Launch, WorkerOptions, checked_count
+from nws.sleigh.launch.launcher import FixedLaunch, Launch, WorkerOptions
 from nws.sleigh.launch.processes import Processes
 from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.surroundings import Surroundings
@@ -84,9 +84,9 @@ class Dask:
         return client, False
 
 
-class _DaskLaunch:
+class _DaskLaunch(FixedLaunch):
     def __init__(self, launcher: Dask, options: WorkerOptions, processes: Processes) -> None:
-        self.expected = checked_count(options.workerCount)
+        super().__init__("dask", options.workers)
         self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
         self._launcher = launcher
         self._options = options

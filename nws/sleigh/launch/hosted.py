@@ -23,6 +23,7 @@ from nws.client import Lease, NetWorkSpace, NwsServer
 from nws.errors import NwsException, NwsTimeoutException
 from nws.sleigh.launch.job_folder import JobOrder
 from nws.sleigh.launch.reachable import reachable_host
+from nws.sleigh.shared.exit_status import LEFT
 from nws.sleigh.shared.settings import Settings
 from nws.sleigh.supervisor.supervisor import main as supervise
 
@@ -82,7 +83,8 @@ class HostedSupervisor:
     def _keep(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while status := self._run():
-            _log.warning("a supervisor of workers has ended with status %d", status)
+            if status != LEFT:  # it was told to leave: perhaps we are, too
+                _log.warning("a supervisor of workers has ended with status %d", status)
             if self._stopped.wait(pause):
                 return
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)

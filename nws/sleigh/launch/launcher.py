@@ -6,26 +6,26 @@ launch, which does at once what can be done before the workspace is there, and g
 
 from __future__ import annotations
 
-import operator
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException
 from nws.sleigh.launch.commands import LaunchOptions
 from nws.sleigh.launch.processes import Processes
+from nws.sleigh.launch.worker_range import WorkerRange
 from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.surroundings import Surroundings
 
 __all__ = [
     "DEFAULT_NODES",
+    "FixedLaunch",
     "Launch",
     "LaunchCommand",
     "Launcher",
     "ScriptExec",
     "WorkerOptions",
-    "checked_count",
     "is_list_of_names",
 ]
 
@@ -39,7 +39,7 @@ DEFAULT_NODES: Final = ("localhost", "localhost", "localhost")
 class WorkerOptions(NamedTuple):
     """The options of a sleigh about its workers; see `nws.sleigh.Sleigh` for each."""
 
-    workerCount: int
+    workers: WorkerRange
     nodeList: Sequence[str]
     nwsHostRemote: str | None
     nwsPortRemote: int | None
@@ -82,7 +82,7 @@ class Launch(Protocol):
     """The workers of one sleigh.
 
     Attributes:
-        expected: how many there will be; 0 if nobody knows.
+        expected: how many there will be at first; 0 if nobody knows.
         surroundings: whose changes are told to the workers.
     """
 
@@ -95,6 +95,54 @@ class Launch(Protocol):
         Raises:
             SleighException: they cannot be started.
         """
+
+    def check_room(self, count: int) -> None:
+        """Raise SleighIllegalValueException if there cannot be so many workers, or if their number
+        cannot change."""
+
+    def split(self, count: int) -> Mapping[str, int]:
+        """Divide so many workers among supervisors; return their numbers by the ids of these."""
+
+    def start(self, id: str) -> None:
+        """Start a supervisor that has left since it had no workers.
+
+        Raises:
+            SleighScriptException: it cannot be started.
+        """
+
+
+class FixedLaunch:
+    """What launches have in common whose number of workers stays as it was at first."""
+
+    def __init__(self, launch: str, workers: WorkerRange) -> None:
+        """Take the number.
+
+        Args:
+            launch: how people call it.
+            workers: how many the user wants.
+
+        Raises:
+            SleighIllegalValueException: the number is to change.
+        """
+        if workers.is_elastic:
+            raise SleighIllegalValueException(
+                f"workerCount={workers[:2]}: with launch={launch!r} the number of workers cannot "
+                "change; give one number"
+            )
+        self.expected = workers.low
+        self._name = launch
+
+    def check_room(self, count: int) -> None:
+        raise SleighIllegalValueException(
+            f"{count} workers are wanted, but with launch={self._name!r} there are always as many "
+            f"as at first, {self.expected}"
+        )
+
+    def split(self, count: int) -> Mapping[str, int]:
+        return {}
+
+    def start(self, id: str) -> None:
+        raise AssertionError("no supervisor leaves since the sleigh wants fewer workers")
 
 
 class Launcher(Protocol):
@@ -126,18 +174,3 @@ def is_list_of_names(machines: Any) -> bool:
     """Tell whether this is what ``nodeList`` has to be."""
     is_sequence = isinstance(machines, Sequence) and not isinstance(machines, str)
     return is_sequence and all(isinstance(machine, str) for machine in machines)
-
-
-def checked_count(count: Any) -> int:
-    """Return the user's ``workerCount``.
-
-    Raises:
-        SleighIllegalValueException: it is no whole number, or less than 1.
-    """
-    try:
-        whole = operator.index(count)
-    except TypeError:
-        raise SleighIllegalValueException(f"workerCount={count!r} is not a whole number") from None
-    if whole < 1:
-        raise SleighIllegalValueException(f"workerCount={whole}: a sleigh needs workers")
-    return whole

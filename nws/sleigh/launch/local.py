@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 from nws.client import NetWorkSpace
@@ -12,7 +13,6 @@ from nws.sleigh.launch.launcher import (
     DEFAULT_NODES,
     Launch,
     WorkerOptions,
-    checked_count,
     is_list_of_names,
 )
 from nws.sleigh.launch.open_files import check_open_files
@@ -49,11 +49,9 @@ class _LocalLaunch:
                 f"nodeList={options.nodeList!r} is for workers on other machines, which need a "
                 "command that leads there, such as launch=sshcmd; here, workerCount says how many"
             )
-        self.expected = checked_count(options.workerCount)
+        self.expected = options.workers.low
         _check_folder(options.workingDir)
-        check_open_files(
-            f"workerCount={self.expected}", _FILES_PER_WORKER * self.expected + _FILES_BESIDES
-        )
+        self.check_room(options.workers.high)
         self._options = options
         self._processes = processes
         self.surroundings = Surroundings(variables=True, folder=not options.workingDir)
@@ -72,11 +70,20 @@ class _LocalLaunch:
             working_folder=options.working_folder,
             module_path=options.module_path,
             log_folder=options.log_folder,
-            neighbours=self.expected,
+            neighbours=options.workers.high,
             life_line=True,
             authkey=_authkey(),
         )
         self._supervisor.send_settings(self._settings)
+
+    def check_room(self, count: int) -> None:
+        check_open_files(f"workerCount={count}", _FILES_PER_WORKER * count + _FILES_BESIDES)
+
+    def split(self, count: int) -> Mapping[str, int]:
+        return {_LOCAL: count}
+
+    def start(self, id: str) -> None:
+        raise AssertionError("the supervisor here always has workers")
 
     def _new_supervisor(self) -> LocalSupervisor:
         return LocalSupervisor(self.surroundings.environment)

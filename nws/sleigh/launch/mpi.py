@@ -14,7 +14,7 @@ from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException
 from nws.sleigh.launch.elsewhere import order_without_jobs, slots_for
 from nws.sleigh.launch.job_folder import JobFolder, JobOrder
-from nws.sleigh.launch.launcher import Launch, WorkerOptions, checked_count
+from nws.sleigh.launch.launcher import FixedLaunch, Launch, WorkerOptions
 from nws.sleigh.launch.processes import Command, Processes
 from nws.sleigh.shared.interpreter import interpreter_flags
 from nws.sleigh.shared.settings import Where
@@ -70,9 +70,9 @@ class Mpi:
         return [*self._command, "-n", str(ranks), *rank]
 
 
-class _MpiLaunch:
+class _MpiLaunch(FixedLaunch):
     def __init__(self, launcher: Mpi, options: WorkerOptions, processes: Processes) -> None:
-        self.expected = checked_count(options.workerCount)
+        super().__init__("mpi", options.workers)
         self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
         self._launcher = launcher
         self._options = options

@@ -14,8 +14,9 @@ from typing import BinaryIO, Final, Protocol, TypeVar
 
 from nws.errors import SleighScriptException
 from nws.sleigh.launch.child_process import ChildProcess, kill_group
-from nws.sleigh.shared.exit_status import MISMATCH, TOO_LATE, name_of_end
+from nws.sleigh.shared.exit_status import LEFT, MISMATCH, TOO_LATE, name_of_end
 from nws.sleigh.shared.interpreter import interpreter_flags
+from nws.sleigh.shared.leave_signals import LEAVE_SIGNALS
 from nws.sleigh.shared.settings import Settings
 from nws.sleigh.shared.stderr_file import StderrFile
 
@@ -100,6 +101,11 @@ class LocalSupervisor:
     def send_settings(self, settings: Settings) -> None:
         """Give it its settings; then it starts workers."""
         self._child.send(settings)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.process.pid
 
     @property
     def status(self) -> int | None:
@@ -221,9 +227,10 @@ class _KeptProcess:
         if not self._due:
             killed = status < 0 and last_start > self._last_start
             self._last_start = last_start
-            self.kills += killed
-            self.ends += not killed
-            self._note_end(self._describe_end(status), is_news=not killed)
+            if status != LEFT and -status not in LEAVE_SIGNALS:  # one may come before it is ready
+                self.kills += killed
+                self.ends += not killed
+                self._note_end(self._describe_end(status), is_news=not killed)
             early = now - self._began < _EARLY_SECONDS and not killed
             self._pause = _next_pause(self._pause) if early else 0.0
             self._due = now + self._pause
@@ -271,6 +278,7 @@ class Processes:
 
     def __init__(self) -> None:
         self._all: list[_KeptProcess] = []
+        self._parting: list[_KeptProcess] = []
 
     def add(self, id: str, place: str, process: Process, start: Callable[[], Process]) -> None:
         """Restart the process of the supervisor with this id from now on, when it has ended.
@@ -296,6 +304,23 @@ class Processes:
         for kept in [kept for kept in self._all if kept.id == id]:
             self._all.remove(kept)
             kept.process.wait(0)
+
+    def let_end(self, id: str) -> None:
+        """Do not start one again, whose supervisor leaves."""
+        parting = [kept for kept in self._all if kept.id == id]
+        self._all = [kept for kept in self._all if kept.id != id]
+        self._parting += parting
+
+    def keep(self, id: str) -> bool:
+        """Start one again after all when it has ended, though its supervisor leaves. Return False
+        if there is none."""
+        self._all += [kept for kept in self._parting if kept.id == id]
+        self._parting = [kept for kept in self._parting if kept.id != id]
+        return self.restarts(id)
+
+    def restarts(self, id: str) -> bool:
+        """Tell whether one is started again when it has ended."""
+        return any(kept.id == id for kept in self._all)
 
     def note_progress(self) -> None:
         """Take note that workers do their work."""
@@ -342,6 +367,9 @@ class Processes:
             SleighScriptException: one cannot be started.
         """
         problem = ""
+        for kept in [kept for kept in self._parting if kept.process.status is not None]:
+            kept.process.wait(0)
+            self._parting.remove(kept)
         for kept in list(self._all):
             status = kept.process.status
             if status == TOO_LATE:
@@ -357,11 +385,12 @@ class Processes:
         """End all: they are told to end, and killed ``grace`` seconds later."""
         deadline = time.monotonic() + grace
         with ExitStack() as steps:  # from the last to the first, even if one is interrupted
-            for kept in self._all:
+            for kept in (*self._all, *self._parting):
                 steps.callback(_wait_until, kept.process, deadline)
-            for kept in self._all:
+            for kept in (*self._all, *self._parting):
                 steps.callback(kept.process.request_end)
         self._all.clear()
+        self._parting.clear()
 
 
 def _wait_until(process: Process, deadline: float) -> None:

@@ -16,7 +16,7 @@ from nws.errors import SleighIllegalValueException, SleighScriptException
 from nws.sleigh.launch.elsewhere import order_without_jobs, slots_for
 from nws.sleigh.launch.hosted import HostedSupervisor, offer_places
 from nws.sleigh.launch.job_folder import JobOrder
-from nws.sleigh.launch.launcher import Launch, WorkerOptions, checked_count
+from nws.sleigh.launch.launcher import FixedLaunch, Launch, WorkerOptions
 from nws.sleigh.launch.processes import Processes
 from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.surroundings import Surroundings
@@ -72,9 +72,9 @@ class Ray:
         return _RayLaunch(self, options, processes)
 
 
-class _RayLaunch:
+class _RayLaunch(FixedLaunch):
     def __init__(self, launcher: Ray, options: WorkerOptions, processes: Processes) -> None:
-        self.expected = checked_count(options.workerCount)
+        super().__init__("ray", options.workers)
         self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
         self._launcher = launcher
         self._options = options

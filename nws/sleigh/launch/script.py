@@ -41,6 +41,7 @@ def variables_for(settings: Settings) -> list[str]:
         "UserNwsName": where.user_workspace,
         "Name": settings.machine,
         "WorkerCount": settings.expected,
+        "Workers": settings.workers,
         "ID": settings.id,
         "LeaseTime": where.lease_time,
         "LogLevel": where.log_level,
@@ -78,6 +79,7 @@ def settings_from(variables: Mapping[str, str], stdin: TextIO) -> Settings:
     return Settings(
         where,
         id=get("ID", f"{platform.node()}-{os.getpid()}"),
+        workers=max(1, int(get("Workers", "1"))),
         expected=max(0, int(get("WorkerCount", "0"))),
         machine=get("Name"),
         working_folder=get("WorkingDir"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nws.client import NetWorkSpace
-from nws.sleigh.launch.by_hand import wait_for_a_person
+from nws.errors import SleighIllegalValueException
+from nws.sleigh.launch.by_hand import invite, wait_for_a_person
 from nws.sleigh.launch.launcher import Launch, WorkerOptions
 from nws.sleigh.launch.processes import Processes
 from nws.sleigh.shared.settings import Where
@@ -33,4 +36,19 @@ class _WebLaunch:
         options = self._options
         host = options.nwsHostRemote or where.host
         port = options.nwsPortRemote or where.port
-        wait_for_a_person(workspace, where._replace(host=host, port=port))
+        where = where._replace(host=host, port=port)
+        if options.workers.is_elastic:
+            invite(workspace, where)
+        else:
+            wait_for_a_person(workspace, where)
+
+    def check_room(self, count: int) -> None:
+        raise SleighIllegalValueException(
+            "the workers of this sleigh are started by hand: start further ones, or end some"
+        )
+
+    def split(self, count: int) -> Mapping[str, int]:
+        return {}
+
+    def start(self, id: str) -> None:
+        raise AssertionError("a person starts all supervisors")

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from nws.errors import NwsException
-from nws.sleigh.master.engine import Engine
+from nws.sleigh.master.engine import AnyTeam, Engine
 from nws.sleigh.master.occupancy import Occupancy
 from nws.sleigh.master.submissions import (
     MAX_TASKS_IN_MESSAGE,
@@ -103,7 +103,7 @@ class CallQueue(Submissions):
         self._occupancy = occupancy
         self._future_type = future_type
         self._stops_running = stops_running
-        self._window = _CallWindow(engine.team.size)
+        self._window = _CallWindow(engine.team)
         self._places: dict[int, int] = {}  # the indexes of tasks on the server, by call
         self._idle = threading.Event()
         self._is_setting = False
@@ -265,8 +265,9 @@ class _CallWindow:
         room: for how many more; less with each that is sent, and more with each that is over.
     """
 
-    def __init__(self, workers: int) -> None:
-        self._workers = self._calls = self.room = workers
+    def __init__(self, team: AnyTeam) -> None:
+        self._team = team
+        self._calls = self.room = team.size
         self._mean_seconds = 0.0
         self._mean_bytes = 0.0
 
@@ -282,11 +283,11 @@ class _CallWindow:
 
     def adjust(self) -> None:
         """Change the number by what was learnt."""
-        wanted = self._workers
+        wanted = workers = self._team.size
         if self._mean_seconds:
-            in_time = self._workers * _WINDOW_SECONDS / self._mean_seconds
+            in_time = workers * _WINDOW_SECONDS / self._mean_seconds
             in_memory = _MAX_WINDOW_BYTES / max(1.0, self._mean_bytes)
-            most = min(_MAX_CALLS_PER_WORKER * self._workers, _GROWTH * self._calls)
+            most = min(_MAX_CALLS_PER_WORKER * workers, _GROWTH * self._calls)
             wanted = max(wanted, int(min(in_time, in_memory, most)))
         self.room += wanted - self._calls
         self._calls = wanted

@@ -56,7 +56,7 @@ class Recipient(Protocol):
 
     number: int
     function: str
-    everyone: bool
+    everyone: int
     lost_ranks: set[int]
 
     def deliver(self, results: Results) -> None:

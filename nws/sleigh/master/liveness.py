@@ -10,7 +10,7 @@ from typing import Final
 from nws.errors import SleighJoinException
 from nws.sleigh.launch.processes import Processes
 from nws.sleigh.master.engine import LOOK_SECONDS, AnyTeam
-from nws.sleigh.master.team import Group
+from nws.sleigh.master.members import Absent, Group
 
 __all__ = ["Liveness"]
 
@@ -24,7 +24,11 @@ _CHECK_SECONDS: Final = 1.0
 
 
 class Liveness:
-    """Looks after the processes of a sleigh, and for workers that are gone for good."""
+    """Looks after the processes of a sleigh, and for workers that are gone for good.
+
+    Attributes:
+        turn: for who changes which processes there are.
+    """
 
     def __init__(
         self,
@@ -43,13 +47,14 @@ class Liveness:
             by_hand: a person has started the workers.
         """
         self._team = team
+        self._members = team.members
         self._processes = processes
         self._check_server = check_server
         self._lost_after = _LOST_BY_HAND_SECONDS if by_hand else _LOST_SECONDS
         self._gone: dict[int, float] = {}  # since when
         self._next_check = 0.0
         self._next_restart = 0.0
-        self._turn = threading.RLock()
+        self.turn = threading.RLock()
 
     def restart(self) -> str:
         """Restart supervisors that have ended. Return the problem if one ends again and again.
@@ -57,9 +62,9 @@ class Liveness:
         Raises:
             SleighScriptException: a process cannot be started.
         """
-        with self._turn:
+        with self.turn:
             self._next_restart = time.monotonic() + LOOK_SECONDS
-            return self._processes.restart_ended(self._team)
+            return self._processes.restart_ended(self._members)
 
     def restart_if_due(self) -> None:
         """Do so, unless it was done a moment ago: short calls follow each other quickly."""
@@ -75,8 +80,9 @@ class Liveness:
         """
         deadline = time.monotonic() + float(timeout)
         while True:
+            self.look_who_has_left()
             left = max(0.0, deadline - time.monotonic())
-            group = self._team.group(min(left, LOOK_SECONDS))
+            group = self._members.group(min(left, LOOK_SECONDS))
             if group.closed or not left:
                 return group
             self.restart()
@@ -87,7 +93,7 @@ class Liveness:
 
     def reset_backoff(self) -> None:
         """Restart at once what ends again and again, and count its ends from zero."""
-        with self._turn:
+        with self.turn:
             self._processes.reset_backoff()
 
     def check(self, *, busy: bool) -> set[int]:
@@ -111,19 +117,38 @@ class Liveness:
             return set()
         self._next_check = now + _CHECK_SECONDS
         self._team.restore_own()
-        lost = self._lost_ranks(now)
-        group = self._team.group()
+        absent = self._look_who_is_absent()
+        lost = self._lost_ranks(absent.gone, now)
+        left, group = self._members.left, self._members.group()
         if group.closed and not group.size:
-            raise SleighJoinException("the group was closed before any worker had joined")
+            how = "all workers have left" if left else "it was closed before any worker had joined"
+            raise SleighJoinException(f"there are no workers in the group: {how}")
         if lost and len(lost) >= group.size > 0:
             reason = self._processes.last_end() or "their machines cannot be reached"
             raise SleighJoinException(f"all workers are gone: {reason}")
-        return lost
+        return lost | absent.left.keys()
 
-    def _lost_ranks(self, now: float) -> set[int]:
+    def look_who_has_left(self) -> None:
+        """Note which workers have left for good since the last look."""
+        self._look_who_is_absent()
+
+    def _look_who_is_absent(self) -> Absent:
+        """Return who is not there, and note who has left for good. The others that have left are
+        replaced, and so count as gone until then."""
+        gone, left = self._members.absent()
+        dismissed = self._members.dismissed
+        back = {
+            rank: id
+            for rank, id in left.items()
+            if rank not in dismissed and self._processes.restarts(id)
+        }
+        left = {rank: id for rank, id in left.items() if rank not in back}
+        self._members.note_left(left)
+        return Absent({**gone, **back}, left)
+
+    def _lost_ranks(self, gone: dict[int, str], now: float) -> set[int]:
         """Return the ranks that are lost. If their supervisor is a process of ours that does not
         answer, it is killed, and then they have time again to come back."""
-        gone = self._team.gone()
         self._gone = {rank: self._gone.get(rank, now) for rank in gone}
         lost = {rank for rank, since in self._gone.items() if now - since > self._lost_after}
         killed = self._processes.kill_silent({gone[rank]: self._gone[rank] for rank in lost})
@@ -132,5 +157,5 @@ class Liveness:
         return lost - back
 
     def _nobody_is_left(self) -> bool:
-        missing = len(self._team.gone()) >= self._team.group().size
+        missing = len(self._members.absent().gone) >= self._members.group().size
         return missing and not self._processes.are_coming

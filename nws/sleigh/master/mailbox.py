@@ -18,7 +18,7 @@ class Mailbox:
     Attributes:
         number: of the call; 0 until the engine has given it one.
         function: the name of the variable that holds its function.
-        everyone: each worker does one task of it.
+        everyone: see `nws.sleigh.shared.messages.Call`.
         results: not read yet.
         error: why there will be no further results.
         lost_ranks: workers that will not do their part.
@@ -27,7 +27,7 @@ class Mailbox:
 
     __slots__ = ("error", "everyone", "function", "lost_ranks", "news", "number", "results")
 
-    def __init__(self, *, everyone: bool = False) -> None:
+    def __init__(self, *, everyone: int = 0) -> None:
         self.number = 0
         self.function = ""
         self.everyone = everyone

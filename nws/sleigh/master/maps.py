@@ -208,13 +208,18 @@ class Maps:
             kind, thing = check_function(fun, type)
             function = Function(kind, thing, (), fixed_keywords(fixedKwargs, kind), None)
             self._liveness.reset_backoff()  # all are needed: try again at once
-            count = self._team.wait_for_all(self._check_health, LOOK_SECONDS)
+            self._team.members.wait_for_all(self._check_health, LOOK_SECONDS)
+            self._liveness.look_who_has_left()
+            ranks = self._team.members.ranks()
+            count = len(ranks)
             chunks = Chunks(iter([workerArgs]), 1, 1)
             state = CallState("eachWorker", fun, count)
-            run = self._calls.begin(state, function, chunks, Window(), options, everyone=True)
+            run = self._calls.begin(
+                state, function, chunks, Window(), options, everyone=max(ranks) + 1
+            )
             collector = Collector(run, accumulator, no_progress, count, raising=raising)
             with self._calls.scope(run):
-                run.submit_for_everyone(count)
+                run.submit_for_everyone(ranks)
                 return collector.all() if blocking else SleighPending(collector, self._calls.scope)
 
     def imap(

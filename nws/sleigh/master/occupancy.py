@@ -115,7 +115,7 @@ class Occupancy:
         window: Window,
         options: CallOptions,
         *,
-        everyone: bool = False,
+        everyone: int = 0,
     ) -> Run:
         """Give the sleigh to a call; see `Run` and `nws.sleigh.shared.messages.Call`."""
         mailbox = Mailbox(everyone=everyone)

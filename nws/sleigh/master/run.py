@@ -84,6 +84,8 @@ class Run:
         self._tasks_in_message = 1
         self._flags = bytearray()  # for each element whether its value has come
         self._for_everyone: Task | None = None
+        self._places: dict[int, int] = {}  # of the elements, by the ranks of their workers
+        self._has_lost_ranks = False
         self._said: dict[int, int] = {}
         if chunks.reader is not None:
             chunks.reader.on_news = mailbox.notify
@@ -147,13 +149,16 @@ class Run:
         self.state.submitted, self.state.exhausted = chunks.taken, chunks.exhausted
         self._check_over()
 
-    def submit_for_everyone(self, count: int) -> None:
-        """Submit the only element once for each of ``count`` workers."""
+    def submit_for_everyone(self, ranks: Sequence[int]) -> None:
+        """Submit the only element once for each of these workers. Their results have the places
+        that their ranks have in the list."""
+        count = len(ranks)
         _, elements = self._chunks.next()
         if self.problem is not None:
             raise self.problem
         self._chunks.taken, self._chunks.exhausted = count, True
         self.state.submitted, self.state.exhausted = count, True
+        self._places = {rank: place for place, rank in enumerate(ranks)}
         self._for_everyone = Task(self._call, 0, elements)
         self._engine.team.submit([self._for_everyone] * count)
 
@@ -175,7 +180,7 @@ class Run:
         collected = [each for each in map(self._accept, received) if each.elements]
         if mailbox.lost_ranks:
             lost, mailbox.lost_ranks = mailbox.lost_ranks, set()
-            collected += self._give_up_ranks(lost, "its worker is gone")
+            collected += self._give_up_ranks(lost)
         self._check_over()
         self._engine.look_around()
         return collected
@@ -183,6 +188,12 @@ class Run:
     def _accept(self, results: Results) -> Values:
         """Return the values in results that are news."""
         _, _, first, outcomes, seconds, (pid, said) = results
+        if self._for_everyone is not None:
+            if first not in self._places and first < self._call.everyone:
+                # It was not there when the call began, and has used up another's.
+                self._engine.team.submit([self._for_everyone])
+                return Values([], [])
+            first = self._places.get(first, self._chunks.taken)
         if first + len(outcomes) > self._chunks.taken:
             log_dropped(RESULT, results)
             return Values([], [])
@@ -216,17 +227,23 @@ class Run:
         self._window.learn(seconds, outcomes)
         return Values(self._values(arrived, given), arrived)
 
-    def _give_up_ranks(self, ranks: set[int], why: str) -> Iterator[Values]:
+    def _give_up_ranks(self, ranks: set[int]) -> Iterator[Values]:
         """Let the elements of an `eachWorker` fail whose workers are gone for good."""
         self._flags.extend(bytes(max(0, self.submitted - len(self._flags))))
-        lost = [rank for rank in sorted(ranks) if rank < self.submitted and not self._flags[rank]]
-        for rank in lost:
-            self._flags[rank] = 1
+        places = [self._places[rank] for rank in sorted(ranks & self._places.keys())]
+        lost = [place for place in places if not self._flags[place]]
+        for place in lost:
+            self._flags[place] = 1
+        self._has_lost_ranks = self._has_lost_ranks or bool(lost)
         self.state.arrived += len(lost)
         self.state.failed += len(lost)
         if lost:
             yield Values(
-                [SleighTaskException(f"element {rank} failed: {why}") for rank in lost], lost
+                [
+                    SleighTaskException(f"element {each} failed: its worker is gone")
+                    for each in lost
+                ],
+                lost,
             )
 
     def _values(self, elements: Sequence[int], outcomes: Sequence[Any]) -> list[Any]:
@@ -265,7 +282,10 @@ class Run:
             self._engine.report.end(state, cancelled=False)
             if self._call.everyone:
                 self._engine.team.open_barrier(self._call.number)
-            self._engine.end(self._call.number)
+            if self._has_lost_ranks:  # nobody has taken their tasks, and nobody is to
+                self._engine.cancel([self._call.number])
+            else:
+                self._engine.end(self._call.number)
 
     def await_lines(self) -> None:
         """Wait for lines that workers wrote before their results, as long as they come."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from nws.client import NetWorkSpace
-from nws.sleigh.master.team import Dropped, Group, OnStored
+from nws.sleigh.master.members import Absent, Group
+from nws.sleigh.master.team import Dropped, OnStored
 from nws.sleigh.shared.functions import Function, packed_function
 from nws.sleigh.shared.generators import arriving
 from nws.sleigh.shared.messages import NO_CALL, Call, Failure, Lines, Results, Task
@@ -17,6 +18,37 @@ from nws.sleigh.shared.pickling import Packed, unpack
 from nws.sleigh.worker.runner import Runner
 
 __all__ = ["SerialTeam"]
+
+
+class OneMember:
+    """What a `nws.sleigh.master.members.Members` is where there are no workers but the master."""
+
+    left: frozenset[int] = frozenset()
+    dismissed: frozenset[int] = frozenset()
+
+    def note_left(self, ranks: Iterable[int]) -> None:
+        pass
+
+    def group(self, timeout: float = 0.0) -> Group:
+        return Group(1, True)
+
+    def close_group(self) -> Group:
+        return Group(1, True)
+
+    def wait_for_all(self, *_: Any) -> None:
+        pass
+
+    def ranks(self) -> list[int]:
+        return [0]
+
+    def absent(self) -> Absent:
+        return Absent({}, {})
+
+    def last_start(self, supervisor: str) -> float:
+        return 0.0
+
+    def is_there(self, supervisor: str) -> bool:
+        return True
 
 
 class SerialTeam:
@@ -31,6 +63,7 @@ class SerialTeam:
         initializer: Function | None,
     ) -> None:
         names = {"SleighRank": 0, "SleighNws": workspace, "SleighUserNws": user_workspace}
+        self.members = OneMember()
         self._runner = Runner(names, {}, let_through=(KeyboardInterrupt, bdb.BdbQuit))
         self._functions: dict[str, tuple[Function, Sequence[Any]]] = {}
         self._provided = 0
@@ -40,29 +73,11 @@ class SerialTeam:
         self.deaths: set[int] = set()
         self.on_refused: Callable[[Collection[int], Exception], None]
 
-    def group(self, timeout: float = 0.0) -> Group:
-        return Group(1, True)
-
-    def close_group(self) -> Group:
-        return Group(1, True)
-
-    def wait_for_all(self, *_: Any) -> int:
-        return 1
-
-    def gone(self) -> dict[int, str]:
-        return {}
-
     def cancel_requests(self) -> list[int]:
         return []  # nobody could ask between a call and its end
 
     def restore_own(self) -> None:
         pass  # tasks are done at once
-
-    def last_start(self, supervisor: str) -> float:
-        return 0.0
-
-    def is_there(self, supervisor: str) -> bool:
-        return True
 
     def close(self) -> None:
         pass

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sysconfig
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from nws.client import NetWorkSpace
-from nws.errors import SleighStoppedException
+from nws.errors import SleighIllegalValueException, SleighStoppedException
 from nws.sleigh.launch.commands import envcmd
 from nws.sleigh.launch.launcher import (
     DEFAULT_NODES,
@@ -19,20 +21,23 @@ from nws.sleigh.launch.launcher import (
     WorkerOptions,
 )
 from nws.sleigh.launch.launchers import launcher_for
+from nws.sleigh.launch.worker_range import checked_count, worker_range
 from nws.sleigh.master.call_queue import CallQueue, QueuedFuture
+from nws.sleigh.master.elastic import Elastic, Policy
 from nws.sleigh.master.engine import AnyTeam, Engine
 from nws.sleigh.master.error_scope import undone_on_failure
 from nws.sleigh.master.home import Home
 from nws.sleigh.master.initializer import initializer_of, packed_initializer
 from nws.sleigh.master.liveness import Liveness
 from nws.sleigh.master.maps import Maps
+from nws.sleigh.master.members import Members
 from nws.sleigh.master.occupancy import Occupancy
+from nws.sleigh.master.scaling import Scaling
 from nws.sleigh.master.scatter import Scatter, Scattered
 from nws.sleigh.master.serial_team import SerialTeam
 from nws.sleigh.master.shipment import shipment_of
 from nws.sleigh.master.submissions import SleighFuture, Submissions
 from nws.sleigh.master.team import Team
-from nws.sleigh.shared.cores import available_cores
 from nws.sleigh.shared.messages import SHIPMENT
 from nws.sleigh.shared.output import Line, echo
 from nws.sleigh.supervisor.worker_report import worker_reports
@@ -60,7 +65,7 @@ class Sleigh(Maps):
         self,
         *,
         launch: str | Launcher | LaunchCommand = "local",
-        workerCount: int | None = 3,
+        workerCount: int | tuple[int, int] | None = 3,
         nodeList: Sequence[str] = DEFAULT_NODES,
         nwsHost: str | None = None,
         nwsPort: int | None = None,
@@ -91,7 +96,11 @@ class Sleigh(Maps):
                 commands for the machines of ``nodeList``, see `nws.sleigh.launch.commands`.
             workerCount: how many workers; None for as many as this process may use cores
                 (its affinity and the limits of its control group count). The guide's default is 3.
-            nodeList: machines, one worker for each entry; only with a ``launch`` that leads there.
+                Or the least and the greatest number, such as ``(2, 40)``: then there are as many as
+                there is work for, here or in ``nodeList``; with ``web``, workers come and go at any
+                time, and `eachWorker` needs at least the first number.
+            nodeList: machines, one worker for each entry, or several, as in ``hosta:8``; only with
+                a ``launch`` that leads there.
             nwsHost: host of a server, as for `nws.client.NwsServer`. None starts a private server
                 for local workers, which only this user can reach and which ends with the sleigh;
                 otherwise it stands for this machine. The variable PythonSleighNwsHost of the
@@ -123,8 +132,9 @@ class Sleigh(Maps):
             SleighNwsException: the server cannot be started, reached or used.
             SleighScriptException: a worker cannot be started.
         """
+        workers = worker_range(workerCount)
         options = WorkerOptions(
-            available_cores() if workerCount is None else workerCount,
+            workers,
             nodeList,
             nwsHostRemote,
             nwsPortRemote,
@@ -140,17 +150,23 @@ class Sleigh(Maps):
         first = initializer_of(initializer, initargs)
         shipment = shipment_of(ship)
         self._submissions: Submissions | None = None
+        self._scaling: Scaling | None = None  # none where everything is done in this process
+        self._stopped = threading.Event()
+        weakref.finalize(self, self._stopped.set)
         self._lock = threading.Lock()  # for who makes that
         launcher = launcher_for(launch)
         self._home = Home(nwsHost, nwsPort, may_be_private=launcher.is_local)
         self._calls = Occupancy(self._home)
         with undone_on_failure(self.stop):
             way = None if serial else launcher.begin(options, self._home.processes)
+            joins_freely = launcher.is_by_hand and workers.is_elastic
+            needed = workers.low if joins_freely else 0
             self._home.open(wsNameTemplate, userWsNameTemplate, self.lease_time)
             if way is None:
                 self._team: AnyTeam = SerialTeam(self.nws, self.userNws, first)
             else:
-                self._team = Team(self.nws, way.expected, output, packed_initializer(first))
+                members = Members(self.nws, way.expected, needed)
+                self._team = Team(self.nws, members, output, packed_initializer(first))
             self._liveness = Liveness(
                 self._team,
                 self._home.processes,
@@ -164,8 +180,13 @@ class Sleigh(Maps):
                 self.nws.store(SHIPMENT, shipment)
             if way is not None:
                 way.go(self._home.where(self.lease_time), self.nws)
-            if launcher.is_by_hand:
-                self._team.close_group()
+            if launcher.is_by_hand and not joins_freely:
+                self._team.members.close_group()
+            if isinstance(self._team, Team) and way is not None:
+                self._scaling = Scaling(self._team, way, self._liveness, self._home.processes)
+                if workers.is_elastic and not joins_freely:
+                    policy = Policy(workers.low, workers.high, time.monotonic())
+                    Elastic(self, policy, self._team.load, self._stopped).start()
 
     # Calls
 
@@ -256,7 +277,7 @@ class Sleigh(Maps):
         with self._calls.scope():
             group = self._liveness.wait_for_group(timeout)
             if closeGroup and not group.closed:
-                group = self._team.close_group()
+                group = self._team.members.close_group()
         return group.size, int(group.closed)
 
     def workerInfo(self) -> list[dict[str, Any]]:
@@ -283,9 +304,34 @@ class Sleigh(Maps):
         self._calls.check()
         return self._engine.report.under_way()
 
+    def scale(self, workerCount: int) -> None:
+        """Have another number of workers. It waits first until all have joined that are to come
+        already, and returns before new ones have.
+
+        Workers that come find the function, the initializer and the environment as those do that
+        take the place of others. Workers that leave finish what they run, however long it takes;
+        what they have not begun is done by others. Those that came last leave first.
+
+        Args:
+            workerCount: how many, at least 1. Workers on other machines are those of ``nodeList``.
+
+        Raises:
+            SleighStoppedException: the sleigh was stopped.
+            SleighIllegalValueException: there is no room for so many, or a person starts them.
+            SleighJoinException: workers do not join.
+            SleighScriptException: a worker cannot be started.
+            SleighNwsException: the server is gone.
+        """
+        self._calls.check()
+        count = checked_count("workerCount", workerCount)
+        if self._scaling is None:
+            raise SleighIllegalValueException("a serial sleigh has no workers to be scaled")
+        with self._calls.scope():
+            self._scaling.scale(count, self.nws, self._check_health)
+
     @property
     def size(self) -> int:
-        """How many workers there are, or are to come."""
+        """How many workers there are, or are to come; `scale` changes it."""
         return self._team.size
 
     def view(self) -> str:
@@ -314,6 +360,9 @@ class Sleigh(Maps):
     def stop(self) -> None:
         """End the workers and the private server. A second call does nothing."""
         self._calls.stopped = True
+        self._stopped.set()
+        if self._scaling is not None:
+            self._scaling.stop()
         engine: Engine | None = getattr(self, "_engine", None)  # None if it could not be made
         if engine is not None:
             engine.fail(SleighStoppedException("this sleigh was stopped"))

@@ -103,7 +103,8 @@ class Submission:
     def __init__(self, submissions: Submissions) -> None:
         self.number = 0
         self.function = ""
-        self.everyone = self.sent = False
+        self.everyone = 0
+        self.sent = False
         self.lost_ranks = _NO_RANKS
         self._all = submissions
         self.future = submissions.future_for(self)

@@ -5,23 +5,21 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from io import BytesIO
 from typing import Any, Final, NamedTuple
 
-from nws.client import Lease, NetWorkSpace, VariableInfo
+from nws.client import Lease, NetWorkSpace
 from nws.errors import (
     NwsException,
     NwsNoWorkSpaceException,
     NwsOperationException,
     NwsTimeoutException,
-    NwsUnpicklingException,
-    SleighJoinException,
 )
 from nws.sleigh.master.cancel_requests import take_cancel_requests
+from nws.sleigh.master.elastic import Load
+from nws.sleigh.master.members import Members, find_or_error, is_same
 from nws.sleigh.master.provided_functions import ProvidedFunctions
 from nws.sleigh.master.read_output import ReadOutput
 from nws.sleigh.shared.cores import available_cores
@@ -33,14 +31,13 @@ from nws.sleigh.shared.messages import (
     CONTROL,
     DEATHS,
     INITIALIZER,
-    JOIN_SECONDS,
-    MAX_RANKS,
     OUTPUT_READ,
     RANK_COUNT,
     RESULT,
     SUSPECTS,
     TASK,
     WORKER_COUNT,
+    Control,
     Lines,
     Results,
     Task,
@@ -52,10 +49,8 @@ from nws.sleigh.shared.messages import (
 from nws.sleigh.shared.output import Line
 from nws.sleigh.shared.pickling import Packed
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, announcement
-from nws.sleigh.supervisor.worker_report import worker_reports
-from nws.workspace.presence import gone_of, ids_of_gone, ids_of_present
 
-__all__ = ["Dropped", "Group", "OnStored", "Team"]
+__all__ = ["Dropped", "OnStored", "Team"]
 
 _log = logging.getLogger("nws")
 
@@ -75,15 +70,6 @@ OnStored = Callable[["Sequence[Task]", "Sequence[int]"], None]
 """Is given tasks that are on the server, and the indexes by which they can be withdrawn."""
 
 
-class Group(NamedTuple):
-    """The workers of a sleigh."""
-
-    size: int
-    """How many have joined."""
-    closed: bool
-    """No more can join."""
-
-
 class _Message(NamedTuple):
     """What was sent in one go and not confirmed by the server yet."""
 
@@ -98,6 +84,7 @@ class Team:
 
     Attributes:
         deaths: calls for which deaths of workers were noted in the workspace.
+        members: which workers there are.
         has_initializer: whether workers call something before their first task.
         on_refused: called with the calls whose tasks the server has refused, and its error.
     """
@@ -105,7 +92,7 @@ class Team:
     def __init__(
         self,
         workspace: NetWorkSpace,
-        expected: int,
+        members: Members,
         output: Callable[[Sequence[Line]], None] | None,
         initializer: Packed | None,
     ) -> None:
@@ -113,7 +100,7 @@ class Team:
 
         Args:
             workspace: of the sleigh.
-            expected: how many workers are to come; 0 if nobody knows.
+            members: its workers.
             output: is given what workers write.
             initializer: what each worker calls first.
 
@@ -121,16 +108,15 @@ class Team:
             NwsException: the server cannot be used for this.
         """
         self._workspace = workspace
-        self._expected = expected
         self._output = ReadOutput(output)
-        self._closed: Group | None = None  # once it is closed, whatever others store
-        self._has_lost_count = False  # others have stored something in its place
         self._sending = threading.RLock()  # for the outbox
         self._functions = ProvidedFunctions()
         self._unconfirmed = _Message((), {})
         self._arrived = deque[Any]()
         self._can_be_eager = available_cores() >= _EAGER_CORES
-        self._own: dict[str, Any] = {CONTROL: (0, ()), BARRIER: 0}  # what we have stored there
+        self._control = Control()
+        self._own: dict[str, Any] = {CONTROL: tuple(self._control), BARRIER: 0}  # what we stored
+        self.members = members
         self.deaths: set[int] = set()
         self.on_refused: Callable[[Collection[int], Exception], None] = _not_connected
         for name in (TASK, RESULT, DEATHS, REFUSED, CANCEL):
@@ -155,111 +141,29 @@ class Team:
         for stream in (self._inbox, self._outbox, self._reports):
             stream.close()
 
-    # The group
-
     @property
     def size(self) -> int:
         """How many workers there are, or will be."""
-        return self._expected or max(1, self.group().size)
+        return self.members.size
 
-    def group(self, timeout: float = 0.0) -> Group:
-        """Tell who has joined; wait up to ``timeout`` seconds until the group is closed."""
-        if self._closed is None:
-            count = self._find(WORKER_COUNT, timeout)
-            if _is_count(count) and count == (self._expected or count):
-                self._closed = Group(count, True)
-            elif count is not None:
-                log_dropped(WORKER_COUNT, count)
-                self._workspace.fetchTryFile(WORKER_COUNT, BytesIO())
-                self._has_lost_count = True
-            if self._has_lost_count and self._have_all_joined():
-                self._closed = Group(self._expected, True)
-        if self._closed is not None:
-            return self._closed
-        count = self._find(RANK_COUNT, JOIN_SECONDS)  # a worker that joins may hold it for a moment
-        return Group(count if _is_count(count) else 0, False)
+    def want(self, ranks: Mapping[str, Collection[int]], dismissed: frozenset[int]) -> None:
+        """Tell supervisors which workers they are to have.
 
-    def _have_all_joined(self) -> bool:
-        """Tell whether all workers that are to come have joined, as far as other variables say."""
-        if _is_same(self._find(RANK_COUNT), -1):
-            return self._expected > 0
-        ranks = {report["rank"] for report in worker_reports(self._workspace)}
-        return self._expected > 0 and ranks >= set(range(self._expected))
-
-    def close_group(self) -> Group:
-        """Let no further worker join."""
-        lease = self._workspace.lease(RANK_COUNT, timeout=JOIN_SECONDS)
-        if _is_count(lease.value):
-            lease.settle([(WORKER_COUNT, lease.value), (RANK_COUNT, -1)])
-            self._expected = lease.value
-        else:
-            lease.release(blame=False)
-        return self.group()
-
-    def wait_for_all(self, look_after: Callable[[], Any], pause: float) -> int:
-        """Wait until the group is closed; return its size.
-
-        Raises:
-            SleighJoinException: it takes too long.
+        Args:
+            ranks: by the ids of supervisors whose workers were changed, those of their workers.
+            dismissed: the ranks of the workers that are to leave, or have.
         """
-        deadline = time.monotonic() + JOIN_SECONDS
-        while not (group := self.group(timeout=pause)).closed:
-            self._tell_of_refused()
-            look_after()
-            if time.monotonic() > deadline:
-                raise SleighJoinException(
-                    f"only {max(0, group.size)} workers have joined in {JOIN_SECONDS:g} seconds; "
-                    "status(closeGroup=True) goes on with these"
-                )
-        return group.size
+        self.members.dismiss(dismissed)
+        with self._sending:
+            wanted = tuple((id, tuple(sorted(each))) for id, each in ranks.items())
+            self._store_control(self._control._replace(wanted=wanted))
 
-    def gone(self) -> dict[int, str]:
-        """Return the ranks whose supervisor is gone, each with the id of that."""
-        listing = self._listing()
-        refused = listing.get(REFUSED)
-        if refused is not None and refused.values:
-            self._tell_of_refused()
-        gone: dict[int, str] = {}
-        for id in ids_of_gone(listing):
-            ranks = self._find(gone_of(id))
-            if isinstance(ranks, list) and all(map(_is_count, ranks)):
-                gone.update(dict.fromkeys(ranks, id))
-        return gone
-
-    def _find(self, variable: str, timeout: float = 0.0) -> Any:
-        """Return a value, None if there is none, or the error if it cannot be unpickled."""
-        try:
-            return self._workspace.find(variable, timeout=timeout)
-        except NwsTimeoutException:
-            return None
-        except NwsUnpicklingException as error:
-            return error
-
-    def last_start(self, supervisor: str) -> float:
-        """Return when the supervisor with this id, or one that it replaces, has last started a
-        worker; 0.0 if that is not known."""
-        reports = worker_reports(self._workspace)
-        starts = [each.get("started") for each in reports if each["id"] == supervisor]
-        return max((start for start in starts if isinstance(start, float)), default=0.0)
-
-    def is_there(self, supervisor: str) -> bool:
-        """Tell whether the supervisor with this id has joined and is not gone."""
-        return supervisor in ids_of_present(self._listing())
-
-    def _listing(self) -> dict[str, VariableInfo]:
+    def load(self) -> Load:
+        """Return what there is to do."""
         listing = self._workspace.listVars(format="dict")
         assert isinstance(listing, dict)
-        return listing
-
-    def _tell_of_refused(self) -> None:
-        """Log which supervisors could not join because of their version."""
-        with suppress(NwsTimeoutException):  # another thread has told
-            refused = self._workspace.lease_many(
-                REFUSED, _MAX_RECEIVED, timeout=0.0, keep_unreadable=True
-            )
-            for lease in refused:
-                _log.warning("a worker cannot join: %s", lease.value)
-            self._workspace.settle(refused)
+        tasks = listing[TASK]
+        return Load(tasks.values, tasks.leased)
 
     # Functions
 
@@ -357,12 +261,15 @@ class Team:
         with self._sending:
             self._confirm()
             floor, cancelled, alone = dropped()
-            self._own[CONTROL] = floor, cancelled
-            self._workspace.store(CONTROL, self._own[CONTROL])
+            self._store_control(self._control._replace(floor=floor, cancelled=cancelled))
             if alone:  # else the workers drop the tasks as they come to them
                 self._empty(TASK)
         for call in everyone:
             self.open_barrier(call)
+
+    def _store_control(self, control: Control) -> None:
+        self._control, self._own[CONTROL] = control, tuple(control)
+        self._workspace.store(CONTROL, self._own[CONTROL])
 
     def cancel_requests(self) -> list[int]:
         """Return the numbers of calls that somebody else has asked to cancel meanwhile."""
@@ -372,8 +279,8 @@ class Team:
         """Store again what workers must know from us, if others have stored something there."""
         with self._sending:
             for variable, ours in self._own.items():
-                found = self._find(variable)
-                if found is not None and not _is_same(found, ours):
+                found = find_or_error(self._workspace, variable)
+                if found is not None and not is_same(found, ours):
                     log_dropped(variable, found)
                     self._workspace.store(variable, ours)
 
@@ -425,7 +332,7 @@ class Team:
         eager = eager and self._can_be_eager
         if not arrived and not self._inbox.take(timeout, eager=eager, into=arrived):
             self._confirm_if_idle()  # perhaps the tasks were refused
-        ranks = self._expected or MAX_RANKS
+        ranks = self.members.rank_bound
         while arrived:
             message = message_from_wire(arrived[0])
             if message is None or message.rank >= ranks:
@@ -466,17 +373,6 @@ class Team:
             with suppress(NwsOperationException):
                 self._reports.confirm()  # the last one may have been refused
             self._reports.store([(variable, value)])
-
-
-def _is_same(found: Any, ours: Any) -> bool:
-    try:
-        return bool(found == ours)
-    except Exception:  # it cannot be compared
-        return False
-
-
-def _is_count(thing: Any) -> bool:
-    return type(thing) is int and 0 <= thing <= MAX_RANKS
 
 
 def _not_connected(calls: Collection[int], error: Exception) -> None:

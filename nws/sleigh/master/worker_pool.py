@@ -16,6 +16,7 @@ from nws.sleigh.master.engine import Engine
 from nws.sleigh.master.error_scope import undone_on_failure
 from nws.sleigh.master.home import Home
 from nws.sleigh.master.liveness import Liveness
+from nws.sleigh.master.members import Members
 from nws.sleigh.master.occupancy import Occupancy
 from nws.sleigh.master.submissions import SleighFuture, Submissions
 from nws.sleigh.master.team import Team
@@ -80,7 +81,8 @@ class WorkerPool:
             self.local = LocalWorkers(self._home.processes, workers, LOCAL, fresh=fresh)
             self._home.open(f"{name}_%04d", f"{name}_user_%04d", _LEASE_SECONDS)
             # The group is never closed: any number of workers may join.
-            self._team = Team(self._home.workspace, MAX_RANKS, output, None)
+            members = Members(self._home.workspace, MAX_RANKS)
+            self._team = Team(self._home.workspace, members, output, None)
             liveness = Liveness(
                 self._team, self._home.processes, self._home.check_server, by_hand=False
             )

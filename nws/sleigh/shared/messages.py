@@ -9,7 +9,7 @@ it is always known which element cannot be read, and only who needs an object un
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +24,7 @@ __all__ = [
     "CANCEL",
     "CONTROL",
     "DEATHS",
+    "EXCUSED",
     "INITIALIZER",
     "IN_INITIALIZER",
     "JOBS",
@@ -42,6 +43,7 @@ __all__ = [
     "WORKER",
     "WORKER_COUNT",
     "Call",
+    "Control",
     "Death",
     "Failure",
     "Lines",
@@ -54,7 +56,9 @@ __all__ = [
     "data_variable",
     "death_from_wire",
     "failures_variable",
+    "ids_of_left",
     "kill_variable",
+    "left_variable",
     "log_dropped",
     "message_from_wire",
     "message_to_wire",
@@ -71,8 +75,7 @@ RESULT: Final = "result"
 DEATHS: Final = "deaths"
 """Holds a `Death` for each worker that died at an element of a call under way."""
 CONTROL: Final = "control"
-"""Which calls are dropped, for supervisors: a pair of a number, below which all calls are over, and
-a tuple with the numbers of other calls that were cancelled, the newest ones last."""
+"""What the master wants of supervisors, as a `Control`."""
 CANCEL: Final = "cancel"
 """Holds the numbers of calls, as texts, that somebody asks the master to cancel."""
 INITIALIZER: Final = "initializer"
@@ -100,6 +103,7 @@ CALLS: Final = "calls"
 
 JOBS: Final = "jobs"
 """What it says of its batch jobs."""
+_LEFT: Final = "left "
 
 MAX_RANKS: Final = 2**20
 """Ranks that are none are higher."""
@@ -123,6 +127,9 @@ NO_ELEMENT: Final = -1
 IN_INITIALIZER: Final = -2
 """In place of an element: the initializer ran."""
 
+EXCUSED: Final = -3
+"""In place of an element, in a `Death`: the worker was told to leave, so none is to blame."""
+
 NO_CALL: Final = 0
 """In place of a call's number, in `Results`: they hold the `Failure` of the initializer."""
 
@@ -134,8 +141,9 @@ class Call(NamedTuple):
     function: str
     """Name of the variable that holds it."""
     worker_count: int
-    everyone: bool = False
-    """Each worker does exactly one task, whose element is the worker's rank."""
+    everyone: int = 0
+    """If it is not 0, each worker does exactly one task, whose element is its rank. Workers of this
+    rank or higher have joined too late for it."""
     timeout: float = 0.0
     """Seconds that one element may take, and so may the initializer and the reading of the function
     unless these are fewer than `MIN_LOADING_SECONDS`; 0 for any time."""
@@ -233,7 +241,8 @@ class Death(NamedTuple):
     size: int
     """These two name the task."""
     element: int
-    """The element that ran; `NO_ELEMENT` if the function was being read, or `IN_INITIALIZER`."""
+    """The element that ran; `NO_ELEMENT` if the function was being read, `IN_INITIALIZER`, or
+    `EXCUSED`."""
     begin: int
     end: int
     """The elements that are still to be done; others of the task were passed on before."""
@@ -263,6 +272,16 @@ def data_variable(name: str) -> str:
     return f"data {name}"
 
 
+def left_variable(id: str) -> str:
+    """Return the name of the variable with the ranks that have left a supervisor in order."""
+    return f"{_LEFT}{id}"
+
+
+def ids_of_left(variables: Iterable[str]) -> list[str]:
+    """Return the ids of supervisors with such a variable."""
+    return [name.removeprefix(_LEFT) for name in variables if name.startswith(_LEFT)]
+
+
 def failures_variable(rank: int) -> str:
     """Return the name of the variable with the last failures that a worker has reported."""
     return f"failures {rank}"
@@ -283,13 +302,37 @@ def cut_at(task: Task, places: Sequence[int]) -> Iterator[Task]:
             yield task._replace(first=begin, elements=[packed_again(each) for each in elements])
 
 
-def control_from_wire(value: Any) -> tuple[int, Sequence[int]] | None:
-    """Return the floor and the cancelled calls that `CONTROL` holds; None for anything else, which
-    others may have stored there."""
+class Control(NamedTuple):
+    """What the master wants of supervisors."""
+
+    floor: int = 0
+    """Below which all calls are over."""
+    cancelled: tuple[int, ...] = ()
+    """Other calls that were cancelled, the newest last."""
+    wanted: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """The ids of supervisors whose workers are not those that they have begun with, each with the
+    ranks of its workers."""
+
+    def ranks_of(self, id: str) -> tuple[int, ...] | None:
+        """Return the ranks of a supervisor's workers; None if these are those of its beginning."""
+        return dict(self.wanted).get(id)
+
+
+def control_from_wire(value: Any) -> Control | None:
+    """Return what `CONTROL` holds; None for anything but a `Control`, which others may have stored
+    there."""
     match value:
-        case (int(floor), tuple(cancelled)) if all(map(_is_call_number, (floor, *cancelled))):
-            return floor, cancelled
+        case (int(floor), tuple(cancelled), tuple(wanted)):
+            if all(map(_is_call_number, (floor, *cancelled))) and all(map(_is_wish, wanted)):
+                return Control(floor, cancelled, wanted)
     return None
+
+
+def _is_wish(wish: Any) -> bool:
+    match wish:
+        case (str(), tuple(ranks)):
+            return all(type(rank) is int and 0 <= rank < MAX_RANKS for rank in ranks)
+    return False
 
 
 def _is_call_number(number: Any) -> bool:
@@ -347,9 +390,9 @@ def _call_from_wire(fields: Any) -> Call | None:
     number, function, size, everyone, timeout, retries, *others = fields
     seed, reloaded, changes, initialized = others
     if (
-        _is_number(number | size | retries)
+        _is_number(number | size | everyone | retries)
         and function.__class__ is str
-        and everyone.__class__ is initialized.__class__ is bool
+        and initialized.__class__ is bool
         and timeout.__class__ is float
         and 0 <= timeout < _MAX_SECONDS
         and (seed is None or seed.__class__ is int)

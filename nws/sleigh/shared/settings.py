@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Settings", "Where"]
+__all__ = ["Settings", "Stay", "Where"]
 
 
 class Where(NamedTuple):
@@ -23,6 +23,21 @@ class Where(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Where({self.workspace!r} at {self.host}:{self.port})"
+
+
+class Stay(NamedTuple):
+    """For how long a supervisor stays, in seconds; 0 for any time."""
+
+    lifetime: float = 0.0
+    """Then it leaves: less than the time after which a batch system would kill it."""
+    lifetime_stagger: float = 0.0
+    """It leaves earlier by a random part of this, so that not all leave at once."""
+    grace: float = 30.0
+    """For what runs to end, when it has to leave."""
+    idle_timeout: float = 0.0
+    """Without a task, after which it leaves."""
+    death_timeout: float = 0.0
+    """Without a server, after which it ends; 0 for at once."""
 
 
 class Settings(NamedTuple):
@@ -55,8 +70,10 @@ class Settings(NamedTuple):
     """Whether each task gets a worker in which none has run before."""
     job: str = ""
     """What a batch system calls the job in which it runs; empty if it runs in none."""
+    stay: Stay = Stay()
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> Settings:
         """Make settings from what became of them as JSON."""
-        return cls(Where(*plain[0]), *plain[1:])
+        settings = cls(Where(*plain[0]), *plain[1:])
+        return settings._replace(stay=Stay(*settings.stay))

@@ -73,6 +73,7 @@ DURATION_CELLS: Final = 64
     END,  # last element, plus one, that has not been passed on to others
     SINCE,  # when the element began; time.monotonic_ns()
     LIMIT,  # nanoseconds that an element may take; 0 for any time
+    LEAVES,  # 1 if the worker is to leave
     BARRIER,  # number of the eachWorker call whose task it has done, until that is over
     DROPS,  # how often the supervisor has written which calls are dropped
     FLOOR,  # all calls with lower numbers are dropped
@@ -80,7 +81,7 @@ DURATION_CELLS: Final = 64
     ELEMENTS_DONE,  # how many elements these had
     SPANS,  # how many spans were written
     FIRST_CANCELLED,  # the first of the numbers of cancelled calls; 0 for none
-) = range(17)
+) = range(18)
 
 FIRST_SPAN: Final = FIRST_CANCELLED + MAX_CANCELLED
 """The first cell of the first span."""
@@ -141,6 +142,7 @@ class StatusCells:
     end = _Cell(END)
     since = _Cell(SINCE)
     limit = _Cell(LIMIT)
+    leaves = _Cell(LEAVES)
     barrier = _Cell(BARRIER)
     tasks_done = _Cell(TASKS_DONE)
     elements_done = _Cell(ELEMENTS_DONE)

@@ -1,7 +1,8 @@
 """The ranks of a supervisor's workers, kept in the workspace for one that is started in its place.
 
 They are in a variable of their own. Whoever looked for them in the reports about all workers would
-take longer to join the more workers there are.
+take longer to join the more workers there are. Ranks that the master gives later are not here, but
+in `control`; see ``joining.py``.
 """
 
 from __future__ import annotations

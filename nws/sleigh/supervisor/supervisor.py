@@ -9,54 +9,55 @@ When a worker dies, the supervisor reads in the status cells which element was r
 death for the call of that element, and only then gives back the worker's leases: so the next worker
 that gets the task knows. Only the task that the worker was doing counts as attempted, whatever
 calls its other tasks belong to. Twisted is never imported here.
+
+It leaves in order when it gets one of `LEAVE_SIGNALS` or has stayed for long enough: its workers
+take no more tasks, have some time to finish what they run, and end. Then it says that it has left.
 """
 
 from __future__ import annotations
 
 import gc
+import math
 import os
-import platform
 import selectors
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TextIO
 
-from nws.client import Lease, NwsServer
+from nws.client import NwsServer
 from nws.errors import (
     NwsConnectException,
     NwsException,
-    NwsLeaseLostException,
     NwsNoWorkSpaceException,
     NwsUnpicklingException,
     SleighJoinException,
 )
-from nws.sleigh.shared.exit_status import MISMATCH, TOO_LATE
+from nws.sleigh.shared.exit_status import LEFT, MISMATCH, TOO_LATE, name_of_end
+from nws.sleigh.shared.leave_signals import LEAVE_SIGNALS
 from nws.sleigh.shared.messages import (
     CONTROL,
-    DEATHS,
-    IN_INITIALIZER,
-    JOIN_SECONDS,
-    MIN_LOADING_SECONDS,
-    RANK_COUNT,
-    RESULT,
-    TASK,
-    WORKER_COUNT,
-    Death,
-    Lines,
-    cancelled_results,
     control_from_wire,
-    message_to_wire,
 )
-from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, ProtocolMismatch, check_protocol
+from nws.sleigh.shared.protocol import ProtocolMismatch
 from nws.sleigh.shared.settings import Settings
-from nws.sleigh.shared.status_cells import BUSY, FAILED, INITIALIZING, RUNNING
-from nws.sleigh.supervisor.kept_ranks import former_ranks, store_of_ranks
+from nws.sleigh.shared.status_cells import FAILED
+from nws.sleigh.supervisor.after_worker import excuse, give_back, note_death
+from nws.sleigh.supervisor.departure import Departure
+from nws.sleigh.supervisor.joining import (
+    check_master,
+    known_ranks,
+    new_ranks,
+    note_back,
+    note_left,
+    why_not_joined,
+)
 from nws.sleigh.supervisor.kill_requests import KillRequests
 from nws.sleigh.supervisor.output_relay import OutputRelay
 from nws.sleigh.supervisor.process_setup import set_up_process
 from nws.sleigh.supervisor.shipped_code import ShippedCode
+from nws.sleigh.supervisor.time_limits import CANCEL_GRACE_SECONDS, TimeLimits
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description, worker_report
 from nws.workspace.presence import Presence
@@ -69,17 +70,14 @@ _TICK_SECONDS: Final = 0.05
 _END_POLL_SECONDS: Final = 0.005
 """Between looks at workers that are ending."""
 
-_CANCEL_GRACE_SECONDS: Final = 0.25
-"""For a running element of a dropped call to end by itself."""
-
-_TRACEBACK_SECONDS: Final = 0.5
-"""For a worker to write its traceback and end."""
-
 _STOP_GRACE_SECONDS: Final = 1.0
 """For idle workers to end by themselves when the sleigh is over."""
 
 _MAX_EARLY_DEATHS: Final = 5
 """Consecutive crashes of a rank soon after its start, before any task."""
+
+_RETRY_SECONDS: Final = 0.5
+"""Between looks for a server that may come back."""
 
 _EARLY_SECONDS: Final = 0.5
 """After the start of a worker, in which its crash is an early one."""
@@ -90,32 +88,43 @@ def main(settings: Settings) -> int:
     try:
         set_up_process(settings)
         gc.freeze()  # what was imported stays: no collection copies its memory in a worker
-        supervisor = Supervisor(settings)
+        return _supervise(settings)
     except (NwsException, SleighJoinException, OSError) as error:
-        why = _unreachable(settings, error) if _leads_elsewhere(settings, error) else error
-        print(f"nws: a worker cannot join: {why}", file=sys.stderr)
+        print(f"nws: a worker cannot join: {why_not_joined(settings, error)}", file=sys.stderr)
         if isinstance(error, ProtocolMismatch):
             return MISMATCH
         return TOO_LATE if isinstance(error, SleighJoinException) else 1
-    return supervisor.run()
 
 
-def _leads_elsewhere(settings: Settings, error: Exception) -> bool:
-    return isinstance(error, NwsConnectException) and not settings.life_line
+def _supervise(settings: Settings) -> int:
+    """Join and run, again and again while the server may come back.
 
-
-def _unreachable(settings: Settings, error: Exception) -> str:
-    where = settings.where
-    return (
-        f"from {platform.node()} it cannot connect to the sleigh's server at "
-        f"{where.host}:{where.port}: {error.__cause__ or error}. A server listens to other "
-        "machines if it is started so (`nws server start --interface ADDRESS`), and nwsHost= is "
-        "its name there; or workers reach it through ssh (launch=sshforwardcmd)"
-    )
+    Raises:
+        NwsException: the server is not there, or the sleigh.
+        SleighJoinException: it is too late to join, or the master is of another version.
+    """
+    last_contact = time.monotonic()
+    while True:
+        try:
+            supervisor = Supervisor(settings)
+        except NwsConnectException:
+            if time.monotonic() - last_contact >= settings.stay.death_timeout:
+                raise
+            time.sleep(_RETRY_SECONDS)
+            continue
+        status = supervisor.run()
+        if not (supervisor.has_lost_server and settings.stay.death_timeout):
+            return status
+        print("nws: the server is gone; it is looked for again", file=sys.stderr)
+        last_contact = time.monotonic()
 
 
 class Supervisor:
-    """Some workers on this machine."""
+    """Some workers on this machine.
+
+    Attributes:
+        has_lost_server: it has ended since the server is gone, or cannot be reached.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Join the group.
@@ -130,7 +139,7 @@ class Supervisor:
             where.host, where.port, peer_timeout=where.lease_time, login=where.login
         )
         self._workspace = self._server.useWs(where.workspace, create=False)
-        self._check_protocol()
+        check_master(self._workspace)
         self._log = self._open_log(settings.log_folder)
         log_file = self._log.name if self._log is not None else ""
         self._common = description(settings.machine, log_file, settings.id, settings.job)
@@ -145,38 +154,26 @@ class Supervisor:
         self._next_renewal = 0.0
         self._drop_until = 0.0  # until then, workers may still begin with a call that is dropped
         self._problem = ""
+        self.has_lost_server = False
+        self._signal = 0  # that has told us to leave
+        self._leaves = ""  # why it leaves, once it does
+        self._limits = TimeLimits(where.lease_time, settings.stay.grace)
+        self._departure = Departure(settings.stay, time.monotonic())
 
     # Joining
 
-    def _check_protocol(self) -> None:
-        try:
-            check_protocol(self._workspace.findTry(PROTOCOL))
-        except ProtocolMismatch as error:
-            self._workspace.store(REFUSED, str(error))  # the master may have no other way to know
-            raise
-
     def _join(self) -> list[WorkerProcess]:
-        """Get ranks: new ones, or those of the supervisor that this one replaces. The reports then
-        say that workers are started: a worker may kill us before we can say more."""
+        """Get ranks. The reports then say that workers are started: a worker may kill us before we
+        can say more."""
         settings, workspace = self._settings, self._workspace
-        former = former_ranks(workspace, settings.id)
-        if former:
-            workers = [self._new_worker(each, worker_report(workspace, each)) for each in former]
+        if ranks := known_ranks(workspace, settings.id):
+            workers = [self._new_worker(rank, worker_report(workspace, rank)) for rank in ranks]
             workspace.settle([], self._reports.stores())
+            note_back(workspace, settings.id)
             return workers
-        lease = workspace.lease(RANK_COUNT, timeout=JOIN_SECONDS, duration=JOIN_SECONDS)
-        first = lease.value
-        if type(first) is not int or first < 0:
-            lease.release(blame=False)
-            raise SleighJoinException("the group is closed: it is too late to join it")
-        end = first + settings.workers
-        workers = [self._new_worker(rank) for rank in range(first, end)]
-        ranks = store_of_ranks(settings.id, range(first, end))
-        stores = [*self._reports.stores(), ranks]
-        if settings.expected and end >= settings.expected:
-            lease.settle([*stores, (WORKER_COUNT, end), (RANK_COUNT, -1)])
-        else:
-            lease.settle([*stores, (RANK_COUNT, end)])
+        with new_ranks(workspace, settings) as (new, stores):
+            workers = [self._new_worker(rank) for rank in new]
+            stores.extend(self._reports.stores())
         return workers
 
     def _new_worker(self, rank: int, former: Mapping[str, Any] | None = None) -> WorkerProcess:
@@ -199,7 +196,9 @@ class Supervisor:
         for fd in self._wakeups:
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(self._wakeups[1], warn_on_full_buffer=False)
-        former = signal.signal(signal.SIGCHLD, lambda *_: None)
+        handlers = dict.fromkeys(LEAVE_SIGNALS, self._note_signal)
+        handlers[signal.SIGCHLD] = lambda *_: None
+        former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             ranks = [worker.rank for worker in self._workers]
             id, duration = self._settings.id, self._settings.where.lease_time
@@ -221,12 +220,17 @@ class Supervisor:
             pass  # the sleigh is over: an operation of ours has come to know of it first
         except NwsException as error:
             self._problem = self._problem or f"the server is gone: {error}"
+            self.has_lost_server = True
         finally:
             self._end_workers()
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, former)
+            for number, handler in former.items():
+                signal.signal(number, handler)
             self._close()
-        return 1 if self._problem else 0
+        return 1 if self._problem else LEFT if self._leaves else 0
+
+    def _note_signal(self, number: int, _: object) -> None:
+        self._signal = self._signal or number
 
     def _pause(self) -> float:
         now = time.monotonic()
@@ -235,7 +239,8 @@ class Supervisor:
         return max(0.0, min(self._next_renewal, self._reports.due) - now)
 
     def _needs_watching(self, worker: WorkerProcess) -> bool:
-        may_have_to_end = worker.kill_at or worker.stopped_at or worker.cells.limit
+        cells = worker.cells
+        may_have_to_end = worker.kill_at or worker.stopped_at or cells.leaves or cells.limit
         behind = self._relays[worker.rank].is_behind or worker.has_begun_line
         return bool(may_have_to_end or behind)
 
@@ -245,14 +250,74 @@ class Supervisor:
             control = control_from_wire(self._control.next())
         except NwsUnpicklingException:
             return
-        except NwsException:
+        except NwsException as error:
             self._over = True
+            self.has_lost_server = not isinstance(error, NwsNoWorkSpaceException)
             return
         if control is not None:
             for worker in self._workers:
-                worker.cells.drop(*control)
+                worker.cells.drop(control.floor, control.cancelled)
+            self._change_workers(control.ranks_of(self._settings.id))
             # A worker may just be about to begin with one of them.
-            self._drop_until = time.monotonic() + _CANCEL_GRACE_SECONDS
+            self._drop_until = time.monotonic() + CANCEL_GRACE_SECONDS
+
+    # Leaving and coming
+
+    def _change_workers(self, ranks: Sequence[int] | None) -> None:
+        """Have just the workers with these ranks; None for those that there are."""
+        if ranks is None or self._leaves:
+            return
+        if not ranks:
+            self._leave("the sleigh wants fewer workers", math.inf)
+            return
+        for worker in self._workers:
+            worker.is_wanted = worker.rank in ranks
+            if worker.pid and not worker.is_wanted and not worker.is_told_to_leave:
+                worker.leave(math.inf)
+        new = set(ranks) - {worker.rank for worker in self._workers}
+        self._workers += [self._new_worker(rank) for rank in sorted(new)]
+        for worker in self._workers:
+            if worker.is_wanted and not worker.pid and self._stays(worker):
+                self._start(worker)
+        self._say_who_is_here()
+
+    def _say_who_is_here(self) -> None:
+        here = [worker.rank for worker in self._workers if worker.pid or worker.is_wanted]
+        self._presence.change_will(here)
+        left = [worker.rank for worker in self._workers if worker.rank not in here]
+        note_left(self._workspace, self._settings.id, left)
+
+    def _leave(self, reason: str, deadline: float) -> None:
+        """Let all workers leave, and then this supervisor."""
+        self._leaves = reason
+        print(f"nws: the workers here leave: {reason}", file=sys.stderr)
+        for worker in self._workers:
+            if worker.pid:
+                worker.leave(deadline)
+                if worker.cells.is_busy and deadline < math.inf:
+                    excuse(self._workspace, worker)
+
+    def _leave_if_due(self, now: float) -> None:
+        workers = self._workers
+        if not self._leaves:
+            done = sum(worker.cells.tasks_done for worker in workers)
+            busy = any(worker.cells.is_busy for worker in workers)
+            signalled = f"it got {name_of_end(-self._signal)}" if self._signal else ""
+            reason = signalled or self._departure.reason(now, done, busy=busy)
+            if reason:
+                self._leave(reason, now + self._settings.stay.grace)
+        if self._leaves and not any(worker.pid for worker in workers):
+            self._say_that_all_have_left()
+
+    def _say_that_all_have_left(self) -> None:
+        """Publish the last reports; nobody has to wait for us."""
+        self._over = True
+        for worker in self._workers:
+            worker.has_left = True
+        self._reports.publish_all()
+        ranks = [worker.rank for worker in self._workers]
+        note_left(self._workspace, self._settings.id, ranks)
+        self._presence.end()
 
     def _read_kills(self, fd: int) -> None:
         """Kill workers, as others ask us to."""
@@ -274,19 +339,27 @@ class Supervisor:
             self._next_renewal = now + self._settings.where.lease_time / 3
         for worker in self._workers:
             if worker.pid:
-                self._kill_if_due(worker, now)
+                self._limits.enforce(worker, now)
                 self._keep_up(worker, now)
                 if worker.poll():
                     self._handle_end(worker)
-                    if not self._over and worker.cells.state != FAILED:
+                    if self._stays(worker):
                         self._start(worker)
+                    elif not self._over and worker.has_left:
+                        self._say_who_is_here()
+        self._leave_if_due(now)
         if not self._over:
             self._reports.look(now)
+
+    def _stays(self, worker: WorkerProcess) -> bool:
+        """Tell whether another worker takes the place of one that has ended."""
+        leaves = self._over or self._leaves
+        return not leaves and worker.is_wanted and worker.cells.state != FAILED
 
     def _renew(self) -> None:
         self._presence.renew()
         for worker in self._workers:
-            if worker.pid:  # also if it is stopped: that is not for long, see `_kill_if_due`
+            if worker.pid:  # also if it is stopped: that is not for long, see `TimeLimits`
                 worker.workspace.renew(None, self._presence.duration)
 
     # Workers
@@ -339,36 +412,6 @@ class Supervisor:
         if said:
             self._relays[worker.rank].pass_on(said)
 
-    def _kill_if_due(self, worker: WorkerProcess, now: float) -> None:
-        """Kill a worker that is stopped for too long, runs for a dropped call, or is overdue."""
-        if worker.stopped_at and now - worker.stopped_at > self._settings.where.lease_time:
-            worker.kill()
-        elif worker.cells.runs_dropped:
-            worker.kill_at = worker.kill_at or now + _CANCEL_GRACE_SECONDS
-            if now > worker.kill_at:
-                worker.kill()
-        else:
-            worker.kill_at = 0.0
-            self._end_if_overdue(worker, now)
-
-    def _end_if_overdue(self, worker: WorkerProcess, now: float) -> None:
-        if worker.overdue_since:
-            if now - worker.overdue_at > _TRACEBACK_SECONDS:
-                worker.kill()
-        elif since := self._overdue_since(worker):
-            worker.end_overdue(since)
-
-    def _overdue_since(self, worker: WorkerProcess) -> int:
-        """Return when what the worker runs or reads began, if it takes too long; else 0."""
-        cells = worker.cells
-        limit, since, state = cells.limit, cells.since, cells.state
-        if not limit or state not in BUSY:
-            return 0
-        if state != RUNNING:
-            limit = max(limit, int(MIN_LOADING_SECONDS * 1e9))
-        late = time.monotonic_ns() - since > limit and cells.since == since
-        return since if late else 0
-
     # Deaths
 
     def _handle_end(self, worker: WorkerProcess) -> None:
@@ -381,12 +424,13 @@ class Supervisor:
                 cells = worker.cells
                 guilty = cells.was_cut_off or (cells.is_busy and not cells.runs_dropped)
                 if guilty:
-                    self._note_death(worker)
-                self._give_back(worker)
+                    note_death(self._workspace, worker)
+                give_back(worker)
                 self._count_early_deaths(worker, guilty)
         finally:
             worker.close()  # also if the server is gone: nobody may look for this worker again
-            self._reports.of(worker.rank).note_death()
+            if not worker.has_left:
+                self._reports.of(worker.rank).note_death()
 
     def _read_the_last(self, worker: WorkerProcess) -> None:
         self._read(worker)
@@ -394,48 +438,6 @@ class Supervisor:
             self._ignore(worker)
         for fd in list(worker.pipes):  # a process that has left its group may hold them open
             worker.close_pipe(fd)
-
-    def _note_death(self, worker: WorkerProcess) -> None:
-        """Note what has killed a worker, and let the master know that there is a note."""
-        death = self._death_of(worker)
-        last = Lines(worker.rank, worker.lines, [], died=death.call)
-        self._workspace.settle([], [(DEATHS, tuple(death)), (RESULT, message_to_wire(last))])
-
-    def _death_of(self, worker: WorkerProcess) -> Death:
-        cells = worker.cells
-        text = worker.describe_end()
-        if worker.kill_requested:
-            text = f"it was killed on request, as by `nws sleigh kill`\n{text}"
-        elif worker.stopped_at:
-            seconds = self._settings.where.lease_time
-            text = f"it was stopped for more than {seconds:g} seconds\n{text}"
-        return Death(
-            cells.call,
-            cells.first,
-            cells.size,
-            IN_INITIALIZER if cells.state == INITIALIZING else cells.element,
-            cells.begin,
-            cells.end,
-            worker.overdue_since == cells.since,
-            text,
-        )
-
-    def _give_back(self, worker: WorkerProcess) -> None:
-        """Give back leases: only that of the current task counts as attempted. If no death was
-        noted for it, it had been done but not sent: perhaps sending its results is deadly."""
-        cells = worker.cells
-        current = Lease(worker.workspace, TASK, cells.lease, 0, None)
-        try:
-            if cells.runs_dropped:
-                size = cells.end - cells.begin
-                dropped = cancelled_results(cells.call, worker.rank, cells.begin, size)
-                current.settle([(RESULT, message_to_wire(dropped))])
-            else:
-                current.release(blame=True)
-            cells.barrier = 0  # its part of an eachWorker, if it was that, is not done
-        except NwsLeaseLostException:
-            pass  # it was settled already
-        worker.workspace.release(None, blame=False)
 
     def _count_early_deaths(self, worker: WorkerProcess, guilty: bool) -> None:
         """Count workers that crash early, before they had any task; too many are the end."""

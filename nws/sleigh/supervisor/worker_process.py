@@ -28,6 +28,7 @@ from nws.sleigh.shared.stderr_file import StderrFile
 from nws.sleigh.worker.exit_functions import take_over_exit_functions
 from nws.sleigh.worker.fork import end_forks_of
 from nws.sleigh.worker.initializer import InitializerFailedError
+from nws.sleigh.worker.leaving import LeaveError
 from nws.sleigh.worker.runner import Runner
 from nws.sleigh.worker.shared_memory import track_no_shared_memory
 from nws.sleigh.worker.worker import OutdatedError, Worker
@@ -49,7 +50,7 @@ _CUT_OFF: Final = (
     "descriptors that are not its own (os.closerange?)"
 )
 
-_TRACEBACK_SIGNAL: Final = signal.SIGUSR2 if hasattr(signal, "SIGUSR2") else None
+_TRACEBACK_SIGNAL: Final = signal.SIGVTALRM if hasattr(signal, "SIGVTALRM") else None
 """Makes a worker write a traceback to its file, even while C code runs, and end."""
 
 
@@ -68,6 +69,10 @@ class WorkerProcess:
         kill_requested: somebody has asked for it to be killed.
         overdue_since: when the element began for which the worker was told to end; 0 for none.
         overdue_at: when it was told so.
+        leave_by: when it is killed if it has not left yet; 0.0 unless it was told to leave.
+        is_wanted: there is to be a worker of this rank.
+        is_told_to_leave: by its supervisor; others may send it the signal too.
+        has_left: it has ended after that.
         started_at: when the worker was started; before that, when this was made.
         early_deaths: how many workers in a row have died before any task.
         fresh: a worker does one task only.
@@ -89,13 +94,14 @@ class WorkerProcess:
         self.pipes: dict[int, LineReader] = {}
         self._said: dict[bytes, int] = {}  # how many lines of each stream were read
         self.started_at = time.monotonic()
-        self.stopped_at = self.kill_at = 0.0
+        self.stopped_at = self.kill_at = self.leave_by = 0.0
         self.kill_requested = False
         self.overdue_since, self.overdue_at = 0, 0.0
         self.early_deaths = 0
         self._where = where
+        self.is_wanted = True
         self.fresh = fresh
-        self.replaces = False
+        self.replaces = self.has_left = self.is_told_to_leave = False
         self._end = ""
         self._peak_mb = 0
 
@@ -128,15 +134,22 @@ class WorkerProcess:
                 os.close(fd)
             _be_a_worker(self, self._where, session, mark, close_inherited)
         self.replaces = True
+        self.has_left = self.is_told_to_leave = False
         self._said = {}
         for fd, end, name in ((out, out_end, "stdout"), (err, err_end, "stderr")):
             os.close(end)
             os.set_blocking(fd, False)
             self.pipes[fd] = LineReader(name, mark, self._said)
         self.started_at = time.monotonic()
-        self.stopped_at = self.kill_at = 0.0
+        self.stopped_at = self.kill_at = self.leave_by = 0.0
         self.kill_requested = False
         self.overdue_since = 0
+
+    def leave(self, deadline: float) -> None:
+        """Tell the worker to end when what it runs is done; by then it has to be killed."""
+        self.leave_by, self.is_told_to_leave = deadline, True
+        self.cells.leaves = 1
+        os.kill(self.pid, signal.SIGTERM)
 
     def poll(self) -> bool:
         """Ask the system whether the worker was stopped, and return whether it has ended."""
@@ -149,6 +162,7 @@ class WorkerProcess:
         if os.WIFCONTINUED(status):
             self.stopped_at = 0.0
             return False
+        self.has_left = self.is_told_to_leave
         self._end = name_of_end(os.waitstatus_to_exitcode(status))
         self._peak_mb = peak_bytes(usage) // 2**20
         return True
@@ -187,6 +201,10 @@ class WorkerProcess:
     def describe_end(self) -> str:
         """Say how it ended in one line, and below it what is known of why."""
         end = _CUT_OFF if self.cells.state == CUT_OFF else self._end
+        if self.kill_requested:
+            end = f"it was killed on request, as by `nws sleigh kill`\n{end}"
+        elif self.stopped_at:
+            end = f"it was stopped for more than {self._where.lease_time:g} seconds\n{end}"
         lines = [end, f"peak memory of that worker: {self._peak_mb:,} MB"]
         return "\n".join([*lines, self._last_traceback()]).rstrip() + "\n"
 
@@ -271,7 +289,7 @@ def _be_a_worker(
             workspace, cells, process.rank, runner, writer, where.lease_time, process.replaces
         )
         worker.work(once=process.fresh)
-    except (OutdatedError, InitializerFailedError):
+    except (LeaveError, OutdatedError, InitializerFailedError):
         status = 0  # the supervisor starts another one, or does not
     except NwsException as error:
         if is_closed_here(error):
@@ -292,7 +310,6 @@ def _prepare_process(stderr_file: StderrFile, life_line: int) -> None:
     take_over_exit_functions()
     track_no_shared_memory()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     faulthandler.enable(stderr_file, all_threads=False)
     if _TRACEBACK_SIGNAL is not None:
         # It ends the process as soon as all is written.

@@ -188,7 +188,8 @@ class WorkerReport:
     def _look(self) -> _Look:
         process, cells = self._process, self._process.cells
         is_there = process.pid or cells.state == FAILED
-        state = _STATES[cells.state] if is_there else "starting"
+        absent = "left" if process.has_left else "starting"
+        state = _STATES[cells.state] if is_there else absent
         return _Look(
             process.pid,
             "stopped" if process.pid and process.stopped_at else state,
@@ -276,6 +277,10 @@ class Reports:
     def publish(self, rank: int) -> None:
         """Publish a report without waiting for the next look."""
         self._publish([self._reports[rank]])
+
+    def publish_all(self) -> None:
+        """Publish what has changed of all, without waiting for the next look."""
+        self._publish(self._reports.values())
 
     def stores(self) -> list[tuple[str, Any]]:
         """Return what to store when nothing was published yet."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from nws.errors import SleighWorkerLostException
 from nws.sleigh.shared.messages import (
+    EXCUSED,
     IN_INITIALIZER,
     MIN_LOADING_SECONDS,
     NO_ELEMENT,
@@ -20,7 +21,7 @@ from nws.sleigh.shared.messages import (
 )
 from nws.sleigh.shared.pickling import pack
 
-__all__ = ["ALONE_AFTER", "MAX_DEATHS", "MAX_LOST", "pieces_to_retry", "verdict_on"]
+__all__ = ["ALONE_AFTER", "MAX_DEATHS", "MAX_EXCUSED", "MAX_LOST", "pieces_to_retry", "verdict_on"]
 
 MAX_DEATHS: Final = 3
 """Crashes of workers during an element before it is given up."""
@@ -32,6 +33,11 @@ it is given up."""
 ALONE_AFTER: Final = 2
 """Such losses, after which an element runs while no other suspect does: or one that ends its
 supervisor would have those blamed that run beside it."""
+
+
+MAX_EXCUSED: Final = 20
+"""Times that a worker may be told to leave while it does a task; further ones count as losses. Or
+an element that takes longer than workers stay would be run for ever."""
 
 
 def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0) -> Failure | None:
@@ -57,7 +63,8 @@ def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0)
         text = (
             f"each of the {lost} workers that ran it was lost before its result was sent, and "
             "nobody could say why: its supervisor or its machine was lost with it, most likely. "
-            "Does it end processes that are not its own, or use up the memory of its machine?"
+            "Does it end processes that are not its own, use up the memory of its machine, or take "
+            "longer than workers stay?"
         )
         return Failure(text, pack(SleighWorkerLostException(text)))
     return None
@@ -87,7 +94,9 @@ def pieces_to_retry(task: Task, attempt: int, noted: Sequence[Death]) -> list[Ta
     """
     name = task.first, len(task.elements)
     deaths = [death for death in noted if (death.first, death.size) == name and _fits(death)]
-    lost = max(0, task.lost + attempt - 1 - len(deaths))
+    excused = sum(death.element == EXCUSED for death in deaths)
+    unknown = attempt - 1 - len(deaths) + max(0, excused - MAX_EXCUSED)
+    lost = max(0, task.lost + unknown)
     begin = max((death.begin for death in deaths), default=task.first)
     end = min((death.end for death in deaths), default=task.first + len(task.elements))
     elements = task.elements[begin - task.first : end - task.first]

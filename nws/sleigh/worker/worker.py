@@ -60,6 +60,7 @@ from nws.sleigh.worker.deaths import Deaths
 from nws.sleigh.worker.failure_report import FailureReport
 from nws.sleigh.worker.handback import Handback
 from nws.sleigh.worker.initializer import Initializer, InitializerFailedError
+from nws.sleigh.worker.leaving import Leaving
 from nws.sleigh.worker.loader import Loader
 from nws.sleigh.worker.runner import Runner
 from nws.sleigh.worker.settler import Settler
@@ -111,6 +112,7 @@ class Worker:
         self._runner = runner
         self._writer = writer
         self._lease_time = lease_time
+        self._leaving = Leaving(cells)
         self._spans = Spans(cells)
         self._deaths = Deaths(workspace, replaces=replaces)
         self._surroundings = WorkerSurroundings()
@@ -134,13 +136,18 @@ class Worker:
             NwsException: it was, or the server is gone.
             OutdatedError: another worker has to take the place of this one.
             InitializerFailedError: this worker can do no tasks; the master has been told why.
+            LeaveError: this worker was told to leave.
         """
+        leaving = self._leaving
         self._handback.start()
         self._wait_for_the_others()
         while True:
+            leaving.waits = True
+            leaving.check()
             leases = self._workspace.lease_many(
                 TASK, self._wanted, duration=self._lease_time, keep_unreadable=True
             )
+            leaving.waits = False
             begun, done = time.monotonic(), 0
             self._spare.extend(leases)
             if len(leases) > 1:
@@ -171,6 +178,9 @@ class Worker:
             first = self._rank if call.everyone else task.first
             dropped = cancelled_results(call.number, self._rank, first, len(task.elements))
             self._settler.add(lease, [(RESULT, message_to_wire(dropped))])
+            return
+        if call.everyone and self._rank >= call.everyone:
+            self._stand_by(lease, call)
             return
         if call.reloaded and self._loader.modules.is_older(call.reloaded):
             self._leave(lease)
@@ -270,8 +280,10 @@ class Worker:
         return bool(self._spare or not self._settler.is_empty or self._current.has_waiting)
 
     def _hand_back(self) -> None:
-        """In the other thread: if this element is a long one, give away what waits."""
-        if time.monotonic_ns() - self._cells.since > SLICE_SECONDS * 1e9:
+        """In the other thread: if this element is a long one, or the last one, give away what
+        waits."""
+        cells = self._cells
+        if cells.leaves or time.monotonic_ns() - cells.since > SLICE_SECONDS * 1e9:
             self._settler.settle()
             self._return_spare()
             self._current.cut()
@@ -300,6 +312,15 @@ class Worker:
         self._settler.settle()
         self._wait_for_the_others()
 
+    def _stand_by(self, lease: Lease, call: Call) -> None:
+        """Give a task back that is for a worker which was there before, and wait until all have
+        done theirs."""
+        self._return_spare()
+        self._settler.settle()
+        self._cells.barrier = call.number
+        self._workspace.release([lease], blame=False)
+        self._wait_for_the_others()
+
     def _run_own_part(self, task: Task) -> Packed | Failure:
         """Run what each worker runs. If it fails, it is tried again here: it is nobody else's."""
         failures = 0
@@ -321,6 +342,8 @@ class Worker:
             return
         cells.state, cells.limit = WAITING, 0
         ends = self._workspace.ifind(BARRIER)
+        self._leaving.waits = True
+        self._leaving.check()
         over: Any = 0
         while type(over) is not int or over < number:  # others may store anything there
             try:
@@ -329,5 +352,6 @@ class Worker:
                 pass
             except StopIteration:
                 raise NwsNoWorkSpaceException("the sleigh's workspace is gone") from None
+        self._leaving.waits = False
         cells.barrier = 0
         cells.state = IDLE

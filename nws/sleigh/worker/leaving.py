@@ -1,0 +1,55 @@
+"""How a worker leaves: it is told so by a signal, gives away what it has not begun, finishes what
+runs, and ends.
+
+Its supervisor sends the signal; so does a batch system, to all processes of a job.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from typing import Final
+
+from nws.sleigh.shared.leave_signals import LEAVE_SIGNALS
+from nws.sleigh.shared.status_cells import StatusCells
+
+__all__ = ["LeaveError", "Leaving"]
+
+
+class LeaveError(BaseException):
+    """The worker is to end, and nothing of the user's runs."""
+
+
+class Leaving:
+    """Whether a worker is to leave.
+
+    Attributes:
+        waits: the worker waits for the server and has nothing to lose: then a signal ends it at
+            once. Look with `check` after this was set.
+    """
+
+    def __init__(self, cells: StatusCells) -> None:
+        """Handle signals from now on; forks of this process do not."""
+        self.waits = False
+        self._cells: Final = cells
+        for number in LEAVE_SIGNALS:
+            signal.signal(number, self._handle)
+        os.register_at_fork(after_in_child=self._handle_no_more)
+
+    def check(self) -> None:
+        """Raise LeaveError if the worker is to leave."""
+        if self._cells.leaves:
+            raise LeaveError
+
+    def _handle(self, *_: object) -> None:
+        self._cells.leaves = 1
+        if self.waits:
+            self.waits = False
+            raise LeaveError
+
+    def _handle_no_more(self) -> None:
+        for number in LEAVE_SIGNALS:
+            with suppress(ValueError):  # a thread of an embedded interpreter has forked
+                if signal.getsignal(number) == self._handle:
+                    signal.signal(number, signal.SIG_DFL)

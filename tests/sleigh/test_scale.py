@@ -1,0 +1,149 @@
+"""The number of a sleigh's workers is changed while it works."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nws.errors import SleighIllegalValueException, SleighStoppedException
+from nws.sleigh import LaunchOptions, Sleigh
+from nws.sleigh.supervisor.worker_report import worker_reports
+from tests.sleigh.functions import arrive, echo, worker
+from tests.support.processes import Aside, until, until_file, until_gone
+from tests.support.server import Server
+from tests.support.sleighs import all_workers, supervisor_of
+from tests.support.workers import Workers
+
+
+def ranks(sleigh: Sleigh) -> list[int]:
+    found: list[int] = sleigh.eachWorker("SleighRank")
+    return found
+
+
+@pytest.fixture
+def one(on_server: dict[str, Any]) -> Iterator[Sleigh]:
+    with Sleigh(**on_server, workerCount=1, initializer="known = 7") as sleigh:
+        yield sleigh
+
+
+def test_there_and_back(one: Sleigh) -> None:
+    assert ranks(one) == [0]
+    one.scale(3)
+    assert one.size == 3
+    assert ranks(one) == [0, 1, 2]
+    assert one.eachWorker("known, SleighWorkerCount") == 3 * [(7, 3)]
+    assert one.status() == (3, 1)
+    one.scale(1)
+    assert (one.size, one.status()) == (1, (1, 1))
+    assert ranks(one) == [0]
+    until(lambda: [each["state"] for each in one.workerInfo()][1:] == ["left"] * 2, "they left")
+    one.scale(2)
+    assert ranks(one) == [0, 1]
+    assert one.eachElem(echo, range(5)) == [(number,) for number in range(5)]
+
+
+def test_one_that_is_busy_finishes_what_it_runs(one: Sleigh, tmp_path: Path) -> None:
+    one.scale(2)
+    call = Aside(partial(one.eachElem, arrive, range(2), [tmp_path]))
+    pids = {int(until_file(tmp_path / str(element))) for element in range(2)}
+    one.scale(1)
+    (tmp_path / "go").touch()
+    assert call.result() == [0, 1]
+    until(lambda: len(all_workers(os.getpid())) == 1, "the end of one")
+    assert set(one.eachWorker(worker)) < pids
+
+
+def test_one_is_wanted_again_while_it_leaves(one: Sleigh, tmp_path: Path) -> None:
+    one.scale(2)
+    call = Aside(partial(one.eachElem, arrive, range(2), [tmp_path]))
+    for element in range(2):
+        until_file(tmp_path / str(element))
+    one.scale(1)
+    one.scale(2)
+    (tmp_path / "go").touch()
+    assert call.result() == [0, 1]
+    assert ranks(one) == [0, 1]
+
+
+def test_a_supervisor_that_is_replaced_has_as_many(one: Sleigh) -> None:
+    one.scale(3)
+    assert ranks(one) == [0, 1, 2]
+    one.scale(2)
+    supervisor = supervisor_of(one)
+    os.kill(supervisor, signal.SIGKILL)
+    until_gone([supervisor])
+    assert ranks(one) == [0, 1]
+    assert one.size == 2
+
+
+def test_what_cannot_be(one: Sleigh, serial: Sleigh) -> None:
+    for count in (0, "x", 10**6):
+        with pytest.raises(SleighIllegalValueException, match="workerCount="):
+            one.scale(count)  # type: ignore[arg-type]
+    with pytest.raises(SleighIllegalValueException, match="serial"):
+        serial.scale(2)
+    one.stop()
+    with pytest.raises(SleighStoppedException):
+        one.scale(2)
+
+
+def test_it_follows_the_work(
+    on_server: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nws.sleigh.master.elastic._LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("nws.sleigh.master.elastic._IDLE_SECONDS", 0.2)
+    with Sleigh(**on_server, workerCount=(1, 3)) as sleigh:
+        assert sleigh.size == 1
+        call = Aside(partial(sleigh.eachElem, arrive, range(3), [tmp_path]))
+        for element in range(3):
+            until_file(tmp_path / str(element))
+        assert sleigh.size == 3
+        (tmp_path / "go").touch()
+        assert call.result() == [0, 1, 2]
+        until(lambda: sleigh.size == 1, "it has shrunk")
+        until(lambda: len(all_workers(os.getpid())) == 1, "the others have left")
+
+
+def test_a_supervisor_without_wanted_workers_leaves(server: Server) -> None:
+    with Workers(server.port, size=2) as team:
+        team.pids()
+        team.want(1, 5)
+        until(
+            lambda: (
+                [(each["rank"], each["state"]) for each in worker_reports(team.nws)]
+                == [(0, "left"), (1, "idle"), (5, "idle")]
+            ),
+            "other workers",
+        )
+        team.want()
+        assert team.until_left() == 5
+
+
+# On nodes
+
+
+def here(machine: str, options: LaunchOptions) -> Sequence[str]:
+    return []
+
+
+def test_on_nodes(on_server: dict[str, Any]) -> None:
+    nodes = ["node1:2", "node2"]
+    with Sleigh(**on_server, launch=here, nodeList=nodes, workerCount=(1, 3)) as sleigh:
+        assert ranks(sleigh) == [0]
+        sleigh.scale(3)
+        assert sleigh.eachWorker("SleighRank") == [0, 1, 2]
+        names = [each["name"] for each in sleigh.workerInfo()]
+        assert sorted(names) == ["node1", "node1", "node2"]
+        with pytest.raises(SleighIllegalValueException, match="nodeList has room for 3"):
+            sleigh.scale(4)
+        sleigh.scale(2)
+        assert sleigh.eachElem(echo, range(3)) == [(0,), (1,), (2,)]
+        until(lambda: sleigh.workerInfo()[2]["state"] == "left", "node2 is free")
+        sleigh.scale(3)
+        assert ranks(sleigh) == [0, 1, 2]
