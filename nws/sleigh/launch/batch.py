@@ -20,15 +20,14 @@ from typing import Any, Final
 from nws.client import NetWorkSpace
 from nws.errors import NwsException, SleighIllegalValueException
 from nws.sleigh.launch.batch_system import JobKey, JobRequest, JobState, Needs
-from nws.sleigh.launch.elsewhere import order_without_jobs, slots_for
+from nws.sleigh.launch.elsewhere import FixedLaunch, slots_for
 from nws.sleigh.launch.job_folder import JobFolder
 from nws.sleigh.launch.job_queue import JobQueue, Slot
-from nws.sleigh.launch.launcher import FixedLaunch, Launch, WorkerOptions
+from nws.sleigh.launch.launcher import Launch, WorkerOptions
 from nws.sleigh.launch.processes import Processes
 from nws.sleigh.shared.interpreter import interpreter_flags
 from nws.sleigh.shared.messages import JOBS
 from nws.sleigh.shared.settings import Where
-from nws.sleigh.shared.surroundings import Surroundings
 
 __all__ = ["BatchLauncher"]
 
@@ -129,26 +128,10 @@ class BatchLauncher(ABC):
     def cancel_command(self, keys: Sequence[JobKey]) -> Sequence[str]: ...
 
 
-class _BatchLaunch(FixedLaunch):
-    def __init__(
-        self, launcher: BatchLauncher, options: WorkerOptions, processes: Processes
-    ) -> None:
-        super().__init__(launcher.name, options.workers)
-        self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
-        self._launcher = launcher
-        self._options = options
-        self._processes = processes
-
+class _BatchLaunch(FixedLaunch[BatchLauncher]):
     def go(self, where: Where, workspace: NetWorkSpace) -> None:
         launcher = self._launcher
-        order = order_without_jobs(
-            self._options,
-            where,
-            workspace,
-            expected=self.expected,
-            first_index=launcher.first_index,
-            interface=launcher.interface,
-        )
+        order = self._order(where, workspace)
         folder = launcher.new_folder()
         name = f"nws-{re.sub('[^0-9A-Za-z_.-]', '_', where.workspace)}"
 

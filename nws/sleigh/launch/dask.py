@@ -11,15 +11,12 @@ from typing import Any
 
 from distributed import Client, WorkerPlugin, default_client
 
-from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException, SleighScriptException
-from nws.sleigh.launch.elsewhere import order_without_jobs, slots_for
-from nws.sleigh.launch.hosted import HostedSupervisor, offer_places
+from nws.sleigh.launch.hosted import HostedSupervisor
+from nws.sleigh.launch.hosted_launch import HostedLaunch
 from nws.sleigh.launch.job_folder import JobOrder
-from nws.sleigh.launch.launcher import FixedLaunch, Launch, WorkerOptions
-from nws.sleigh.launch.processes import Processes
-from nws.sleigh.shared.settings import Where
-from nws.sleigh.shared.surroundings import Surroundings
+from nws.sleigh.launch.launcher import Launch, WorkerOptions
+from nws.sleigh.launch.processes import Process, Processes
 
 __all__ = ["Dask"]
 
@@ -28,6 +25,9 @@ class Dask:
     """Workers in a Dask cluster."""
 
     is_local = is_by_hand = False
+    name = "dask"
+    cluster = "the Dask cluster"
+    first_index = 0
 
     def __init__(
         self,
@@ -51,12 +51,15 @@ class Dask:
             raise SleighIllegalValueException(
                 f"workers_per_process={workers_per_process} is less than 1"
             )
-        self.workers_per_process = workers_per_process
+        self.workers_each = workers_per_process
         self.interface = interface
         self._cluster = cluster
 
     def begin(self, options: WorkerOptions, processes: Processes) -> Launch:
-        return _DaskLaunch(self, options, processes)
+        return HostedLaunch(self, options, processes)
+
+    def host(self, name: str, places: int, order: JobOrder) -> Process:
+        return _HostsInDask(self, name, order)
 
     def client(self) -> tuple[Client, bool]:
         """Return the client, and whether it was made for that.
@@ -82,29 +85,6 @@ class Dask:
         if client.asynchronous:
             raise SleighIllegalValueException("launch=Dask(client): the client is asynchronous")
         return client, False
-
-
-class _DaskLaunch(FixedLaunch):
-    def __init__(self, launcher: Dask, options: WorkerOptions, processes: Processes) -> None:
-        super().__init__("dask", options.workers)
-        self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
-        self._launcher = launcher
-        self._options = options
-        self._processes = processes
-
-    def go(self, where: Where, workspace: NetWorkSpace) -> None:
-        launcher = self._launcher
-        order = order_without_jobs(
-            self._options,
-            where,
-            workspace,
-            expected=self.expected,
-            first_index=0,
-            interface=launcher.interface,
-        )
-        offer_places(workspace, slots_for(self.expected, launcher.workers_per_process))
-        name = f"nws-{where.workspace}"
-        self._processes.start(name, "the Dask cluster", lambda: _HostsInDask(launcher, name, order))
 
 
 class _HostsInDask:

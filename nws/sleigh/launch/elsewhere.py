@@ -1,58 +1,99 @@
-"""What supervisors elsewhere are told by a file, whoever starts them there."""
+"""Supervisors elsewhere, whoever starts them there: what they are told, and how many there are."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from nws.client import NetWorkSpace
+from nws.errors import SleighIllegalValueException
 from nws.sleigh.launch.job_folder import JobOrder
 from nws.sleigh.launch.launcher import WorkerOptions
 from nws.sleigh.launch.module_path import own_entries
+from nws.sleigh.launch.processes import Processes
 from nws.sleigh.launch.reachable import hosts_for_workers
 from nws.sleigh.shared.settings import Settings, Where
+from nws.sleigh.shared.surroundings import Surroundings
 
-__all__ = ["order_without_jobs", "slots_for"]
+__all__ = ["FixedLaunch", "LauncherElsewhere", "slots_for"]
 
 
-def order_without_jobs(
-    options: WorkerOptions,
-    where: Where,
-    workspace: NetWorkSpace,
-    *,
-    expected: int,
-    first_index: int,
-    interface: str,
-) -> JobOrder:
-    """Return what supervisors need to know, but for their ids and numbers of workers.
+class LauncherElsewhere(Protocol):
+    """What launchers have in common that let others start supervisors.
 
-    Args:
-        options: of the sleigh.
-        where: the sleigh is, as we know it.
-        workspace: of the sleigh.
-        expected: workers in all.
-        first_index: of the supervisors.
-        interface: name of an interface of this machine, by which they reach the server; empty for
-            any.
-
-    Raises:
-        SleighIllegalValueException: there is no such interface, or no working folder.
+    Attributes:
+        name: of the launcher.
+        interface: of this machine, by which workers reach the server; empty for any.
+        first_index: of the supervisors, as those who start them count.
     """
-    port = options.nwsPortRemote or where.port
-    if options.nwsHostRemote:
-        hosts = [options.nwsHostRemote]
-    else:
-        hosts = hosts_for_workers(workspace.server.endpoint, where.port, interface)
-    settings = Settings(
-        where._replace(port=port),
-        id="",
-        expected=expected,
-        working_folder=options.working_folder,
-        needs_folder=bool(options.workingDir),
-        module_path=[*options.module_path, *own_entries(sys.path)],
-        log_folder=options.log_folder,
-    )
-    return JobOrder(settings, hosts, first_index, ())
+
+    name: str
+    interface: str
+    first_index: int
+
+
+L = TypeVar("L", bound=LauncherElsewhere)
+
+
+class FixedLaunch(Generic[L]):
+    """What their launches have in common. The number of workers stays as it was at first."""
+
+    def __init__(self, launcher: L, options: WorkerOptions, processes: Processes) -> None:
+        """Take what `nws.sleigh.launch.launcher.Launcher.begin` is given.
+
+        Raises:
+            SleighIllegalValueException: the number of workers is to change.
+        """
+        if options.workers.is_elastic:
+            raise SleighIllegalValueException(
+                f"workerCount={options.workers[:2]}: with launch={launcher.name!r} the number of "
+                "workers cannot change; give one number"
+            )
+        self.expected = options.workers.low
+        self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
+        self._launcher = launcher
+        self._options = options
+        self._processes = processes
+
+    def check_room(self, count: int) -> None:
+        raise SleighIllegalValueException(
+            f"{count} workers are wanted, but with launch={self._launcher.name!r} there are always "
+            f"as many as at first, {self.expected}"
+        )
+
+    def split(self, count: int) -> Mapping[str, int]:
+        return {}
+
+    def start(self, id: str) -> None:
+        raise AssertionError("no supervisor leaves since the sleigh wants fewer workers")
+
+    def _order(self, where: Where, workspace: NetWorkSpace) -> JobOrder:
+        """Return what supervisors need to know, but for their ids and numbers of workers.
+
+        Args:
+            where: the sleigh is, as we know it.
+            workspace: of the sleigh.
+
+        Raises:
+            SleighIllegalValueException: there is no such interface, or no working folder.
+        """
+        options, launcher = self._options, self._launcher
+        port = options.nwsPortRemote or where.port
+        if options.nwsHostRemote:
+            hosts = [options.nwsHostRemote]
+        else:
+            hosts = hosts_for_workers(workspace.server.endpoint, where.port, launcher.interface)
+        settings = Settings(
+            where._replace(port=port),
+            id="",
+            expected=self.expected,
+            working_folder=options.working_folder,
+            needs_folder=bool(options.workingDir),
+            module_path=[*options.module_path, *own_entries(sys.path)],
+            log_folder=options.log_folder,
+        )
+        return JobOrder(settings, hosts, launcher.first_index, ())
 
 
 def slots_for(workers: int, each: int) -> Sequence[tuple[str, int]]:

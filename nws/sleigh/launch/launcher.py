@@ -20,7 +20,6 @@ from nws.sleigh.shared.surroundings import Surroundings
 
 __all__ = [
     "DEFAULT_NODES",
-    "FixedLaunch",
     "Launch",
     "LaunchCommand",
     "Launcher",
@@ -109,40 +108,6 @@ class Launch(Protocol):
         Raises:
             SleighScriptException: it cannot be started.
         """
-
-
-class FixedLaunch:
-    """What launches have in common whose number of workers stays as it was at first."""
-
-    def __init__(self, launch: str, workers: WorkerRange) -> None:
-        """Take the number.
-
-        Args:
-            launch: how people call it.
-            workers: how many the user wants.
-
-        Raises:
-            SleighIllegalValueException: the number is to change.
-        """
-        if workers.is_elastic:
-            raise SleighIllegalValueException(
-                f"workerCount={workers[:2]}: with launch={launch!r} the number of workers cannot "
-                "change; give one number"
-            )
-        self.expected = workers.low
-        self._name = launch
-
-    def check_room(self, count: int) -> None:
-        raise SleighIllegalValueException(
-            f"{count} workers are wanted, but with launch={self._name!r} there are always as many "
-            f"as at first, {self.expected}"
-        )
-
-    def split(self, count: int) -> Mapping[str, int]:
-        return {}
-
-    def start(self, id: str) -> None:
-        raise AssertionError("no supervisor leaves since the sleigh wants fewer workers")
 
 
 class Launcher(Protocol):

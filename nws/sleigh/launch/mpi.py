@@ -9,16 +9,16 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException
-from nws.sleigh.launch.elsewhere import order_without_jobs, slots_for
+from nws.sleigh.launch.elsewhere import FixedLaunch, slots_for
 from nws.sleigh.launch.job_folder import JobFolder, JobOrder
-from nws.sleigh.launch.launcher import FixedLaunch, Launch, WorkerOptions
+from nws.sleigh.launch.launcher import Launch, WorkerOptions
 from nws.sleigh.launch.processes import Command, Processes
 from nws.sleigh.shared.interpreter import interpreter_flags
 from nws.sleigh.shared.settings import Where
-from nws.sleigh.shared.surroundings import Surroundings
 
 __all__ = ["Mpi"]
 
@@ -27,6 +27,8 @@ class Mpi:
     """Workers that mpiexec starts."""
 
     is_local = is_by_hand = False
+    name = "mpi"
+    first_index = 0
 
     def __init__(
         self,
@@ -70,31 +72,15 @@ class Mpi:
         return [*self._command, "-n", str(ranks), *rank]
 
 
-class _MpiLaunch(FixedLaunch):
-    def __init__(self, launcher: Mpi, options: WorkerOptions, processes: Processes) -> None:
-        super().__init__("mpi", options.workers)
-        self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
-        self._launcher = launcher
-        self._options = options
-        self._processes = processes
-
+class _MpiLaunch(FixedLaunch[Mpi]):
     def go(self, where: Where, workspace: NetWorkSpace) -> None:
         launcher = self._launcher
-        order = order_without_jobs(
-            self._options,
-            where,
-            workspace,
-            expected=self.expected,
-            first_index=0,
-            interface=launcher.interface,
-        )
         jobs = slots_for(self.expected, launcher.workers_per_rank)
+        order = self._order(where, workspace)._replace(jobs=jobs)
         first, _ = jobs[0]
         shown = shlex.join(launcher.command(len(jobs), "…"))
         self._processes.start(
-            first,
-            f"what starts workers (by `{shown}`)",
-            lambda: _MpiRun(launcher, order._replace(jobs=jobs)),
+            first, f"what starts workers (by `{shown}`)", partial(_MpiRun, launcher, order)
         )
 
 

@@ -11,15 +11,12 @@ import ray
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException, SleighScriptException
-from nws.sleigh.launch.elsewhere import order_without_jobs, slots_for
-from nws.sleigh.launch.hosted import HostedSupervisor, offer_places
+from nws.sleigh.launch.hosted import HostedSupervisor
+from nws.sleigh.launch.hosted_launch import HostedLaunch
 from nws.sleigh.launch.job_folder import JobOrder
-from nws.sleigh.launch.launcher import FixedLaunch, Launch, WorkerOptions
-from nws.sleigh.launch.processes import Processes
-from nws.sleigh.shared.settings import Where
-from nws.sleigh.shared.surroundings import Surroundings
+from nws.sleigh.launch.launcher import Launch, WorkerOptions
+from nws.sleigh.launch.processes import Process, Processes
 
 __all__ = ["Ray"]
 
@@ -35,6 +32,9 @@ class Ray:
     """Workers in the Ray cluster that this process has joined by `ray.init`."""
 
     is_local = is_by_hand = False
+    name = "ray"
+    cluster = "the Ray cluster"
+    first_index = 0
 
     def __init__(
         self,
@@ -62,48 +62,24 @@ class Ray:
             raise SleighIllegalValueException(
                 f"strategy={strategy!r} is none of {', '.join(_STRATEGIES)}"
             )
-        self.workers_per_actor = workers_per_actor
+        self.workers_each = workers_per_actor
         self.strategy = strategy
         self.interface = interface
 
     def begin(self, options: WorkerOptions, processes: Processes) -> Launch:
         if not ray.is_initialized():
             raise SleighIllegalValueException("launch='ray': join a cluster first, by ray.init()")
-        return _RayLaunch(self, options, processes)
+        return HostedLaunch(self, options, processes)
 
-
-class _RayLaunch(FixedLaunch):
-    def __init__(self, launcher: Ray, options: WorkerOptions, processes: Processes) -> None:
-        super().__init__("ray", options.workers)
-        self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
-        self._launcher = launcher
-        self._options = options
-        self._processes = processes
-
-    def go(self, where: Where, workspace: NetWorkSpace) -> None:
-        launcher = self._launcher
-        order = order_without_jobs(
-            self._options,
-            where,
-            workspace,
-            expected=self.expected,
-            first_index=0,
-            interface=launcher.interface,
-        )
-        places = slots_for(self.expected, launcher.workers_per_actor)
-        offer_places(workspace, places)
-        self._processes.start(
-            f"nws-{where.workspace}",
-            "the Ray cluster",
-            lambda: _HostsInRay(launcher, len(places), order),
-        )
+    def host(self, name: str, places: int, order: JobOrder) -> Process:
+        return _HostsInRay(self, places, order)
 
 
 class _HostsInRay:
     """The actors in a cluster; a `nws.sleigh.launch.processes.Process`."""
 
     def __init__(self, launcher: Ray, actors: int, order: JobOrder) -> None:
-        cores = launcher.workers_per_actor
+        cores = launcher.workers_each
         try:
             self._group = placement_group([{"CPU": cores}] * actors, strategy=launcher.strategy)
             kind = ray.remote(num_cpus=cores, max_restarts=-1)(HostedSupervisor)
