@@ -226,8 +226,9 @@ def test_the_page_of_a_sleigh_stays_when_its_private_server_has_ended(
         until_live(page)
         expect(worker_row(page, 0)).to_be_visible()
     expect(page.locator("#live-state")).to_have_text("ended")
-    expect(page.get_by_text(re.compile("The sleigh has ended"))).to_have_count(1)
-    expect(page.get_by_text(re.compile("The sleigh has ended"))).to_be_visible()
+    # The server's own words, if they came in time, or else those that the page keeps hidden
+    said = page.get_by_text(re.compile("The sleigh has ended")).filter(visible=True)
+    expect(said).to_have_count(1)
     expect(worker_row(page, 0)).to_be_visible()
     expect(page.get_by_role("link", name="Kill")).to_have_count(0)
 

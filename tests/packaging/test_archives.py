@@ -91,19 +91,23 @@ ALLOWED = {
     "nws.processes.usage": {"psutil"},
     **{
         f"nws.tx{module}": {"twisted", "zope"}
-        for module in ("", ".deferring", ".reactor", ".server", ".workspace")
+        for module in ("", ".deferring", ".encryption", ".reactor", ".server", ".workspace")
     },
     "nws.testing.memory_server": {"nws_server"},
     "nws.testing.memory_socket": {"nws_server"},
 }
 
 
+# They stand on clusters that who uses them has.
+OF_CLUSTERS = {"nws.sleigh.launch.dask", "nws.sleigh.launch.ray"}
+
+
 def _modules_of_nws() -> list[str]:
-    found = []
+    found = set()
     for path in (ROOT / "nws").rglob("*.py"):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        found.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
-    return sorted(found)
+        found.add(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return sorted(found - OF_CLUSTERS)
 
 
 _IMPORT_EACH = """
