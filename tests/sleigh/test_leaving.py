@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,11 @@ from nws.sleigh.shared.messages import (
 )
 from nws.sleigh.shared.settings import Stay
 from nws.sleigh.supervisor.worker_report import worker_reports
+from nws.sleigh.worker import fork
 from tests.sleigh.functions import arrive, echo
 from tests.support.deadly import is_first, note, wait_forever
 from tests.support.processes import Aside, until, until_file, until_gone
-from tests.support.server import Server
+from tests.support.server import PATIENCE, Server
 from tests.support.sleighs import LongLeased, supervisor_of, until_replaced, workers
 from tests.support.workers import Workers
 
@@ -234,15 +235,24 @@ def test_a_signal_to_a_worker(two: Sleigh, tmp_path: Path) -> None:
     until_replaced(two, former)
 
 
-def send_terms(_: Any) -> tuple[bool, int]:
-    """Send SIGTERM to a process forked here, as the pools of multiprocessing do."""
+def fork_and_end(strike: Callable[[int], object]) -> int:
+    """Return how a process that is forked here ends, to which `strike` sends SIGTERM."""
     pid = os.fork()
     if pid == 0:
-        time.sleep(60)
-    os.kill(pid, signal.SIGTERM)
-    _, status = os.waitpid(pid, 0)
-    return os.WIFSIGNALED(status), os.WTERMSIG(status)
+        wait_forever()
+    strike(pid)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def end_forks(_: Any) -> list[int]:
+    """Do so as the pools of multiprocessing do, and while the process is just being forked."""
+    ends = [fork_and_end(lambda pid: os.kill(pid, signal.SIGTERM))]
+    vars(fork)["disown_finalizers"] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    return [*ends, fork_and_end(lambda pid: None)]
 
 
 def test_forks_of_a_task_end_by_the_signal(two: Sleigh) -> None:
-    assert two.eachElem(send_terms, [0]) == [(True, signal.SIGTERM)]
+    """At any moment, and the worker does not take it for its own."""
+    before = workers(two)
+    assert two.eachElem(end_forks, [0], timeout=PATIENCE) == [2 * [-signal.SIGTERM]]
+    assert workers(two) == before

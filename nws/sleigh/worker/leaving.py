@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
 
@@ -19,6 +21,16 @@ __all__ = ["LeaveError", "Leaving"]
 
 class LeaveError(BaseException):
     """The worker is to end, and nothing of the user's runs."""
+
+
+class _Forking(threading.local):
+    """A fork that this thread is making.
+
+    Attributes:
+        mask: the signals that were blocked before.
+    """
+
+    mask: Collection[int] = ()
 
 
 class Leaving:
@@ -33,9 +45,14 @@ class Leaving:
         """Handle signals from now on; forks of this process do not."""
         self.waits = False
         self._cells: Final = cells
+        self._forking: Final = _Forking()
         for number in LEAVE_SIGNALS:
             signal.signal(number, self._handle)
-        os.register_at_fork(after_in_child=self._handle_no_more)
+        os.register_at_fork(
+            before=self._hold_signals,
+            after_in_parent=self._release_signals,
+            after_in_child=self._handle_no_more,
+        )
 
     def check(self) -> None:
         """Raise LeaveError if the worker is to leave."""
@@ -48,8 +65,16 @@ class Leaving:
             self.waits = False
             raise LeaveError
 
+    def _hold_signals(self) -> None:
+        """Let a signal wait that comes before a fork has its own handlers: Python would drop it."""
+        self._forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, LEAVE_SIGNALS)
+
+    def _release_signals(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._forking.mask)
+
     def _handle_no_more(self) -> None:
         for number in LEAVE_SIGNALS:
             with suppress(ValueError):  # a thread of an embedded interpreter has forked
                 if signal.getsignal(number) == self._handle:
                     signal.signal(number, signal.SIG_DFL)
+        self._release_signals()
