@@ -36,7 +36,9 @@ from tests.support.deadly import (
     wait_the_first_time,
 )
 from tests.support.processes import Aside, children, open_files, until, until_file, until_gone
+from tests.support.server import Server
 from tests.support.sleighs import parent, servers, supervisor_of, workers_that_answer
+from tests.support.workers import Workers
 
 DEATHS = [
     *((RUNNING, way) for way in DYING),
@@ -330,6 +332,29 @@ def test_a_killed_supervisor_takes_all_with_it(on_server: dict[str, Any], tmp_pa
         until_gone([child_pid])
     with pytest.raises(SleighStoppedException):
         call.result()
+
+
+AS_A_FORK_ENDS = """
+import os, pathlib, signal
+
+def interrupt(note=pathlib.Path({note!r})):
+    if not note.exists():
+        note.touch()
+        os.kill(os.getpid(), signal.SIGINT)
+
+os.register_at_fork(after_in_parent=interrupt)
+"""
+
+
+def test_ctrl_c_while_a_worker_is_started(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python drops the exception of a handler that runs then."""
+    program = AS_A_FORK_ENDS.format(note=str(tmp_path / "note"))
+    (tmp_path / "sitecustomize.py").write_text(program)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Workers(server.port, size=2) as team:
+        assert team.until_left() == -signal.SIGINT
 
 
 # Workers that never get to work

@@ -23,7 +23,7 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TextIO
 
 from nws.client import NwsServer
@@ -156,6 +156,7 @@ class Supervisor:
         self._problem = ""
         self.has_lost_server = False
         self._signal = 0  # that has told us to leave
+        self._is_interrupted = False
         self._leaves = ""  # why it leaves, once it does
         self._limits = TimeLimits(where.lease_time, settings.stay.grace)
         self._departure = Departure(settings.stay, time.monotonic())
@@ -196,8 +197,11 @@ class Supervisor:
         for fd in self._wakeups:
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(self._wakeups[1], warn_on_full_buffer=False)
+        handlers: dict[int, Callable[[int, Any], object]]
         handlers = dict.fromkeys(LEAVE_SIGNALS, self._note_signal)
         handlers[signal.SIGCHLD] = lambda *_: None
+        if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+            handlers[signal.SIGINT] = self._interrupt
         former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             ranks = [worker.rank for worker in self._workers]
@@ -213,6 +217,8 @@ class Supervisor:
             for worker in self._workers:
                 self._start(worker)
             while not self._over:
+                if self._is_interrupted:
+                    raise KeyboardInterrupt
                 for key, _ in self._selector.select(self._pause()):
                     key.data(key.fd)
                 self._look_after_workers()
@@ -231,6 +237,12 @@ class Supervisor:
 
     def _note_signal(self, number: int, _: object) -> None:
         self._signal = self._signal or number
+
+    def _interrupt(self, *_: object) -> None:
+        """Raise KeyboardInterrupt, and once more in the loop: Python drops the exception of a
+        handler that runs in a finalizer, or as a fork begins or ends."""
+        self._is_interrupted = True
+        raise KeyboardInterrupt
 
     def _pause(self) -> float:
         now = time.monotonic()
@@ -372,6 +384,8 @@ class Supervisor:
     def _close_inherited(self) -> int:
         """In a worker: close the files of its supervisor. Return the end of our life pipe."""
         signal.set_wakeup_fd(-1)
+        if signal.getsignal(signal.SIGINT) == self._interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         self._selector.close()
         for worker in self._workers:
             for fd in worker.pipes:
