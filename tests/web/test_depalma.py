@@ -138,6 +138,17 @@ def test_hosts_that_are_not_there_with_the_reason(cluster: Cluster) -> None:
     assert "no <b>such</b> file" in text
 
 
+def test_a_host_that_has_just_joined_or_gone_is_shown_once(cluster: Cluster) -> None:
+    """The master says a little later than the host whether it is there."""
+    cluster.run(1, "joined")
+    gone = HostReport("gone 1", "gone", "machine", 7, 4, [], 0, 1, NOW - 60)
+    cluster.store(report_of(gone.id), gone)
+    cluster.store(gone_of(gone.id), "gone")
+    cluster.store(ABSENT, json.dumps({"hosts": describe_absent(["gone", "joined"], {}, {})}))
+    shown = [(host["name"], host["state"]) for host in cluster.data()["hosts"]]
+    assert shown == [("joined", "ready"), ("gone", "starting")]
+
+
 def test_jobs_that_run_that_wait_and_that_have_ended(cluster: Cluster) -> None:
     cluster.run(1, "a")
     low = SubmittedJob(2, 1, 1, submitted=NOW - 3)

@@ -38,6 +38,7 @@ def _show(inspector: Inspector, ws: bytes, pid: int) -> dict[str, Any]:
     table = read_report(inspector, ws, depalma_reports.CLUSTER) or Report(None)
     codes = table.part("codes") or Report(None)
     reports = list(depalma_reports.hosts(inspector, ws, _MAX_HOSTS))
+    hosts = [_host(there, report) for there, report in reports]
     absent = depalma_reports.absent_hosts(inspector, ws, _MAX_HOSTS)
     running = {
         job.whole("pid"): (host.text("name"), job)
@@ -63,8 +64,7 @@ def _show(inspector: Inspector, ws: bytes, pid: int) -> dict[str, Any]:
     return {
         "workspace": DisplayName(ws),
         "gone": depalma_reports.master_is_gone(inspector, ws),
-        "hosts": [_host(there, report) for there, report in reports]
-        + [_host(False, report) for report in absent],
+        "hosts": _each_once(hosts, [_host(False, report) for report in absent]),
         "numbers": numbers,
         "jobs": jobs,
         "output": _output(inspector, ws, next((job for job in jobs if job["pid"] == pid), None)),
@@ -79,6 +79,19 @@ def _problem_of(groups: Sequence[str], hosts: Iterable[tuple[bool, Report]]) -> 
     if groups and all(map(set(groups).isdisjoint, able)):
         return shorten(f"no host is there of {', '.join(groups)}", _MAX_TEXT_CHARS)
     return ""
+
+
+def _each_once(
+    hosts: Sequence[dict[str, Any]], absent: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the hosts, and those of which the master says that they are absent. For a moment it
+    may say so of one that has just joined, or not yet of one that has just gone."""
+    there = {host["name"] for host in hosts if host["state"] == "ready"}
+    not_there = {host["name"] for host in absent} - there
+    return [
+        *(host for host in hosts if host["name"] not in not_there),
+        *(host for host in absent if host["name"] in not_there),
+    ]
 
 
 def _host(there: bool, report: Report) -> dict[str, Any]:
