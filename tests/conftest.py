@@ -58,7 +58,7 @@ def for_the_night(items: list[pytest.Item]) -> Iterator[pytest.Item]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is for the night or needs real batch systems. Begin with the files that have
-    most slow tests: so several processes end at the same time."""
+    most slow tests, or most tests: so several processes end at the same time."""
     left_out: set[pytest.Item] = set()
     if not config.getoption("nightly"):
         left_out.update(for_the_night(items))
@@ -67,7 +67,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    size = Counter(item.path for item in items)
+    items.sort(key=lambda item: (-slow[item.path], -size[item.path], item.path))
 
 
 @pytest.hookimpl(wrapper=True)

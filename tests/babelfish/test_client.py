@@ -149,6 +149,7 @@ def test_values_that_want_to_end_the_babelfish(trusting: RunningBabelfish) -> No
     assert trusting.ask([1]) == "[1]"
 
 
+@pytest.mark.slow
 def test_a_value_that_needs_too_much_memory(start: Start) -> None:
     babelfish = start("--safe", "--memory-limit", str(150_000_000))
     assert babelfish.ask([b"x" * 1000] * 10) != TOO_LARGE
@@ -161,6 +162,7 @@ def test_a_value_that_needs_too_much_memory(start: Start) -> None:
     assert babelfish.ask([1]) == "[1]"
 
 
+@pytest.mark.slow
 def test_a_value_that_does_not_even_fit_into_the_memory(start: Start) -> None:
     babelfish = start("--safe", "--memory-limit", str(150_000_000))
     assert babelfish.ask(b"x" * 160_000_000) == TOO_LARGE
@@ -226,6 +228,7 @@ def test_it_ends_with_the_server(start: Start, tmp_path: Path) -> None:
     assert "the babelfish ends: the server is gone: " in log
 
 
+@pytest.mark.slow
 @pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("end", ["workspace", "server"])
 def test_on_an_original_server(start: Start, tmp_path: Path, end: str) -> None:

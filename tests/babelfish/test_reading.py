@@ -119,6 +119,7 @@ plain: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(plain, st.sampled_from(PROTOCOLS))
 def test_plain_data_is_read_as_it_was(value: Any, protocol: int) -> None:
     read = read_pickle(pickle.dumps(value, protocol))
@@ -126,6 +127,7 @@ def test_plain_data_is_read_as_it_was(value: Any, protocol: int) -> None:
     assert type(read) is type(value)
 
 
+@pytest.mark.slow
 @given(plain, st.sampled_from(PROTOCOLS))
 def test_reading_plain_data_shows_the_same_as_unpickling(value: Any, protocol: int) -> None:
     data = pickle.dumps(value, protocol)

@@ -105,6 +105,7 @@ nested = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(nested.filter(lambda value: type(value) is not str))
 def test_what_is_not_cut_can_be_read_again(value: Any) -> None:
     shown = text_of(value)
@@ -121,6 +122,7 @@ def test_a_thousand_numbers_are_on_one_line() -> None:
     assert "\n" not in text_of(tuple(range(1000)))
 
 
+@pytest.mark.slow
 def test_of_more_numbers_a_thousand_are_shown() -> None:
     line, remark = text_of(list(range(10_000_000))).split("\n")
     assert ast.literal_eval(line) == list(range(1000))

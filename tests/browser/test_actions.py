@@ -102,6 +102,7 @@ def button(page: Page, name: str) -> Locator:
 # Storing and declaring
 
 
+@pytest.mark.slow
 @in_each_way("mouse without JavaScript")
 def test_values_are_stored_as_they_were_typed_and_a_variable_is_declared(
     person: Person, inspected: Inspected, ws: NetWorkSpace
@@ -169,6 +170,7 @@ def test_what_was_done_is_said_once(page: Page, inspected: Inspected, ws: NetWor
 # What destroys asks first
 
 
+@pytest.mark.slow
 @in_each_way("keyboard")
 def test_a_value_is_fetched_and_all_is_deleted_after_a_question(
     person: Person, inspected: Inspected, ws: NetWorkSpace

@@ -36,6 +36,7 @@ def master(
         yield master
 
 
+@pytest.mark.slow
 def test_jobs_are_seen_and_killed_while_the_page_is_open(page: Page, master: master_server) -> None:
     page.goto(master.page())
     until_live(page)

@@ -76,6 +76,7 @@ def ws(inspected: Inspected, request: pytest.FixtureRequest) -> Iterator[NetWork
     ws.server.close()
 
 
+@pytest.mark.slow
 @pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize(
     ("ws", "text"),
@@ -100,6 +101,7 @@ def test_names_and_values_are_only_shown(
     assert_harmless(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ws", "text"),
     [
@@ -167,6 +169,7 @@ def report(text: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_what_a_sleigh_says_of_itself_is_only_shown(page: Page, inspected: Inspected) -> None:
     ws = inspected.open("strange sleigh")
     for name in ("task", "result", "rankCount", "workerCount", "deleteMeWhenAllWorkersStarted"):

@@ -47,6 +47,7 @@ def top_of(what: Locator) -> float:
 # What others do appears
 
 
+@pytest.mark.slow
 def test_a_stored_value_appears(page: Page, inspected: Inspected, ws: NetWorkSpace) -> None:
     ws.store("x", "one")
     inspected.see_variable(page, ws, "x")
@@ -149,6 +150,7 @@ def test_times_move_and_the_exact_one_is_in_the_title(
 # What a person does stays
 
 
+@pytest.mark.slow
 def test_what_has_the_focus_keeps_it_while_rows_come_go_and_move(
     page: Page, inspected: Inspected, ws: NetWorkSpace
 ) -> None:
@@ -222,6 +224,7 @@ def test_what_is_typed_stays_while_the_page_moves(
 # Pause
 
 
+@pytest.mark.slow
 def test_pause_stops_the_page_and_is_remembered_on_the_next_one(
     browsing: Browsing, inspected: Inspected, ws: NetWorkSpace
 ) -> None:

@@ -34,6 +34,7 @@ def assert_quick(session: CDPSession) -> None:
     assert 0 < busy < MAX_BUSY_SECONDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [300, pytest.param(1000, marks=pytest.mark.nightly)])
 def test_a_workspace_of_many_variables_stays_responsive(
     browsing: Browsing, inspected: Inspected, count: int

@@ -172,6 +172,7 @@ THOROUGHLY = ("workspace", "values", "plot", "sleigh", "confirm")
 """Between them they have all that the others are made of."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "which",
     [
@@ -266,6 +267,7 @@ def test_values_that_are_alike_are_one_table(page: Page, scene: Scene) -> None:
     expect(page).to_have_title("Value 1 of stations · NetWorkSpaces")
 
 
+@pytest.mark.slow
 def test_a_folder_of_names_stays_as_it_was_left(page: Page, scene: Scene) -> None:
     ws = scene.inspected.open("folders")
     for name in ("a/x", "a/y"):
@@ -338,6 +340,7 @@ def test_a_list_is_searched_sorted_and_paged(page: Page, scene: Scene) -> None:
     until_live(page)
 
 
+@pytest.mark.slow
 def test_one_goes_from_all_workspaces_to_a_value_and_back(page: Page, scene: Scene) -> None:
     scene.inspected.see(page)
     for link in ("weather stations", "notes", "Value 0", "notes", "weather stations", "Workspaces"):

@@ -64,6 +64,7 @@ def seen(page: Page, inspected: Inspected, sleigh: Sleigh) -> Page:
     return page
 
 
+@pytest.mark.slow
 def test_progress_rate_and_time_left_move(seen: Page, sleigh: Sleigh, tmp_path: Path) -> None:
     call = Aside(lambda: sleigh.eachElem(wait_for_leave, range(40), tmp_path, chunkSize=1))
     card = seen.get_by_role("article").filter(has_text="eachElem(wait_for_leave)")
@@ -86,6 +87,7 @@ def test_progress_rate_and_time_left_move(seen: Page, sleigh: Sleigh, tmp_path: 
     expect(seen.get_by_role("img", name="elements per second")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_each_worker_says_what_it_is_at(seen: Page, sleigh: Sleigh, tmp_path: Path) -> None:
     pids = workers_that_answer(sleigh)
     call = Aside(lambda: sleigh.eachElem(wait_for_leave, range(2), tmp_path, chunkSize=1))
@@ -109,6 +111,7 @@ def test_each_worker_says_what_it_is_at(seen: Page, sleigh: Sleigh, tmp_path: Pa
         assert re.match(r"call \d+, \d+ elements? from \d+, ", title or "")
 
 
+@pytest.mark.slow
 def test_failures_open_and_stay_open_and_output_appears(
     seen: Page, sleigh: Sleigh, tmp_path: Path
 ) -> None:

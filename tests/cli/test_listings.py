@@ -54,6 +54,7 @@ def test_leases(shared: Nws, ws: NetWorkSpace) -> None:
         assert "holder" in shared("leases", WS).stdout
 
 
+@pytest.mark.slow
 def test_clients(nws: Nws) -> None:
     nws.env = {"NWS_WEB_KEY": "secret", "NWS_SERVER_PORT": str(nws.port)}
     nws.server("start")

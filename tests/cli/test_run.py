@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Nws, free_port
 from tests.support.processes import python, until_gone
 from tests.support.server import PATIENCE, Server
@@ -25,6 +27,7 @@ with NetWorkSpace("test", os.environ["NWS_SERVER_HOST"], port) as ws:
 """
 
 
+@pytest.mark.slow
 def test_a_script_with_a_server(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     port = str(free_port())
@@ -37,6 +40,7 @@ def test_a_script_with_a_server(tmp_path: Path) -> None:
     until_gone([int(pid)])
 
 
+@pytest.mark.slow
 def test_signals_reach_the_script(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     port = str(free_port())

@@ -136,6 +136,7 @@ def test_odd_reports_are_shown(shared: Nws, ws: NetWorkSpace) -> None:
     assert "gone" in text
 
 
+@pytest.mark.slow
 def test_a_worker_by_hand(shared: Nws, server: Server, tmp_path: Path) -> None:
     making = Aside(lambda: Sleigh(launch="web", nwsHost=HOST, nwsPort=server.port))
 

@@ -56,6 +56,7 @@ def test_there_is_a_command_of_that_name(tmp_path: Path) -> None:
     assert run_python("-c", text, cwd=tmp_path).stdout == "nws.cli:main\n"
 
 
+@pytest.mark.slow
 def test_the_command_as_a_user_runs_it(nws: Nws, tmp_path: Path) -> None:
     env = {"XDG_STATE_HOME": str(tmp_path), "NWS_SERVER_PORT": str(nws.port)}
     for command, says in (
@@ -140,6 +141,7 @@ def test_two_servers_on_two_ports(lasting: Nws) -> None:
     assert str(lasting.pid) in lasting.server("status").stdout
 
 
+@pytest.mark.slow
 def test_an_option_that_the_server_does_not_have(nws: Nws) -> None:
     for _ in range(2):
         done = nws.server("start", "--", "--no-such-option", status=1)
@@ -163,6 +165,7 @@ def test_the_servers_own_help(nws: Nws) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_port_that_something_else_uses(nws: Nws) -> None:
     with socket.socket() as other:
         other.bind((HOST, nws.port))

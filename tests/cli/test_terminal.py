@@ -21,6 +21,7 @@ NWS = [sys.executable, "-m", "nws"]
 WS = "command line"
 
 
+@pytest.mark.slow
 def test_a_session(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> None:
     env = {**shared.env, "PS1": "ready> ", "NWS": " ".join(NWS), "WS": WS}
     with terminal(["sh", "-i"], tmp_path, env) as person:
@@ -88,6 +89,7 @@ def test_top(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> None:
         assert person.process.wait(PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_top_for_programs(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> None:
     with terminal([*NWS, "top", "--json"], tmp_path, shared.env) as person:
         look = json.loads(person.expect("\r\n"))

@@ -150,6 +150,7 @@ def test_a_second_ctrl_c_need_not_wait_for_the_server(tmp_path: Path) -> None:
             assert child.answer() == "true"
 
 
+@pytest.mark.slow
 def test_a_server_that_is_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then the session goes on on another connection."""
     timeouts = Timeouts(recovery=0.05, poll_interval=0.02)
@@ -208,6 +209,7 @@ def test_another_exception_during_the_recovery(opened: Opener, call: str) -> Non
 
 
 # What is given back is given back in the same way by all of them.
+@pytest.mark.slow
 @pytest.mark.parametrize(("call", "step"), [("fetch", 1), ("fetch_many", 4), ("lease", 4)])
 def test_another_exception_while_a_value_is_given_back(
     opened: Opener, call: str, step: int

@@ -237,6 +237,7 @@ def test_a_port_that_is_taken_is_named(master: master_server, tmp_path: Path) ->
         master_server(config)
 
 
+@pytest.mark.slow
 def test_hosts_that_cannot_be_started_are_named_with_the_reason(tmp_path: Path) -> None:
     hosts = host("x", more='launch = ["no-such-launcher"]')
     with (

@@ -19,6 +19,7 @@ PROGRAMS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 OUTPUTS = ["[1, 1, 4, 27, 256]\n[1, 2, 3]\n", "[0, 1, 4]\n", "[0, 1, 4, 9, 16]\n"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("programs_on_server")
 def test_the_programs(tmp_path: Path) -> None:
     for program, output in zip(PROGRAMS, OUTPUTS, strict=True):

@@ -18,6 +18,7 @@ def test_there_are_all() -> None:
     assert len(BLOCKS) == 2
 
 
+@pytest.mark.slow
 def test_of_a_program(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(BLOCKS[0])
     pytester.runpytest_subprocess("-p", "nws.testing.plugin").assert_outcomes(passed=1)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.support.server import ROOT
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
@@ -29,6 +31,7 @@ def texts(file: Path) -> Iterator[str]:
             yield node.value
 
 
+@pytest.mark.slow
 def test_each_message_is_one_of_the_program() -> None:
     folders = (ROOT / "nws", ROOT / "server" / "nws_server")
     known = [text for folder in folders for file in folder.rglob("*.py") for text in texts(file)]

@@ -26,6 +26,7 @@ def test_one_script(env: dict[str, str]) -> None:
     assert "ValueError: math domain error" in lines
 
 
+@pytest.mark.slow
 def test_two_scripts(env: dict[str, str]) -> None:
     with python(EXAMPLES / "master.py", cwd=EXAMPLES, env=env) as master:
         # `-w`: there may be no master yet.

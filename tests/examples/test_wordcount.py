@@ -46,6 +46,7 @@ def test_with_a_server_of_its_own(folder: Path, tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_with_a_server_that_then_keeps_the_totals(
     folder: Path, tmp_path: Path, server: Server
 ) -> None:

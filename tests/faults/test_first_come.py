@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from nws.client import DICT, NetWorkSpace
 from tests.support.processes import Aside, python, until
 from tests.support.server import running
@@ -29,6 +31,7 @@ def has_fetchers(ws: NetWorkSpace, count: int) -> bool:
     return fetchers(ws) == count
 
 
+@pytest.mark.slow
 def test_two_hundred_are_served_in_the_order_in_which_they_came(tmp_path: Path) -> None:
     with ExitStack() as stack:
         server = stack.enter_context(running(tmp_path))

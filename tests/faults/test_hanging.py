@@ -142,6 +142,7 @@ def test_drop_an_iterator(sleigh: Sleigh, tmp_path: Path) -> None:
     check_cancelled(sleigh, iterators.clear, tmp_path)
 
 
+@pytest.mark.slow
 def test_cancel_at_many_moments(sleigh: Sleigh, tmp_path: Path) -> None:
     """Also while a worker is between taking a task and beginning it."""
     for moment in range(8):

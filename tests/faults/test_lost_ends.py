@@ -94,6 +94,7 @@ def test_the_supervisor_is_killed_during_a_call(on_server: dict[str, Any], tmp_p
         assert sleigh.status() == (2, 1)
 
 
+@pytest.mark.slow
 def test_the_supervisor_is_killed_during_a_call_of_each_worker(
     on_server: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_worker_that_hangs_ends_with_its_supervisor(
         assert call.result() == [0, 10, 20, 30, 40]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment",
     [*range(0, 24, 8), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(4, 24, 8))],

@@ -173,6 +173,7 @@ def test_our_own_client_says_why(owned: Server) -> None:
     assert "it is of user 65534 and has not proved that it knows" in as_second_user(connect)
 
 
+@pytest.mark.slow
 def test_a_sleigh_with_a_private_server(monkeypatch: pytest.MonkeyPatch) -> None:
     require_second_user()
     monkeypatch.setattr(webbrowser, "open", lambda _: True)

@@ -40,6 +40,7 @@ def nobody() -> Iterator[None]:
     until(lambda: children(os.getpid()) == before, "the end of its processes")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nobody")
 def test_an_initializer_runs_on_each_worker(tmp_path: Path) -> None:
     with SleighExecutor(1, set_greeting, ("hello",)) as executor:
@@ -88,6 +89,7 @@ def test_calls_of_a_collected_executor_are_done(tmp_path: Path) -> None:
     assert [future.result(SOON) for future in futures] == [0, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.nightly(but_each=2)
 @pytest.mark.usefixtures("nobody")
 @pytest.mark.parametrize("way", ["terminate_workers", "kill_workers"])
@@ -104,6 +106,7 @@ def test_workers_can_be_ended_at_once(tmp_path: Path, way: str) -> None:
     wait([running, waiting], 0)
 
 
+@pytest.mark.slow
 def test_calls_are_done_before_the_interpreter_ends(script: Script) -> None:
     """In the order of the standard library: then come functions of `atexit`, which can submit no
     more. What calls print comes as it is."""

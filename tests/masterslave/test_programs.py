@@ -212,6 +212,7 @@ def test_slaves_end_with_their_master(label: str, tmp_path: Path) -> None:
         until_gone([launched])
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_a_master_that_waits_for_its_slaves(
     label: str, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ def _metadata(name: str) -> bool:
     return _top(name).endswith(".dist-info")
 
 
+@pytest.mark.slow
 def test_wheel_holds_exactly_the_files_of_the_packages(archives: Archives) -> None:
     expected = {
         f"{place}/{name}"
@@ -134,6 +135,7 @@ OF_EACH_PROGRAM_AND_WORKER = ["nws", "nws.client", "nws.sleigh"]
 
 
 # That nothing light imports what is heavy is also a contract of setup.cfg, for all modules.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "modules",
     [OF_EACH_PROGRAM_AND_WORKER, pytest.param(_modules_of_nws(), marks=pytest.mark.nightly)],

@@ -125,6 +125,7 @@ def test_the_statistics_of_a_node(home: Path) -> None:
         server.destroy()
 
 
+@pytest.mark.slow
 def test_a_node_that_is_killed(
     home: Path, tmp_path: Path, states: Callable[[pp.Server], dict[str, str]]
 ) -> None:
@@ -166,6 +167,7 @@ def test_the_workers_of_a_node_end_with_their_server(two: list[PpNode], tmp_path
         until_gone(guests)
 
 
+@pytest.mark.slow
 def test_nodes_that_are_found(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
     server = pp.Server(0, ppservers=(f"127.*:{port}",), secret=SECRET)
@@ -227,6 +229,7 @@ def test_nodes_on_other_machines_are_found_and_one_is_unplugged(
         server.destroy()
 
 
+@pytest.mark.slow
 def test_a_node_that_is_stopped_is_given_up_and_comes_back(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -148,6 +148,7 @@ def test_a_template(job_server: pp.Server) -> None:
 # Workers
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes(tmp_path: Path) -> None:
     with_two = pp.Server(2)
     try:

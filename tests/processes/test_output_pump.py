@@ -89,6 +89,7 @@ def test_output_that_cannot_be_sent_is_counted() -> None:
     assert (rest, dropped) == ({}, 1000)
 
 
+@pytest.mark.slow
 def test_a_process_that_left_the_group_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """It keeps stdout open, but the job is over."""
     pids = tmp_path / "pids"

@@ -69,6 +69,7 @@ def test_limits_of_memory_and_processor_time_hold() -> None:
     )
 
 
+@pytest.mark.slow
 def test_processor_time_beyond_the_limit_ends_a_job() -> None:
     end = run([sys.executable, "-c", "while True: pass"], cpu=1)
     assert end.signal == signal.SIGXCPU

@@ -149,6 +149,7 @@ def flooded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 # Each by one kind of client in turn, and by night by both.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flood", "kind"),
     [
@@ -210,6 +211,7 @@ def test_a_thousand_idle_connections(tmp_path: Path) -> None:
             raise AssertionError("closed connections are still counted")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("many_files")
 def test_a_thousand_waits_are_each_served_once(tmp_path: Path) -> None:
     with running(tmp_path) as server, server.client(ws="ws") as honest:

@@ -236,6 +236,7 @@ sys.exit(main())
 """Runs a program whose wall clock goes back by an hour as soon as there is a certain file."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("way", "io"),
     [

@@ -273,6 +273,7 @@ def test_twistd_serves_until_sigterm(tmp_path: Path, arguments: list[str]) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
 
 
+@pytest.mark.slow
 def test_under_twistd_a_start_that_fails_is_no_success(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -290,6 +291,7 @@ def test_under_twistd_a_start_that_fails_is_no_success(tmp_path: Path) -> None:
 # The spool of a server that was killed
 
 
+@pytest.mark.slow
 @unix_only
 def test_the_next_server_removes_what_a_killed_one_left(tmp_path: Path) -> None:
     options = ("--long-value-size", "1000")

@@ -60,6 +60,7 @@ def test_a_job_that_ends_is_replaced(
     assert list((state_folder / "jobs").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_reach_the_server(
     stub: Path, on_server: dict[str, Any], impatient: None
 ) -> None:

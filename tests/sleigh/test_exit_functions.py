@@ -64,6 +64,7 @@ def test_forks_leave_the_worker_its_own(lonely: Sleigh, tmp_path: Path) -> None:
     assert lonely.eachWorker(fork, tmp_path) == [True]
 
 
+@pytest.mark.slow
 def test_a_file_that_a_result_names_stays(
     on_server: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

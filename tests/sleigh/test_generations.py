@@ -62,6 +62,7 @@ def test_a_frozen_program(tmp_path: Path) -> None:
     assert generations(tmp_path) <= 3, "itself, a server and a supervisor"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first",
     [
@@ -160,6 +161,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_sleigh_in_a_task_is_fine(script: Script) -> None:
     assert script(NESTED).stdout == "[[2]]\n[[1]]\n"
 

@@ -110,6 +110,7 @@ def test_generators_among_the_elements_keep_their_state() -> None:
     assert copy.random() == generator.random()
 
 
+@pytest.mark.slow
 def test_generators_of_the_main_program(script: Script) -> None:
     assert script(PROGRAM).stdout.splitlines() == [
         str([16] * 8),

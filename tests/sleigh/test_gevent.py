@@ -69,6 +69,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_greenlets(script: Script) -> None:
     assert script(PROGRAM).stdout.split("\n") == [
         "[0, 2, 4] [6, 6]",

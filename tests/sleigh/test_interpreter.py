@@ -65,6 +65,7 @@ def seen(folder: Path, flags: list[str], way: str, port: int) -> list[list[Any]]
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("way", ["local", "arguments", "environment"])
 def test_options_of_the_master(tmp_path: Path, server: Server, way: str) -> None:

@@ -70,6 +70,7 @@ def test_tasks_of_others_that_were_not_sent(
     under_way.result(SOON)
 
 
+@pytest.mark.slow
 def test_a_stop_after_an_interruption_in_popen(
     on_server: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +171,7 @@ def test_a_submitted_call_that_the_server_refuses(tmp_path: Path) -> None:
         assert sleigh.submit(times_ten, 1).result(SOON) == 10
 
 
+@pytest.mark.slow
 def test_a_refused_call_that_travels_with_another(tmp_path: Path) -> None:
     with (
         running(tmp_path, "--memory-limit", "200000") as server,

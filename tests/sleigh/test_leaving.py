@@ -105,12 +105,14 @@ def test_a_worker_leaves_while_it_waits_for_the_others(server: Server) -> None:
         assert team.until_left() == LEFT
 
 
+@pytest.mark.slow
 def test_a_lifetime(server: Server) -> None:
     with Workers(server.port, stay=Stay(lifetime=0.1)) as team:
         assert team.until_left() == LEFT
         assert states(team) == ["left"]
 
 
+@pytest.mark.slow
 def test_an_idle_timeout(server: Server) -> None:
     with Workers(server.port, stay=Stay(idle_timeout=0.2)) as team:
         call = team.call(1, echo)
@@ -192,6 +194,7 @@ def two(on_server: dict[str, Any]) -> Any:
         yield sleigh
 
 
+@pytest.mark.slow
 def test_a_supervisor_that_leaves_is_replaced(
     two: Sleigh, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -210,6 +213,7 @@ def test_a_supervisor_that_leaves_is_replaced(
     assert caplog.messages == []
 
 
+@pytest.mark.slow
 def test_preemption_is_never_an_elements_fault(two: Sleigh, tmp_path: Path) -> None:
     """More often than an element may be lost."""
     call = Aside(partial(two.eachElem, wait_six_times, range(1), [tmp_path]))

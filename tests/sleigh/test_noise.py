@@ -84,6 +84,7 @@ def run(folder: Path, **env: str) -> str:
     return (folder / "results").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize(
     "noise",

@@ -74,6 +74,7 @@ if __name__ == "__main__":
 CALLS = ("eachElem", "eachWorker", "imap", "submit", "object", "lambda", "lazily", "expression")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("programs_on_server")
 def test_all_elements_run_what_the_master_has(script: Script) -> None:
     """Each kind of call is in turn the first one after a reload."""

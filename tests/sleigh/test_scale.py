@@ -110,6 +110,7 @@ def test_it_follows_the_work(
         until(lambda: len(all_workers(os.getpid())) == 1, "the others have left")
 
 
+@pytest.mark.slow
 def test_a_supervisor_without_wanted_workers_leaves(server: Server) -> None:
     with Workers(server.port, size=2) as team:
         team.pids()
@@ -132,6 +133,7 @@ def here(machine: str, options: LaunchOptions) -> Sequence[str]:
     return []
 
 
+@pytest.mark.slow
 def test_on_nodes(on_server: dict[str, Any]) -> None:
     nodes = ["node1:2", "node2"]
     with Sleigh(**on_server, launch=here, nodeList=nodes, workerCount=(1, 3)) as sleigh:

@@ -217,6 +217,7 @@ def test_who_cannot_join_leaves_nothing(server: Server, package: Path, temporary
 # All together
 
 
+@pytest.mark.slow
 def test_workers_find_it_also_after_their_supervisor_was_killed(
     package: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

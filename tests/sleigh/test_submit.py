@@ -329,6 +329,7 @@ def test_nothing_of_many_calls_stays_on_the_server(sleigh: Sleigh) -> None:
     assert len([name for name in listing if name.startswith("function ")]) <= 9
 
 
+@pytest.mark.slow
 def test_the_thread_ends_when_there_is_nothing_to_do(sleigh: Sleigh) -> None:
     sleigh.submit(deadly.times_ten, 1).result(SOON)
     until(

@@ -17,6 +17,7 @@ def unless_far(machine: str, options: LaunchOptions) -> list[str]:
     return ["sh", "-c", "echo no route to $0 >&2; exit 9", machine] if machine == "far" else []
 
 
+@pytest.mark.slow
 def test_one_of_two(server: Server, impatient: None, caplog: pytest.LogCaptureFixture) -> None:
     nodes = ["near", "far"]
     with Sleigh(launch=unless_far, nodeList=nodes, nwsHost=HOST, nwsPort=server.port) as sleigh:

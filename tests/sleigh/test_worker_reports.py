@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh, SleighTaskException
 from nws.sleigh.shared.settings import Where
@@ -82,6 +84,7 @@ def test_a_worker_that_is_idle(lonely: Sleigh) -> None:
     assert report["started"] - 0.1 < begin <= end < time.time() + 0.1
 
 
+@pytest.mark.slow
 def test_a_worker_that_runs_an_element(lonely: Sleigh, tmp_path: Path) -> None:
     (tmp_path / "go").touch()
     lonely.eachElem(arrive, range(3), [tmp_path], chunkSize=3)
@@ -125,6 +128,7 @@ def _arrive_unless_first(folder: Path) -> None:
         arrive(rank, folder)
 
 
+@pytest.mark.slow
 def test_a_worker_that_waits_for_the_others(on_server: dict[str, Any], tmp_path: Path) -> None:
     with Sleigh(**on_server, workerCount=2) as sleigh:
         call = Aside(partial(sleigh.eachWorker, _arrive_unless_first, tmp_path))
@@ -138,6 +142,7 @@ def test_a_worker_that_waits_for_the_others(on_server: dict[str, Any], tmp_path:
         assert report["recent"][0][:3] == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped(lonely: Sleigh, tmp_path: Path) -> None:
     call = Aside(partial(lonely.eachElem, arrive, [0], [tmp_path]))
     pid = int(until_file(tmp_path / "0"))
@@ -150,6 +155,7 @@ def test_a_worker_that_is_stopped(lonely: Sleigh, tmp_path: Path) -> None:
     assert call.result() == [0]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed(lonely: Sleigh) -> None:
     (killed,) = workers_that_answer(lonely)
     of_worker(lonely, 0, is_idle_after(1))
@@ -163,6 +169,7 @@ def test_a_worker_that_is_killed(lonely: Sleigh) -> None:
     assert (report["pid"], report["deaths"]) == (pid, 1)
 
 
+@pytest.mark.slow
 def test_another_supervisor_goes_on(lonely: Sleigh) -> None:
     lonely.eachElem("print('before')", [1])
     before = of_worker(lonely, 0, lambda report: report["lines"] and is_idle_after(1)(report))
@@ -194,6 +201,7 @@ def test_reports_do_not_grow(lonely: Sleigh) -> None:
     assert (listing["worker 0"].values, listing["worker 0"].mode) == (1, "single")
 
 
+@pytest.mark.slow
 def test_who_is_idle_stores_nothing(on_server: dict[str, Any], tmp_path: Path) -> None:
     """Its supervisor goes on to look, as is seen by the other worker."""
     with Sleigh(**on_server, workerCount=2) as sleigh:

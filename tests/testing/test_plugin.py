@@ -31,6 +31,7 @@ def test_a_sleigh(sleigh):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("serial", [False, True])
 def test_fixtures(pytester: pytest.Pytester, serial: bool) -> None:

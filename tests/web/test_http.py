@@ -366,6 +366,7 @@ def test_who_follows_a_page_is_not_cut(memory_site: MemorySite) -> None:
     assert not link.transport.disconnecting
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.sampled_from([*ODD_BYTES, form("GET", "/server"), b"\r\n", b"a"])

@@ -223,6 +223,7 @@ def test_each_page_can_be_followed(client: Client, browser: Browser) -> None:
         assert "<html" not in event.data
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the memory from /proc")
 def test_browsers_that_do_not_read_cost_bounded_memory_and_hold_up_nobody(
     site: Inspected, client: Client, browser: Browser

@@ -384,6 +384,7 @@ def test_raw_needs_a_value(client: Client, browser: Browser) -> None:
     assert browser.get("raw", ws="ws", name="x", index=1).status == 404
 
 
+@pytest.mark.slow
 def test_the_depth_of_the_last_minutes_is_drawn(client: Client, browser: Browser) -> None:
     client.store("x", "v")
 

@@ -74,6 +74,7 @@ def query(api: str, what: str) -> list[float]:
     return [float(each["value"][1]) for each in found["data"]["result"]]
 
 
+@pytest.mark.slow
 def test_it_scrapes_a_live_sleigh(tmp_path: Path) -> None:
     with (
         inspected(tmp_path, "--babelfish", "none") as site,
