@@ -15,7 +15,7 @@ from nws.errors import SleighIllegalValueException, SleighStoppedException
 from nws.sleigh import LaunchOptions, Sleigh
 from nws.sleigh.supervisor.worker_report import worker_reports
 from tests.sleigh.functions import arrive, echo, worker
-from tests.support.processes import Aside, until, until_file, until_gone
+from tests.support.processes import Aside, children, until, until_file, until_gone
 from tests.support.server import Server
 from tests.support.sleighs import all_workers, supervisor_of
 from tests.support.workers import Workers
@@ -124,6 +124,16 @@ def test_a_supervisor_without_wanted_workers_leaves(server: Server) -> None:
         )
         team.want()
         assert team.until_left() == 5
+
+
+def test_workers_that_leave_before_their_first_task_are_no_crashes(server: Server) -> None:
+    with Workers(server.port) as team:
+        team.pids()
+        for _ in range(6):
+            team.want(0, 1)
+            until(lambda: len(children(team.supervisor)) == 2, "another worker")
+            team.want(0)
+            until(lambda: len(children(team.supervisor)) == 1, "its end")
 
 
 # On nodes

@@ -456,7 +456,7 @@ class Supervisor:
     def _count_early_deaths(self, worker: WorkerProcess, guilty: bool) -> None:
         """Count workers that crash early, before they had any task; too many are the end."""
         early = time.monotonic() - worker.started_at < _EARLY_SECONDS and not worker.cells.call
-        early = early and not guilty and not worker.kill_requested
+        early = early and not guilty and not (worker.kill_requested or worker.has_left)
         worker.early_deaths = worker.early_deaths + 1 if early else 0
         if worker.early_deaths >= _MAX_EARLY_DEATHS:
             self._over = True
