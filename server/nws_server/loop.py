@@ -1,10 +1,9 @@
 """Twisted's epoll reactor, made for many small requests.
 
 Before it sleeps it polls for a moment: being woken by the system takes longer than the next request
-often does. It does so only while there is a core for that: when as many connections are at work as
-there are cores, it would hold up the processes that it waits for. And it makes no log context
-around each event, which nothing here reads and which takes a tenth of the time of a small
-operation.
+often does. It does so only while there is a core for that: when others compute on its core, who
+yields to them waits for long. And it makes no log context around each event, which nothing here
+reads and which takes a tenth of the time of a small operation.
 
 For that it overrides `doPoll` and uses three attributes of `EPollReactor` that are not public:
 `_poller`, `_selectables` and `_doReadOrWrite`. So `install` tries the reactor first, and leaves the
@@ -30,15 +29,18 @@ from zope.interface import implementer
 
 _Events = list[tuple[int, int]]
 
-_LINGER_SECONDS: Final = 100e-6
-"""How long to poll for events before sleeping."""
+_LINGER_SECONDS: Final = 300e-6
+"""How long to poll for events before sleeping. A worker has done a short task by then."""
 
 _MAX_DOUBLINGS: Final = 4
 """After polling has found nothing n times in a row, 2**n - 1 sleeps come without it; n is at most
 this."""
 
-_WINDOW_POLLS: Final = 32
-"""Connections at work are counted anew after this many polls that found something."""
+_LOST_SLICE_SECONDS: Final = 500e-6
+"""If yielding takes this long, others compute on this core, and do not just answer."""
+
+_PAUSE_SECONDS: Final = 0.1
+"""After that, in which it does not linger; a lost slice takes some 3 ms at most."""
 
 _log = Logger()
 
@@ -66,26 +68,22 @@ else:
 
         _empty_polls = 0  # lingering found nothing this many times in a row
         _to_skip = 0  # sleeps that come without lingering
-        _left_in_window = _WINDOW_POLLS
-        _has_core = True  # for lingering, by the last window
+        _not_before = 0.0  # no lingering until then
 
         def __init__(self) -> None:
             super().__init__()  # type: ignore[no-untyped-call]
-            self._cores = len(os.sched_getaffinity(0))
-            self._at_work: set[int] = set()  # connections that had events in this window
+            self._may_linger = len(os.sched_getaffinity(0)) > 1
 
         def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - Twisted's name
             poll, max_events = self._poller.poll, len(self._selectables)
             dispatch = self._doReadOrWrite
             try:
-                lingers = self._has_core and timeout != 0
+                lingers = self._may_linger and timeout != 0
                 events = self._linger(poll, max_events) if lingers else None
                 if not events:
                     events = poll(-1 if timeout is None else timeout, max_events)
             except InterruptedError:
                 return
-            if events:
-                self._note_at_work(events[0][0])
             for fd, event in events:
                 selectable = self._selectables.get(fd)
                 if selectable is not None:
@@ -96,25 +94,23 @@ else:
 
         doIteration = doPoll  # noqa: N815 - Twisted's name
 
-        def _note_at_work(self, fd: int) -> None:
-            """Note the first connection of a poll; see at the end of a window whether there is a
-            core for this process besides those of its clients."""
-            self._at_work.add(fd)
-            self._left_in_window -= 1
-            if not self._left_in_window:
-                self._has_core = len(self._at_work) < self._cores
-                self._at_work.clear()
-                self._left_in_window = _WINDOW_POLLS
-
         def _linger(self, poll: Callable[[int, int], _Events], max_events: int) -> _Events | None:
             """Poll for a moment, yielding this core to other processes. After empty polls, skip
-            this for an exponentially growing number of sleeps."""
+            this for an exponentially growing number of sleeps; after others had the core for long,
+            for a while."""
             if self._to_skip:
                 self._to_skip -= 1
                 return None
-            end = perf_counter() + _LINGER_SECONDS
-            while not (events := poll(0, max_events)) and perf_counter() < end:
+            now = perf_counter()
+            if now < self._not_before:
+                return None
+            end = now + _LINGER_SECONDS
+            while not (events := poll(0, max_events)) and now < end:
+                before = now
                 os.sched_yield()
+                now = perf_counter()
+                if now - before > _LOST_SLICE_SECONDS:
+                    self._not_before = now + _PAUSE_SECONDS
             self._empty_polls = 0 if events else min(self._empty_polls + 1, _MAX_DOUBLINGS)
             self._to_skip = 2**self._empty_polls - 1
             return events

@@ -27,31 +27,37 @@ _EVENT: Final = [(-1, 1)]
 
 
 class Poller:
-    """Stands for the system's poller and its time: each poll takes 30 microseconds.
+    """Stands for the system's poller and its time: each poll takes 100 microseconds.
 
     Attributes:
         timeouts: of each poll so far.
         answers: what the next polls find, in order; then nothing.
+        taken: seconds for which others take the core when it is yielded.
     """
 
     def __init__(self) -> None:
         self.timeouts: list[float] = []
         self.answers: list[list[tuple[int, int]]] = []
-        self.time = 0.0
+        self.time = self.taken = 0.0
 
     def poll(self, timeout: float, max_events: int) -> list[tuple[int, int]]:
-        self.time += 30e-6
+        self.time += 100e-6
         self.timeouts.append(timeout)
         return self.answers.pop(0) if self.answers else []
 
     def clock(self) -> float:
         return self.time
 
+    def yield_core(self) -> None:
+        self.time += self.taken
+
 
 @pytest.fixture
 def poller(monkeypatch: pytest.MonkeyPatch) -> Poller:
     poller = Poller()
     monkeypatch.setattr(loop, "perf_counter", poller.clock)
+    monkeypatch.setattr(os, "sched_yield", poller.yield_core)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     return poller
 
 
@@ -60,6 +66,10 @@ def reactor(poller: Poller) -> Iterator[Any]:
     reactor = loop.LingeringReactor()
     epoll, reactor._poller = reactor._poller, poller
     yield reactor
+    close(reactor, epoll)
+
+
+def close(reactor: Any, epoll: Any) -> None:
     reactor._poller = epoll
     for reader in reactor.removeAll():
         reader.connectionLost(None)
@@ -103,34 +113,32 @@ def test_while_nothing_comes_it_polls_less_and_less_often(reactor: Any, poller: 
     assert lingers(reactor, poller), "the last time it found something"
 
 
-def serve(reactor: Any, poller: Poller, connections: int) -> None:
-    """Let that many connections take turns until the reactor has looked how many they are."""
-    for turn in range(2 * loop._WINDOW_POLLS):
-        poller.answers = [[(-1 - turn % connections, 1)]]
-        reactor.doIteration(5)
-
-
-@pytest.mark.parametrize("cores", [2, 4])
-def test_it_sleeps_at_once_while_as_many_connections_are_at_work_as_there_are_cores(
-    monkeypatch: pytest.MonkeyPatch, reactor: Any, poller: Poller, cores: int
+def test_who_answers_on_its_core_does_not_keep_it_from_polling(
+    reactor: Any, poller: Poller
 ) -> None:
-    monkeypatch.setattr(reactor, "_cores", cores)
-    serve(reactor, poller, cores)
+    poller.taken = 0.7 * loop._LOST_SLICE_SECONDS
+    for _ in range(10):
+        poller.answers = [[], _EVENT]
+        assert lingers(reactor, poller)
+
+
+def test_while_others_compute_on_its_core_it_sleeps_at_once(reactor: Any, poller: Poller) -> None:
+    poller.taken = 1.1 * loop._LOST_SLICE_SECONDS
+    poller.answers = [[], _EVENT]
+    assert lingers(reactor, poller)
     assert not lingers(reactor, poller)
-    serve(reactor, poller, cores - 1)
+    poller.time += loop._PAUSE_SECONDS
     assert lingers(reactor, poller)
 
 
-def test_on_one_core_it_sleeps_at_once(
-    monkeypatch: pytest.MonkeyPatch, reactor: Any, poller: Poller
-) -> None:
-    monkeypatch.setattr(reactor, "_cores", 1)
-    serve(reactor, poller, 1)
-    assert not lingers(reactor, poller)
-
-
-def test_it_knows_on_how_many_cores_it_runs(reactor: Any) -> None:
-    assert reactor._cores == len(os.sched_getaffinity(0))
+def test_on_one_core_it_sleeps_at_once(monkeypatch: pytest.MonkeyPatch, poller: Poller) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    reactor: Any = loop.LingeringReactor()
+    epoll, reactor._poller = reactor._poller, poller
+    try:
+        assert not lingers(reactor, poller)
+    finally:
+        close(reactor, epoll)
 
 
 def test_a_signal_ends_a_sleep(reactor: Any, poller: Poller) -> None:
