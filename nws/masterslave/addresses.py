@@ -9,7 +9,7 @@ from typing import Final
 from nws.client import NwsServer
 from nws.errors import MasterSlaveException, NwsConnectException
 from nws.session.address import MAX_PORT, Address, read_address
-from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT
+from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT, UNIX
 
 __all__ = ["DEFAULT_MASTER_PORT", "address_of", "connect"]
 
@@ -21,11 +21,14 @@ _PORT_VARIABLE: Final = "NWS_SERVER_PORT"
 
 
 def address_of(master_host: str) -> Address:
-    """Read ``host`` or ``host:port``; the port is 7766 by default.
+    """Read ``host`` or ``host:port``; the port is 7766 by default. A host may be ``unix:`` and the
+    path of a socket.
 
     Raises:
-        MasterSlaveException: it is neither.
+        MasterSlaveException: it is none of these.
     """
+    if master_host.startswith(UNIX):
+        return Address(master_host, 0)
     try:
         return read_address(master_host, DEFAULT_MASTER_PORT)
     except ValueError as error:

@@ -43,6 +43,7 @@ class OwnServer:
 
     Attributes:
         address: where it listens.
+        nearby: the same for processes of this user on this machine, for which it is quicker.
     """
 
     def __init__(self, master_host: str) -> None:
@@ -61,6 +62,7 @@ class OwnServer:
                 "by master_host='host:port'"
             ) from error
         self.address = Address(place.host, self._server.port)
+        self.nearby = self._server.socket or str(self.address)
 
     def stop(self) -> None:
         """End it."""

@@ -60,6 +60,7 @@ class MasterProcess:
                 started there.
         """
         self.master_host: str | None = None
+        self._nearby_host: str | None = None  # the same, for us and the slaves that we launch
         self._own_server: OwnServer | None = None
         self._slaves: LocalSlaves | None = None
         self._state_ids = itertools.count(1)
@@ -70,12 +71,13 @@ class MasterProcess:
 
             self._own_server = OwnServer(master_host or _OWN_SERVER)
             self.master_host = str(self._own_server.address)
+            self._nearby_host = self._own_server.nearby
         elif master_host is not None:
             raise MasterSlaveException(
                 f"master_host={master_host!r} is for a master's own server: use_name_server=False"
             )
         try:
-            self.task_manager = TaskManager(label, self.master_host, create=True)
+            self.task_manager = TaskManager(label, self._nearby_host, create=True)
             self.process_id = self.task_manager.registerProcess(info=getMachineInfo())
         except BaseException:
             self._stop_own_server()
@@ -170,7 +172,7 @@ class MasterProcess:
         if self._slaves is None:
             from nws.masterslave.launching import LocalSlaves
 
-            self._slaves = LocalSlaves(self.task_manager.label, self.master_host)
+            self._slaves = LocalSlaves(self.task_manager.label, self._nearby_host)
         for _ in range(n):
             self._slaves.start()
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from nws.masterslave import TaskManager, TaskRaisedException, initializeMasterProcess
@@ -115,6 +116,29 @@ def test_launched_slaves_find_the_master_s_own_server(
     master.launchSlaveJobs()
     master.requestTask("sqrt", 4.0)
     assert master.retrieveResult() == ("sqrt_0", "sqrt", (4.0, 2.0))
+    master.shutdown()
+
+
+def test_the_master_and_slaves_that_it_launches_use_a_socket_of_its_own_server(
+    label: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "slave.py"
+    script.write_text(
+        "from nws.masterslave import startSlaveProcess\n"
+        "def do_host():\n"
+        "    return SLAVE_PROCESS_MASTER_HOST\n"
+        "startSlaveProcess()\n"
+    )
+    master = initializeMasterProcess(
+        label, str(script), use_name_server=False, master_host=f"{HOST}:0"
+    )
+    master.launchSlaveJobs()
+    master.requestTask("host")
+    _, _, host = master.retrieveResult()
+    assert Path(host.removeprefix("unix:")).is_socket()
+    port = int(str(master.master_host).rpartition(":")[2])
+    connections = psutil.Process().net_connections("tcp")
+    assert port not in [each.raddr.port for each in connections if each.status == "ESTABLISHED"]
     master.shutdown()
 
 
