@@ -18,11 +18,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from nws.errors import NwsConnectionDroppedException, NwsProtocolException
 from nws.session.sockets import Timeouts, is_closed_here, is_system_error
-from nws.session.tls_channel import TlsChannel
 from nws.session.transfers import Download, Upload
 from nws.wire.dialect import Dialect
 from nws.wire.operations import EXTENDED_OPERATIONS
@@ -55,12 +54,11 @@ class Exchange:
     undo: Exchange | None = None
     _unwanted = False
     _reading = False
-    _torn_at = -1  # as many sends were made when one of TLS had to wait
     _silent_seconds = 0.0
 
     def __init__(
         self,
-        sock: socket.socket | TlsChannel,
+        sock: socket.socket,
         dialect: Dialect,
         fields: Sequence[Field],
         timeouts: Timeouts,
@@ -70,7 +68,7 @@ class Exchange:
         """Prepare an exchange.
 
         Args:
-            sock: the connection, to which `set_poll_interval` was applied; or that of TLS.
+            sock: the connection, to which `set_poll_interval` was applied.
             dialect: what is spoken there.
             fields: of the request.
             timeouts: for the server.
@@ -97,18 +95,12 @@ class Exchange:
     @property
     def unsent(self) -> bool:
         """Whether the server knows nothing of it."""
-        return not self._sent and not self._is_torn
+        return not self._sent
 
     @property
     def half_sent(self) -> bool:
         """Whether the server has a part of the request only."""
-        some = bool(self._sent) and sum(self._sent) < sum(map(len, self._parts))
-        return some or self._is_torn
-
-    @property
-    def _is_torn(self) -> bool:
-        """Whether a send of TLS waits to be made again, with the same bytes."""
-        return self._torn_at == len(self._sent)
+        return bool(self._sent) and sum(self._sent) < sum(map(len, self._parts))
 
     @property
     def begun(self) -> bool:
@@ -206,15 +198,12 @@ class Exchange:
             raise NwsConnectionDroppedException(
                 f"{decoder.missing} bytes are too many to read for nothing"
             )
-        filled = decoder.filled
-        receive: tuple[Any, ...]
-        if isinstance(self._socket, TlsChannel):
-            receive = self._socket.receiving_into(buffer)
-        else:
-            receive = self._socket.recv_into, (buffer,), (0,), (_WAIT_ALL,)
+        self._fill(decoder.filled, buffer)
+
+    def _fill(self, filled: list[int], buffer: memoryview) -> None:
         while True:
             try:
-                filled.extend(map(*receive))
+                filled.extend(map(self._socket.recv_into, (buffer,), (0,), (_WAIT_ALL,)))
             except OSError as error:
                 self._check_silence(error, self._timeouts.reply)
                 continue
@@ -231,12 +220,7 @@ class Exchange:
         """Nothing could be sent or received: try again, or give up after ``timeout`` seconds."""
         if not is_system_error(error):
             raise error
-        if isinstance(self._socket, TlsChannel) and self._socket.has_to_wait(error):
-            if self._socket.has_to_send_again(error):
-                self._torn_at = len(self._sent)
-            if self._socket.wait(error, self._timeouts.poll_interval):
-                return
-        elif not isinstance(error, BlockingIOError):
+        if not isinstance(error, BlockingIOError):
             where = "this program has closed its socket: " if is_closed_here(error) else ""
             raise NwsConnectionDroppedException(f"{where}{error}") from error
         self._silent_seconds += self._timeouts.poll_interval

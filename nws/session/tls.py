@@ -11,12 +11,12 @@ import ssl
 from functools import lru_cache
 
 from nws.session.endpoint import TLS_CA, Endpoint
+from nws.session.tls_channel import TlsChannel
 from nws.wire.login import certificate_address
 
 __all__ = [
     "TlsError",
     "begin_tls",
-    "encrypted",
     "not_certified",
     "not_tls",
     "tls_context",
@@ -88,33 +88,22 @@ def not_tls(reason: object) -> str:
     )
 
 
-def encrypted(sock: socket.socket, endpoint: Endpoint) -> ssl.SSLSocket:
-    """Return what takes the place of a socket that is connected, and is yet to `begin_tls`.
+def begin_tls(sock: socket.socket, endpoint: Endpoint, deadline: float) -> TlsChannel:
+    """Begin TLS on a socket that is connected, until `time.monotonic` is this.
 
     Raises:
-        TlsError: the file of the authorities cannot be used.
-    """
-    host = endpoint.dialed or endpoint.host
-    return tls_context(endpoint).wrap_socket(
-        sock, server_hostname=host, do_handshake_on_connect=False
-    )
-
-
-def begin_tls(sock: ssl.SSLSocket, endpoint: Endpoint) -> bytes:
-    """Begin TLS within the socket's timeout; return the server's certificate, in DER.
-
-    Raises:
-        TlsError: it is not the right server, or does not speak TLS. Nothing else was sent to it.
+        TlsError: it is not the right server, or does not speak TLS, or the file of the authorities
+            cannot be used. Nothing else was sent to it.
         TimeoutError: it did not answer in time.
     """
+    channel = TlsChannel(sock, tls_context(endpoint), endpoint.dialed or endpoint.host)
     try:
-        sock.do_handshake()
+        channel.do_handshake(deadline)
     except TimeoutError as error:
         raise TimeoutError("no answer to the handshake of TLS") from error
     except OSError as error:
         raise TlsError(tls_problem(error)) from error
-    certificate = sock.getpeercert(binary_form=True) or b""
-    problem = why_not_certified(endpoint, certificate)
+    problem = why_not_certified(endpoint, channel.certificate)
     if problem:
         raise TlsError(problem)
-    return certificate
+    return channel

@@ -1,69 +1,130 @@
-"""What an `Exchange` sends and receives by, over TLS, in place of a socket.
+"""TLS on a socket of the blocking client, such that an exception may strike at any moment.
 
-Its calls are the C functions below those of `ssl.SSLSocket`, which are written in Python: there an
-exception could strike between what was done and the note of it. They are not documented, but are
+OpenSSL works in memory, and we move what is encrypted between that and the socket: in pieces of any
+size, where OpenSSL by itself would make a call of the system for each record of 16 KiB.
+
+What is encrypted must be sent, once and in its order, or the connection is of no use. So whoever
+has encrypted something calls `TlsChannel.flush`, again if an exception struck there. Bytes go from
+one C function to the next without a byte code in between, as in `exchange.py`. Hence these are the
+ones below those of `ssl.SSLObject`, which are written in Python. They are not documented, but are
 what Python's own have called since 3.2.
-
-Two things are different from a socket. What OpenSSL has for us need not make the socket readable:
-so one reads first, and waits only when there is nothing. And a send that had to wait must be made
-again with the same bytes, or the connection is of no use.
 """
 
 from __future__ import annotations
 
-import selectors
+import socket
+import ssl
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    import ssl
+__all__ = ["BLOCK_BYTES", "RECORD_BYTES", "TlsChannel"]
 
-__all__ = ["TlsChannel"]
+RECORD_BYTES: Final = 16 * 1024
+"""The most that a record holds; nothing returns more of what was decrypted at a time."""
 
-# These have no file of their own, unlike the default.
-_Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
+BLOCK_BYTES: Final = 16 * RECORD_BYTES
+"""How much to encrypt before it is sent: the other side decrypts it meanwhile."""
+
+
+class _Piece:
+    """Some bytes that are being sent: none yet, or one piece of them."""
+
+    def __init__(self) -> None:
+        self.data: list[bytes] = []
+        self.sent: list[int] = []  # what each call took
 
 
 class TlsChannel:
-    """The calls of one connection, none of which blocks.
+    """What is between an exchange and its socket.
 
     Attributes:
-        send: takes bytes, and returns how many went.
-        recv: takes the most that it shall return; returns bytes, none at the end.
+        socket: to which `set_poll_interval` is applied once there are exchanges.
+        encrypt: takes bytes, and returns how many; then call `flush`.
+        decrypt: takes the most that it shall return, and a buffer if it shall fill that; returns
+            bytes, or how many, none at the end. `ssl.SSLWantReadError`: call `receive`.
     """
 
-    send: Callable[..., int]
-    recv: Callable[[int], bytes]
+    encrypt: Callable[[bytes | memoryview], int]
+    decrypt: Callable[..., Any]
 
-    def __init__(self, sock: ssl.SSLSocket) -> None:
-        """Take a connection on which TLS has begun."""
-        import ssl  # as a program that speaks no TLS should not wait for that
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> None:
+        """Prepare one, on a socket that is connected.
 
-        sock.setblocking(False)
-        self._socket = sock
-        self._to_read, self._to_write = ssl.SSLWantReadError, ssl.SSLWantWriteError
-        below: Any = sock._sslobj  # type: ignore[attr-defined]
-        self.send, self.recv = below.write, below.read
-        self._receive: Callable[[int, memoryview], int] = below.read
+        Args:
+            sock: the connection.
+            context: says how the server's certificate is checked.
+            host: the server's name, as its certificate may have it.
+        """
+        self.socket = sock
+        self._arrived, self._to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._arrived, self._to_send, server_hostname=host)
+        below: Any = self._tls._sslobj  # type: ignore[attr-defined]
+        self.encrypt, self.decrypt = below.write, below.read
+        self._decrypted: Callable[[], int] = below.pending
+        self._piece = _Piece()
 
-    def receiving_into(self, buffer: memoryview) -> tuple[Any, ...]:
-        """Return the arguments of a `map` that receives into a buffer."""
-        return self._receive, (len(buffer),), (buffer,)
+    @property
+    def certificate(self) -> bytes:
+        """The server's, in DER."""
+        return self._tls.getpeercert(binary_form=True) or b""
 
-    def has_to_send_again(self, error: OSError) -> bool:
-        """Tell whether an error says that a send has to be made again."""
-        return isinstance(error, self._to_write)
+    @property
+    def may_decrypt(self) -> bool:
+        """Whether something has come that was not decrypted yet; it may be a part of a record."""
+        return self._arrived.pending > 0 or self._decrypted() > 0
 
-    def has_to_wait(self, error: OSError) -> bool:
-        """Tell whether an error says that a call has to wait, and for an open socket."""
-        waits = isinstance(error, self._to_read | self._to_write)
-        return waits and self._socket.fileno() >= 0
+    def flush(self) -> None:
+        """Send what is encrypted. After any exception it can be called again."""
+        piece = self._piece
+        while piece.data or self._to_send.pending:
+            if not piece.data:
+                piece.data.extend(map(self._to_send.read, (2 * BLOCK_BYTES,)))
+            data = memoryview(piece.data[0])
+            done = sum(piece.sent)
+            while done < len(data):
+                piece.sent.extend(map(self.socket.send, (data[done:],)))
+                done += piece.sent[-1]
+            piece = self._piece = _Piece()
 
-    def wait(self, error: OSError, seconds: float) -> bool:
-        """Wait for what was lacking; return False if it did not come in time."""
-        sends = self.has_to_send_again(error)
-        with _Selector() as selector:
-            selector.register(
-                self._socket, selectors.EVENT_WRITE if sends else selectors.EVENT_READ
-            )
-            return bool(selector.select(seconds))
+    def receive(self) -> int:
+        """Receive something to decrypt; return its size, which is 0 at the end."""
+        received: list[int] = []
+        received.extend(map(self._arrived.write, map(self.socket.recv, (BLOCK_BYTES,))))
+        return received[0]
+
+    # Before there are exchanges, when the socket has a timeout
+
+    def do_handshake(self, deadline: float) -> None:
+        """Begin, until `time.monotonic` is this.
+
+        Raises:
+            OSError: it failed. TimeoutError: it was too late.
+        """
+        while True:
+            try:
+                self._tls.do_handshake()
+                return
+            except ssl.SSLWantReadError:
+                pass
+            finally:
+                self.flush()  # also what says why it failed
+            # Not zero, which would mean not to wait at all.
+            self.socket.settimeout(max(0.001, deadline - time.monotonic()))
+            if not self.receive():
+                self._arrived.write_eof()
+
+    def sendall(self, data: bytes) -> None:
+        """Send all bytes."""
+        self.encrypt(data)
+        self.flush()
+
+    def recv(self, size: int) -> bytes:
+        """Receive up to so many bytes; none at the end."""
+        while True:
+            try:
+                data: bytes = self.decrypt(size)
+                return data
+            except ssl.SSLWantReadError:
+                if not self.receive():
+                    return b""

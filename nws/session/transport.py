@@ -25,9 +25,9 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from nws.errors import (
     NwsConnectException,
@@ -49,7 +49,6 @@ from nws.session.sockets import (
     set_poll_interval,
     tune,
 )
-from nws.session.tls_channel import TlsChannel
 from nws.session.trust import client_login, server_end, why_not_trusted
 from nws.wire.dialect import Dialect
 from nws.wire.handshake import ClientHandshake
@@ -58,7 +57,7 @@ from nws.wire.replies import Answer
 from nws.wire.requests import Field
 
 if TYPE_CHECKING:
-    import ssl
+    from nws.session.tls_channel import TlsChannel
 
 __all__ = ["Transport"]
 
@@ -117,10 +116,14 @@ class Transport:
             if raised_by_handler(error, deadline):
                 raise
             raise NwsConnectException(no_server(endpoint, error)) from error
-        self._certificate = self._encrypt(deadline)
+        self._certificate = b""  # the server's, if we speak TLS
+        self._channel: socket.socket | TlsChannel = self.socket  # to send and receive by
+        self._make_exchange: Callable[..., Exchange] = Exchange
+        if endpoint.is_encrypted:
+            self._encrypt(deadline)
         self.dialect = self._shake_hands(deadline)
         weakref.finalize(self, self.socket.close)
-        self._channel = self._make_channel()
+        set_poll_interval(self.socket, timeouts.poll_interval)
 
     def _connect(self, timeout: float, deadline: float) -> None:
         problem = OSError("the name has no address")
@@ -140,17 +143,12 @@ class Transport:
                 problem = error
         raise problem
 
-    def _encrypt(self, deadline: float) -> bytes:
-        """Begin TLS if that is spoken there; return the server's certificate, else nothing."""
-        if not self.endpoint.is_encrypted:
-            return b""
-        from nws.session.tls import TlsError, begin_tls, encrypted  # which is slow to import
+    def _encrypt(self, deadline: float) -> None:
+        from nws.session.tls import TlsError, begin_tls  # which is slow to import
+        from nws.session.tls_exchange import TlsExchange
 
         try:
-            # Not zero, which would mean not to wait at all.
-            self.socket.settimeout(max(0.001, deadline - time.monotonic()))
-            self.socket = encrypted(self.socket, self.endpoint)
-            return begin_tls(self.socket, self.endpoint)
+            self._channel = channel = begin_tls(self.socket, self.endpoint, deadline)
         except BaseException as error:
             self.socket.close()
             if not isinstance(error, TlsError | OSError) or raised_by_handler(error, deadline):
@@ -158,28 +156,23 @@ class Transport:
             raise NwsConnectException(
                 f"cannot use the server at {self.endpoint}: {error}"
             ) from error
-
-    def _make_channel(self) -> socket.socket | TlsChannel:
-        """Return what exchanges send and receive by."""
-        if self.endpoint.is_encrypted:
-            return TlsChannel(cast("ssl.SSLSocket", self.socket))
-        set_poll_interval(self.socket, self._timeouts.poll_interval)
-        return self.socket
+        self._certificate = channel.certificate
+        self._make_exchange = TlsExchange
 
     def _shake_hands(self, deadline: float) -> Dialect:
         login = client_login(self.endpoint, self.socket, self._certificate)
         handshake = ClientHandshake(self.endpoint.peer_timeout, login)
         try:
-            self.socket.sendall(handshake.start())
+            self._channel.sendall(handshake.start())
             while handshake.dialect is None and handshake.refused is None:
                 # Not zero, which would mean not to wait at all.
                 self.socket.settimeout(max(0.001, deadline - time.monotonic()))
-                data = self.socket.recv(4096)
+                data = self._channel.recv(4096)
                 if not data:
                     handshake.end()
                 answer = handshake.feed(data)
                 if answer:  # even sending nothing fails once the server has hung up
-                    self.socket.sendall(answer)
+                    self._channel.sendall(answer)
             if handshake.refused is None and login is None:
                 handshake.refused = self._why_not_trusted() or None
         except BaseException as error:
@@ -223,7 +216,9 @@ class Transport:
             NwsException: as `exception_for` has it.
             OSError: the file cannot be written. The value stays with the server.
         """
-        exchange = Exchange(self._channel, self.dialect, fields, self._timeouts, wait, into)
+        exchange = self._make_exchange(
+            self._channel, self.dialect, fields, self._timeouts, wait, into
+        )
         if self.dialect.extensions:
             return self._run(exchange, failure)
         with self._turn:
@@ -252,7 +247,9 @@ class Transport:
 
         The one before it must have come to its end.
         """
-        self.pending = Exchange(self._channel, self.dialect, fields, self._timeouts, wait=wait)
+        self.pending = self._make_exchange(
+            self._channel, self.dialect, fields, self._timeouts, wait=wait
+        )
         return self.pending
 
     def send(self, exchange: Exchange) -> None:
@@ -379,7 +376,7 @@ class Transport:
     def _release(self, exchange: Exchange, answer: Answer, blame: bool) -> None:
         if exchange.undo is None:
             fields = release_fields(answer, blame=blame)
-            exchange.undo = Exchange(self._channel, self.dialect, fields, self._timeouts)
+            exchange.undo = self._make_exchange(self._channel, self.dialect, fields, self._timeouts)
         exchange.undo.discard()
         exchange.undo.send()
         exchange.undo.read()

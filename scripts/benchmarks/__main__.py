@@ -8,9 +8,9 @@ others, which takes hundreds of megabytes. "sleigh" stands for all rows of the s
 
 Each line compares two things that took turns: the median time of each for one operation, and the
 ratio of the two times, round by round, as median and range. The ratio is the speed-up of ours over
-the other or, in "faces", over a limit; in the rows "scale" and "inspector" the relative cost; in
-"sleigh-million" and for pages the part of a limit. The bench starts and stops all processes that it
-needs.
+the other or, in "faces", over a limit; in the row "tls" the part of the speed without it; in the
+rows "scale" and "inspector" the relative cost; in "sleigh-million" and for pages the part of a
+limit. The bench starts and stops all processes that it needs.
 
 With --other, this checkout is compared with another one of the project, in which scripts/setup was
 run, for example of the parent commit; nothing else is then measured.
@@ -45,6 +45,7 @@ from scripts.benchmarks import (
     singles,
     sleigh,
     spooled,
+    tls,
     versions,
 )
 from scripts.benchmarks.processes import CannotStartError
@@ -65,6 +66,7 @@ ROWS: Final = {
     "pingpong": Row(pingpong.ABOUT, pingpong.run, 40, 5),
     "batches": Row(batches.ABOUT, batches.run, 40, 5),
     "large": Row(large.ABOUT, large.run, 20, 3),
+    "tls": Row(tls.ABOUT, tls.run, 20, 3),
     "server-spooled": Row(spooled.ABOUT, spooled.run, 10, 2),
     "scale": Row(scale.ABOUT, scale.run, 20, 3),
     "cluster": Row(cluster.ABOUT, cluster.run, 5, 2),

@@ -16,7 +16,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
+
+from nws.connection_file import CONNECTION_FILE, read_connection_file
 
 _STOP_TIMEOUT: Final = 10.0
 _PORT_TRIES: Final = 10
@@ -29,9 +32,9 @@ class CannotStartError(Exception):
 
 
 @contextmanager
-def _running(command: Sequence[str], ready: str) -> Iterator[str]:
+def _running(command: Sequence[str], ready: str, **variables: str) -> Iterator[str]:
     """Run a command and stop it in the end; give the first line it prints that holds ``ready``."""
-    settings = {k: v for k, v in os.environ.items() if not k.startswith("NWS_")}
+    settings = {k: v for k, v in os.environ.items() if not k.startswith("NWS_")} | variables
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             command,
@@ -72,6 +75,20 @@ def our_server(*options: str) -> Iterator[int]:
     command += ["--listen", f"tcp:0:interface={HOST}", *options]
     with _running(command, "[") as line:
         yield int(json.loads(line)[0].rpartition(":")[2])
+
+
+@contextmanager
+def our_tls_server() -> Iterator[tuple[int, str]]:
+    """Run a server of ours that speaks TLS; give its port, and the login by which it is spoken."""
+    command = [sys.executable, "-m", "nws_server", "--announce", "--until-eof", "--tls"]
+    command += ["--listen", f"tcp:0:interface={HOST}"]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "connection.json")
+        with _running(command, "[", **{CONNECTION_FILE: str(file)}) as line:
+            found = read_connection_file(file)
+            assert found is not None
+            port = int(json.loads(line)[0].rpartition(":")[2])
+            yield port, f"{found.secret}@{found.certificate}"
 
 
 @contextmanager

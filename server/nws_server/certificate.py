@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from nws.wire.login import certificate_address
 
-__all__ = ["Certificate", "CertificateError", "make_certificate", "read_certificate", "tls_failure"]
+__all__ = ["Certificate", "CertificateError", "make_certificate", "read_certificate"]
 
 _NAME: Final = "NetWorkSpaces"
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -32,7 +32,7 @@ class Certificate(NamedTuple):
     """What a server needs to speak TLS."""
 
     context: Any
-    """For Twisted, with the key."""
+    """Of OpenSSL, with the key."""
     address: str
     """Its fingerprint, as proofs and ``login=`` contain it."""
 
@@ -101,14 +101,6 @@ def _check_private(key_file: Path) -> None:
         )
 
 
-def tls_failure(error: object) -> str:
-    """Tell why a connection ended, if that is an error of OpenSSL; empty if it is another one."""
-    reasons = getattr(error, "args", ())[:1]
-    if not type(error).__module__.startswith("OpenSSL") or not reasons:
-        return ""
-    return ", ".join(str(parts[-1]) for parts in reasons[0])
-
-
 def _usable(certificates: Sequence[Any], key: Any) -> Certificate:
     """Make what Twisted needs of a certificate with those that signed it, and its key."""
     try:
@@ -117,13 +109,13 @@ def _usable(certificates: Sequence[Any], key: Any) -> Certificate:
         raise _not_installed(error) from error
     own, *between = certificates
     try:
-        context = CertificateOptions(
+        options = CertificateOptions(
             privateKey=key,
             certificate=own,
             extraCertChain=list(between),
             raiseMinimumTo=TLSVersion.TLSv1_3,
         )
-        context.getContext()  # so that all problems show now
+        context = options.getContext()
     except Exception as error:  # each kind of key has its own ways to fail
         raise CertificateError(f"OpenSSL cannot use the certificate: {error}") from error
     from cryptography.hazmat.primitives.serialization import Encoding

@@ -13,13 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, cast
 
-from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
     IPushProducer,
     IReactorTime,
-    ISSLTransport,
     ISystemHandle,
     ITCPTransport,
     IUNIXTransport,
@@ -32,9 +30,11 @@ from zope.interface import implementer
 from nws.keepalive import DEFAULT_PEER_TIMEOUT, MIN_PEER_TIMEOUT, keep_alive
 from nws.wire.handshake import TLS_HELLO
 from nws_server.authenticator import Authenticator, Visitor
-from nws_server.certificate import Certificate, tls_failure
+from nws_server.certificate import Certificate
 from nws_server.connection import Connection
 from nws_server.hub import Hub
+from nws_server.sockets import direct_send, tcp_socket
+from nws_server.tls import TlsLayer
 from nws_server.unfinished import Unfinished, bound_for
 from nws_server.vanished import has_vanished
 
@@ -81,6 +81,7 @@ class NwsProtocol(TwistedProtocol):
         self._deadline: IDelayedCall | None = None
         self._visitor: Visitor | None = None
         self._certificate: Certificate | None = None  # as long as TLS may begin
+        self._tls: TlsLayer | None = None
         self._tcp_socket: socket.socket | None = None
         self._peer_timeout = 0
         self._send: Callable[[bytes | memoryview], int] | None = None
@@ -99,14 +100,14 @@ class NwsProtocol(TwistedProtocol):
         local = IUNIXTransport.providedBy(transport)
         if ITCPTransport.providedBy(transport) and not local:  # some claim to be both
             transport.setTcpNoDelay(True)
-        self._tcp_socket = _tcp_socket(transport)
+        self._tcp_socket = tcp_socket(transport)
         if self._tcp_socket is not None:
             self._certificate = self.factory.certificate
             self._peer_timeout = self.factory.peer_timeout
             keep_alive(self._tcp_socket, self._peer_timeout)
         admitted = self.factory.admit(self)
         if self.factory.fast_io:
-            self._send = _direct_send(transport)
+            self._send = direct_send(transport)
         if self._send is not None and local:
             # For TCP the system finds a good size by itself.
             transport.getHandle().setsockopt(
@@ -123,21 +124,27 @@ class NwsProtocol(TwistedProtocol):
         self.factory.unfinished.enter(self)
 
     def dataReceived(self, data: bytes) -> None:
-        connection = self._connection
-        if connection is None:
-            return
         if self._certificate is not None:
             certificate, self._certificate = self._certificate, None
             if data.startswith(TLS_HELLO):
-                self._begin_tls(certificate, data)
-                return
+                self._begin_tls(certificate)
+        if self._tls is None:
+            self._receive(data)
+        else:
+            self._receive_by_tls(self._tls, data)
+
+    def _receive(self, data: bytes) -> None:
+        connection = self._connection
+        if connection is None:
+            return
         connection.receive(data)
         if self._deadline is not None and connection.established:
             self._deadline.cancel()
             self._deadline = self._visitor = None
             self.factory.unfinished.leave(self)
-            # From here on Twisted may call the connection directly: this method adds nothing.
-            self.dataReceived = connection.receive  # type: ignore[method-assign]
+            if self._tls is None:
+                # From here on Twisted may call the connection directly: this adds nothing.
+                self.dataReceived = connection.receive  # type: ignore[method-assign]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.factory.dismiss(self)
@@ -145,8 +152,6 @@ class NwsProtocol(TwistedProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-            if why := tls_failure(reason.value):
-                self._hub.refuse_login(self._peer, f"its TLS handshake failed: {why}")
         self._stop_sending()
         if self._connection is not None:
             self._connection.lost()
@@ -182,16 +187,25 @@ class NwsProtocol(TwistedProtocol):
 
     # TLS
 
-    def _begin_tls(self, certificate: Certificate, hello: bytes) -> None:
-        """Go on over TLS, of which the first bytes have come."""
-        transport = self._transport
-        self._send = None  # Twisted does more than carry bytes from here on
-        transport.unregisterProducer()
-        transport.startTLS(certificate.context)
-        transport.registerProducer(self, True)
+    def _begin_tls(self, certificate: Certificate) -> None:
+        tls = self._tls = TlsLayer(certificate.context, self._send)
+        if self._send is not None:
+            self._send = tls.send
         if self._visitor is not None:
             self._visitor.encrypt(certificate.address)
-        transport.protocol.dataReceived(hello)
+
+    def _receive_by_tls(self, tls: TlsLayer, data: bytes) -> None:
+        plain = tls.receive(data)
+        if plain:
+            self._receive(plain)
+        elif self._unsent is None:
+            self._put(b"")  # what TLS itself has to say: in its handshake
+        if tls.failure and self._deadline is not None:
+            self._hub.refuse_login(self._peer, f"its TLS handshake failed: {tls.failure}")
+        elif tls.failure:
+            self._hub.log_refusal(self._peer, f"its TLS failed: {tls.failure}")
+        if tls.failure or tls.ended:
+            self._hang_up()
 
     # The connection calls these (see `Outlet`)
 
@@ -247,9 +261,14 @@ class NwsProtocol(TwistedProtocol):
             self._transport.abortConnection()
             return
         if self._closing and self._writable and self._body is None:
-            # Twisted would never close it behind a producer that it has paused.
-            self._transport.unregisterProducer()
-            self._transport.loseConnection()
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._tls is not None and self._unsent is None:
+            self._transport.write(self._tls.end())
+        # Twisted would never close it behind a producer that it has paused.
+        self._transport.unregisterProducer()
+        self._transport.loseConnection()
 
     def _put(self, data: bytes) -> None:
         """Hand bytes to the system; what it does not take now is sent when it can take more.
@@ -259,7 +278,7 @@ class NwsProtocol(TwistedProtocol):
         copy what is large.
         """
         if self._send is None or not self._writable:
-            self._transport.write(data)
+            self._write(data)
             return
         size = len(data)
         now = data if size <= _MIN_SHARE_BYTES else memoryview(data)[: self.factory.share()]
@@ -305,9 +324,12 @@ class NwsProtocol(TwistedProtocol):
             self._put(piece)
             return
         # By way of the reactor, so that others have their turn between two pieces.
-        self._transport.write(piece)
+        self._write(piece)
         if self._send is not None:
             self.pauseProducing()  # until it is sent
+
+    def _write(self, data: bytes) -> None:
+        self._transport.write(data if self._tls is None else self._tls.encrypt(data))
 
     def _stop_sending(self) -> None:
         self._queue.clear()
@@ -343,31 +365,6 @@ def _read_piece(body: LongBody, offset: int) -> bytes:
     if not piece:
         raise OSError("its file is too short")
     return piece
-
-
-def _tcp_socket(transport: Any) -> socket.socket | None:
-    """Return the socket of a TCP connection, or None."""
-    is_tcp = ITCPTransport.providedBy(transport) and not IUNIXTransport.providedBy(transport)
-    if not is_tcp or not ISystemHandle.providedBy(transport):
-        return None
-    return cast(socket.socket, transport.getHandle())
-
-
-def _direct_send(transport: Any) -> Callable[[bytes | memoryview], int] | None:
-    """Return the ``send`` of a transport's socket; None if Twisted does more than carry bytes.
-
-    Then `NwsProtocol` is a pull producer: `startWriting` without anything to write makes Twisted
-    ask it for more as soon as the socket takes more.
-    """
-    if (
-        isinstance(transport, FileDescriptor)
-        and ISystemHandle.providedBy(transport)
-        and not ISSLTransport.providedBy(transport)
-    ):
-        handle: Any = transport.getHandle()
-        send: Callable[[bytes | memoryview], int] = handle.send
-        return send
-    return None
 
 
 class NwsFactory(ServerFactory):

@@ -24,7 +24,7 @@ from nws.session.endpoint import TLS_CA, Endpoint, find_endpoint
 from nws.session.tls import TlsError, tls_context
 from nws.session.transport import Transport
 from nws.wire.login import Login
-from tests.support.certificates import Authority, SignedFiles
+from tests.support.certificates import Authority, SignedFiles, trusting
 from tests.support.impostors import impostor
 from tests.support.processes import Aside, until
 from tests.support.secured import Secured, secured
@@ -32,6 +32,8 @@ from tests.support.server import PATIENCE, Client, Server
 from tests.support.spaces import HOST, until_waiting
 
 NOT_ITS: Final = "sha256:" + 64 * "0"
+SIZES: Final = (0, 1, 16_000, 16_384, 70_000, 3_000_000, 15_000_000, 20_000_000)
+"""The last one is kept in a file."""
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +56,35 @@ def until_logged(server: Server, text: str) -> None:
 
 def test_values_of_all_sizes_go_both_ways(tls: Secured) -> None:
     with tls.connect() as server, server.openWs("sizes") as ws:
-        assert isinstance(server.nwsSocket, ssl.SSLSocket)
-        assert server.nwsSocket.version() == "TLSv1.3"
         assert server.address == tls.content.certificate
-        for size in (0, 1, 16_000, 16_384, 70_000, 3_000_000, 20_000_000):
+        for size in SIZES:
             value = os.urandom(size)
             ws.store("value", value)
             assert ws.find("value") == value
             assert ws.fetch("value") == value
+
+
+def test_they_do_where_everything_goes_through_twisted(tmp_path: Path) -> None:
+    with (
+        secured(tmp_path, NWS_IO="plain") as found,
+        found.connect() as server,
+        server.openWs("sizes") as ws,
+    ):
+        for size in SIZES:
+            value = os.urandom(size)
+            ws.store("value", value)
+            assert ws.fetch("value") == value
+
+
+def test_an_older_version_of_tls_is_refused(tls: Secured) -> None:
+    context = trusting()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with (
+        socket.create_connection((HOST, tls.port), PATIENCE) as sock,
+        pytest.raises(ssl.SSLError, match=r"(?i)protocol.version"),
+    ):
+        context.wrap_socket(sock)
+    until_logged(tls.server, "its TLS handshake failed: unsupported protocol")
 
 
 def test_a_fetch_waits_for_a_value(tls: Secured) -> None:
@@ -90,7 +113,7 @@ def test_our_client_of_this_machine_needs_no_tls(
 ) -> None:
     monkeypatch.setenv(TLS_CA, str(tmp_path / "nowhere"))
     with NwsServer("localhost", tls.port) as server:
-        assert not isinstance(server.nwsSocket, ssl.SSLSocket)
+        assert server.address == f"{HOST}:{tls.port}"
 
 
 def test_the_connection_file_says_what_to_encrypt(
@@ -133,13 +156,6 @@ def test_a_proof_without_tls_is_none_with_it(tls: Secured) -> None:
         patch.setattr("nws.session.tls.tls_context", lambda _: trusting())
         with pytest.raises(NwsConnectException, match="its secret is wrong for sha256:"):
             Transport(tls_endpoint)
-
-
-def trusting() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 @pytest.mark.parametrize("text", [b"", b"2223", b"220 mail.example.org ESMTP\r\n"])

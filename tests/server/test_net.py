@@ -17,7 +17,7 @@ from twisted.internet.testing import MemoryReactor, StringTransport
 from twisted.test import iosim
 
 from nws_server import net
-from nws_server.net import _direct_send
+from nws_server.sockets import direct_send
 from nws_server.spool import Spool
 from tests.support.edge import Edge
 from tests.support.frames import KINDS, PYTHON_TEXT, request
@@ -65,7 +65,7 @@ def test_twisteds_own_transports_are_sent_past(kind: Any) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         transport = kind(ours, Protocol(), ("127.0.0.1", 1), None, 0, MemoryReactor())
-        send = _direct_send(transport)
+        send = direct_send(transport)
         assert send is not None
         assert send(b"data") == 4
         assert theirs.recv(10) == b"data"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
@@ -89,3 +90,11 @@ def _name(text: str) -> x509.Name:
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+def trusting() -> ssl.SSLContext:
+    """Return what makes a client trust whatever certificate a server has."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -33,8 +33,9 @@ class Secured:
 
 
 @contextmanager
-def secured(folder: Path, *options: str) -> Iterator[Secured]:
-    """Run one, with ``--tls`` if there are no other options."""
+def secured(folder: Path, *options: str, **variables: str) -> Iterator[Secured]:
+    """Run one, with ``--tls`` if there are no other options, and with variables of its own."""
     file = folder / "connection.json"
-    with running(folder, *(options or ("--tls",)), env={CONNECTION_FILE: str(file)}) as server:
+    env = {CONNECTION_FILE: str(file), **variables}
+    with running(folder, *(options or ("--tls",)), env=env) as server:
         yield Secured(server, file)
