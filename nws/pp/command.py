@@ -17,7 +17,7 @@ from click.core import ParameterSource
 from nws.pp.node_config import read_config
 from nws.pp.secret import check_secret, secret_for
 from nws.pp.server import Server
-from nws.sleigh.node.node import Node, NodeOptions
+from nws.sleigh.node.node import NodeOptions, NodeServer
 from nws.sleigh.shared.cores import available_cores
 
 __all__ = ["ppserver"]
@@ -167,7 +167,7 @@ def _run(options: NodeOptions, pid_file: Path | None) -> None:
         except OSError as error:
             raise click.ClickException(f"cannot write the process id: {error}") from error
     try:
-        asyncio.run(Node(options, _log).run())
+        asyncio.run(NodeServer(options, _log).run())
     except OSError as error:
         where = f"{options.interface}:{options.port}"
         raise click.ClickException(f"cannot listen on {where}: {error}") from error

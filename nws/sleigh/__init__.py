@@ -36,6 +36,7 @@ from nws.sleigh.launch.commands import (
     sshcmd,
     sshforwardcmd,
 )
+from nws.sleigh.launch.nodes import Node
 from nws.sleigh.master.pending import SleighPending
 from nws.sleigh.master.result_iterator import SleighResultIterator
 from nws.sleigh.master.scatter import Scattered
@@ -47,6 +48,7 @@ from nws.sleigh.shared.output import Line
 __all__ = [
     "LaunchOptions",
     "Line",
+    "Node",
     "Scattered",
     "Sleigh",
     "SleighCancelledException",

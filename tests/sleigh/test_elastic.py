@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from nws.errors import SleighIllegalValueException
-from nws.sleigh.launch.nodes import NodeEntry, node_of
 from nws.sleigh.launch.worker_range import WorkerRange, worker_range
 from nws.sleigh.master.elastic import Load, Policy
 
@@ -61,22 +60,3 @@ def test_a_number_or_a_range_of_workers(given: Any, found: WorkerRange) -> None:
 def test_no_number_of_workers(given: Any) -> None:
     with pytest.raises(SleighIllegalValueException, match="workerCount="):
         worker_range(given)
-
-
-@pytest.mark.parametrize(
-    ("entry", "node"),
-    [
-        ("hosta", NodeEntry("hosta")),
-        ("me@hosta:8", NodeEntry("me@hosta", 8)),
-        ("2001:db8::1", NodeEntry("2001:db8::1")),
-        ("[2001:db8::1]:4", NodeEntry("[2001:db8::1]", 4)),
-    ],
-)
-def test_an_entry_of_the_list_of_nodes(entry: str, node: NodeEntry) -> None:
-    assert node_of(entry) == node
-
-
-@pytest.mark.parametrize("entry", ["", ":8", "hosta:0", "hosta:999999999999"])
-def test_no_entry_of_the_list_of_nodes(entry: str) -> None:
-    with pytest.raises(SleighIllegalValueException, match="'hosta:8'"):
-        node_of(entry)

@@ -17,13 +17,12 @@ from nws.sleigh.launch.launcher import (
     Launch,
     LaunchCommand,
     WorkerOptions,
-    is_list_of_names,
 )
 from nws.sleigh.launch.module_path import own_entries
-from nws.sleigh.launch.nodes import node_of
+from nws.sleigh.launch.nodes import nodes_of
 from nws.sleigh.launch.open_files import check_open_files
 from nws.sleigh.launch.processes import Command, Processes
-from nws.sleigh.launch.script import variables_for
+from nws.sleigh.launch.script import stdin_for, variables_for
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.shared.surroundings import Surroundings
 from nws.wire.login import FORWARDED
@@ -64,18 +63,15 @@ class _CommandLaunch:
     def __init__(
         self, command: LaunchCommand, options: WorkerOptions, processes: Processes
     ) -> None:
-        if not is_list_of_names(options.nodeList) or not options.nodeList:
-            raise SleighIllegalValueException(
-                f"nodeList={options.nodeList!r}: a sleigh needs a list of the names of machines"
-            )
-        self._nodes = {str(number): node_of(each) for number, each in enumerate(options.nodeList)}
+        self._nodes = {str(number): node for number, node in enumerate(nodes_of(options.nodeList))}
         self._room = sum(node.workers for node in self._nodes.values())
         workers = options.workers
         self.expected = workers.low if workers.is_elastic else self._room
         self.check_room(workers.high if workers.is_elastic else self._room)
         count = len(self._nodes)
         check_open_files(f"nodeList has {count} machines", count + _FILES_BESIDES)
-        self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
+        has_folder = options.workingDir or any(node.folder for node in self._nodes.values())
+        self.surroundings = Surroundings(variables=False, folder=not has_folder)
         self._lead = command
         self._options = options
         self._processes = processes
@@ -100,16 +96,16 @@ class _CommandLaunch:
         return numbers
 
     def start(self, id: str) -> None:
-        machine = self._nodes[id].name
-        command, login = self._command(id)
+        machine = self._nodes[id].host
+        command, stdin = self._command(id)
         shown = shorten(shlex.join(command), _MAX_SHOWN_CHARS, placeholder=" …")
         place = f"what starts workers on {machine} (by `{shown}`)"
-        self._processes.start(id, place, partial(Command, command, f"{login}\n"))
+        self._processes.start(id, place, partial(Command, command, stdin))
 
     def _command(self, id: str) -> tuple[list[str], str]:
-        """Return the command, and what lets the worker in."""
+        """Return the command, and what is written to its stdin."""
         options, where, server = self._options, self._where, self._server
-        machine = self._nodes[id].name
+        node = self._nodes[id]
         host = options.nwsHostRemote or where.host
         port = options.nwsPortRemote or where.port
         settings = Settings(
@@ -117,12 +113,12 @@ class _CommandLaunch:
             id=id,
             workers=self.split(self.expected).get(id, 1),
             expected=self.expected,
-            machine=machine,
-            working_folder=options.working_folder,
-            needs_folder=bool(options.workingDir),
+            machine=node.host,
+            working_folder=node.folder or options.working_folder,
+            needs_folder=bool(node.folder or options.workingDir),
             module_path=[*options.module_path, *own_entries(sys.path)],
             log_folder=options.log_folder,
-            neighbours=sum(each.workers for each in self._nodes.values() if each.name == machine),
+            neighbours=sum(each.workers for each in self._nodes.values() if each.host == node.host),
         )
         launch_options = LaunchOptions(
             where.host,
@@ -133,8 +129,9 @@ class _CommandLaunch:
             options.scriptName,
             options.user,
             _forwarded_socket(server.endpoint),
+            node.python,
         )
-        lead = self._lead(machine, launch_options)
+        lead = self._lead(node.host, launch_options)
         login = where.login
         if login and "@" not in login:
             if self._lead is not sshforwardcmd:
@@ -142,9 +139,11 @@ class _CommandLaunch:
             else:
                 address = FORWARDED if launch_options.forwarded else server.address
             login = f"{login}@{address}" if address else login
-        script = options.scriptExec(machine, variables_for(settings), launch_options)
+        variables = variables_for(settings, node.environment)
+        script = options.scriptExec(node.host, variables, launch_options)
         # Where nothing leads elsewhere, there is no shell that would take the quotes off.
-        return ([*lead, *script] if lead else shlex.split(" ".join(script))), login
+        words = [*lead, *script] if lead else shlex.split(" ".join(script))
+        return words, stdin_for(login, node.environment)
 
 
 def _certificate(server: NwsServer) -> str:

@@ -29,6 +29,9 @@ _SSH: Final = (
 """It asks for nothing, gives up a machine that does not answer after ten seconds, and notices
 within a minute that the other machine is gone."""
 
+_MODULE: Final = "nws.sleigh.launch.script"
+"""What the script runs."""
+
 
 class LaunchOptions(NamedTuple):
     """What the functions are told of the sleigh; see `nws.sleigh.Sleigh` for each."""
@@ -42,6 +45,8 @@ class LaunchOptions(NamedTuple):
     user: str
     forwarded: str = ""
     """Path of the server's socket for forwarded connections, if it is on this machine."""
+    python: str = ""
+    """The Python that the user wants on that machine; empty for that of the script."""
 
 
 def sshcmd(host: str, options: LaunchOptions) -> list[str]:
@@ -75,12 +80,14 @@ def _as_user(options: LaunchOptions) -> list[str]:
 
 def envcmd(host: str, envVars: Sequence[str], options: LaunchOptions) -> list[str]:
     """Run the script with these variables (``NAME=VALUE``) in its environment."""
-    return ["env", *map(shlex.quote, envVars), shlex.quote(_script(options))]
+    script = [options.python, "-m", _MODULE] if options.python else [_script(options)]
+    return ["env", *map(shlex.quote, envVars), *map(shlex.quote, script)]
 
 
 def scriptcmd(host: str, envVars: Sequence[str], options: LaunchOptions) -> list[str]:
     """Run the script with Python, and the variables as its arguments: where there is no ``env``."""
-    return [shlex.quote(sys.executable), shlex.quote(_script(options)), *map(shlex.quote, envVars)]
+    script = ["-m", _MODULE] if options.python else [_script(options)]
+    return [*map(shlex.quote, [options.python or sys.executable, *script, *envVars])]
 
 
 def _script(options: LaunchOptions) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException
 from nws.sleigh.launch.commands import LaunchOptions
+from nws.sleigh.launch.nodes import Node
 from nws.sleigh.launch.processes import Processes
 from nws.sleigh.launch.worker_range import WorkerRange
 from nws.sleigh.shared.settings import Where
@@ -25,7 +26,6 @@ __all__ = [
     "Launcher",
     "ScriptExec",
     "WorkerOptions",
-    "is_list_of_names",
 ]
 
 LaunchCommand = Callable[[str, LaunchOptions], Sequence[str]]
@@ -39,7 +39,7 @@ class WorkerOptions(NamedTuple):
     """The options of a sleigh about its workers; see `nws.sleigh.Sleigh` for each."""
 
     workers: WorkerRange
-    nodeList: Sequence[str]
+    nodeList: str | Sequence[str | Node]
     nwsHostRemote: str | None
     nwsPortRemote: int | None
     scriptExec: ScriptExec
@@ -133,9 +133,3 @@ class Launcher(Protocol):
             SleighIllegalValueException: the options do not fit.
             SleighScriptException: nothing can be started.
         """
-
-
-def is_list_of_names(machines: Any) -> bool:
-    """Tell whether this is what ``nodeList`` has to be."""
-    is_sequence = isinstance(machines, Sequence) and not isinstance(machines, str)
-    return is_sequence and all(isinstance(machine, str) for machine in machines)

@@ -13,8 +13,8 @@ from nws.sleigh.launch.launcher import (
     DEFAULT_NODES,
     Launch,
     WorkerOptions,
-    is_list_of_names,
 )
+from nws.sleigh.launch.nodes import is_list_of_nodes
 from nws.sleigh.launch.open_files import check_open_files
 from nws.sleigh.launch.processes import LocalSupervisor, Process, Processes, started
 from nws.sleigh.shared.settings import Settings, Where
@@ -44,7 +44,7 @@ class LocalLauncher:
 
 class _LocalLaunch:
     def __init__(self, options: WorkerOptions, processes: Processes) -> None:
-        if not is_list_of_names(options.nodeList) or tuple(options.nodeList) != DEFAULT_NODES:
+        if not is_list_of_nodes(options.nodeList) or tuple(options.nodeList) != DEFAULT_NODES:
             raise SleighIllegalValueException(
                 f"nodeList={options.nodeList!r} is for workers on other machines, which need a "
                 "command that leads there, such as launch=sshcmd; here, workerCount says how many"

@@ -139,13 +139,21 @@ class LocalSupervisor:
 class Command:
     """A command that leads to a supervisor elsewhere; that one ends when the workspace does."""
 
-    def __init__(self, words: Sequence[str], line: str = "") -> None:
-        """Start it, with this line on its stdin: others can see the words."""
+    def __init__(self, words: Sequence[str], text: str = "") -> None:
+        """Start it, with this text on its stdin: others can see the words.
+
+        Raises:
+            OSError: it cannot be started, or the text is too long.
+        """
         self._stderr_file = StderrFile()
         read_end, write_end = os.pipe()
-        os.write(write_end, line.encode())  # it is shorter than what a pipe holds
+        os.set_blocking(write_end, False)
+        data = text.encode()
+        is_written = not data or os.write(write_end, data) == len(data)
         os.close(write_end)
         with open(read_end, "rb") as stdin:
+            if not is_written:
+                raise OSError(f"{len(data)} bytes for its stdin are more than a pipe holds here")
             self._process = self._start(words, stdin)
 
     def _start(self, words: Sequence[str], stdin: BinaryIO) -> subprocess.Popen[bytes]:

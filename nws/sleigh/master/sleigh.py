@@ -21,6 +21,7 @@ from nws.sleigh.launch.launcher import (
     WorkerOptions,
 )
 from nws.sleigh.launch.launchers import launcher_for
+from nws.sleigh.launch.nodes import Node
 from nws.sleigh.launch.worker_range import checked_count, worker_range
 from nws.sleigh.master.call_queue import CallQueue, QueuedFuture
 from nws.sleigh.master.elastic import Elastic, Policy
@@ -66,7 +67,7 @@ class Sleigh(Maps):
         *,
         launch: str | Launcher | LaunchCommand = "local",
         workerCount: int | tuple[int, int] | None = 3,
-        nodeList: Sequence[str] = DEFAULT_NODES,
+        nodeList: str | Sequence[str | Node] = DEFAULT_NODES,
         nwsHost: str | None = None,
         nwsPort: int | None = None,
         nwsHostRemote: str | None = None,
@@ -99,8 +100,10 @@ class Sleigh(Maps):
                 Or the least and the greatest number, such as ``(2, 40)``: then there are as many as
                 there is work for, here or in ``nodeList``; with ``web``, workers come and go at any
                 time, and `eachWorker` needs at least the first number.
-            nodeList: machines, one worker for each entry, or several, as in ``hosta:8``; only with
-                a ``launch`` that leads there.
+            nodeList: machines, one worker for each entry, or several, as in ``hosta:8``; or a
+                `nws.sleigh.Node` or its text, where a machine differs in its Python, its folder,
+                its environment or its group; or ``@`` and the path of a file with such texts. Only
+                with a ``launch`` that leads there.
             nwsHost: host of a server, as for `nws.client.NwsServer`. None starts a private server
                 for local workers, which only this user can reach and which ends with the sleigh;
                 otherwise it stands for this machine. The variable PythonSleighNwsHost of the

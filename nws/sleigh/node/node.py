@@ -16,7 +16,7 @@ from nws.sleigh.node.guest import Guest
 from nws.sleigh.node.handshake import welcome
 from nws.sleigh.node.task_set import TaskSet
 
-__all__ = ["Node", "NodeOptions"]
+__all__ = ["NodeOptions", "NodeServer"]
 
 _LOOK_SECONDS: Final = 0.25
 """Between looks whether nobody has come for long."""
@@ -42,7 +42,7 @@ class NodeOptions(NamedTuple):
     """Address to which masters send questions for nodes, which it answers; empty if it does not."""
 
 
-class Node:
+class NodeServer:
     """Waits for masters, and lets workers work for each as long as it is connected."""
 
     def __init__(self, options: NodeOptions, log: Logger) -> None:
