@@ -12,6 +12,7 @@ from nws.cli.exit_status import CommandFailure, NothingThere
 from nws.cli.job_script import script
 from nws.cli.output import json_option, print_json, print_rows
 from nws.cli.raw_values import RawValue, each_value
+from nws.cli.sleigh_check import check
 from nws.cli.sleigh_reports import (
     calls_in,
     calls_of,
@@ -35,6 +36,7 @@ def sleigh() -> None:
     """Look at sleighs, and at what their workers do."""
 
 
+sleigh.add_command(check)
 sleigh.add_command(script)
 
 

@@ -51,6 +51,8 @@ def test_the_only_worker(server: Server) -> None:
             assert word in str(caught.value)
         with pytest.raises(SleighJoinException, match="version 99"):
             sleigh.eachElem(times_ten, [1])
+        (launch,) = sleigh.launches()
+        assert "version 99" in launch["end"]
 
 
 def test_one_of_two(server: Server, caplog: pytest.LogCaptureFixture) -> None:

@@ -339,6 +339,11 @@ class Processes:
         """Say how the last process of each that had to be restarted has ended."""
         return "; ".join(sorted({kept.last_end for kept in self._all if kept.last_end}))
 
+    def described(self) -> list[dict[str, str]]:
+        """Describe each: the id of its supervisor, what it is and where, and how the last one has
+        ended that had to be restarted; empty if none had."""
+        return [{"id": kept.id, "place": kept.place, "end": kept.last_end} for kept in self._all]
+
     def reset_backoff(self) -> None:
         """Start those at once that end again and again, and count from zero again."""
         for kept in self._all:
@@ -384,7 +389,7 @@ class Processes:
                 kept.process.wait(0)
                 self._all.remove(kept)
             elif status == MISMATCH:  # the next one would be of the same version
-                problem = kept.process.last_output()
+                problem = kept.last_end = kept.process.last_output()
             elif status is not None and not supervisors.is_there(kept.id):
                 problem = kept.restart(status, supervisors.last_start(kept.id)) or problem
         return problem

@@ -295,6 +295,17 @@ class Sleigh(Maps):
         with self._calls.scope():
             return worker_reports(self.nws)
 
+    def launches(self) -> list[dict[str, str]]:
+        """Describe the processes that start workers.
+
+        Returns:
+            For each a dict with ``id``, that of its supervisor, as `workerInfo` has it; ``place``,
+            what it is and where; and ``end``: how the last one of them has ended that had to be
+            restarted, with what it wrote. That is empty if none had.
+        """
+        self._calls.check()
+        return self._home.processes.described()
+
     def callInfo(self) -> list[dict[str, Any]]:
         """Describe the calls under way, in the order in which they began.
 
