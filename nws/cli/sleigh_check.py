@@ -106,6 +106,8 @@ def _sleigh(
     name = name or ("ssh" if nodes else "local")
     if name in ("ssh", "rsh") and not nodes:
         raise click.UsageError(f"--launch {name} needs --node")
+    if name == "web":
+        raise click.UsageError("--launch web waits for a person, and starts nothing")
     if forward and name != "ssh":
         raise click.UsageError("--forward is for ssh")
     launcher: Any = launcher_with(name, options)

@@ -46,7 +46,7 @@ def test_machines(shared: Nws, ssh: None) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--launch", "ssh"], ["--launch", "local", "--forward", "9"]]
+    "arguments", [["--launch", "ssh"], ["--launch", "web"], ["--launch", "local", "--forward", "9"]]
 )
 def test_what_does_not_go_together(shared: Nws, arguments: list[str]) -> None:
     shared("sleigh", "check", *arguments, status=2)

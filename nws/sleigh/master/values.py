@@ -9,6 +9,7 @@ from nws.exception_text import described
 from nws.signal_exceptions import is_of_signal
 from nws.sleigh.master.source_lines import with_source_lines
 from nws.sleigh.shared.messages import Failure
+from nws.sleigh.shared.package_versions import version_about
 from nws.sleigh.shared.pickling import Packed, in_one_piece, unpack
 
 __all__ = ["cause_of", "exception_of", "value_of"]
@@ -23,8 +24,10 @@ def value_of(tag: int, outcome: Packed | Failure) -> Any:
     except BaseException as error:  # sys.exit() too is the end of the element only
         if is_of_signal(error):
             raise  # by the user's Ctrl-C
+        version = version_about(error)
         failed = SleighTaskException(
-            f"the result of element {tag} cannot be read by the master: {described(error)}; "
+            f"the result of element {tag} cannot be read by the master"
+            f"{f', which has {version}' if version else ''}: {described(error)}; "
             "`pickled_result` of this exception has its pickle"
         )
         failed.pickled_result = in_one_piece(outcome)
@@ -34,8 +37,11 @@ def value_of(tag: int, outcome: Packed | Failure) -> Any:
 
 def exception_of(outcome: Failure, text: str) -> SleighTaskException:
     """Return an exception with this text, caused by what the worker has sent."""
+    cause = cause_of(outcome)
+    if version := version_about(cause):
+        text = f"{text.rstrip()}\nThe master has {version}.\n"
     failed = SleighTaskException(with_source_lines(text))
-    failed.__cause__ = cause_of(outcome)
+    failed.__cause__ = cause
     return failed
 
 

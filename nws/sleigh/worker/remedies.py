@@ -8,6 +8,7 @@ import sys
 from typing import Any, Final
 
 from nws.exception_text import kind_of
+from nws.sleigh.shared.package_versions import version_about
 
 __all__ = ["remedy_for"]
 
@@ -16,11 +17,11 @@ _arguments_of: Final[Any] = vars(BaseException)["args"].__get__
 
 def remedy_for(error: BaseException) -> str:
     """Return a line about what to do, without its end; empty for most exceptions."""
+    here = f"on {platform.node()} with Python {platform.python_version()} ({sys.executable})"
+    if version := version_about(error):
+        return f"{here} and {version}: install the version there that the master has"
     if isinstance(error, ImportError):
-        return (
-            f"on {platform.node()} with Python {platform.python_version()} ({sys.executable}): "
-            "install it there, send it with ship=, or name its folder by modulePath="
-        )
+        return f"{here}: install it there, send it with ship=, or name its folder by modulePath="
     arguments = _arguments_of(error)  # what `str` and ``error.args`` do may be the user's
     text = " ".join(each for each in arguments if isinstance(each, str))
     if isinstance(error, AttributeError | pickle.PicklingError) and "__main__" in text:
