@@ -10,19 +10,20 @@ import click
 
 from nws.cli.exit_status import CommandFailure, NothingThere
 from nws.cli.job_script import script
-from nws.cli.output import json_option, print_json, print_rows
+from nws.cli.output import json_option, print_json, print_rows, printable
 from nws.cli.raw_values import RawValue, each_value
 from nws.cli.sleigh_check import check
 from nws.cli.sleigh_reports import (
     calls_in,
     calls_of,
-    is_sleigh,
+    name_of,
     number_or_0,
     report_in,
     sleighs_on,
     workers_of,
 )
-from nws.cli.which_server import connect, open_workspace, server_options
+from nws.cli.which_server import connect, server_options
+from nws.cli.which_sleigh import open_sleigh
 from nws.client import NetWorkSpace
 from nws.errors import NwsOperationException, NwsTimeoutException
 from nws.sleigh.launch.by_hand import DELETE_ME
@@ -59,29 +60,22 @@ def ls(host: str | None, port: int | None, as_json: bool) -> None:
 def show(host: str | None, port: int | None, as_json: bool, name: str) -> None:
     """Show the calls and the workers of the sleigh NAME.
 
-    NAME is its workspace. Calls that took less than a quarter of a second are not listed.
+    NAME is what the program calls it, or its workspace. Calls that took less than a quarter of a
+    second are not listed.
     """
-    with _open_sleigh(host, port, name) as ws:
-        calls, workers = calls_of(ws), workers_of(ws)
+    with open_sleigh(host, port, name) as ws:
+        title, calls, workers = name_of(ws), calls_of(ws), workers_of(ws)
+    workspace = ws.currentWs()
     if as_json:
-        print_json({"sleigh": name, "calls": calls, "workers": workers})
+        print_json({"sleigh": workspace, "name": title, "calls": calls, "workers": workers})
         return
+    if title is not None:
+        click.echo(f"{printable(title)} ({printable(workspace)})")
     now = time.time()
     print_rows([_call(call, now) for call in calls], as_json=False)
     if calls and workers:
         click.echo()
     print_rows([_worker(worker, now) for worker in workers], as_json=False)
-
-
-def _open_sleigh(host: str | None, port: int | None, name: str) -> NetWorkSpace:
-    ws = open_workspace(host, port, name, create=False)
-    listing = ws.listVars(format="dict")
-    if is_sleigh(listing):
-        return ws
-    ws.server.close()
-    raise NothingThere(
-        f"the workspace {name!r} is not that of a sleigh; `nws sleigh ls` lists them"
-    )
 
 
 def _call(call: dict[str, Any], now: float) -> dict[str, Any]:
@@ -137,7 +131,7 @@ def cancel(host: str | None, port: int | None, timeout: float, name: str, call: 
     In the program it raises SleighCancelledException. Its other calls go on. Calls of submit()
     share a number, and cannot be cancelled from here.
     """
-    with _open_sleigh(host, port, name) as ws:
+    with open_sleigh(host, port, name) as ws:
         found = next((each for each in calls_of(ws) if each["number"] == call), None)
         if found is None or found.get("over"):
             raise NothingThere(f"the sleigh {name!r} has no call {call} under way")
@@ -187,7 +181,7 @@ def kill(host: str | None, port: int | None, timeout: float, name: str, rank: in
     Another worker takes its place. Its element is run again, and is an error when it has cost three
     workers.
     """
-    with _open_sleigh(host, port, name) as ws:
+    with open_sleigh(host, port, name) as ws:
         found = next((each for each in workers_of(ws) if each.get("rank") == rank), {})
         pid = number_or_0(found.get("pid"))
         if not pid or found.get("state") == "gone":
@@ -214,7 +208,7 @@ def close(host: str | None, port: int | None, name: str) -> None:
 
     It begins with the workers that have joined; no more can join.
     """
-    with _open_sleigh(host, port, name) as ws:
+    with open_sleigh(host, port, name) as ws:
         try:
             ws.deleteVar(DELETE_ME)
         except NwsOperationException as error:

@@ -15,6 +15,7 @@ from nws.descriptors import is_direct
 from nws.errors import NwsNoWorkSpaceException, NwsTimeoutException
 from nws.sleigh.shared.messages import (
     CALLS,
+    NAME,
     RANK_COUNT,
     RESULT,
     TASK,
@@ -28,6 +29,7 @@ __all__ = [
     "calls_in",
     "calls_of",
     "is_sleigh",
+    "name_of",
     "number_or_0",
     "report_in",
     "sleighs_on",
@@ -54,16 +56,27 @@ def sleighs_on(server: NwsServer, listing: Mapping[str, WorkspaceInfo]) -> list[
     return [line for name in names if (line := _line_about(server, name)) is not None]
 
 
+def name_of(ws: NetWorkSpace) -> str | None:
+    """Return what a sleigh is called; None if it has no name."""
+    try:
+        value = find_value(ws, NAME, 0)
+    except NwsTimeoutException:
+        return None
+    text = value.payload.decode(errors="replace") if is_direct(value.descriptor) else ""
+    return text or None
+
+
 def _line_about(server: NwsServer, name: str) -> dict[str, Any] | None:
     """Return what is listed of a sleigh; None if it has just ended."""
     try:
         ws = server.useWs(name, create=False)
-        workers, calls = workers_of(ws), calls_of(ws)
+        title, workers, calls = name_of(ws), workers_of(ws), calls_of(ws)
     except NwsNoWorkSpaceException:
         return None
     under_way = [call for call in calls if not call.get("over")]
     return {
         "sleigh": name,
+        "name": title,
         "workers": sum(worker.get("state") != "gone" for worker in workers),
         "calls": len(under_way),
         "results": sum(number_or_0(call.get("arrived")) for call in under_way),

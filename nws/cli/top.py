@@ -99,11 +99,15 @@ def _page(look: dict[str, Any]) -> Group:
         f"{status['workspaces']} workspaces   {status['values']} values   "
         f"{status['bytes'] / 1e6:.1f} MB   Ctrl-C ends"
     )
-    sleighs = [
-        {**row, "progress": _bar(row["results"], row["submitted"])} for row in look["sleighs"]
-    ]
+    sleighs = [_sleigh(row) for row in look["sleighs"]]
     tables = [_table(rows) for rows in (sleighs, look["workspaces"]) if rows]
     return Group(Text(head, style="bold"), *tables)
+
+
+def _sleigh(row: dict[str, Any]) -> dict[str, Any]:
+    name = row["name"] or row["sleigh"]  # both have no place on a small terminal
+    shown = {"sleigh": name, **{key: row[key] for key in row if key not in ("sleigh", "name")}}
+    return {**shown, "progress": _bar(row["results"], row["submitted"])}
 
 
 def _bar(done: int, of: int) -> str:

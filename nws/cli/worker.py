@@ -14,7 +14,8 @@ import click
 from nws.cli.duration import DURATION
 from nws.cli.exit_status import CommandFailure
 from nws.cli.raw_values import find_value
-from nws.cli.which_server import endpoint_of, open_workspace
+from nws.cli.which_server import endpoint_of
+from nws.cli.which_sleigh import open_sleigh
 from nws.client import NetWorkSpace
 from nws.errors import NwsConnectException, NwsTimeoutException
 from nws.session.address import read_address
@@ -40,7 +41,9 @@ _RETRY_SECONDS: Final = 0.5
     show_default="where `nws ls` looks",
     help="Where the server is, or unix: and the path of a socket.",
 )
-@click.option("--sleigh", "name", required=True, help="Its workspace; `nws sleigh ls` lists them.")
+@click.option(
+    "--sleigh", "name", required=True, help="Its workspace or name; `nws sleigh ls` lists them."
+)
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -106,8 +109,10 @@ def worker(
         raise click.UsageError("--lifetime-stagger is longer than --lifetime")
     place = _endpoint(address)
     with _opened_in_time(place, name, death_timeout) as ws:
-        user_workspace = _user_workspace(ws)
-    where = Where(place.host, place.port, name, user_workspace, _LEASE_SECONDS, logging.WARNING)
+        workspace, user_workspace = ws.currentWs(), _user_workspace(ws)
+    where = Where(
+        place.host, place.port, workspace, user_workspace, _LEASE_SECONDS, logging.WARNING
+    )
     id = f"{platform.node()}-{os.getpid()}"
     stay = Stay(lifetime, lifetime_stagger, grace, idle_timeout, death_timeout)
     status = supervise(Settings(where, id, workers, neighbours=workers, stay=stay))
@@ -120,7 +125,7 @@ def _opened_in_time(place: Endpoint, name: str, patience: float) -> NetWorkSpace
     deadline = time.monotonic() + patience
     while True:
         try:
-            return open_workspace(place.host, place.port, name, create=False)
+            return open_sleigh(place.host, place.port, name)
         except NwsConnectException:
             if time.monotonic() >= deadline:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -56,7 +57,7 @@ def run(rounds: int) -> Iterator[Comparison]:
         port, web_port = stack.enter_context(our_server_with_inspector())
         space = stack.enter_context(NetWorkSpace(SPACE, HOST, port))
         server = psutil.Process(space.server.status()["pid"])
-        team = Team(space, Members(space, 0), None, None)
+        team = Team(space, Members(space, logging.getLogger().warning, 0), None, None)
         stack.callback(team.close)
         command = [sys.executable, "-m", "scripts.benchmarks.crowd", str(port)]
         crowds = _Crowds([stack.enter_context(Contender(command)) for _ in range(_CROWDS)], stack)

@@ -95,6 +95,34 @@ def test_kill_a_worker(shared: Nws, sleigh: Sleigh, ws: NetWorkSpace) -> None:
     assert ws.fetch("kill a") == "7"
 
 
+def test_a_sleigh_by_its_name(shared: Nws, on_server: dict[str, Any]) -> None:
+    with Sleigh(**on_server, workerCount=1, name="fit 100 %s") as sleigh:
+        assert str(sleigh).startswith("Sleigh('fit 100 %s', 1 workers, ")
+        (row,) = (each for each in shared.json("sleigh", "ls") if each["name"] == sleigh.name)
+        assert row["sleigh"] == name_of(sleigh)
+        assert shared("sleigh", "show", sleigh.name).stdout.startswith(f"{sleigh.name} (sleigh_")
+        former = workers(sleigh)
+        shared("sleigh", "kill", sleigh.name, "0")
+        assert workers(sleigh) != former
+
+
+def test_sleighs_of_one_name(shared: Nws, server: Server) -> None:
+    def make_sleigh(workspace: str, name: object) -> NetWorkSpace:
+        ws = NetWorkSpace(workspace, HOST, server.port)
+        for variable in ("task", "result", "rankCount", "workerCount"):
+            ws.declare(variable, "fifo")
+        ws.store("name", name)
+        return ws
+
+    with make_sleigh("ride 1", "twin"), make_sleigh("ride 2", "twin"), make_sleigh("twin 3", 5):
+        said = shared("sleigh", "show", "twin", status=1).stderr
+        assert "several sleighs are called 'twin': name one of ride 1, ride 2" in said
+        assert shared.json("sleigh", "show", "ride 2")["name"] == "twin"
+        assert shared.json("sleigh", "show", "twin 3")["name"] is None
+        with make_sleigh("twin", "ride 1"):  # a workspace comes before a name
+            assert shared.json("sleigh", "show", "twin")["name"] == "ride 1"
+
+
 def test_of_no_sleigh(shared: Nws, ws: NetWorkSpace) -> None:
     for command in ("show", "close"):
         said = shared("sleigh", command, WS, status=4).stderr
@@ -167,6 +195,8 @@ def test_a_worker_by_hand(shared: Nws, server: Server, tmp_path: Path) -> None:
 
 def test_a_worker_of_no_sleigh(shared: Nws, ws: NetWorkSpace) -> None:
     shared("worker", "--sleigh", "nowhere", status=4)
+    for variable in ("task", "result", "rankCount", "workerCount"):
+        ws.declare(variable, "fifo")
     ws.store("runMe", "import os; os.system('true')")
     assert "waits for workers" in shared("worker", "--sleigh", WS, status=1).stderr
     for wrong in (["--lifetime", "soon"], ["--lifetime-stagger", "2m", "--lifetime", "1m"]):

@@ -80,8 +80,10 @@ def test_top(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> None:
         ws.declare(name, "fifo")
     call = {"number": 1, "arrived": 5, "submitted": 10}
     ws.store("calls", json.dumps({"calls": [call]}))
+    ws.store("name", "soup")
     with terminal([*NWS, "top", "--interval", "0.1"], tmp_path, shared.env) as person:
         person.expect("connections")
+        person.expect("soup")
         person.expect("█" * 10 + "·" * 10)
         with NetWorkSpace("a newcomer", ws.server.serverHost, ws.server.serverPort):
             person.expect("a newcomer")

@@ -206,7 +206,7 @@ def test_names_of_functions(fun: Any, name: str) -> None:
 
 
 def test_a_refused_report_of_a_call_is_not_a_refused_task(small: NetWorkSpace) -> None:
-    team = Team(small, Members(small, 1), None, None)
+    team = Team(small, Members(small, pytest.fail, 1), None, None)
     refused: list[object] = []
     team.on_refused = lambda calls, error: refused.append(error)
     fill(small)

@@ -20,6 +20,7 @@ from nws.sleigh import Sleigh, SleighIllegalValueException
 from nws.sleigh.master.options import (
     CallOptions,
     checked_factor,
+    checked_name,
     checked_options,
     checked_permutation,
 )
@@ -229,3 +230,16 @@ if __name__ == "__main__":
 
 def test_numbers_of_a_class_of_the_main_program(script: Script) -> None:
     assert script(OF_MAIN).stdout == "[1, 2]\n"
+
+
+@pytest.mark.parametrize("name", ["", "fit", "Anprobe 7%s — größer", 64 * "x"])
+def test_names(name: str) -> None:
+    assert checked_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", [65 * "x", "a\nb", " a", "a ", "\u202e", "\ud800", None, 5, b"fit"]
+)
+def test_no_names(name: object) -> None:
+    with pytest.raises(SleighIllegalValueException, match="name="):
+        checked_name(name)

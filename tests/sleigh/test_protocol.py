@@ -38,9 +38,10 @@ def of_a_version(host: str, options: LaunchOptions) -> Sequence[str]:
     return [sys.executable, "-c", OTHER] if host == "other" else []
 
 
-def sleigh_of(server: Server, *nodes: str) -> Sleigh:
+def sleigh_of(server: Server, *nodes: str, name: str = "") -> Sleigh:
     options: Any = {"scriptExec": envcmd, "modulePath": str(ROOT)}
-    return Sleigh(launch=of_a_version, nodeList=nodes, nwsHost=HOST, nwsPort=server.port, **options)
+    options |= {"nwsHost": HOST, "nwsPort": server.port, "name": name}
+    return Sleigh(launch=of_a_version, nodeList=nodes, **options)
 
 
 def test_the_only_worker(server: Server) -> None:
@@ -56,13 +57,14 @@ def test_the_only_worker(server: Server) -> None:
 
 
 def test_one_of_two(server: Server, caplog: pytest.LogCaptureFixture) -> None:
-    with sleigh_of(server, "same", "other") as sleigh:
+    with sleigh_of(server, "same", "other", name="fit 100%s") as sleigh:
         assert sleigh.eachElem(times_ten, [1]) == [10]
         with pytest.raises(SleighJoinException, match="version 99"):
             sleigh.eachWorker(worker)
         until(lambda: sleigh._team.members.absent().gone or caplog.records, "a warning")
         (record,) = caplog.records
         assert record.levelname == "WARNING"
+        assert record.getMessage().startswith("fit 100%s: a worker cannot join: ")
         assert "version 99" in record.getMessage()
         assert sleigh.status(closeGroup=True) == (1, 1)
         assert len(sleigh.eachWorker(worker)) == 1

@@ -118,6 +118,21 @@ def test_a_new_sleigh_takes_the_place_of_an_ended_one(memory: MemorySite) -> Non
     assert data(memory, "sleigh", name=WS.decode())["workers"] == []
 
 
+def test_a_name_is_shown_and_found(memory: MemorySite) -> None:
+    make_sleigh(memory)
+    memory.client.declare_var(b"name", b"single")
+    memory.client.store(b"name", "<b>fünf".encode())
+    (row,) = rows(memory, search="F%C3%BCNF")
+    assert (row["name"], row["ws"]) == ("<b>fünf", WS.decode())
+    assert rows(memory, search=WS.decode()[1:])
+    memory.client.delete_ws()
+    (row,) = rows(memory)
+    assert (row["name"], row["state"]) == ("<b>fünf", "ended")
+    assert data(memory, "sleigh", name=WS.decode())["name"] == "<b>fünf"
+    for page in ("sleighs", f"sleigh?name={WS.decode()}"):
+        assert "<b>fünf" in memory.ask(form("GET", f"/{page}")).page().text
+
+
 def test_all_of_them_are_listed(memory: MemorySite) -> None:
     make_sleigh(memory, **REPORTS)
     (row,) = rows(memory)

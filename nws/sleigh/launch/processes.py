@@ -206,8 +206,10 @@ class _KeptProcess:
         process: Process,
         start: Callable[[], Process],
         others: Sequence[_KeptProcess],
+        warn: Callable[[str], None],
     ) -> None:
         self._others = others
+        self._warn = warn
         self.id = id
         self.place = place
         self.process = process
@@ -254,7 +256,7 @@ class _KeptProcess:
         """Kill it if it was there before this time and runs here. Return whether it was."""
         if self._began < since and self.process.status is None and self.process.kill():
             self._is_silent = True
-            _log.warning("%s; another one takes its place", _SILENT)
+            self._warn(f"{_SILENT}; another one takes its place")
             return True
         return False
 
@@ -268,7 +270,7 @@ class _KeptProcess:
     def _note_end(self, described: str, *, is_news: bool) -> None:
         known = {_SILENT, self.last_end, *(other.last_end for other in self._others)}
         if is_news and described not in known:
-            _log.warning("%s; it is started again", described)
+            self._warn(f"{described}; it is started again")
         self.last_end = described
 
     def note_progress(self) -> None:
@@ -284,7 +286,9 @@ class _KeptProcess:
 class Processes:
     """All processes of a sleigh, each with what starts it, the first time and again."""
 
-    def __init__(self) -> None:
+    def __init__(self, warn: Callable[[str], None] = _log.warning) -> None:
+        """Begin with none; ``warn`` logs a text."""
+        self._warn = warn
         self._all: list[_KeptProcess] = []
         self._parting: list[_KeptProcess] = []
 
@@ -297,7 +301,7 @@ class Processes:
             process: as it is now.
             start: starts another one.
         """
-        self._all.append(_KeptProcess(id, place, process, start, self._all))
+        self._all.append(_KeptProcess(id, place, process, start, self._all, self._warn))
 
     def start(self, id: str, place: str, start: Callable[[], Process]) -> None:
         """Start a process, and restart it when it has ended; see `add`.

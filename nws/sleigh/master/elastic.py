@@ -6,7 +6,6 @@ keep some too long costs little. A thread looks once a second, also when nobody 
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import weakref
@@ -16,8 +15,6 @@ from typing import Final, NamedTuple, Protocol
 from nws.errors import NwsException, SleighException
 
 __all__ = ["Elastic", "Load", "Policy"]
-
-_log = logging.getLogger("nws")
 
 _LOOK_SECONDS: Final = 1.0
 """Between looks."""
@@ -82,7 +79,12 @@ class Elastic(threading.Thread):
     """Scales a sleigh until that is stopped, or nobody has it any more."""
 
     def __init__(
-        self, sleigh: Scalable, policy: Policy, load: Callable[[], Load], stopped: threading.Event
+        self,
+        sleigh: Scalable,
+        policy: Policy,
+        load: Callable[[], Load],
+        stopped: threading.Event,
+        warn: Callable[[str], None],
     ) -> None:
         """Prepare.
 
@@ -91,12 +93,14 @@ class Elastic(threading.Thread):
             policy: says how many workers there are to be.
             load: returns what there is to do.
             stopped: is set when the sleigh is.
+            warn: logs a text.
         """
         super().__init__(name="nws-elastic", daemon=True)
         self._sleigh = weakref.ref(sleigh)
         self._policy = policy
         self._load = load
         self._stopped = stopped
+        self._warn = warn
 
     def run(self) -> None:
         try:
@@ -118,4 +122,4 @@ class Elastic(threading.Thread):
             sleigh.scale(wanted)
         except SleighException as error:
             if not self._stopped.is_set():
-                _log.warning("there are not %d workers instead of %d: %s", wanted, count, error)
+                self._warn(f"there are not {wanted} workers instead of {count}: {error}")

@@ -6,6 +6,7 @@ import logging
 import os
 import weakref
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -19,9 +20,12 @@ from nws.errors import (
 from nws.session.inspector import inspector_address, open_in_browser
 from nws.sleigh.launch.private_server import PrivateServer
 from nws.sleigh.launch.processes import Processes
+from nws.sleigh.shared.messages import NAME
 from nws.sleigh.shared.settings import Where
 
 __all__ = ["Home"]
+
+_log = logging.getLogger("nws")
 
 _WORKERS_GRACE_SECONDS: Final = 2.0
 """For workers to end by themselves."""
@@ -35,6 +39,8 @@ class Home:
 
     Attributes:
         host, port: of the server, for `nws.client.NwsServer`.
+        name: what the user calls the sleigh; empty for nothing.
+        warn: logs a text, with the name in front.
         processes: those that were started for workers.
         workspace: the sleigh's; see `open`.
         user_workspace: for the user's tasks.
@@ -45,18 +51,23 @@ class Home:
     workspace: NetWorkSpace
     user_workspace: NetWorkSpace
 
-    def __init__(self, host: str | None, port: int | None, *, may_be_private: bool) -> None:
+    def __init__(
+        self, host: str | None, port: int | None, *, may_be_private: bool, name: str = ""
+    ) -> None:
         """Begin to start a private server, unless it is known which one to use.
 
         Args:
             host, port: of the user's server; None for that of the environment, or none.
             may_be_private: without a server a private one will do; otherwise it is on this machine.
+            name: what the user calls the sleigh.
 
         Raises:
             SleighIllegalValueException: the environment names no port.
             SleighNwsException: a private server cannot be started.
         """
-        self.processes = Processes()
+        self.name = name
+        self.warn = partial(_log.warning, "%s: %s", name) if name else _log.warning
+        self.processes = Processes(self.warn)
         self._server: PrivateServer | None = None
         self.host = host or os.environ.get(_HOST_VARIABLE) or ""
         self.port = port or _port_of_environment()
@@ -89,6 +100,9 @@ class Home:
         try:
             spaces += [server.openWs(server.mktempWs(name)) for name in (template, user_template)]
             self.workspace, self.user_workspace = spaces
+            if self.name:
+                self.workspace.declare(NAME, "single")
+                self.workspace.store(NAME, self.name)
             server.status()
         except NwsUnsupportedOperationException as error:
             server.close()

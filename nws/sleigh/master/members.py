@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -26,8 +25,6 @@ from nws.sleigh.supervisor.worker_report import worker_reports
 from nws.workspace.presence import gone_of, ids_of_gone, ids_of_present
 
 __all__ = ["Absent", "Group", "Members", "find_or_error", "is_same"]
-
-_log = logging.getLogger("nws")
 
 _MAX_REFUSED: Final = 1000
 """Supervisors that are told of at once."""
@@ -60,15 +57,23 @@ class Members:
         dismissed: ranks that are to leave, or have left, as the sleigh wants fewer workers.
     """
 
-    def __init__(self, workspace: NetWorkSpace, expected: int, needed: int = 0) -> None:
+    def __init__(
+        self,
+        workspace: NetWorkSpace,
+        warn: Callable[[str], None],
+        expected: int,
+        needed: int = 0,
+    ) -> None:
         """Prepare.
 
         Args:
             workspace: of the sleigh.
+            warn: logs a text.
             expected: how many workers are to come; 0 if nobody knows.
             needed: how many a call for everyone needs, in a group that stays open; 0 for others.
         """
         self._workspace = workspace
+        self._warn = warn
         self._expected = expected
         self._needed = needed
         self._joined = 0
@@ -213,7 +218,7 @@ class Members:
                 REFUSED, _MAX_REFUSED, timeout=0.0, keep_unreadable=True
             )
             for lease in refused:
-                _log.warning("a worker cannot join: %s", lease.value)
+                self._warn(f"a worker cannot join: {lease.value}")
             self._workspace.settle(refused)
 
 

@@ -1,4 +1,6 @@
-"""The options of a call that travel with its tasks: checked before anything is sent, and plain.
+"""What the user asks for in a few words and numbers: checked before anything is sent, and plain.
+
+The options of a call travel with its tasks.
 
 An object of a class of the user's could be one that workers cannot read, and nothing of the call
 could then be read.
@@ -19,6 +21,7 @@ __all__ = [
     "NO_OPTIONS",
     "CallOptions",
     "checked_factor",
+    "checked_name",
     "checked_options",
     "checked_permutation",
     "checked_size",
@@ -29,6 +32,8 @@ _MIN_SECONDS: Final = 1e-9
 
 _MAX_SECONDS: Final = 4e9
 """Some 126 years, which their 62 bits have room for. A longer time is any time."""
+
+_MAX_NAME_CHARS: Final = 64
 
 _MAX_FACTOR: Final = 1e12
 
@@ -63,6 +68,25 @@ def checked_options(timeout: Any, retries: Any, seed: Any = None) -> CallOptions
         min(_whole_number("retries", retries, 0), _MAX_RETRIES),
         None if seed is None else _whole_number("seed", seed),
     )
+
+
+def checked_name(name: Any) -> str:
+    """Return what the user calls a sleigh; empty for nothing.
+
+    Raises:
+        SleighIllegalValueException: it is no text, too long, or would not be seen as it is.
+    """
+    if type(name) is not str:
+        raise SleighIllegalValueException(f"name={name!r} is not a text")
+    if len(name) > _MAX_NAME_CHARS:
+        raise SleighIllegalValueException(
+            f"name={name!r} has {len(name)} characters; it can have up to {_MAX_NAME_CHARS}"
+        )
+    if not name.isprintable() or name != name.strip():
+        raise SleighIllegalValueException(
+            f"name={name!r} has control characters, or blanks at an end; leave them out"
+        )
+    return name
 
 
 def checked_size(size: Any) -> int | None:

@@ -33,6 +33,7 @@ from nws.sleigh.master.liveness import Liveness
 from nws.sleigh.master.maps import Maps
 from nws.sleigh.master.members import Members
 from nws.sleigh.master.occupancy import Occupancy
+from nws.sleigh.master.options import checked_name
 from nws.sleigh.master.scaling import Scaling
 from nws.sleigh.master.scatter import Scatter, Scattered
 from nws.sleigh.master.serial_team import SerialTeam
@@ -87,6 +88,7 @@ class Sleigh(Maps):
         initializer: Callable[..., object] | str | None = None,
         initargs: Iterable[Any] = (),
         ship: Iterable[str | os.PathLike[str]] = (),
+        name: str = "",
     ) -> None:
         """Start workers.
 
@@ -129,6 +131,8 @@ class Sleigh(Maps):
             ship: modules and packages of pure Python, by the names by which they can be imported
                 here or by the paths of a file or folder. They are sent once to each machine, with
                 their data files, and found by the workers of this sleigh before all others.
+            name: what to call the sleigh in lists, on pages, in commands and in the log: up to 64
+                characters. Several may have the same; their workspaces tell them apart.
 
         Raises:
             SleighIllegalValueException: the arguments do not fit.
@@ -158,7 +162,9 @@ class Sleigh(Maps):
         weakref.finalize(self, self._stopped.set)
         self._lock = threading.Lock()  # for who makes that
         launcher = launcher_for(launch)
-        self._home = Home(nwsHost, nwsPort, may_be_private=launcher.is_local)
+        self._home = Home(
+            nwsHost, nwsPort, may_be_private=launcher.is_local, name=checked_name(name)
+        )
         self._calls = Occupancy(self._home)
         with undone_on_failure(self.stop):
             way = None if serial else launcher.begin(options, self._home.processes)
@@ -168,7 +174,7 @@ class Sleigh(Maps):
             if way is None:
                 self._team: AnyTeam = SerialTeam(self.nws, self.userNws, first)
             else:
-                members = Members(self.nws, way.expected, needed)
+                members = Members(self.nws, self._home.warn, way.expected, needed)
                 self._team = Team(self.nws, members, output, packed_initializer(first))
             self._liveness = Liveness(
                 self._team,
@@ -189,7 +195,8 @@ class Sleigh(Maps):
                 self._scaling = Scaling(self._team, way, self._liveness, self._home.processes)
                 if workers.is_elastic and not joins_freely:
                     policy = Policy(workers.low, workers.high, time.monotonic())
-                    Elastic(self, policy, self._team.load, self._stopped).start()
+                    load, warn = self._team.load, self._home.warn
+                    Elastic(self, policy, load, self._stopped, warn).start()
 
     # Calls
 
@@ -362,6 +369,11 @@ class Sleigh(Maps):
             return self._home.view()
 
     @property
+    def name(self) -> str:
+        """What it was called when it was made; empty for nothing."""
+        return self._home.name
+
+    @property
     def nws(self) -> NetWorkSpace:
         """The sleigh's workspace."""
         return self._home.workspace
@@ -390,6 +402,7 @@ class Sleigh(Maps):
 
     def __str__(self) -> str:
         state = "stopped" if self._calls.stopped else f"{self._team.size} workers"
-        return f"Sleigh({state}, {self.nws})"
+        name = f"{self.name!r}, " if self.name else ""
+        return f"Sleigh({name}{state}, {self.nws})"
 
     __repr__ = __str__

@@ -81,7 +81,7 @@ class WorkerPool:
             self.local = LocalWorkers(self._home.processes, workers, LOCAL, fresh=fresh)
             self._home.open(f"{name}_%04d", f"{name}_user_%04d", _LEASE_SECONDS)
             # The group is never closed: any number of workers may join.
-            members = Members(self._home.workspace, MAX_RANKS)
+            members = Members(self._home.workspace, self._home.warn, MAX_RANKS)
             self._team = Team(self._home.workspace, members, output, None)
             liveness = Liveness(
                 self._team, self._home.processes, self._home.check_server, by_hand=False

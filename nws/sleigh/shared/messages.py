@@ -32,6 +32,7 @@ __all__ = [
     "MAX_BATCH_BYTES",
     "MAX_RANKS",
     "MIN_LOADING_SECONDS",
+    "NAME",
     "NO_CALL",
     "NO_ELEMENT",
     "OUTPUT_READ",
@@ -82,6 +83,8 @@ INITIALIZER: Final = "initializer"
 """Holds the function that each worker calls before its first task; nothing if there is none."""
 SHIPMENT: Final = "shipment"
 """Modules and packages for the workers of this sleigh, as the bytes of a zip archive."""
+NAME: Final = "name"
+"""Holds what the user calls the sleigh; there is no such variable if that is nothing."""
 BARRIER: Final = "barrier"
 """The number of the last ``eachWorker`` that is over; its workers wait for it."""
 RANK_COUNT: Final = "rankCount"

@@ -46,11 +46,11 @@ class Renderer:
         self._environment.globals.update(link=link)
         self._environment.globals["ui"] = self._environment.get_template("ui.html").module
 
-    def page(self, name: str, **data: Any) -> str:
+    def page(self, name: str, /, **data: Any) -> str:
         """Render a page."""
         return self._environment.get_template(f"{name}.html").render(data)
 
-    def live(self, name: str, **data: Any) -> str:
+    def live(self, name: str, /, **data: Any) -> str:
         """Render the live part of a page, which the browser keeps up to date."""
         template = self._environment.get_template(f"{name}.html")
         context = template.new_context({**data, "live": True})

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from nws_server.web.inspector import Inspector
 from nws_server.web.kept_runs import KeptRun
-from nws_server.web.names import DisplayName
+from nws_server.web.names import DisplayName, shorten
 from nws_server.web.not_found import NotFound
 from nws_server.web.reports import Report, parse, read_last_texts, read_text
 
@@ -34,9 +34,11 @@ FAILURES: Final = b"failures "
 GONE: Final = b"gone "
 WORKER_COUNT: Final = b"workerCount"
 RUN_ME: Final = b"runMe"
+_NAME: Final = b"name"
 WAITS_FOR_WORKERS: Final = b"deleteMeWhenAllWorkersStarted"
 
 _SLEIGH_VARIABLES: Final = (TASKS, RESULTS, b"rankCount", WORKER_COUNT)
+_MAX_NAME_CHARS: Final = 64
 _MAX_WORKERS: Final = 1000
 _MAX_FAILURES: Final = 100
 """Of each worker, as many as it keeps."""
@@ -70,6 +72,8 @@ class SleighReports(NamedTuple):
     closed: bool
     """Whether no more workers can join."""
     jobs_text: str | None = None
+    name: str = ""
+    """What its user calls it."""
 
     def calls(self) -> Iterator[Report]:
         """Walk the reports about calls, oldest first."""
@@ -129,6 +133,7 @@ def read_sleigh(inspector: Inspector, ws: bytes, *, failures: bool = True) -> Sl
         unread.values if unread else 0,
         bool(count and count.values),
         read_text(inspector, ws, JOBS),
+        shorten(read_text(inspector, ws, _NAME) or "", _MAX_NAME_CHARS),
     )
 
 

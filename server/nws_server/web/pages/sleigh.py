@@ -51,6 +51,7 @@ def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
         original = describe_original_sleigh(inspector, ws)
         return {
             "workspace": DisplayName(ws),
+            "name": "",
             "original": original,
             "ended": None,
             "workers": original["workers"],
@@ -103,6 +104,7 @@ def _describe(
     every_span = [span for each in spans.values() for span in each]
     calls = _calls(reports.calls(), every_span, now)
     return {
+        "name": reports.name,
         "calls": calls,
         "workers": [_worker(rank, report) for rank, report in workers.items()],
         "closed": reports.closed,

@@ -21,6 +21,8 @@ class _Row(NamedTuple):
     """A sleigh. Times are of the epoch."""
 
     ws: bytes
+    name: str
+    """What its user calls it."""
     state: str
     """``running``, ``idle`` or ``ended``; ``original`` for one of the original, of which no more is
     known here."""
@@ -37,7 +39,7 @@ class _Row(NamedTuple):
 
 _COLUMNS: Final[dict[str, Column[_Row]]] = {
     "age": Column(lambda row: row.began, largest_first=True),
-    "name": Column(lambda row: row.ws),
+    "name": Column(lambda row: (row.name, row.ws)),
     "state": Column(lambda row: row.state),
     "workers": Column(lambda row: row.workers, largest_first=True),
     "elements": Column(lambda row: row.elements, largest_first=True),
@@ -50,8 +52,12 @@ def show_sleighs(inspector: Inspector, query: Query) -> dict[str, Any]:
     there = inspector.cost_cache.get("sleighs", lambda: _there(inspector))
     names = {row.ws for row in there}
     ended = [_ended(inspector, run) for run in inspector.kept_runs if run.ws not in names]
-    table = make_table([*there, *ended], query, _COLUMNS, lambda row: row.ws)
+    table = make_table([*there, *ended], query, _COLUMNS, _searched)
     return {"table": table.described(_described)}
+
+
+def _searched(row: _Row) -> bytes:
+    return row.name.encode("utf-8", "replace") + b"\n" + row.ws
 
 
 def _there(inspector: Inspector) -> list[_Row]:
@@ -62,7 +68,7 @@ def _there(inspector: Inspector) -> list[_Row]:
             reports = sleigh_reports.read_sleigh(inspector, view.name, failures=False)
             rows.append(_row(view.name, reports, began))
         elif is_original_sleigh(inspector, view.name):
-            rows.append(_Row(view.name, "original", None, 0, 0, 0, began, None))
+            rows.append(_Row(view.name, "", "original", None, 0, 0, 0, began, None))
     return rows
 
 
@@ -80,6 +86,7 @@ def _row(ws: bytes, reports: SleighReports, began: float) -> _Row:
     running = any(not call.flag("over") for call in calls)
     return _Row(
         ws,
+        reports.name,
         "running" if running else "idle",
         _call(calls[-1]) if calls else None,
         len(workers),
