@@ -36,7 +36,9 @@ drink()
 
 
 @pytest.mark.usefixtures("programs_on_server")
-@pytest.mark.parametrize("name", ["tutorial-space", "tutorial-sleigh", "moving", "sleigh"])
+@pytest.mark.parametrize(
+    "name", ["tutorial-space", "tutorial-sleigh", "moving", "sleigh", "tracing"]
+)
 def test_a_page(name: str, server: Server, tmp_path: Path) -> None:
     check_page(DOCS / f"{name}.md", server.port, tmp_path)
 
