@@ -72,7 +72,7 @@ def check(
     from nws.sleigh.launch.nodes import node_of
 
     here = find_facts(modules)
-    names = {str(number): node_of(node).name for number, node in enumerate(nodes)}
+    names = {str(number): node_of(node).host for number, node in enumerate(nodes)}
     try:
         with _sleigh(host, port, nodes, **choices) as sleigh:
             reports = [NodeReport("(here)", here), *check_nodes(sleigh, here, timeout, names)]
