@@ -7,7 +7,6 @@ sleigh goes on is replaced by another one, with the same ranks.
 
 from __future__ import annotations
 
-import json
 import operator
 import re
 import shlex
@@ -18,15 +17,15 @@ from functools import partial
 from typing import Any, Final
 
 from nws.client import NetWorkSpace
-from nws.errors import NwsException, SleighIllegalValueException
+from nws.errors import SleighIllegalValueException
 from nws.sleigh.launch.batch_system import JobKey, JobRequest, JobState, Needs
 from nws.sleigh.launch.elsewhere import FixedLaunch, slots_for
 from nws.sleigh.launch.job_folder import JobFolder
 from nws.sleigh.launch.job_queue import JobQueue, Slot
+from nws.sleigh.launch.jobs_report import publish_jobs
 from nws.sleigh.launch.launcher import Launch, WorkerOptions
 from nws.sleigh.launch.processes import Processes
 from nws.sleigh.shared.interpreter import interpreter_flags
-from nws.sleigh.shared.messages import JOBS
 from nws.sleigh.shared.settings import Where
 
 __all__ = ["BatchLauncher"]
@@ -139,20 +138,11 @@ class _BatchLaunch(FixedLaunch[BatchLauncher]):
             folder.write_order(number, order._replace(jobs=slots))
             return launcher.request(name, len(slots), folder.path, number)
 
-        queue = JobQueue(launcher, folder, request, partial(_publish, workspace, launcher.name))
+        queue = JobQueue(launcher, folder, request, partial(publish_jobs, workspace, launcher.name))
         for slot in launcher.slots(self.expected):
             place = f"a job of {launcher.name} for workers"
             self._processes.start(slot.id, place, partial(queue.add, slot))
         queue.start()
-
-
-def _publish(workspace: NetWorkSpace, system: str, jobs: list[dict[str, Any]]) -> None:
-    """Store a report about all jobs, for the sleigh's page."""
-    try:
-        workspace.declare(JOBS, "single")
-        workspace.store(JOBS, json.dumps({"system": system, "jobs": jobs}))
-    except NwsException:
-        pass  # the sleigh is over
 
 
 def _word(name: str, value: Any) -> str:

@@ -36,6 +36,7 @@ _OURS: Final = {
     "mpi": "nws.sleigh.launch.mpi:Mpi",
     "dask": "nws.sleigh.launch.dask:Dask",
     "ray": "nws.sleigh.launch.ray:Ray",
+    "kubernetes": "nws.sleigh.launch.kubernetes:Kubernetes",
 }
 
 

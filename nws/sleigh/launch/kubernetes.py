@@ -1,0 +1,189 @@
+"""``launch="kubernetes"``: workers live in the pods of an indexed Job."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from nws.client import NetWorkSpace
+from nws.errors import SleighIllegalValueException
+from nws.sleigh.launch.elsewhere import FixedLaunch, slots_for
+from nws.sleigh.launch.job_folder import JobOrder
+from nws.sleigh.launch.jobs_report import publish_jobs
+from nws.sleigh.launch.kubernetes_api import KubernetesApi
+from nws.sleigh.launch.kubernetes_job import KubernetesJob
+from nws.sleigh.launch.launcher import Launch, WorkerOptions
+from nws.sleigh.launch.processes import Processes
+from nws.sleigh.shared.exit_status import LEFT
+from nws.sleigh.shared.settings import Where
+
+__all__ = ["Kubernetes"]
+
+_ORDER_FOLDER: Final = "/var/run/nws"
+_ORDER_FILE: Final = "order.json"
+
+_KEPT_SECONDS: Final = 60
+"""A Job that has ended, if its master was killed and does not delete it."""
+
+_FAILURES_EACH: Final = 3
+"""Of pods, for each place of a Job, before the cluster gives that up."""
+
+_MAX_PREFIX_CHARS: Final = 40
+"""The names of pods are longer, and have to be parts of names of hosts."""
+
+
+class Kubernetes:
+    """Workers in the pods of a Kubernetes cluster."""
+
+    is_local = is_by_hand = False
+    name = "kubernetes"
+    first_index = 0
+
+    def __init__(
+        self,
+        *,
+        image: str = "",
+        namespace: str = "default",
+        workers_per_pod: int = 1,
+        resources: Mapping[str, Mapping[str, str]] | None = None,
+        command: Sequence[str] = ("python",),
+        service_account: str = "",
+        pod: Mapping[str, Any] | None = None,
+        container: Mapping[str, Any] | None = None,
+        interface: str = "",
+    ) -> None:
+        """Choose what pods are made of.
+
+        Args:
+            image: with Python and this package.
+            namespace: for all that is made.
+            workers_per_pod: in each.
+            resources: of each, as ``{"requests": {"cpu": "2"}, "limits": {"memory": "4Gi"}}``.
+            command: that runs the image's Python.
+            service_account: of the pods; by default that of the namespace.
+            pod: further fields of the pods' ``spec``. They win over ours; lists are joined.
+            container: likewise, of their container.
+            interface: of this machine, by which workers reach the server; by default any.
+
+        Raises:
+            SleighIllegalValueException: there is no image, the command is no list, or a pod is to
+                have no worker.
+        """
+        if not image:
+            raise SleighIllegalValueException(
+                "launch='kubernetes' needs an image with Python and this package: "
+                "launch=Kubernetes(image=...)"
+            )
+        if isinstance(command, str) or not command:
+            raise SleighIllegalValueException(f"command={command!r} is not a list of words")
+        if workers_per_pod < 1:
+            raise SleighIllegalValueException(f"workers_per_pod={workers_per_pod} is less than 1")
+        self.namespace = namespace
+        self.workers_per_pod = workers_per_pod
+        self.interface = interface
+        self._image = image
+        self._resources = resources
+        self._command = list(command)
+        self._service_account = service_account
+        self._pod = pod or {}
+        self._container = container or {}
+
+    def begin(self, options: WorkerOptions, processes: Processes) -> Launch:
+        return _KubernetesLaunch(self, options, processes)
+
+    def shown_job(self, workers: int) -> str:
+        """Return the Job of a sleigh with so many workers, but for the name that it makes up."""
+        pods = len(slots_for(workers, self.workers_per_pod))
+        return json.dumps(self.job("nws-sleigh-ride-0001", pods), indent=2) + "\n"
+
+    def job(self, name: str, pods: int) -> dict[str, Any]:
+        """Return a Job with so many pods, which read the Secret of the same name."""
+        container = {
+            "name": "workers",
+            "image": self._image,
+            "command": self._command,
+            "args": [
+                *("-m", "nws.sleigh.launch.job", f"{_ORDER_FOLDER}/{_ORDER_FILE}"),
+                *("$(JOB_COMPLETION_INDEX)", "$(POD_NAME)"),
+            ],
+            "env": [
+                {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+            ],
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+            "volumeMounts": [{"name": "nws", "mountPath": _ORDER_FOLDER, "readOnly": True}],
+            **({"resources": self._resources} if self._resources else {}),
+        }
+        spec = {
+            "restartPolicy": "Never",
+            **({"serviceAccountName": self._service_account} if self._service_account else {}),
+            "volumes": [{"name": "nws", "secret": {"secretName": name}}],
+            "containers": [_with(container, self._container)],
+        }
+        return {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": name},
+            "spec": {
+                "completionMode": "Indexed",
+                "completions": pods,
+                "parallelism": pods,
+                "backoffLimit": _FAILURES_EACH * pods,
+                "ttlSecondsAfterFinished": _KEPT_SECONDS,
+                "podFailurePolicy": {"rules": [_NO_FAULT, _HAS_LEFT]},
+                "template": {"spec": _with(spec, self._pod)},
+            },
+        }
+
+
+_NO_FAULT: Final = {
+    "action": "Ignore",
+    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+}
+"""Pods that are evicted do not count as failures."""
+
+_HAS_LEFT: Final = {"action": "Ignore", "onExitCodes": {"operator": "In", "values": [LEFT]}}
+"""Nor do those that have left in order."""
+
+
+def _secret(name: str, order: JobOrder) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "stringData": {_ORDER_FILE: json.dumps(order)},
+    }
+
+
+def _with(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return our fields and the user's."""
+    joined = {
+        key: [*ours[key], *value]
+        for key, value in theirs.items()
+        if isinstance(value, list) and isinstance(ours.get(key), list)
+    }
+    return {**ours, **theirs, **joined}
+
+
+class _KubernetesLaunch(FixedLaunch[Kubernetes]):
+    def __init__(self, launcher: Kubernetes, options: WorkerOptions, processes: Processes) -> None:
+        super().__init__(launcher, options, processes)
+        self._cluster = KubernetesApi(launcher.namespace)
+
+    def go(self, where: Where, workspace: NetWorkSpace) -> None:
+        launcher = self._launcher
+        slots = slots_for(self.expected, launcher.workers_per_pod)
+        order = self._order(where, workspace)._replace(jobs=slots)
+        prefix = re.sub("[^a-z0-9]+", "-", where.workspace.lower())[:_MAX_PREFIX_CHARS].strip("-")
+        publish = partial(publish_jobs, workspace, launcher.name)
+
+        def start() -> KubernetesJob:
+            name = f"nws-{prefix}-{secrets.token_hex(4)}"
+            job = launcher.job(name, len(slots))
+            return KubernetesJob(self._cluster, job, _secret(name, order), publish)
+
+        first, _ = slots[0]
+        self._processes.start(first, "the Job in Kubernetes", start)

@@ -1,0 +1,160 @@
+"""A program with sleighs in a stub of Kubernetes, in a Python that has the official client; prints
+what it sees."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nws.errors import SleighJoinException, SleighScriptException
+from nws.sleigh import Sleigh
+from nws.sleigh.launch import kubernetes_job, processes
+from nws.sleigh.launch.kubernetes import Kubernetes
+from tests.engines.elements import note_then_wait
+from tests.support.kube_stub import IMAGE, KubeStub
+from tests.support.processes import Aside, processes_that_show, until, until_file, until_gone
+from tests.support.server import PATIENCE
+from tests.support.spaces import HOST
+
+Seen = dict[str, Any]
+
+
+class Warnings(logging.Handler):
+    """All that is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text += f"{record.getMessage()}\n"
+
+
+def a_map(kube: KubeStub, port: int, folder: Path) -> Seen:
+    """A pod is evicted, and one is killed; every element is done once, and nothing is left."""
+    seen: Seen = {}
+    with sleigh_in(port, 2) as sleigh:
+        seen["status"] = sleigh.status(timeout=PATIENCE)
+        before = {info["rank"]: info["job"] for info in sleigh.workerInfo()}
+        report = json.loads(until(lambda: sleigh.nws.findTry("jobs"), "the report"))
+        seen["reported"] = (
+            report["system"],
+            {each["job"] for each in report["jobs"]} == set(before.values()),
+        )
+        seen["secret is shown"] = shows_secret(kube, sleigh)
+        call = Aside(partial(sleigh.eachElem, note_then_wait, [range(4)], [folder], chunkSize=1))
+        workers = [int(until_file(folder / str(number))) for number in range(2)]
+        kube.evict(before[0])
+        os.kill(kube.running()[before[1]], 9)
+        until_gone(workers)
+        (folder / "go").touch()
+        seen["results"] = call.result()
+        seen["workers"] = len(set(sleigh.eachWorker(os.getpid)))
+        after = {info["rank"]: info["job"] for info in sleigh.workerInfo()}
+        seen["ranks are the same"] = after.keys() == before.keys()
+        seen["pods are others"] = set(after.values()).isdisjoint(before.values())
+        until(lambda: "(Evicted: The node was low" in warnings.text, "the eviction")
+        until(lambda: "(SIGKILL)" in warnings.text, "the kill")
+    until(lambda: not any(kube.objects.values()), "the end of all objects")
+    return seen
+
+
+def shows_secret(kube: KubeStub, sleigh: Sleigh) -> bool:
+    """Tell whether the secret can be seen in the Job or the list of processes."""
+    login = sleigh.nws.server.endpoint.login
+    assert login is not None
+    job = json.dumps(kube.objects["jobs"])
+    return login.secret in job or bool(processes_that_show(login.secret))
+
+
+def a_job_that_is_deleted(kube: KubeStub, port: int) -> Seen:
+    """Another one takes its place."""
+    with sleigh_in(port, 1) as sleigh:
+        sleigh.status(timeout=PATIENCE)
+        (name,) = kube.objects["jobs"]
+        workers = sleigh.eachWorker(os.getpid)
+        kube.answer("DELETE", f"/namespaces/lab/jobs/{name}", None)
+        until_gone(workers)
+        return {"results": sleigh.map(abs, [-1]), "is another": name not in kube.objects["jobs"]}
+
+
+def a_master_that_is_killed(kube: KubeStub, port: int, folder: Path) -> Seen:
+    """Its workers end, and the cluster deletes what is complete."""
+    program = [sys.executable, "-m", "tests.engines.kubernetes_program", str(port), str(folder)]
+    with subprocess.Popen([*program, "master"]) as master:
+        until_file(folder / "0")
+        master.kill()
+    until(lambda: not any(kube.objects.values()), "the end of all objects")
+    return {"running": kube.running()}
+
+
+def pods_that_wait(kube: KubeStub, port: int) -> Seen:
+    with sleigh_in(port, 2, image="nowhere"):
+        until(lambda: "2 of 2 pods wait: ErrImagePull: nowhere" in warnings.text, "what is said")
+    with sleigh_in(port, 1, pod={"nodeSelector": {"gpu": "yes"}}):
+        until(lambda: "1 of 1 pods wait: Unschedulable: 0/1" in warnings.text, "what is said")
+    until(lambda: not any(kube.objects.values()), "the end of all objects")
+    return {"said once": warnings.text.count("ErrImagePull") == 1}
+
+
+def pods_that_fail(kube: KubeStub, port: int) -> Seen:
+    with sleigh_in(port, 1, command=["sh", "-c", "echo no such package; exit 7"]) as sleigh:
+        call = Aside(partial(sleigh.map, abs, [1]))
+        try:
+            call.result()
+        except SleighJoinException as error:
+            return {"said": "exit status 7: no such package" in str(error)}
+    return {}
+
+
+def a_refusal(kube: KubeStub, port: int) -> Seen:
+    kube.refusal = "jobs.batch is forbidden"
+    try:
+        with sleigh_in(port, 1):
+            return {}
+    except SleighScriptException as error:
+        return {"said": str(error)}
+
+
+def sleigh_in(port: int, workers: int, **options: Any) -> Sleigh:
+    launcher = Kubernetes(**{"image": IMAGE, "command": [sys.executable], **options})
+    return Sleigh(launch=launcher, workerCount=workers, nwsHost=HOST, nwsPort=port)
+
+
+def be_master(port: int, folder: Path) -> None:
+    """Make a call that does not end."""
+    with sleigh_in(port, 1) as sleigh:
+        sleigh.eachElem(note_then_wait, [[0]], [folder])
+
+
+def main(port: int, folder: Path) -> None:
+    pods, killed = folder / "pods", folder / "killed"
+    pods.mkdir()
+    killed.mkdir()
+    with KubeStub(pods) as kube:
+        os.environ["KUBECONFIG"] = kube.write_config()
+        seen = {
+            "map": a_map(kube, port, folder),
+            "deleted": a_job_that_is_deleted(kube, port),
+            "killed": a_master_that_is_killed(kube, port, killed),
+            "waiting": pods_that_wait(kube, port),
+            "failing": pods_that_fail(kube, port),
+            "refused": a_refusal(kube, port),
+        }
+    print(json.dumps(seen))
+
+
+warnings = Warnings()
+
+if __name__ == "__main__":
+    kubernetes_job._LOOK_SECONDS = 0.1  # type: ignore[misc]
+    processes._FIRST_PAUSE_SECONDS = 0.0  # type: ignore[misc]
+    logging.getLogger("nws").addHandler(warnings)
+    run = be_master if sys.argv[3:] else main
+    run(int(sys.argv[1]), Path(sys.argv[2]))
