@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from nws.depalma.parameters import CodeSpec
@@ -18,22 +19,19 @@ HOST_MARK: Final = "NWS_DEPALMA_HOST"
 """Names the process of the host, in the environment of its jobs."""
 
 
-def start_job(
-    spec: CodeSpec, arguments: Sequence[str], environment: Mapping[str, str]
-) -> ProcessGroup:
-    """Start a job.
+def start_job(spec: CodeSpec, arguments: Sequence[str]) -> ProcessGroup:
+    """Start a job, with our environment and what its code adds.
 
     Args:
         spec: of its code.
         arguments: for its command.
-        environment: all of it, but for what the code adds.
 
     Raises:
         OSError: as for `ProcessGroup`.
     """
     return ProcessGroup(
         with_limits(words_of(spec, arguments), spec.memory, spec.cpu),
-        {**environment, **spec.env} if spec.env else environment,
+        {**os.environ, **spec.env} if spec.env else None,
         cwd=spec.cwd,
         stdin=spec.io,
         output=spec.keeps_output,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -54,7 +53,6 @@ class JobRunner:
         workspace: NetWorkSpace,
         table: FollowedTable,
         host: str,
-        environment: Mapping[str, str],
         running: RunningJobs,
         over: threading.Event,
     ) -> None:
@@ -64,14 +62,12 @@ class JobRunner:
             workspace: of the cluster.
             table: of the cluster.
             host: the id of the host.
-            environment: of jobs.
             running: where jobs stand while they run.
             over: is set when the host ends. What has ended since then is not reported.
         """
         self._ws = workspace
         self._table = table
         self._host = host
-        self._environment = environment
         self._running = running
         self._over = over
 
@@ -137,9 +133,7 @@ class JobRunner:
         if spec.io:
             self._ws.store(attempts_of(job.pid), str(attempt))
         try:
-            process = self._running.start(
-                job, attempt, lambda: start_job(spec, job.arguments, self._environment)
-            )
+            process = self._running.start(job, attempt, lambda: start_job(spec, job.arguments))
         except (OSError, ValueError) as error:
             return self._failure(job, attempt, f"it cannot be started: {error}"), [], False
         if isinstance(process, int):

@@ -90,10 +90,8 @@ class RemoteServer:
         self._reason = ""
         self._last_answer = time.monotonic()
         self._running = RunningJobs()
-        environment = {**os.environ, CLUSTER_MARK: cluster, HOST_MARK: self._id}
-        self._runner = JobRunner(
-            self._ws, self._table, self._id, environment, self._running, self._over
-        )
+        os.environ.update({CLUSTER_MARK: cluster, HOST_MARK: self._id})  # for its jobs
+        self._runner = JobRunner(self._ws, self._table, self._id, self._running, self._over)
         self._source = JobSource(
             self._ws,
             self._table,

@@ -44,7 +44,7 @@ class ProcessGroup:
     def __init__(
         self,
         words: Sequence[str],
-        environment: Mapping[str, str],
+        environment: Mapping[str, str] | None = None,
         *,
         cwd: str = "",
         stdin: bool = False,
@@ -55,7 +55,7 @@ class ProcessGroup:
 
         Args:
             words: the command line.
-            environment: all of it.
+            environment: all of it; by default ours, which takes less time.
             cwd: its folder; empty for ours.
             stdin: make a pipe for its input; else that is empty.
             output: make pipes for its stdout and stderr; else these are discarded.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from nws.processes.process_group import ProcessEnd
 
 
 def run(command: Any, *arguments: str, **params: Any) -> ProcessEnd:
-    return start_job(CodeSpec.checked(command, params), arguments, os.environ).wait()
+    return start_job(CodeSpec.checked(command, params), arguments).wait()
 
 
 def test_a_list_is_no_shell_and_a_text_is_one() -> None:

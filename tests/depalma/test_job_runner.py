@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from typing import Any
@@ -45,7 +44,7 @@ class Host:
         self.over = threading.Event()
         self.running = RunningJobs()
         self._queues = JobQueues(ws)
-        self._runner = JobRunner(ws, FollowedTable(ws), "a 1", os.environ, self.running, self.over)
+        self._runner = JobRunner(ws, FollowedTable(ws), "a 1", self.running, self.over)
 
     def run(self, job: SubmittedJob | None = None) -> None:
         """Run a job, or the next one."""
