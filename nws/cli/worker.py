@@ -17,11 +17,16 @@ from nws.cli.raw_values import find_value
 from nws.cli.which_server import endpoint_of
 from nws.cli.which_sleigh import open_sleigh
 from nws.client import NetWorkSpace
-from nws.errors import NwsConnectException, NwsTimeoutException
+from nws.errors import (
+    NwsConnectException,
+    NwsTimeoutException,
+    SleighIllegalValueException,
+)
 from nws.session.address import read_address
 from nws.session.endpoint import DEFAULT_PORT, UNIX, Endpoint
 from nws.sleigh.launch.by_hand import RUN_ME
 from nws.sleigh.shared.exit_status import LEFT
+from nws.sleigh.shared.groups import checked_group
 from nws.sleigh.shared.settings import Settings, Stay, Where
 from nws.sleigh.supervisor.supervisor import main as supervise
 
@@ -50,6 +55,12 @@ _RETRY_SECONDS: Final = 0.5
     default=1,
     show_default=True,
     help="How many to start on this machine.",
+)
+@click.option(
+    "--group",
+    metavar="NAME",
+    default="",
+    help="The group to which they belong, for calls with group=NAME.",
 )
 @click.option(
     "--lifetime",
@@ -90,6 +101,7 @@ def worker(
     address: str | None,
     name: str,
     workers: int,
+    group: str,
     lifetime: float,
     lifetime_stagger: float,
     grace: float,
@@ -107,6 +119,10 @@ def worker(
     """
     if lifetime_stagger > lifetime:
         raise click.UsageError("--lifetime-stagger is longer than --lifetime")
+    try:
+        checked_group(group)
+    except SleighIllegalValueException as error:
+        raise click.BadParameter(str(error), param_hint="--group") from error
     place = _endpoint(address)
     with _opened_in_time(place, name, death_timeout) as ws:
         workspace, user_workspace = ws.currentWs(), _user_workspace(ws)
@@ -115,7 +131,7 @@ def worker(
     )
     id = f"{platform.node()}-{os.getpid()}"
     stay = Stay(lifetime, lifetime_stagger, grace, idle_timeout, death_timeout)
-    status = supervise(Settings(where, id, workers, neighbours=workers, stay=stay))
+    status = supervise(Settings(where, id, workers, neighbours=workers, stay=stay, group=group))
     if status not in (0, LEFT):
         raise CommandFailure(f"the workers for {name!r} have ended, as is said above")
 

@@ -260,6 +260,31 @@ class WorkspaceRequests:
 
         return _any([b"lease any", self._workspace, _ONE, *times], names, timeout, lease)
 
+    def lease_many_any(
+        self,
+        make: MakeLease[L],
+        varNames: Iterable[str],
+        limit: int,
+        *,
+        timeout: float | None = None,
+        duration: float = 60.0,
+        keep_unreadable: bool = False,
+    ) -> Request[list[L]]:
+        """Take values of one of several variables for a time."""
+        names = _names(varNames)
+        fields = [b"lease any", self._workspace, encode_limit(limit), encode_timeout(timeout)]
+        fields += (milliseconds(duration), *map(encode_name, names))
+        value_of = decode_or_error if keep_unreadable else decode
+
+        def read(answer: Answer) -> list[L]:
+            name = names[answer.place]
+            return [
+                make(name, item.lease, item.attempt, value_of(item.descriptor, item.payload))
+                for item in answer.items
+            ]
+
+        return Request(fields, read, _wait(timeout))
+
 
 def check_format(format: str) -> None:
     """Raise ValueError if listings have no such format."""

@@ -453,6 +453,29 @@ class NetWorkSpace(FileTransfers):
         (lease,) = map(self._session.perform, (request,))
         return lease
 
+    def lease_many_any(
+        self,
+        varNames: Iterable[str],
+        limit: int,
+        *,
+        timeout: float | None = None,
+        duration: float = 60.0,
+        keep_unreadable: bool = False,
+    ) -> list[Lease]:
+        """Take at least one and at most ``limit`` values for a time, from the first of several
+        variables that has one; see `fetchAny` and `lease_many`."""
+        self._session.require_extensions(_ANY)
+        request = self._requests.lease_many_any(
+            partial(Lease, self),
+            varNames,
+            limit,
+            timeout=timeout,
+            duration=duration,
+            keep_unreadable=keep_unreadable,
+        )
+        (leases,) = map(self._session.perform, (request,))
+        return leases
+
     # Streams
 
     def watch(self, varName: str) -> Watch:

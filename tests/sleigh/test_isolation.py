@@ -55,8 +55,7 @@ def test_tasks_of_others_that_were_not_sent(
 
     under_way = sleigh.submit(functions.arrive, 0, tmp_path)  # one that is alone is sent at once
     until_file(tmp_path / "0")
-    submissions = sleigh._submissions
-    assert submissions is not None
+    submissions = sleigh._submissions["task"]
     submissions._next_message = time.monotonic() + SOON / 2  # hold the first one back
     first = sleigh.submit(times_ten, 1)
     submissions._next_message = 0.0
@@ -178,8 +177,7 @@ def test_a_refused_call_that_travels_with_another(tmp_path: Path) -> None:
         Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as sleigh,
     ):
         sleigh.submit(times_ten, 0).result(SOON)
-        submissions = sleigh._submissions
-        assert submissions is not None
+        submissions = sleigh._submissions["task"]
         submissions._next_message = time.monotonic() + SOON / 2  # hold them back
         calls = [
             (functions.echo, bytes(300_000)),

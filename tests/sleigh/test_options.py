@@ -133,7 +133,7 @@ def test_what_is_no_whole_number(name: str, given: Any) -> None:
 def test_whole_numbers_become_plain(number: Any) -> None:
     options = checked_options(None, number, number)
     assert options == CallOptions(0.0, number, number)
-    assert [type(each) for each in options] == [float, int, int]
+    assert [type(each) for each in options] == [float, int, int, str]
     assert checked_options(None, 0, -5).seed == -5
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh, SleighTaskException
-from nws.sleigh.shared.settings import Where
+from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.shared.spans import SHOWN
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description
@@ -264,8 +264,12 @@ def test_lines_of_all_kinds(on_server: dict[str, Any]) -> None:
 
 
 def test_a_refused_report_of_a_worker_is_stored_later(small: NetWorkSpace) -> None:
-    process = WorkerProcess(0, Where("", 0, "", "", 1.0, 0))
-    report, reports = WorkerReport(process, description("", "", "0", ""), {}), Reports(small)
+    where = Where("", 0, "", "", 1.0, 0)
+    process = WorkerProcess(0, where)
+    report, reports = (
+        WorkerReport(process, description(Settings(where, "0"), ""), {}),
+        Reports(small),
+    )
     reports.add(0, report)
     fill(small)
     report.note_lines([(1, 0, "stdout", "x" * 500)] * 20)

@@ -96,6 +96,19 @@ def test_several_calls_under_way_each_with_its_progress(sleigh: Sleigh) -> None:
         assert text in seen.text
 
 
+def test_a_worker_of_a_group(sleigh: Sleigh) -> None:
+    """Tasks for its group count, too."""
+    sleigh.store(b"worker 0", {"rank": 0, "host": "node2", "group": "gpu", "state": "idle"})
+    sleigh.store(b"task gpu", "a task")
+    sleigh.store(b"task", "another one")
+    assert sleigh.data()["workers"][0]["group"] == "gpu"
+    text = " ".join(sleigh.page().text.split())
+    assert "node2 (gpu)" in text
+    assert "Tasks: 2 queued, 0 running" in text
+    sleigh.store(b"worker 0", {"rank": 0, "group": "\ud800"})
+    assert sleigh.data()["workers"][0]["rank"] == 0
+
+
 def test_calls_that_have_ended_stand_in_a_table_newest_first(sleigh: Sleigh) -> None:
     sleigh.publish(
         call(1, arrived=100, over=True),

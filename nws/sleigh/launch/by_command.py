@@ -63,10 +63,13 @@ class _CommandLaunch:
     def __init__(
         self, command: LaunchCommand, options: WorkerOptions, processes: Processes
     ) -> None:
-        self._nodes = {str(number): node for number, node in enumerate(nodes_of(options.nodeList))}
-        self._room = sum(node.workers for node in self._nodes.values())
+        nodes = sorted(nodes_of(options.nodeList), key=lambda node: not node.group)
+        self._nodes = {str(number): node for number, node in enumerate(nodes)}
+        self._room = sum(node.workers for node in nodes)
+        self._in_groups = sum(node.workers for node in nodes if node.group)
         workers = options.workers
         self.expected = workers.low if workers.is_elastic else self._room
+        self.check_room(self.expected)
         self.check_room(workers.high if workers.is_elastic else self._room)
         count = len(self._nodes)
         check_open_files(f"nodeList has {count} machines", count + _FILES_BESIDES)
@@ -86,9 +89,14 @@ class _CommandLaunch:
             raise SleighIllegalValueException(
                 f"{count} workers are wanted, but nodeList has room for {self._room}"
             )
+        if count < self._in_groups:
+            raise SleighIllegalValueException(
+                f"{count} workers are wanted, but the nodes with a group have {self._in_groups}, "
+                "and keep them all"
+            )
 
     def split(self, count: int) -> Mapping[str, int]:
-        numbers: dict[str, int] = {}
+        numbers: dict[str, int] = {}  # nodes with a group come first
         for id, node in self._nodes.items():
             if count > 0:
                 numbers[id] = min(count, node.workers)
@@ -119,6 +127,7 @@ class _CommandLaunch:
             module_path=[*options.module_path, *own_entries(sys.path)],
             log_folder=options.log_folder,
             neighbours=sum(each.workers for each in self._nodes.values() if each.host == node.host),
+            group=node.group,
         )
         launch_options = LaunchOptions(
             where.host,

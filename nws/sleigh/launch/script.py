@@ -65,6 +65,7 @@ def variables_for(settings: Settings, environment: Mapping[str, str]) -> list[st
         "ModulePath": os.pathsep.join(settings.module_path),
         "LogDir": settings.log_folder,
         "Neighbours": settings.neighbours,
+        "Group": settings.group,
         "Interpreter": interpreter_name(),
         "Flags": shlex.join(interpreter_flags()),
         "Environment": _ON_STDIN if environment else "",
@@ -103,6 +104,7 @@ def settings_from(variables: Mapping[str, str], stdin: TextIO) -> Settings:
         module_path=get("ModulePath").split(os.pathsep) if get("ModulePath") else (),
         log_folder=get("LogDir"),
         neighbours=int(get("Neighbours", "1")),
+        group=get("Group"),
     )
 
 

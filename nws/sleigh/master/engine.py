@@ -21,7 +21,7 @@ import logging
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
@@ -34,7 +34,16 @@ from nws.sleigh.master.options import NO_OPTIONS, CallOptions
 from nws.sleigh.master.serial_team import SerialTeam
 from nws.sleigh.master.team import Team
 from nws.sleigh.shared.functions import Function
-from nws.sleigh.shared.messages import NO_CALL, RESULT, Call, Failure, Results, log_dropped
+from nws.sleigh.shared.groups import group_of
+from nws.sleigh.shared.messages import (
+    NO_CALL,
+    RESULT,
+    TASK,
+    Call,
+    Failure,
+    Results,
+    log_dropped,
+)
 from nws.sleigh.shared.reloads import Reloads
 from nws.sleigh.shared.surroundings import Surroundings
 
@@ -80,6 +89,7 @@ class Health(Protocol):
     """Looks whether server and workers are there; see `nws.sleigh.master.liveness.Liveness`."""
 
     def check(self, *, busy: bool) -> set[int]: ...
+    def lacking(self, calls: Mapping[int, str]) -> Mapping[int, Exception]: ...
     def note_progress(self) -> None: ...
 
 
@@ -109,6 +119,7 @@ class Engine:
         self._numbers = itertools.count(1)
         self._calls: dict[int, Recipient] = {}
         self._not_initialized: Results | None = None  # the worker where that has failed says so
+        self._groups: dict[int, str] = {}  # of the calls that only a group may do
         self._cancelled: set[int] = set()
         self._changing = threading.RLock()  # which calls there are
         self._receiving = threading.Lock()
@@ -132,7 +143,9 @@ class Engine:
         self._check_initialized()
         return self._register(recipient, self.team.provide(function), options)
 
-    def begin_again(self, recipient: Recipient, function: str) -> Call | None:
+    def begin_again(
+        self, recipient: Recipient, function: str, options: CallOptions = NO_OPTIONS
+    ) -> Call | None:
         """Begin a call with the function of a former one, by the name of its variable. Return None
         if it is not on the server any more.
 
@@ -142,7 +155,7 @@ class Engine:
         self._check_initialized()
         if not self.team.provide_again(function):
             return None
-        return self._register(recipient, function, NO_OPTIONS)
+        return self._register(recipient, function, options)
 
     def _check_initialized(self) -> None:
         if self._not_initialized is not None:
@@ -153,9 +166,18 @@ class Engine:
         with self._changing:
             number = recipient.number = next(self._numbers)
             self._calls[number] = recipient
+        if options.queue != TASK:
+            self._note_group(number, options.queue)
         team, reloaded, changes = self.team, self._reloads.look(), self._surroundings.look()
         told = *options, reloaded, changes, team.has_initializer
         return Call(number, function, team.size, recipient.everyone, *told)
+
+    def _note_group(self, number: int, queue: str) -> None:
+        """Only a group may do this call, unless we do everything ourselves."""
+        if isinstance(self.team, Team):
+            self.team.use_queue(queue)
+            with self._changing:
+                self._groups[number] = group_of(queue)
 
     def end(self, number: int) -> None:
         """Forget a call whose results have all arrived."""
@@ -338,6 +360,8 @@ class Engine:
     def _check_health(self) -> None:
         try:
             lost = self._health.check(busy=bool(self._calls))
+            for number, problem in self._health.lacking(self._calls_for_groups()).items():
+                self._fail_some([number], problem)
             requested = self.team.cancel_requests() if self._calls else []
         except (NwsException, SleighException) as error:
             self.fail(error)
@@ -350,6 +374,14 @@ class Engine:
                 if recipient.everyone:
                     recipient.lost_ranks = lost
                     recipient.notify()
+
+    def _calls_for_groups(self) -> Mapping[int, str]:
+        if self._groups:
+            with self._changing:
+                self._groups = {
+                    number: group for number, group in self._groups.items() if number in self._calls
+                }
+        return self._groups
 
     def fail(self, error: Exception) -> None:
         """Let all calls fail."""

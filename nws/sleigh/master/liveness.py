@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from nws.errors import SleighJoinException
 from nws.sleigh.launch.processes import Processes
 from nws.sleigh.master.engine import LOOK_SECONDS, AnyTeam
-from nws.sleigh.master.members import Absent, Group
+from nws.sleigh.master.groups import Groups
+from nws.sleigh.master.members import Absent, Group, Members
 
 __all__ = ["Liveness"]
 
@@ -52,6 +53,8 @@ class Liveness:
         self._check_server = check_server
         self._lost_after = _LOST_BY_HAND_SECONDS if by_hand else _LOST_SECONDS
         self._gone: dict[int, float] = {}  # since when
+        self._lost: set[int] = set()
+        self._groups = Groups(team.members) if isinstance(team.members, Members) else None
         self._next_check = 0.0
         self._next_restart = 0.0
         self.turn = threading.RLock()
@@ -126,7 +129,14 @@ class Liveness:
         if lost and len(lost) >= group.size > 0:
             reason = self._processes.last_end() or "their machines cannot be reached"
             raise SleighJoinException(f"all workers are gone: {reason}")
-        return lost | absent.left.keys()
+        self._lost = lost | absent.left.keys()
+        return self._lost
+
+    def lacking(self, calls: Mapping[int, str]) -> Mapping[int, Exception]:
+        """Return which of these calls have no worker of their group; see `Groups.lacking`."""
+        if not calls or self._groups is None:
+            return {}
+        return self._groups.lacking(calls, self._lost, self._processes.last_end())
 
     def look_who_has_left(self) -> None:
         """Note which workers have left for good since the last look."""

@@ -62,6 +62,7 @@ class Maps:
         raising: bool = False,
         progress: bool | Progress = False,
         seed: int | None = None,
+        group: str | None = None,
     ) -> Any:
         """Call a function for each element and return the results in the order of the elements.
 
@@ -97,6 +98,8 @@ class Maps:
             seed: gives every element random numbers of its own, the same for any number of workers
                 and any size of tasks: it seeds `random` and the global generator of NumPy, and the
                 element finds a number of its own in ``SleighSeed``.
+            group: have it done by workers of this group only; see ``docs/sleigh.md``. By default
+                any worker may.
 
         Returns:
             A list. Where an element failed, it holds a SleighTaskException with the remote
@@ -109,11 +112,13 @@ class Maps:
             SleighOccupiedException: another call is under way.
             SleighIllegalValueException: the function or an argument cannot be used or pickled.
             SleighNwsException: the server is gone, or refused the tasks.
-            SleighJoinException: workers end again and again without having done anything.
+            SleighJoinException: workers end again and again without having done anything; or none
+                of the group is there.
             SleighInitializerException: the initializer has failed on a worker.
         """
         with self._calls.beginning():
-            options, in_chunk = checked_options(timeout, retries, seed), checked_size(chunkSize)
+            options = checked_options(timeout, retries, seed, group)
+            in_chunk = checked_size(chunkSize)
             factor, permutation = checked_factor(loadFactor), checked_permutation(argPermute)
             kind, thing = check_function(fun, type)
             keywords = fixed_keywords(fixedKwargs, kind)
@@ -148,6 +153,7 @@ class Maps:
         retries: int = 0,
         progress: bool | Progress = False,
         seed: int | None = None,
+        group: str | None = None,
     ) -> list[Any]:
         """Call a function for each element, as the builtin `map` does, and return the results in
         the order of the elements.
@@ -158,7 +164,7 @@ class Maps:
                 whose length is not known are read first.
             errors: ``raise`` to raise the exception of the first element that fails, and cancel the
                 rest; ``return`` to have a SleighTaskException in its place.
-            type, chunkSize, timeout, retries, progress, seed: see `eachElem`.
+            type, chunkSize, timeout, retries, progress, seed, group: see `eachElem`.
 
         Raises:
             SleighException: as for `eachElem`.
@@ -167,7 +173,7 @@ class Maps:
         if errors not in ("raise", "return"):
             raise SleighIllegalValueException(f"errors={errors!r}: it can be 'raise' or 'return'")
         with self._calls.beginning():
-            options = checked_options(timeout, retries, seed)
+            options = checked_options(timeout, retries, seed, group)
             arguments, total = counted_elements([iterable, *iterables])
             chunks = Chunks(arguments, self._team.size, checked_size(chunkSize), total)
             function = Function(*check_function(fun, type), (), {}, None)
@@ -233,6 +239,7 @@ class Maps:
         retries: int = 0,
         raising: bool = False,
         seed: int | None = None,
+        group: str | None = None,
     ) -> SleighResultIterator:
         """Return an iterator over the results, in the order of the elements.
 
@@ -245,9 +252,9 @@ class Maps:
                 less for any number. By default as many as the workers do in about 0.2 seconds, from
                 10 to 4096 for each worker and at most 32 MiB in all.
             raising: raise the exception of an element that failed in its place, and end.
-            type, chunkSize, timeout, retries, seed: see `eachElem`.
+            type, chunkSize, timeout, retries, seed, group: see `eachElem`.
         """
-        options = checked_options(timeout, retries, seed)
+        options = checked_options(timeout, retries, seed, group)
         arguments, may_wait = zip(*iterables, strict=False), not is_prompt(iterables)
         return self._iterate(
             "imap", fun, arguments, type, loadFactor, chunkSize, options, raising, may_wait
@@ -265,9 +272,10 @@ class Maps:
         retries: int = 0,
         raising: bool = False,
         seed: int | None = None,
+        group: str | None = None,
     ) -> SleighResultIterator:
         """Return an iterator over the results for the argument lists of an iterable; see `imap`."""
-        options = checked_options(timeout, retries, seed)
+        options = checked_options(timeout, retries, seed, group)
         arguments, may_wait = map(tuple, iterable), not is_prompt([iterable])
         return self._iterate(
             "starmap", fun, arguments, type, loadFactor, chunkSize, options, raising, may_wait

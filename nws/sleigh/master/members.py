@@ -21,7 +21,7 @@ from nws.sleigh.shared.messages import (
     log_dropped,
 )
 from nws.sleigh.shared.protocol import REFUSED
-from nws.sleigh.supervisor.worker_report import worker_reports
+from nws.sleigh.supervisor.worker_report import worker_report, worker_reports
 from nws.workspace.presence import gone_of, ids_of_gone, ids_of_present
 
 __all__ = ["Absent", "Group", "Members", "find_or_error", "is_same"]
@@ -201,6 +201,12 @@ class Members:
         reports = worker_reports(self._workspace)
         starts = [each.get("started") for each in reports if each["id"] == supervisor]
         return max((start for start in starts if isinstance(start, float)), default=0.0)
+
+    def group_of(self, rank: int) -> str | None:
+        """Return the group of a worker, empty for none; None if that is not known yet."""
+        report = worker_report(self._workspace, rank) or {}
+        group = report.get("group")
+        return group if isinstance(group, str) else None
 
     def is_there(self, supervisor: str) -> bool:
         """Tell whether the supervisor with this id has joined and is not gone."""

@@ -16,6 +16,8 @@ from numbers import Integral, Real
 from typing import Any, Final, NamedTuple
 
 from nws.errors import SleighIllegalValueException
+from nws.sleigh.shared.groups import checked_group, queue_of
+from nws.sleigh.shared.messages import TASK
 
 __all__ = [
     "NO_OPTIONS",
@@ -47,18 +49,20 @@ class CallOptions(NamedTuple):
     timeout: float = 0.0
     retries: int = 0
     seed: int | None = None
+    queue: str = TASK
 
 
 NO_OPTIONS: Final = CallOptions()
 
 
-def checked_options(timeout: Any, retries: Any, seed: Any = None) -> CallOptions:
+def checked_options(timeout: Any, retries: Any, seed: Any = None, group: Any = None) -> CallOptions:
     """Check options of a call as the user gave them.
 
     Args:
         timeout: seconds, any real number that is more than 0; None or infinity for any time.
         retries: a whole number, at least 0.
         seed: a whole number, or None.
+        group: the name of a group of workers, or None.
 
     Raises:
         SleighIllegalValueException: one of them is something else.
@@ -67,6 +71,7 @@ def checked_options(timeout: Any, retries: Any, seed: Any = None) -> CallOptions
         _checked_time(timeout),
         min(_whole_number("retries", retries, 0), _MAX_RETRIES),
         None if seed is None else _whole_number("seed", seed),
+        queue_of(checked_group(group)),
     )
 
 

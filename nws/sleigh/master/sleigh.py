@@ -33,13 +33,14 @@ from nws.sleigh.master.liveness import Liveness
 from nws.sleigh.master.maps import Maps
 from nws.sleigh.master.members import Members
 from nws.sleigh.master.occupancy import Occupancy
-from nws.sleigh.master.options import checked_name
+from nws.sleigh.master.options import NO_OPTIONS, CallOptions, checked_name
 from nws.sleigh.master.scaling import Scaling
 from nws.sleigh.master.scatter import Scatter, Scattered
 from nws.sleigh.master.serial_team import SerialTeam
 from nws.sleigh.master.shipment import shipment_of
 from nws.sleigh.master.submissions import SleighFuture, Submissions
 from nws.sleigh.master.team import Team
+from nws.sleigh.shared.groups import checked_group, queue_of
 from nws.sleigh.shared.messages import SHIPMENT
 from nws.sleigh.shared.output import Line, echo
 from nws.sleigh.supervisor.worker_report import worker_reports
@@ -156,7 +157,7 @@ class Sleigh(Maps):
         )
         first = initializer_of(initializer, initargs)
         shipment = shipment_of(ship)
-        self._submissions: Submissions | None = None
+        self._submissions: dict[str, Submissions] = {}  # by the queues of their tasks
         self._scaling: Scaling | None = None  # none where everything is done in this process
         self._stopped = threading.Event()
         weakref.finalize(self, self._stopped.set)
@@ -224,11 +225,39 @@ class Sleigh(Maps):
             SleighIllegalValueException: the function or an argument cannot be pickled.
             SleighNwsException: the server is gone.
         """
+        return self._submit(NO_OPTIONS, fun, args, kwargs)
+
+    def submit_to(
+        self, group: str, fun: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> SleighFuture:
+        """Call a function once, on any worker of a group, without waiting; see `submit`.
+
+        Args:
+            group: its name. If there is no worker of the group, the future has a
+                SleighJoinException; while workers may still join, after a minute.
+            fun, args, kwargs: see `submit`.
+
+        Raises:
+            SleighException: as for `submit`.
+        """
+        options = NO_OPTIONS._replace(queue=queue_of(checked_group(group)))
+        return self._submit(options, fun, args, kwargs)
+
+    def _submit(
+        self,
+        options: CallOptions,
+        fun: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> SleighFuture:
         with self._calls.scope():
-            with self._lock:
-                if self._submissions is None:
-                    self._submissions = Submissions(self._engine, self._calls.explained)
-            return self._submissions.submit(fun, args, kwargs)
+            submissions = self._submissions.get(options.queue)
+            if submissions is None:
+                with self._lock:
+                    submissions = self._submissions.setdefault(
+                        options.queue, Submissions(self._engine, self._calls.explained, options)
+                    )
+            return submissions.submit(fun, args, kwargs)
 
     def scatter(self, value: Any) -> Scattered:
         """Store a value once for many calls.

@@ -20,6 +20,7 @@ from nws.errors import NwsException, SleighIllegalValueException, SleighTaskExce
 from nws.sleigh.master.alarm import Alarm
 from nws.sleigh.master.calls_report import CallState
 from nws.sleigh.master.engine import LOOK_SECONDS, Engine
+from nws.sleigh.master.options import NO_OPTIONS, CallOptions
 from nws.sleigh.master.serial_team import SerialTeam
 from nws.sleigh.master.values import value_of
 from nws.sleigh.shared.functions import APPLY, INVOKE, Function, check_function
@@ -125,14 +126,21 @@ class Submission:
 class Submissions:
     """The submitted calls of a sleigh."""
 
-    def __init__(self, engine: Engine, explain: Callable[[Exception], Exception]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        explain: Callable[[Exception], Exception],
+        options: CallOptions = NO_OPTIONS,
+    ) -> None:
         """Prepare.
 
         Args:
             engine: runs the calls.
             explain: turns an error of the engine into what the user is to see.
+            options: of all these calls.
         """
         self._engine = engine
+        self._options = options
         self._explain = explain
         self._immediate = isinstance(engine.team, SerialTeam)
         self._unsent: deque[tuple[Submission, Task]] = deque()
@@ -201,10 +209,11 @@ class Submissions:
         """Begin a call. A function that travels by name need not be packed for each of many."""
         last = self._last
         if last is not None and last[0] is thing and last[1] == kind:
-            call = self._engine.begin_again(submission, last[2])
+            call = self._engine.begin_again(submission, last[2], self._options)
             if call is not None:
                 return call
-        call = self._engine.begin(submission, Function(kind, thing, (), {}, None))
+        function = Function(kind, thing, (), {}, None)
+        call = self._engine.begin(submission, function, self._options)
         self._last = (thing, kind, call.function) if travels_by_name(thing) else None
         return call
 

@@ -42,6 +42,7 @@ from nws.sleigh.shared.messages import (
     Results,
     Task,
     death_from_wire,
+    is_queue,
     log_dropped,
     message_from_wire,
     task_to_wire,
@@ -113,6 +114,7 @@ class Team:
         self._functions = ProvidedFunctions()
         self._unconfirmed = _Message((), {})
         self._arrived = deque[Any]()
+        self._queues = {TASK}
         self._can_be_eager = available_cores() >= _EAGER_CORES
         self._control = Control()
         self._own: dict[str, Any] = {CONTROL: tuple(self._control), BARRIER: 0}  # what we stored
@@ -162,8 +164,18 @@ class Team:
         """Return what there is to do."""
         listing = self._workspace.listVars(format="dict")
         assert isinstance(listing, dict)
-        tasks = listing[TASK]
-        return Load(tasks.values, tasks.leased)
+        running = sum(info.leased for name, info in listing.items() if is_queue(name))
+        return Load(listing[TASK].values, running)
+
+    def use_queue(self, queue: str) -> None:
+        """Put tasks into this variable, too.
+
+        Raises:
+            NwsException: the server is gone, or does not let us.
+        """
+        if queue not in self._queues:
+            self._workspace.declare(queue, "fifo")
+            self._queues.add(queue)
 
     # Functions
 
@@ -209,7 +221,7 @@ class Team:
             self._confirm()
             functions = self._functions.unsent(tasks)
             stores: list[tuple[str, Any]] = list(functions.items())
-            stores += [(TASK, task_to_wire(task)) for task in tasks]
+            stores += [(task.call.queue, task_to_wire(task)) for task in tasks]
             self._unconfirmed = _Message(tasks, functions)
             self._outbox.store(stores, numbered=on_stored is not None)
             if on_stored is not None:  # not before: Ctrl-C may have struck before they were sent
@@ -263,7 +275,8 @@ class Team:
             floor, cancelled, alone = dropped()
             self._store_control(self._control._replace(floor=floor, cancelled=cancelled))
             if alone:  # else the workers drop the tasks as they come to them
-                self._empty(TASK)
+                for queue in self._queues:
+                    self._empty(queue)
         for call in everyone:
             self.open_barrier(call)
 

@@ -152,7 +152,7 @@ class _Health:
         self._liveness = liveness
         self._pool = pool
         self._alone_since: float | None = None  # when nobody was there for calls that wait
-        self.note_progress = liveness.note_progress
+        self.lacking, self.note_progress = liveness.lacking, liveness.note_progress
 
     def check(self, *, busy: bool) -> set[int]:
         """See `Liveness.check`.

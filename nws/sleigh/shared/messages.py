@@ -58,6 +58,7 @@ __all__ = [
     "death_from_wire",
     "failures_variable",
     "ids_of_left",
+    "is_queue",
     "kill_variable",
     "left_variable",
     "log_dropped",
@@ -153,6 +154,8 @@ class Call(NamedTuple):
     retries: int = 0
     """Times that an element that failed is tried again."""
     seed: int | None = None
+    queue: str = TASK
+    """Name of the variable that holds its tasks; another one if they are for a group only."""
     reloaded: Reloaded = ()
     """Modules that the master has reloaded since the sleigh began."""
     changes: Changes = ()
@@ -253,6 +256,11 @@ class Death(NamedTuple):
     """The worker was killed because the element took longer than it may."""
     text: str
     """How the worker ended, in one line, and what else is known in more."""
+
+
+def is_queue(variable: str) -> bool:
+    """Tell whether a variable of this name holds tasks: for anybody, or for a group."""
+    return variable.partition(" ")[0] == TASK
 
 
 def worker_variable(rank: int) -> str:
@@ -364,7 +372,7 @@ def log_dropped(variable: str, value: Any) -> None:
 
 
 def task_to_wire(task: Task) -> tuple[Any, ...]:
-    """Return what goes into the variable `TASK`."""
+    """Return what goes into the queue of its call."""
     return (tuple(task.call), *task[1:])
 
 
@@ -391,10 +399,12 @@ def task_from_wire(value: Any, known: Call | None = None) -> Task | None:
 
 def _call_from_wire(fields: Any) -> Call | None:
     number, function, size, everyone, timeout, retries, *others = fields
-    seed, reloaded, changes, initialized = others
+    seed, queue, reloaded, changes, initialized = others
     if (
         _is_number(number | size | everyone | retries)
         and function.__class__ is str
+        and queue.__class__ is str
+        and is_queue(queue)
         and initialized.__class__ is bool
         and timeout.__class__ is float
         and 0 <= timeout < _MAX_SECONDS

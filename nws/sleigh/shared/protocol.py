@@ -15,7 +15,7 @@ from nws.version import __version__
 
 __all__ = ["PROTOCOL", "REFUSED", "ProtocolMismatch", "announcement", "check_protocol"]
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Raised with every change of the messages or variables of a sleigh."""
 
 PROTOCOL: Final = "protocol"

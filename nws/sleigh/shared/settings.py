@@ -71,6 +71,8 @@ class Settings(NamedTuple):
     job: str = ""
     """What a batch system calls the job in which it runs; empty if it runs in none."""
     stay: Stay = Stay()
+    group: str = ""
+    """To which its workers belong; empty for none."""
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> Settings:

@@ -142,7 +142,7 @@ class Supervisor:
         check_master(self._workspace)
         self._log = self._open_log(settings.log_folder)
         log_file = self._log.name if self._log is not None else ""
-        self._common = description(settings.machine, log_file, settings.id, settings.job)
+        self._common = description(settings, log_file)
         self._reports = Reports(self._workspace)
         self._relays: dict[int, OutputRelay] = {}
         self._workers = self._join()
@@ -178,7 +178,8 @@ class Supervisor:
         return workers
 
     def _new_worker(self, rank: int, former: Mapping[str, Any] | None = None) -> WorkerProcess:
-        worker = WorkerProcess(rank, self._settings.where, fresh=self._settings.fresh)
+        settings = self._settings
+        worker = WorkerProcess(rank, settings.where, fresh=settings.fresh, group=settings.group)
         report = WorkerReport(worker, self._common, former or {})
         self._reports.add(rank, report)
         self._relays[rank] = OutputRelay(self._workspace, worker, report, self._log)

@@ -76,16 +76,18 @@ class WorkerProcess:
         started_at: when the worker was started; before that, when this was made.
         early_deaths: how many workers in a row have died before any task.
         fresh: a worker does one task only.
+        group: to which it belongs; empty for none.
         replaces: the next worker replaces one that has died.
     """
 
-    def __init__(self, rank: int, where: Where, *, fresh: bool = False) -> None:
+    def __init__(self, rank: int, where: Where, *, fresh: bool = False, group: str = "") -> None:
         """Prepare; `start` starts a worker.
 
         Args:
             rank: of the worker.
             where: the sleigh is.
             fresh: a worker does one task only.
+            group: to which it belongs; empty for none.
         """
         self.rank = rank
         self.pid = 0
@@ -101,6 +103,7 @@ class WorkerProcess:
         self._where = where
         self.is_wanted = True
         self.fresh = fresh
+        self.group = group
         self.replaces = self.has_left = self.is_told_to_leave = False
         self._end = ""
         self._peak_mb = 0
@@ -286,7 +289,14 @@ def _be_a_worker(
         writer.take_over(where.log_level)
         end_forks_of(runner, writer)
         worker = Worker(
-            workspace, cells, process.rank, runner, writer, where.lease_time, process.replaces
+            workspace,
+            cells,
+            process.rank,
+            runner,
+            writer,
+            where.lease_time,
+            process.replaces,
+            process.group,
         )
         worker.work(once=process.fresh)
     except (LeaveError, OutdatedError, InitializerFailedError):

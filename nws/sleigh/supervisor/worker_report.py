@@ -17,6 +17,7 @@ from nws.client import NetWorkSpace
 from nws.errors import NwsNoWorkSpaceException, NwsOperationException, NwsUnpicklingException
 from nws.sleigh.shared.durations import durations_in, durations_of
 from nws.sleigh.shared.messages import NO_ELEMENT, WORKER, worker_variable
+from nws.sleigh.shared.settings import Settings
 from nws.sleigh.shared.spans import SHOWN, Span, spans_in
 from nws.sleigh.shared.status_cells import (
     CUT_OFF,
@@ -68,25 +69,24 @@ _REPORT_KINDS: Final = {
 Description = dict[str, Any]
 
 
-def description(name: str, log_file: str, id: str, job: str) -> Description:
+def description(settings: Settings, log_file: str) -> Description:
     """Return what a supervisor's reports have in common.
 
     Args:
-        name: by which the user knows this machine; empty for its own.
+        settings: of the supervisor.
         log_file: for what the workers write.
-        id: of the supervisor.
-        job: what a batch system calls the job in which it runs; empty if it runs in none.
     """
     host = socket.gethostname()
     return {
         "host": host,
-        "name": name or host,
+        "name": settings.machine or host,
         "os": platform.platform(),
         "python": platform.python_version(),
         "nws": __version__,
         "logfile": log_file,
-        "id": id,
-        "job": job,
+        "id": settings.id,
+        "job": settings.job,
+        "group": settings.group,
     }
 
 

@@ -12,7 +12,6 @@ from nws.client import Lease, NetWorkSpace
 from nws.errors import NwsOperationException
 from nws.sleigh.shared.messages import (
     RESULT,
-    TASK,
     Failure,
     Results,
     Task,
@@ -144,7 +143,7 @@ class CurrentTask:
                     once_more = self._once_more(task, self._begin + place, outcome)
                     if once_more is not None:
                         outcomes[place] = None
-                        stores.append((TASK, task_to_wire(once_more)))
+                        stores.append((task.call.queue, task_to_wire(once_more)))
         seconds = (time.monotonic_ns() - self._begun) / 1e9
         lines = self._writer.lines
         results = Results(task.call.number, self._rank, self._begin, outcomes, seconds, lines)
@@ -175,7 +174,8 @@ class CurrentTask:
             done = self._begin - task.first + count
             pace = (time.monotonic_ns() - self._begun) / 1e9 / (done + 1)
             end = self._end - len(rest)
-            stores = [(TASK, task_to_wire(piece)) for piece in _pieces(task, end, rest, pace)]
+            queue = task.call.queue
+            stores = [(queue, task_to_wire(piece)) for piece in _pieces(task, end, rest, pace)]
             if count:
                 stores += self._stores(count)
             try:

@@ -11,7 +11,6 @@ from nws.errors import NwsLeaseLostException, NwsNoWorkSpaceException, NwsOperat
 from nws.sleigh.shared.messages import (
     MAX_BATCH_BYTES,
     RESULT,
-    TASK,
     Call,
     Failure,
     Results,
@@ -114,7 +113,7 @@ class Settler:
         if len(task.elements) > 1:
             end = task.first + len(task.elements)
             pieces = cut_at(task, range(task.first + 1, end))
-            lease.settle((TASK, task_to_wire(piece)) for piece in pieces)
+            lease.settle((task.call.queue, task_to_wire(piece)) for piece in pieces)
             return
         element = self._rank if task.call.everyone else task.first
         reason = failure(error, "the server does not take the result\n")

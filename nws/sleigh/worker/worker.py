@@ -21,6 +21,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from nws.client import Lease, NetWorkSpace
@@ -30,6 +31,7 @@ from nws.errors import (
     NwsTimeoutException,
     NwsUnpicklingException,
 )
+from nws.sleigh.shared.groups import queue_of
 from nws.sleigh.shared.messages import (
     BARRIER,
     NO_CALL,
@@ -94,6 +96,7 @@ class Worker:
         writer: OutputWriter,
         lease_time: float,
         replaces: bool,
+        group: str,
     ) -> None:
         """Prepare.
 
@@ -105,6 +108,7 @@ class Worker:
             writer: for what they write.
             lease_time: seconds for which a lease lasts; the supervisor renews it.
             replaces: another worker had this rank, and died.
+            group: whose tasks it does first; empty for none.
         """
         self._workspace = workspace
         self._cells = cells
@@ -112,6 +116,11 @@ class Worker:
         self._runner = runner
         self._writer = writer
         self._lease_time = lease_time
+        self._lease_many = (
+            partial(workspace.lease_many_any, [queue_of(group), TASK])
+            if group
+            else partial(workspace.lease_many, TASK)
+        )
         self._leaving = Leaving(cells)
         self._spans = Spans(cells)
         self._deaths = Deaths(workspace, replaces=replaces)
@@ -144,9 +153,7 @@ class Worker:
         while True:
             leaving.waits = True
             leaving.check()
-            leases = self._workspace.lease_many(
-                TASK, self._wanted, duration=self._lease_time, keep_unreadable=True
-            )
+            leases = self._lease_many(self._wanted, duration=self._lease_time, keep_unreadable=True)
             leaving.waits = False
             begun, done = time.monotonic(), 0
             self._spare.extend(leases)
@@ -258,7 +265,7 @@ class Worker:
         try:
             turn = self._workspace.lease(SUSPECTS, timeout=0.0, duration=self._lease_time)
         except NwsTimeoutException:
-            lease.settle([(TASK, task_to_wire(task))])
+            lease.settle([(task.call.queue, task_to_wire(task))])
             with suppress(NwsTimeoutException):
                 self._workspace.find(SUSPECTS, timeout=_TURN_SECONDS)
             return
@@ -272,7 +279,7 @@ class Worker:
             verdict = verdict_on(piece.first, noted, piece.call)
             if verdict is not None:
                 return self._settler.outcome(piece.call, piece.first, verdict)
-        return TASK, task_to_wire(piece)
+        return piece.call.queue, task_to_wire(piece)
 
     # What waits, while an element takes long
 

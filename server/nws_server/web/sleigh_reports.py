@@ -119,22 +119,29 @@ def is_sleigh(inspector: Inspector, ws: bytes) -> bool:
 def read_sleigh(inspector: Inspector, ws: bytes, *, failures: bool = True) -> SleighReports:
     """Read the reports of a sleigh; those of failures only if they are wanted."""
     look = inspector.look
-    queued, unread = look.variable(ws, TASKS), look.variable(ws, RESULTS)
-    count = look.variable(ws, WORKER_COUNT)
+    unread, count = look.variable(ws, RESULTS), look.variable(ws, WORKER_COUNT)
     workers = list(_read_workers(inspector, ws))
-    ids = {Report(parse(text)).text("id") for text in workers}
+    reports = [Report(parse(text)) for text in workers]
+    ids = {report.text("id") for report in reports}
+    queues = {_queue_of(report.text("group")) for report in reports} | {TASKS}
+    queued = [found for name in queues if (found := look.variable(ws, name)) is not None]
     return SleighReports(
         read_text(inspector, ws, CALLS),
         workers,
         list(_read_failures(inspector, ws, len(workers))) if failures else [],
         [id for id in sorted(ids) if _is_gone(inspector, ws, id)],
-        queued.values if queued else 0,
-        queued.leased if queued else 0,
+        sum(queue.values for queue in queued),
+        sum(queue.leased for queue in queued),
         unread.values if unread else 0,
         bool(count and count.values),
         read_text(inspector, ws, JOBS),
         shorten(read_text(inspector, ws, _NAME) or "", _MAX_NAME_CHARS),
     )
+
+
+def _queue_of(group: str) -> bytes:
+    """Return the name of the variable with tasks for a group; those of no group are for anybody."""
+    return b"%s %s" % (TASKS, group.encode(errors="replace")) if group else TASKS
 
 
 def _read_workers(inspector: Inspector, ws: bytes) -> Iterator[str | None]:

@@ -168,6 +168,7 @@ def _worker(rank: int, report: Report) -> dict[str, Any]:
     return {
         "rank": rank,
         "host": shorten(report.text("name") or report.text("host"), 100),
+        "group": shorten(report.text("group"), 64),
         "pid": report.whole("pid"),
         "python": shorten(report.text("python"), 40),
         "state": shorten(report.text("state", "unknown"), 40),
