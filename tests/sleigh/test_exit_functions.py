@@ -16,7 +16,7 @@ import pytest
 
 from nws.sleigh import Sleigh
 from tests.support.deadly import wait_forever
-from tests.support.processes import until
+from tests.support.processes import run_python, until
 
 kept: list[object] = []
 """Lives as long as the process."""
@@ -62,6 +62,21 @@ def test_when_the_sleigh_ends(on_server: dict[str, Any], tmp_path: Path) -> None
 
 def test_forks_leave_the_worker_its_own(lonely: Sleigh, tmp_path: Path) -> None:
     assert lonely.eachWorker(fork, tmp_path) == [True]
+
+
+def test_one_that_hangs_ends_the_process_and_is_named(tmp_path: Path) -> None:
+    program = (
+        "import atexit, threading\n"
+        "from nws.sleigh.worker import exit_functions\n"
+        "def hang():\n"
+        "    threading.Event().wait()\n"
+        "exit_functions._MAX_SECONDS = 0.1\n"
+        "atexit.register(hang)\n"
+        "exit_functions.run_exit_functions()\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    done = run_python("program.py", cwd=tmp_path, status=1)
+    assert "line 4 in hang" in done.stderr
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import faulthandler
 import os
 import signal
@@ -25,7 +24,7 @@ from nws.sleigh.shared.output import LineReader, OutputWriter, Said, new_mark
 from nws.sleigh.shared.settings import Where
 from nws.sleigh.shared.status_cells import CUT_OFF, StatusCells
 from nws.sleigh.shared.stderr_file import StderrFile
-from nws.sleigh.worker.exit_functions import take_over_exit_functions
+from nws.sleigh.worker.exit_functions import run_exit_functions, take_over_exit_functions
 from nws.sleigh.worker.fork import end_forks_of
 from nws.sleigh.worker.initializer import InitializerFailedError
 from nws.sleigh.worker.leaving import LeaveError
@@ -309,7 +308,7 @@ def _be_a_worker(
         traceback.print_exc()
     finally:
         try:
-            atexit._run_exitfuncs()
+            run_exit_functions()
         finally:
             os._exit(status)
 

@@ -4,10 +4,18 @@ the worker has made itself."""
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import logging
 import weakref
+from typing import Final
 
-__all__ = ["disown_finalizers", "take_over_exit_functions"]
+__all__ = ["disown_finalizers", "run_exit_functions", "take_over_exit_functions"]
+
+_MAX_SECONDS: Final = 30.0
+"""For all of them. The place of a worker that has to be replaced is empty until it has ended."""
+
+_STDERR: Final = 2
+"""Not `sys.stderr`: a task may have put anything in its place."""
 
 
 def take_over_exit_functions() -> None:
@@ -20,6 +28,13 @@ def take_over_exit_functions() -> None:
     disown_finalizers()
     atexit.register(weakref.finalize._exitfunc)  # type: ignore[attr-defined]
     atexit.register(logging.shutdown)
+
+
+def run_exit_functions() -> None:
+    """Run what is to run at the end of this process. If that takes longer than half a minute, the
+    process ends, and writes to its stderr where it was."""
+    faulthandler.dump_traceback_later(_MAX_SECONDS, file=_STDERR, exit=True)
+    atexit._run_exitfuncs()
 
 
 def disown_finalizers() -> None:
