@@ -231,7 +231,7 @@ class SleighException(Exception):
 
 
 class SleighCancelledException(SleighException):
-    """Somebody else has cancelled the call, as by ``nws sleigh cancel``."""
+    """Somebody else has cancelled the call: ``nws sleigh cancel``, or another thread."""
 
 
 class SleighGatheredException(SleighException):

@@ -13,6 +13,7 @@ import pytest
 from nws.client import NetWorkSpace
 from nws.sleigh import (
     Sleigh,
+    SleighCancelledException,
     SleighGatheredException,
     SleighIllegalValueException,
     SleighOccupiedException,
@@ -29,8 +30,9 @@ from tests.sleigh.functions import (
     store_for_user,
     who_am_i,
 )
-from tests.support.deadly import is_first, note_and_wait, times_ten
-from tests.support.processes import until, until_file, until_gone
+from tests.support.deadly import is_first, note_and_wait, times_ten, wait_forever
+from tests.support.processes import Aside, until, until_file, until_gone
+from tests.support.server import PATIENCE
 from tests.support.spaces import variable
 
 # Arguments
@@ -306,6 +308,23 @@ def test_a_cancelled_call(sleigh: Sleigh, tmp_path: Any) -> None:
     with pytest.raises(SleighGatheredException):
         pending.wait()
     assert sleigh.eachElem(times_ten, range(5)) == [0, 10, 20, 30, 40]
+
+
+@pytest.mark.parametrize("accumulator", [None, lambda *_: None])
+def test_a_call_that_another_thread_cancels(sleigh: Sleigh, accumulator: Any) -> None:
+    waits = threading.Event()
+    pending = sleigh.eachElem(
+        wait_forever,
+        [1],
+        accumulator=accumulator,
+        progress=lambda *_: waits.set(),
+        blocking=False,
+    )
+    call = Aside(pending.wait)
+    assert waits.wait(PATIENCE)
+    pending.cancel()
+    with pytest.raises(SleighCancelledException, match="another thread"):
+        call.result()
 
 
 def test_a_call_that_is_forgotten(sleigh: Sleigh, tmp_path: Any) -> None:

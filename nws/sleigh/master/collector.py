@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nws.errors import SleighTaskException
+from nws.errors import SleighCancelledException, SleighTaskException
 from nws.sleigh.master.engine import LOOK_SECONDS
 from nws.sleigh.master.progress import Progress
 from nws.sleigh.master.run import Run, Values
@@ -58,12 +58,21 @@ class Collector:
         return bool(collected)
 
     def all(self) -> list[Any] | None:
-        """Wait for all values and return them in order; None if they went to an accumulator."""
+        """Wait for all values and return them in order; None if they went to an accumulator.
+
+        Raises:
+            SleighCancelledException: another thread has cancelled the call.
+            Exception: see `Run.collect`.
+        """
         run = self.run
         self._progress(run.state.arrived, self._total)
         while not run.over:
             self.take(LOOK_SECONDS)
             run.submit()
+        if run.state.cancelled:
+            raise SleighCancelledException(
+                f"call {run.state.number} was cancelled by another thread before it was done"
+            )
         run.await_lines()
         if self._accumulator is not None:
             return None

@@ -57,6 +57,7 @@ class SleighPending:
 
         Raises:
             SleighGatheredException: they were returned before, or the call was cancelled.
+            SleighCancelledException: another thread has cancelled the call meanwhile.
             SleighException: as `eachElem` does.
         """
         if self._gathered:
