@@ -95,11 +95,68 @@ def test_a_module_goes_by_its_name(package: Path, monkeypatch: pytest.MonkeyPatc
     assert "shipped_package/data.txt" in names
 
 
+def test_all_parts_of_a_namespace_package_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part, text in (("b", "hidden"), ("a", "seen")):
+        (tmp_path / part / "shipped_space").mkdir(parents=True)
+        (tmp_path / part / "shipped_space" / f"{part}.py").touch()
+        (tmp_path / part / "shipped_space" / "both.py").write_text(text)
+        monkeypatch.syspath_prepend(str(tmp_path / part))
+    shipment = shipment_of(["shipped_space"])
+    assert names_in(shipment) == [f"shipped_space/{each}.py" for each in ("a", "b", "both")]
+    assert shipment is not None
+    with zipfile.ZipFile(io.BytesIO(shipment)) as archive:
+        assert archive.read("shipped_space/both.py") == b"seen"
+
+
+def test_links_are_followed(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "module.py").touch()
+    (tmp_path / "far" / "back").symlink_to(package)
+    (package / "near").symlink_to(tmp_path / "far")
+    (tmp_path / "shipped_alias").symlink_to(package)
+    assert names_in(shipment_of([tmp_path / "shipped_alias"])) == [
+        "shipped_alias/__init__.py",
+        "shipped_alias/data.txt",
+        "shipped_alias/deeper/__init__.py",
+        "shipped_alias/near/module.py",
+    ]
+
+
+def test_byte_code_of_a_module_that_is_there_is_left_out(package: Path) -> None:
+    (package / "__init__.pyc").touch()
+    assert "shipped_package/__init__.pyc" not in names_in(shipment_of([package]))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("nowhere")])
+def test_what_is_no_file_is_refused_with_its_name(package: Path, make: Any) -> None:
+    make(package / "deeper" / "odd")
+    with pytest.raises(SleighIllegalValueException, match="deeper/odd' is no file"):
+        shipment_of([package])
+
+
+def test_a_folder_that_cannot_be_listed_is_refused(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scandir(path: str) -> Any:
+        if path.endswith("deeper"):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", scandir)  # root can list any
+    with pytest.raises(SleighIllegalValueException, match=r"Permission denied: .*deeper"):
+        shipment_of([package])
+
+
 def test_nothing_is_nothing() -> None:
     assert shipment_of([]) is None
 
 
-@pytest.mark.parametrize("name", ["_fast.cpython-311-x86_64-linux-gnu.so", "x.pyd", "libx.dylib"])
+@pytest.mark.parametrize(
+    "name", ["_fast.cpython-311-x86_64-linux-gnu.so", "x.pyd", "libx.dylib", "no_source.pyc"]
+)
 def test_compiled_code_is_refused_with_its_name(package: Path, name: str) -> None:
     (package / "deeper" / name).touch()
     with pytest.raises(SleighIllegalValueException, match="is compiled") as caught:
@@ -147,6 +204,18 @@ def test_what_names_nothing_to_send_is_refused(odd: Any, reason: str) -> None:
         shipment_of([odd])
 
 
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shipped_nothing" / "__pycache__").mkdir(parents=True)
+    with pytest.raises(SleighIllegalValueException, match="shipped_nothing' has no files"):
+        shipment_of([tmp_path / "shipped_nothing"])
+
+
+def test_a_name_that_is_no_text_is_refused(package: Path) -> None:
+    (package / os.fsdecode(b"odd \xff")).touch()
+    with pytest.raises(SleighIllegalValueException, match=r"odd .* cannot be sent"):
+        shipment_of([package])
+
+
 def test_two_of_one_name_are_refused(package: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "shipped_package.py"
     other.parent.mkdir()
@@ -158,6 +227,11 @@ def test_two_of_one_name_are_refused(package: Path, tmp_path: Path) -> None:
 def test_a_text_is_no_list() -> None:
     with pytest.raises(SleighIllegalValueException, match="write \\['package'\\]"):
         shipment_of("package")
+
+
+def test_none_is_no_list() -> None:
+    with pytest.raises(SleighIllegalValueException, match="ship=None is not a list"):
+        shipment_of(None)  # type: ignore[arg-type]
 
 
 # On a machine
