@@ -41,6 +41,7 @@ def test_in_a_serial_sleigh() -> None:
     ("fun", "options", "match"),
     [
         (scaled, {"fixedKwargs": {1: 2}}, "names must be strings"),
+        (scaled, {"fixedKwargs": [1]}, "is not a dict"),
         ("1 + 1", {"fixedKwargs": {"x": 2}}, "type='eval'"),
         (scaled, {"fixedKwargs": {"x": 2}, "type": "define"}, "type='define'"),
     ],

@@ -81,8 +81,11 @@ def fixed_keywords(fixed_kwargs: Mapping[str, Any] | None, kind: str) -> dict[st
     """Return the keyword arguments that all elements share.
 
     Raises:
-        SleighIllegalValueException: their names are not strings, or nothing is called with them.
+        SleighIllegalValueException: it is no mapping, their names are not strings, or nothing is
+            called with them.
     """
+    if not isinstance(fixed_kwargs, Mapping | None):
+        raise SleighIllegalValueException(f"fixedKwargs={fixed_kwargs!r} is not a dict")
     keywords = dict(fixed_kwargs or {})
     if not all(isinstance(name, str) for name in keywords):
         raise SleighIllegalValueException(f"fixedKwargs={keywords!r}: names must be strings")
