@@ -93,6 +93,19 @@ def test_jobs_that_end_at_once(
     until_nothing_is_left(slurm)
 
 
+def test_growth_and_shrinking(slurm: SlurmCluster, make_sleigh: MakeSleigh) -> None:
+    """Jobs that wait for room are cancelled when they are not wanted any more."""
+    with make_sleigh("slurm", 1) as sleigh:
+        sleigh.scale(2)
+        assert sorted(sleigh.eachWorker("SleighRank")) == [0, 1]
+        sleigh.scale(50)
+        until(lambda: "PENDING" in slurm.jobs(), "jobs that wait")
+        sleigh.scale(1)
+        until(lambda: slurm.jobs() == ["RUNNING"], "the end of all others")
+        assert sleigh.eachWorker("SleighRank") == [0]
+    until_nothing_is_left(slurm)
+
+
 MASTER = """
 import sys
 from pathlib import Path

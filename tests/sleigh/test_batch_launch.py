@@ -104,10 +104,20 @@ def test_folders_that_do_not_fit(on_server: dict[str, Any], folder: str) -> None
         Sleigh(**on_server, launch=Pbs(folder=folder), workerCount=1)
 
 
-def test_the_number_of_workers_is_fixed(stub: Path, on_server: dict[str, Any]) -> None:
-    with pytest.raises(SleighIllegalValueException, match="'pbs' the number of workers cannot"):
-        Sleigh(**on_server, launch="pbs", workerCount=(1, 3))
-    with Sleigh(**on_server, launch="pbs", workerCount=1) as sleigh:
-        with pytest.raises(SleighIllegalValueException, match=r"2 workers are wanted, but .*pbs"):
-            sleigh.scale(2)
-        assert sleigh.eachWorker("SleighRank") == [0]
+def test_growth_and_shrinking(stub: Path, on_server: dict[str, Any]) -> None:
+    """The difference is one array; jobs that are not wanted any more end."""
+    with Sleigh(**on_server, launch=Pbs(workers_per_job=2), workerCount=1) as sleigh:
+        sleigh.scale(6)
+        assert sleigh.eachWorker("SleighRank") == list(range(6))
+        assert len(batch_stub.running_jobs(stub)) == 3
+        assert len(list(stub.glob("*.script"))) == 2
+        sleigh.scale(2)
+        until(lambda: len(batch_stub.running_jobs(stub)) == 1, "the end of two jobs")
+        assert len(sleigh.eachWorker("SleighRank")) == 2
+        sleigh.scale(3)
+        assert len(sleigh.eachWorker("SleighRank")) == 3
+
+
+def test_the_number_of_workers_is_fixed(on_server: dict[str, Any]) -> None:
+    with pytest.raises(SleighIllegalValueException, match="'mpi' the number of workers cannot"):
+        Sleigh(**on_server, launch="mpi", workerCount=(1, 3))

@@ -8,6 +8,7 @@ import pytest
 
 from nws.sleigh.launch.batch import BatchLauncher
 from nws.sleigh.launch.batch_system import ENDED, HELD, RUNNING, WAITING, JobKey, JobState
+from nws.sleigh.launch.elsewhere import slots_for
 from nws.sleigh.launch.launchers import launcher_named
 from nws.sleigh.launch.mpi import Mpi
 from nws.sleigh.launch.pace import Pace
@@ -185,8 +186,7 @@ def test_ids(name: str, printed: str, id: str, first: str) -> None:
 
 
 def test_jobs_for_workers() -> None:
-    slots = made("slurm", workers_per_job=4).slots(10)
-    assert [(slot.id, slot.workers) for slot in slots] == [("0", 4), ("1", 4), ("2", 2)]
+    assert slots_for(10, 4) == [("0", 4), ("1", 4), ("2", 2)]
 
 
 def test_a_pace() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from nws.sleigh.launch.job_folder import JobFolder
 from nws.sleigh.launch.job_queue import BatchJob, JobQueue, Slot
+from nws.sleigh.launch.pace import Pace
 from nws.sleigh.launch.pbs import Pbs
 from tests.support import batch_stub
 from tests.support.processes import until
@@ -33,7 +35,10 @@ class Queue:
     def __init__(self, folder: Path) -> None:
         self.folder = JobFolder(str(folder / "files"))
         self.published: list[list[dict[str, Any]]] = []
-        self.queue = JobQueue(Pbs(), self.folder, self._request, self.published.append)
+        self.leaving: set[str] = set()
+        self.queue = JobQueue(
+            Pbs(), self.folder, self._request, self.published.append, self.leaving.__contains__
+        )
         self.jobs = [self.add(), self.add()]
         self.queue.start()
 
@@ -71,6 +76,17 @@ def test_what_is_wanted_together_is_submitted_together(queue: Queue, stub: Path)
     assert len(list(stub.glob("*.script"))) <= 3
     until(lambda: len(batch_stub.running_jobs(stub)) == 5, "all jobs")
     until(lambda: len(queue.published[-1]) == 5, "the report")
+
+
+def test_one_that_waits_is_not_submitted_if_it_is_to_leave(queue: Queue, stub: Path) -> None:
+    """Those that run leave by themselves."""
+    queue.queue._pace = Pace(1, 600.0)
+    queue.queue._pace.note(time.monotonic())
+    queue.jobs.append(queue.queue.add(Slot("1", 1)))
+    queue.leaving.update("01")
+    until(lambda: queue.jobs[2].status is not None, "the end of the one that waits")
+    assert [job.status for job in queue.jobs[:2]] == [None, None]
+    assert len(list(stub.glob("*.script"))) == 1
 
 
 def test_the_folder_of_a_master_that_was_killed_is_removed(tmp_path: Path) -> None:

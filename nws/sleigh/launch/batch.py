@@ -19,7 +19,7 @@ from typing import Any, Final
 from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException
 from nws.sleigh.launch.batch_system import JobKey, JobRequest, JobState, Needs
-from nws.sleigh.launch.elsewhere import FixedLaunch, slots_for
+from nws.sleigh.launch.elsewhere import LaunchElsewhere, slots_for
 from nws.sleigh.launch.job_folder import JobFolder
 from nws.sleigh.launch.job_queue import JobQueue, Slot
 from nws.sleigh.launch.jobs_report import publish_jobs
@@ -92,12 +92,8 @@ class BatchLauncher(ABC):
 
     def shown_script(self, workers: int) -> str:
         """Return the script of a sleigh with so many workers, but for names that it makes up."""
-        count = len(self.slots(workers))
+        count = len(slots_for(workers, self.needs.cores))
         return self.script(self.request("nws-sleigh_ride_0001", count, _EXAMPLE, 1))
-
-    def slots(self, workers: int) -> list[Slot]:
-        """Return the jobs for so many workers."""
-        return [Slot(*slot) for slot in slots_for(workers, self.needs.cores)]
 
     def request(self, name: str, count: int, folder: str, number: int) -> JobRequest:
         """Return the request for an array of jobs; see `JobRequest`."""
@@ -127,7 +123,7 @@ class BatchLauncher(ABC):
     def cancel_command(self, keys: Sequence[JobKey]) -> Sequence[str]: ...
 
 
-class _BatchLaunch(FixedLaunch[BatchLauncher]):
+class _BatchLaunch(LaunchElsewhere[BatchLauncher]):
     def go(self, where: Where, workspace: NetWorkSpace) -> None:
         launcher = self._launcher
         order = self._order(where, workspace)
@@ -138,11 +134,22 @@ class _BatchLaunch(FixedLaunch[BatchLauncher]):
             folder.write_order(number, order._replace(jobs=slots))
             return launcher.request(name, len(slots), folder.path, number)
 
-        queue = JobQueue(launcher, folder, request, partial(publish_jobs, workspace, launcher.name))
-        for slot in launcher.slots(self.expected):
-            place = f"a job of {launcher.name} for workers"
-            self._processes.start(slot.id, place, partial(queue.add, slot))
-        queue.start()
+        publish = partial(publish_jobs, workspace, launcher.name)
+        self._queue = JobQueue(launcher, folder, request, publish, self._processes.leaves)
+        for id in self.split(self.expected):
+            self.start(id)
+        self._queue.start()
+
+    def check_room(self, count: int) -> None:
+        pass  # jobs wait until the batch system has room
+
+    def split(self, count: int) -> Mapping[str, int]:
+        return dict(slots_for(count, self._launcher.needs.cores))
+
+    def start(self, id: str) -> None:
+        slot = Slot(id, self.split(self.expected).get(id, 1))  # later ones are given ranks
+        place = f"a job of {self._launcher.name} for workers"
+        self._processes.start(id, place, partial(self._queue.add, slot))
 
 
 def _word(name: str, value: Any) -> str:

@@ -16,7 +16,7 @@ from nws.sleigh.launch.reachable import hosts_for_workers
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.shared.surroundings import Surroundings
 
-__all__ = ["FixedLaunch", "LauncherElsewhere", "slots_for"]
+__all__ = ["FixedLaunch", "LaunchElsewhere", "LauncherElsewhere", "slots_for"]
 
 
 class LauncherElsewhere(Protocol):
@@ -36,37 +36,16 @@ class LauncherElsewhere(Protocol):
 L = TypeVar("L", bound=LauncherElsewhere)
 
 
-class FixedLaunch(Generic[L]):
-    """What their launches have in common. The number of workers stays as it was at first."""
+class LaunchElsewhere(Generic[L]):
+    """What their launches have in common."""
 
     def __init__(self, launcher: L, options: WorkerOptions, processes: Processes) -> None:
-        """Take what `nws.sleigh.launch.launcher.Launcher.begin` is given.
-
-        Raises:
-            SleighIllegalValueException: the number of workers is to change.
-        """
-        if options.workers.is_elastic:
-            raise SleighIllegalValueException(
-                f"workerCount={options.workers[:2]}: with launch={launcher.name!r} the number of "
-                "workers cannot change; give one number"
-            )
+        """Take what `nws.sleigh.launch.launcher.Launcher.begin` is given."""
         self.expected = options.workers.low
         self.surroundings = Surroundings(variables=False, folder=not options.workingDir)
         self._launcher = launcher
         self._options = options
         self._processes = processes
-
-    def check_room(self, count: int) -> None:
-        raise SleighIllegalValueException(
-            f"{count} workers are wanted, but with launch={self._launcher.name!r} there are always "
-            f"as many as at first, {self.expected}"
-        )
-
-    def split(self, count: int) -> Mapping[str, int]:
-        return {}
-
-    def start(self, id: str) -> None:
-        raise AssertionError("no supervisor leaves since the sleigh wants fewer workers")
 
     def _order(self, where: Where, workspace: NetWorkSpace) -> JobOrder:
         """Return what supervisors need to know, but for their ids and numbers of workers.
@@ -94,6 +73,35 @@ class FixedLaunch(Generic[L]):
             log_folder=options.log_folder,
         )
         return JobOrder(settings, hosts, launcher.first_index, ())
+
+
+class FixedLaunch(LaunchElsewhere[L]):
+    """One whose number of workers stays as it was at first."""
+
+    def __init__(self, launcher: L, options: WorkerOptions, processes: Processes) -> None:
+        """See `LaunchElsewhere`.
+
+        Raises:
+            SleighIllegalValueException: the number of workers is to change.
+        """
+        if options.workers.is_elastic:
+            raise SleighIllegalValueException(
+                f"workerCount={options.workers[:2]}: with launch={launcher.name!r} the number of "
+                "workers cannot change; give one number"
+            )
+        super().__init__(launcher, options, processes)
+
+    def check_room(self, count: int) -> None:
+        raise SleighIllegalValueException(
+            f"{count} workers are wanted, but with launch={self._launcher.name!r} there are always "
+            f"as many as at first, {self.expected}"
+        )
+
+    def split(self, count: int) -> Mapping[str, int]:
+        return {}
+
+    def start(self, id: str) -> None:
+        raise AssertionError("no supervisor leaves since the sleigh wants fewer workers")
 
 
 def slots_for(workers: int, each: int) -> Sequence[tuple[str, int]]:

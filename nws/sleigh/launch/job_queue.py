@@ -64,6 +64,8 @@ _KILLED: Final = -15
 
 _SUBMITTING: Final = "to be submitted"
 
+_NOT_BEGUN: Final = (WAITING, HELD)
+
 
 class Slot(NamedTuple):
     """The place of a supervisor, taken by one job after the other."""
@@ -126,6 +128,7 @@ class JobQueue:
         folder: JobFolder,
         request: Callable[[int, Sequence[Slot]], JobRequest],
         publish: Callable[[list[dict[str, Any]]], None],
+        leaves: Callable[[str], bool],
     ) -> None:
         """Begin without jobs.
 
@@ -134,11 +137,14 @@ class JobQueue:
             folder: of the sleigh's jobs. It is removed behind the last job.
             request: makes the request for jobs of these slots, with the number of the submission.
             publish: is told of all jobs when something has changed. It may not raise.
+            leaves: tells whether the supervisor with an id leaves. Its job is cancelled if it has
+                not begun.
         """
         self._system = system
         self._folder = folder
         self._request = request
         self._publish = publish
+        self._leaves = leaves
         self._pace = Pace(MAX_SUBMISSIONS, _SPAN_SECONDS)
         self._jobs: list[BatchJob] = []
         self._submissions = 0
@@ -200,7 +206,9 @@ class JobQueue:
             time.sleep(_STOP_QUERY_SECONDS)
             self.look(_STOP_COMMAND_SECONDS)
         if job.end is None and job.key is not None:
-            self._cancel(job)
+            with self._changing:
+                released = [each for each in self._jobs if each is job or each.is_released]
+            self._cancel(released)
         with self._changing:
             job.end = job.end if job.end is not None else _KILLED
             if job in self._jobs:
@@ -210,19 +218,19 @@ class JobQueue:
         if is_last:
             self._folder.remove()
 
-    def _cancel(self, job: BatchJob) -> None:
-        with self._changing:
-            released = [each for each in self._jobs if each is job or each.is_released]
-            together = [each for each in released if each.end is None]
-        keys = [each.key for each in together if each.key is not None]
+    def _cancel(self, jobs: Sequence[BatchJob]) -> None:
+        """Cancel those of these jobs that have not ended."""
+        together = [job for job in jobs if job.end is None]
+        keys = [job.key for job in together if job.key is not None]
         with self._talking:
             try:
-                self._ask(self._system.cancel_command(keys), "", _STOP_COMMAND_SECONDS)
+                if keys:
+                    self._ask(self._system.cancel_command(keys), "", _STOP_COMMAND_SECONDS)
             except SleighScriptException as error:
                 _log.warning("jobs cannot be cancelled: %s", error)
         with self._changing:
-            for each in together:
-                each.end = _KILLED
+            for job in together:
+                job.end = _KILLED
 
     # The thread
 
@@ -237,11 +245,25 @@ class JobQueue:
                     pause = min(pause, self._pace.wait(time.monotonic()))
                 self._changing.wait(pause)
             time.sleep(_GATHER_SECONDS)
+            self._cancel_unwanted()
             self.submit()
             if time.monotonic() >= next_look:
                 self.look(_COMMAND_SECONDS)
                 self._say_who_waits()
                 next_look = time.monotonic() + _QUERY_SECONDS
+
+    def _cancel_unwanted(self) -> None:
+        """Cancel jobs that wait, but are not to begin any more. Those that run leave."""
+        if self._unwanted():
+            self.look(_COMMAND_SECONDS)  # some may have begun
+            self._cancel(self._unwanted())
+
+    def _unwanted(self) -> list[BatchJob]:
+        with self._changing:
+            waiting = [
+                job for job in self._jobs if job.end is None and job.state.kind in _NOT_BEGUN
+            ]
+        return [job for job in waiting if self._leaves(job.slot.id)]
 
     def submit(self) -> None:
         """Submit all jobs that are wanted as one array, unless there were too many submissions."""

@@ -334,6 +334,10 @@ class Processes:
         """Tell whether one is started again when it has ended."""
         return any(kept.id == id for kept in self._all)
 
+    def leaves(self, id: str) -> bool:
+        """Tell whether one is not started again because its supervisor leaves."""
+        return any(kept.id == id for kept in self._parting)
+
     def note_progress(self) -> None:
         """Take note that workers do their work."""
         for kept in self._all:
