@@ -7,6 +7,9 @@ import os
 import signal
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -28,16 +31,21 @@ from tests.support.spaces import HOST
 
 
 def main(port: int, folder: Path) -> None:
+    print(json.dumps({"fixed": a_fixed_cluster(port, folder), "adaptive": adaptive(port, folder)}))
+
+
+def new_cluster(folder: Path, workers: int) -> LocalCluster:
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        dashboard_address=None,
+        local_directory=tempfile.mkdtemp(dir=folder),
+    )
+
+
+def a_fixed_cluster(port: int, folder: Path) -> dict[str, object]:
     seen: dict[str, object] = {}
-    with (
-        LocalCluster(
-            n_workers=2,
-            threads_per_worker=1,
-            dashboard_address=None,
-            local_directory=tempfile.mkdtemp(dir=folder),
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    with new_cluster(folder, 2) as cluster, Client(cluster) as client:
         with Sleigh(launch=Dask(client), workerCount=2, nwsHost=HOST, nwsPort=port) as sleigh:
             seen["status"] = sleigh.status(timeout=PATIENCE)
             call = Aside(
@@ -56,7 +64,43 @@ def main(port: int, folder: Path) -> None:
             until(lambda: len(supervisors(folder)) == 5, "a third supervisor")
         until(lambda: not supervisors(folder), "the end of what is in the cluster")
         seen["of Dask"] = client.submit(abs, -5).result()
-    print(json.dumps(seen))
+    return seen
+
+
+def adaptive(port: int, folder: Path) -> dict[str, object]:
+    """Return what is seen in a cluster that has more workers while tasks of Dask wait."""
+    folder = Path(tempfile.mkdtemp(dir=folder))
+    seen: dict[str, object] = {}
+    with (
+        new_cluster(folder, 1) as cluster,
+        Client(cluster) as client,
+        Sleigh(launch=Dask(client), workerCount=2, nwsHost=HOST, nwsPort=port) as sleigh,
+    ):
+        cluster.adapt(minimum=1, maximum=2, interval="100ms", wait_count=2, target_duration="0.1s")
+        call = Aside(partial(sleigh.eachElem, note_then_wait, [range(3)], [folder], chunkSize=1))
+        until_file(folder / "0")
+        with grown(client, folder / "first"):
+            until_file(folder / "1")
+        until(lambda: len(client.scheduler_info()["workers"]) == 1, "the end of a worker of Dask")
+        (folder / "go").touch()
+        seen["results"] = call.result()
+        with grown(client, folder / "second"):
+            seen["ranks"] = sleigh.eachWorker("SleighRank")
+    return seen
+
+
+@contextmanager
+def grown(client: Client, end: Path) -> Iterator[None]:
+    """Let tasks of Dask wait, for which the cluster grows."""
+    tasks = [client.submit(wait_for, end, number) for number in range(4)]
+    yield
+    end.touch()
+    client.gather(tasks)
+
+
+def wait_for(path: Path, number: int) -> None:
+    while not path.exists():
+        time.sleep(0.05)
 
 
 def supervisors(folder: Path) -> list[int]:

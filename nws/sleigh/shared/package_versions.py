@@ -5,7 +5,6 @@ What cannot be read on one machine often needs another version of a package ther
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import sys
 from functools import lru_cache
@@ -51,7 +50,9 @@ def _version_of(package: str) -> str:
     version = getattr(sys.modules.get(package), "__version__", None)
     if isinstance(version, str):
         return version
+    from importlib import metadata  # seldom needed, and slow
+
     try:
-        return importlib.metadata.version(package)
-    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return metadata.version(package)
+    except (metadata.PackageNotFoundError, ValueError):
         return ""
