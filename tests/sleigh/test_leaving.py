@@ -139,6 +139,8 @@ def test_a_late_worker_lets_the_others_do_their_part(server: Server) -> None:
 class Ended:
     """A process that has ended; nothing else is known of it."""
 
+    is_waiting = False
+
     def __init__(self, status: int) -> None:
         self.status = status
 

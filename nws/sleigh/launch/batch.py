@@ -25,6 +25,7 @@ from nws.sleigh.launch.job_queue import JobQueue, Slot
 from nws.sleigh.launch.jobs_report import publish_jobs
 from nws.sleigh.launch.launcher import Launch, WorkerOptions
 from nws.sleigh.launch.processes import Processes
+from nws.sleigh.launch.walltime import stay_within
 from nws.sleigh.shared.interpreter import interpreter_flags
 from nws.sleigh.shared.settings import Where
 
@@ -63,7 +64,8 @@ class BatchLauncher(ABC):
         Args:
             queue: or partition.
             account: or project.
-            walltime: seconds that a job may take. One that has taken them is replaced.
+            walltime: seconds that a job may take. Its workers leave up to a minute earlier, and it
+                is replaced.
             memory: megabytes for each job.
             workers_per_job: each job asks for as many cores.
             lines: for the script: directives, or commands to be run before the workers.
@@ -127,6 +129,8 @@ class _BatchLaunch(LaunchElsewhere[BatchLauncher]):
     def go(self, where: Where, workspace: NetWorkSpace) -> None:
         launcher = self._launcher
         order = self._order(where, workspace)
+        stay = stay_within(launcher.needs.walltime)
+        order = order._replace(settings=order.settings._replace(stay=stay))
         folder = launcher.new_folder()
         name = f"nws-{re.sub('[^0-9A-Za-z_.-]', '_', where.workspace)}"
 

@@ -90,6 +90,8 @@ class Dask:
 class _HostsInDask:
     """The plug-in in a cluster; a `nws.sleigh.launch.processes.Process`."""
 
+    is_waiting = False
+
     def __init__(self, launcher: Dask, name: str, order: JobOrder) -> None:
         self._client, self._is_ours = launcher.client()
         self._name = name

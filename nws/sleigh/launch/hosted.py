@@ -96,11 +96,15 @@ class HostedSupervisor:
                 return 0
             command = [sys.executable, "-m", "nws.sleigh.launch.hosted"]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=os.path.sep)
-        assert self._process.stdin is not None
+        stdin = self._process.stdin
+        assert stdin is not None
         with suppress(OSError):  # it has ended
-            self._process.stdin.write(self._line)
-            self._process.stdin.flush()
-        return self._process.wait()
+            stdin.write(self._line)
+            stdin.flush()
+        status = self._process.wait()
+        with suppress(OSError):  # the line was not read
+            stdin.close()
+        return status
 
 
 def main() -> None:

@@ -48,6 +48,5 @@ class HostedLaunch(FixedLaunch[HostingLauncher]):
         places = slots_for(self.expected, launcher.workers_each)
         offer_places(workspace, places)
         name = f"nws-{where.workspace}"
-        self._processes.start(
-            name, launcher.cluster, partial(launcher.host, name, len(places), order)
-        )
+        host = partial(launcher.host, name, len(places), order)
+        self._processes.start(name, launcher.cluster, host, [id for id, _ in places])

@@ -106,6 +106,10 @@ class BatchJob:
     def status(self) -> int | None:
         return self.end
 
+    @property
+    def is_waiting(self) -> bool:
+        return self.end is None and self.state.kind in (WAITING, HELD)
+
     def last_output(self) -> str:
         return self._queue.describe(self)
 

@@ -77,11 +77,10 @@ class _MpiLaunch(FixedLaunch[Mpi]):
         launcher = self._launcher
         jobs = slots_for(self.expected, launcher.workers_per_rank)
         order = self._order(where, workspace)._replace(jobs=jobs)
-        first, _ = jobs[0]
+        ids = [id for id, _ in jobs]
         shown = shlex.join(launcher.command(len(jobs), "…"))
-        self._processes.start(
-            first, f"what starts workers (by `{shown}`)", partial(_MpiRun, launcher, order)
-        )
+        place = f"what starts workers (by `{shown}`)"
+        self._processes.start(ids[0], place, partial(_MpiRun, launcher, order), ids)
 
 
 class _MpiRun(Command):

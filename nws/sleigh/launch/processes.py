@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import BinaryIO, Final, Protocol, TypeVar
 
@@ -55,6 +55,10 @@ class Process(Protocol):
     def status(self) -> int | None:
         """Its exit status; the number of a signal, negative; None as long as it runs."""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is in a queue, and will begin sooner or later."""
+
     def last_output(self) -> str:
         """Return the end of what it wrote."""
 
@@ -84,6 +88,8 @@ class Supervisors(Protocol):
 
 class LocalSupervisor:
     """A supervisor on this machine; it ends when we do."""
+
+    is_waiting = False
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         """Start it, with these variables or ours. It imports what it needs, and waits to be told
@@ -139,6 +145,8 @@ class LocalSupervisor:
 class Command:
     """A command that leads to a supervisor elsewhere; that one ends when the workspace does."""
 
+    is_waiting = False
+
     def __init__(self, words: Sequence[str], text: str = "") -> None:
         """Start it, with this text on its stdin: others can see the words.
 
@@ -191,7 +199,8 @@ class _KeptProcess:
     """A process that is started again when it has ended.
 
     Attributes:
-        id: of its supervisor.
+        id: of its supervisor, or the first of them.
+        supervisors: the ids of all, if it starts several.
         place: what it is and where, for messages.
         process: as it is now.
         ends: how many have ended in a row.
@@ -207,10 +216,12 @@ class _KeptProcess:
         start: Callable[[], Process],
         others: Sequence[_KeptProcess],
         warn: Callable[[str], None],
+        supervisors: Collection[str],
     ) -> None:
         self._others = others
         self._warn = warn
         self.id = id
+        self.supervisors = {id, *supervisors}
         self.place = place
         self.process = process
         self.ends = self.kills = 0
@@ -292,7 +303,14 @@ class Processes:
         self._all: list[_KeptProcess] = []
         self._parting: list[_KeptProcess] = []
 
-    def add(self, id: str, place: str, process: Process, start: Callable[[], Process]) -> None:
+    def add(
+        self,
+        id: str,
+        place: str,
+        process: Process,
+        start: Callable[[], Process],
+        supervisors: Collection[str] = (),
+    ) -> None:
         """Restart the process of the supervisor with this id from now on, when it has ended.
 
         Args:
@@ -300,16 +318,24 @@ class Processes:
             place: what it is and where, for messages.
             process: as it is now.
             start: starts another one.
+            supervisors: ids of all, if it starts and replaces several.
         """
-        self._all.append(_KeptProcess(id, place, process, start, self._all, self._warn))
+        kept = _KeptProcess(id, place, process, start, self._all, self._warn, supervisors)
+        self._all.append(kept)
 
-    def start(self, id: str, place: str, start: Callable[[], Process]) -> None:
+    def start(
+        self,
+        id: str,
+        place: str,
+        start: Callable[[], Process],
+        supervisors: Collection[str] = (),
+    ) -> None:
         """Start a process, and restart it when it has ended; see `add`.
 
         Raises:
             SleighScriptException: it cannot be started.
         """
-        self.add(id, place, started(start), start)
+        self.add(id, place, started(start), start, supervisors)
 
     def end(self, id: str) -> None:
         """Kill one for good."""
@@ -331,8 +357,8 @@ class Processes:
         return self.restarts(id)
 
     def restarts(self, id: str) -> bool:
-        """Tell whether one is started again when it has ended."""
-        return any(kept.id == id for kept in self._all)
+        """Tell whether a supervisor is started again when it has ended."""
+        return any(id in kept.supervisors for kept in self._all)
 
     def leaves(self, id: str) -> bool:
         """Tell whether one is not started again because its supervisor leaves."""
@@ -369,6 +395,10 @@ class Processes:
         return {
             kept.id for kept in self._all if kept.id in silent and kept.kill_silent(silent[kept.id])
         }
+
+    def waiting(self) -> set[str]:
+        """Return the ids of those that are in a queue."""
+        return {kept.id for kept in self._all if kept.process.is_waiting}
 
     @property
     def are_coming(self) -> bool:

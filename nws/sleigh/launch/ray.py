@@ -78,6 +78,8 @@ class Ray:
 class _HostsInRay:
     """The actors in a cluster; a `nws.sleigh.launch.processes.Process`."""
 
+    is_waiting = False
+
     def __init__(self, launcher: Ray, actors: int, order: JobOrder) -> None:
         cores = launcher.workers_each
         try:

@@ -72,6 +72,7 @@ def _directives(request: JobRequest) -> list[str]:
         "-S /bin/sh",
         "-o /dev/null",
         "-j y",
+        "-notify",
         f"-pe smp {needs.cores}" if needs.cores > 1 else "",
         f"-q {needs.queue}" if needs.queue else "",
         f"-P {needs.account}" if needs.account else "",

@@ -17,6 +17,7 @@ from nws.sleigh.launch.batch_system import (
     hours_minutes_seconds,
     shell_script,
 )
+from nws.sleigh.launch.walltime import margin_within
 
 __all__ = ["Slurm"]
 
@@ -80,6 +81,8 @@ def _directives(request: JobRequest) -> list[str]:
         "cpus-per-task": needs.cores,
         "partition": needs.queue,
         "account": needs.account,
+        # That of the partition; before one of ours, workers leave by themselves.
+        "signal": "" if needs.walltime else f"B:TERM@{margin_within(needs.walltime):.0f}",
         "time": hours_minutes_seconds(needs.walltime) if needs.walltime else "",
         "mem": f"{needs.memory}M" if needs.memory else "",
     }

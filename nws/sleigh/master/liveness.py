@@ -158,11 +158,12 @@ class Liveness:
 
     def _lost_ranks(self, gone: dict[int, str], now: float) -> set[int]:
         """Return the ranks that are lost. If their supervisor is a process of ours that does not
-        answer, it is killed, and then they have time again to come back."""
+        answer, it is killed, and then they have time again to come back. So they have from the
+        moment on when a job begins that waited in a queue."""
         self._gone = {rank: self._gone.get(rank, now) for rank in gone}
         lost = {rank for rank, since in self._gone.items() if now - since > self._lost_after}
         killed = self._processes.kill_silent({gone[rank]: self._gone[rank] for rank in lost})
-        back = {rank for rank in lost if gone[rank] in killed}
+        back = {rank for rank in lost if gone[rank] in killed | self._processes.waiting()}
         self._gone.update(dict.fromkeys(back, now))
         return lost - back
 
