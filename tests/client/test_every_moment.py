@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
 from threading import Thread
@@ -19,12 +19,29 @@ import pytest
 
 from nws.client import NetWorkSpace, NwsConnectionDroppedException
 from nws.session import exchange
+from tests.support.secured import Secured, secured
 from tests.support.server import PATIENCE
-from tests.support.spaces import Opener, variable
+from tests.support.spaces import Opener, opening, variable
 from tests.support.strikes import struck
 
 LARGE: Final = b"large" * 100_000
 """Longer than what is received in one piece."""
+
+
+@pytest.fixture(params=["plain", pytest.param("TLS", marks=pytest.mark.nightly(but_each=3))])
+def opened(request: pytest.FixtureRequest) -> Iterator[Opener]:
+    """Opens workspaces by either; TLS has steps of its own between the socket and the request."""
+    server = request.getfixturevalue("server" if request.param == "plain" else "by_tls")
+    with opening(server.port, request.node.name) as opener:
+        yield opener
+
+
+@pytest.fixture(scope="module")
+def by_tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """A server with which this process speaks TLS from now on."""
+    with secured(tmp_path_factory.mktemp("tls")) as found:
+        found.connect().close()
+        yield found
 
 
 def fetch_file(ws: NetWorkSpace) -> list[Any]:
