@@ -44,10 +44,22 @@ class ServerStatus(TypedDict):
     """Those of clients beyond ``max_connections``."""
     refused_handshakes: int
     """Connections that did not begin as those of clients do."""
+    overdue_handshakes: int
+    """Connections that took too long to say who they are."""
     refused_logins: int
     """Connections of those who may not use the server."""
+    refused_requests: int
+    """Connections that were closed since their requests cannot be read."""
     refused_values: int
-    """Those that could not be kept in files."""
+    """Long ones for which the spool has no room."""
+    unwritable_values: int
+    """Long ones that cannot be written to the disk."""
+    unreadable_values: int
+    """Connections that were closed since a long value cannot be read."""
+    slow_clients: int
+    """Times that a client did not read what it was sent for some seconds."""
+    vanished_clients: int
+    """Connections that were closed since the client's machine did not answer."""
     web: int | None
     """The port of the inspector."""
 

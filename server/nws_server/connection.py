@@ -15,9 +15,7 @@ With the extensions, values that a get removed are in the session's hands, and n
 ``_delivered``, until the client acknowledges them by an ``ack`` or any further request. If the
 connection ends before that they return to their places. They also return if the next request is
 ``nack``, even behind an ``ack``; but large ones are kept for that only a moment. docs/design.md has
-a picture of these states.
-
-What requests mean is in ``operations.py``.
+a picture of these states. What requests mean is in ``operations.py``.
 """
 
 from __future__ import annotations
@@ -35,6 +33,7 @@ from nws.wire.requests import Request, RequestDecoder
 from nws_server.authenticator import Visitor
 from nws_server.core.space import Place, Session, Taken, Value, Waiter
 from nws_server.hub import Hub
+from nws_server.incidents import REFUSED_HANDSHAKES, REFUSED_LOGINS, REFUSED_REQUESTS
 from nws_server.operations import (
     EXTENDED_OPERATIONS,
     OPERATIONS,
@@ -262,7 +261,7 @@ class Connection:
         """Return why the client may not come in; empty if it may."""
         reason = "" if self._visitor is None else self._visitor.admit(dialect, proof)
         if reason:
-            self.hub.refuse_login(self.peer, reason)
+            self.hub.refuse(REFUSED_LOGINS, self.peer, reason)
             self._end()
         return reason
 
@@ -292,8 +291,8 @@ class Connection:
     def _give_up(self, reason: str) -> None:
         """Hang up on a client that cannot be understood."""
         if not self._closed:
-            refuse = self.hub.log_refusal if self.established else self.hub.refuse_handshake
-            refuse(self.peer, reason)
+            kind = REFUSED_REQUESTS if self.established else REFUSED_HANDSHAKES
+            self.hub.refuse(kind, self.peer, reason)
             self._end()
             self._outlet.close()
 

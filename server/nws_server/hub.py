@@ -20,7 +20,11 @@ from nws.wire.dialect import (
 from nws.wire.requests import Sink
 from nws_server.core.deadlines import Deadlines, Timed
 from nws_server.core.space import Space
-from nws_server.incidents import Incidents, KindsOfIncidents
+from nws_server.incidents import (
+    REFUSED_CONNECTIONS,
+    REFUSED_HANDSHAKES,
+    Incidents,
+)
 from nws_server.run_queue import RunQueue
 from nws_server.session_registry import SessionRegistry
 
@@ -69,13 +73,9 @@ class Hub:
         spooled: says how many bytes of values are in files.
         clock: seconds, monotonic.
         started: when it began, in seconds of the clock.
-        log_refusal: logs that a peer's connection is given up, and why.
         log_crash: logs what failed for a peer, and the error that is being handled.
         max_connections: how many clients there can be.
-        refused_connections: those of clients beyond that.
-        refused_handshakes: connections that did not begin as those of clients do.
-        refused_logins: connections of those who may not use the server.
-        refused_values: those that could not be kept in files.
+        incidents: what could not be served.
     """
 
     def __init__(
@@ -87,7 +87,6 @@ class Hub:
         open_spool: Callable[[int], Sink] | None = None,
         spooled: Callable[[], int] = int,
         clock: Callable[[], float] = time.monotonic,
-        log_refusal: Callable[[bytes, str], None] = _ignore,
         log_crash: Callable[[bytes, str], None] = _ignore,
         log_warning: Callable[[str], None] = _ignore,
         max_connections: int = NO_LIMIT,
@@ -104,13 +103,9 @@ class Hub:
         self.spooled = spooled
         self.clock = clock
         self.started = clock()
-        self.log_refusal = log_refusal
         self.log_crash = log_crash
         self.max_connections = max_connections
-        self.refused_connections = Incidents(clock, log_warning)
-        self.refused_handshakes = KindsOfIncidents(clock, log_warning)
-        self.refused_logins = Incidents(clock, log_warning)
-        self.refused_values = Incidents(clock, log_warning)
+        self.incidents = Incidents(clock, log_warning)
 
     def refuse_connection(self, peer: bytes) -> str:
         """Note that a client has no place; return the reason."""
@@ -118,16 +113,14 @@ class Hub:
             f"{self.max_connections} clients are connected already, and the server takes no more; "
             "--max-connections and the limit of its open files (ulimit -n) set how many"
         )
-        self.refused_connections.add(f"refused {peer.decode()}: {reason}")
+        self.refuse(REFUSED_CONNECTIONS, peer, reason)
         return reason
 
-    def refuse_handshake(self, peer: bytes, reason: str) -> None:
-        """Note that a connection has not begun as those of clients do. Anybody can make many."""
-        self.refused_handshakes.add(reason, f"refused {peer.decode()}: {reason}")
-
-    def refuse_login(self, peer: bytes, reason: str) -> None:
-        """Note that a client may not use the server."""
-        self.refused_logins.add(f"refused {peer.decode()}: {reason}")
+    def refuse(self, kind: str, peer: bytes, reason: str) -> None:
+        """Note an incident because of which a connection is closed."""
+        # Anybody can cause many that are no handshakes, which are to hide no other reason.
+        apart = reason if kind == REFUSED_HANDSHAKES else ""
+        self.incidents.add(kind, f"refused {peer.decode()}: {reason}", apart)
 
     def advertise(self, web_port: int) -> None:
         """Tell clients from now on where the inspector is."""
@@ -152,15 +145,6 @@ class Hub:
         self.space.expire()
         self.run_queue.drain()
 
-    def refusals(self) -> dict[str, int]:
-        """Count what could not be served."""
-        return {
-            "refused_connections": self.refused_connections.count,
-            "refused_handshakes": self.refused_handshakes.count,
-            "refused_logins": self.refused_logins.count,
-            "refused_values": self.refused_values.count,
-        }
-
     def status(self) -> bytes:
         """Describe the server as JSON."""
         return json.dumps(
@@ -173,7 +157,7 @@ class Hub:
                 "sessions": self.sessions.session_count(),
                 **self.space.views.totals(),
                 "spooled": self.spooled(),
-                **self.refusals(),
+                **self.incidents.counts,
                 "web": self.web_port,
             }
         ).encode()

@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
+
+__all__ = [
+    "INCIDENTS",
+    "LOG_PAUSE_SECONDS",
+    "OVERDUE_HANDSHAKES",
+    "REFUSED_CONNECTIONS",
+    "REFUSED_HANDSHAKES",
+    "REFUSED_LOGINS",
+    "REFUSED_REQUESTS",
+    "REFUSED_VALUES",
+    "SLOW_CLIENTS",
+    "UNREADABLE_VALUES",
+    "UNWRITABLE_VALUES",
+    "VANISHED_CLIENTS",
+    "Incidents",
+]
 
 LOG_PAUSE_SECONDS: Final = 60.0
 """Between two lines about incidents of one kind."""
 
+REFUSED_CONNECTIONS: Final = "refused_connections"
+REFUSED_HANDSHAKES: Final = "refused_handshakes"
+OVERDUE_HANDSHAKES: Final = "overdue_handshakes"
+REFUSED_LOGINS: Final = "refused_logins"
+REFUSED_REQUESTS: Final = "refused_requests"
+REFUSED_VALUES: Final = "refused_values"
+UNWRITABLE_VALUES: Final = "unwritable_values"
+UNREADABLE_VALUES: Final = "unreadable_values"
+SLOW_CLIENTS: Final = "slow_clients"
+VANISHED_CLIENTS: Final = "vanished_clients"
 
-class KindsOfIncidents:
-    """Incidents of several kinds: the first of each kind is logged at once."""
-
-    def __init__(self, clock: Callable[[], float], log: Callable[[str], None]) -> None:
-        """Begin with none; see `Incidents`."""
-        self._clock = clock
-        self._log = log
-        self._kinds: dict[str, Incidents] = {}
-
-    @property
-    def count(self) -> int:
-        """How many there were."""
-        return sum(kind.count for kind in self._kinds.values())
-
-    def add(self, kind: str, text: str) -> None:
-        """Count an incident of a kind; there may be only few kinds."""
-        if kind not in self._kinds:
-            self._kinds[kind] = Incidents(self._clock, self._log)
-        self._kinds[kind].add(text)
+INCIDENTS: Final[Mapping[str, str]] = {
+    REFUSED_CONNECTIONS: "Clients for whom there was no place",
+    REFUSED_HANDSHAKES: "Connections that did not begin as those of clients do",
+    OVERDUE_HANDSHAKES: "Connections that took too long to say who they are",
+    REFUSED_LOGINS: "Connections and requests of those who may not use the server",
+    REFUSED_REQUESTS: "Connections that were closed since their requests cannot be read",
+    REFUSED_VALUES: "Long values for which the spool has no room",
+    UNWRITABLE_VALUES: "Long values that cannot be written to the disk, as when it is full",
+    UNREADABLE_VALUES: "Connections that were closed since a long value cannot be read",
+    SLOW_CLIENTS: "Times that a client did not read what it was sent for some seconds",
+    VANISHED_CLIENTS: "Connections that were closed since the client's machine did not answer",
+}
+"""All kinds, and what is counted."""
 
 
 class Incidents:
-    """Incidents of one kind.
+    """The incidents of one server.
 
     Attributes:
-        count: how many there were.
+        counts: how many there were, by kind.
     """
 
     def __init__(self, clock: Callable[[], float], log: Callable[[str], None]) -> None:
@@ -44,20 +64,36 @@ class Incidents:
             clock: seconds, monotonic.
             log: writes a line to the log.
         """
-        self.count = 0
+        self.counts = dict.fromkeys(INCIDENTS, 0)
         self._clock = clock
         self._log = log
-        self._logged = 0  # how many had happened when the last line was written
-        self._silent_until: float | None = None
+        self._lines: dict[tuple[str, str], _Line] = {}
 
-    def add(self, text: str) -> None:
+    def add(self, kind: str, text: str, reason: str = "") -> None:
         """Count an incident. The first is logged at once, later ones at most once a minute, with
-        the number of those since."""
-        self.count += 1
+        the number of those since.
+
+        Args:
+            kind: one of `INCIDENTS`.
+            text: what is logged.
+            reason: those of each reason are logged by themselves; there may be only few.
+        """
+        self.counts[kind] += 1
+        line = self._lines.setdefault((kind, reason), _Line())
         now = self._clock()
-        if self._silent_until is not None and now < self._silent_until:
+        if now < line.silent_until:
+            line.unlogged += 1
             return
-        unlogged = self.count - self._logged - 1
-        self._logged = self.count
-        self._silent_until = now + LOG_PAUSE_SECONDS
-        self._log(f"{text} (and {unlogged} more since the last such line)" if unlogged else text)
+        more = f" (and {line.unlogged} more since the last such line)" if line.unlogged else ""
+        line.unlogged, line.silent_until = 0, now + LOG_PAUSE_SECONDS
+        self._log(text + more)
+
+
+class _Line:
+    """What is known of the last line about incidents of one kind."""
+
+    __slots__ = ("silent_until", "unlogged")
+
+    def __init__(self) -> None:
+        self.silent_until = float("-inf")
+        self.unlogged = 0

@@ -33,6 +33,16 @@ from nws_server.authenticator import Authenticator, Visitor
 from nws_server.certificate import Certificate
 from nws_server.connection import Connection
 from nws_server.hub import Hub
+from nws_server.incidents import (
+    OVERDUE_HANDSHAKES,
+    REFUSED_HANDSHAKES,
+    REFUSED_LOGINS,
+    REFUSED_REQUESTS,
+    SLOW_CLIENTS,
+    UNREADABLE_VALUES,
+    VANISHED_CLIENTS,
+)
+from nws_server.slow_clients import SlowClients
 from nws_server.sockets import direct_send, tcp_socket
 from nws_server.tls import TlsLayer
 from nws_server.unfinished import Unfinished, bound_for
@@ -182,8 +192,21 @@ class NwsProtocol(TwistedProtocol):
         """Hang up if the client's machine has not answered in time; see `has_vanished`."""
         seconds = self._peer_timeout * (1 - 1 / _PEER_CHECKS)  # it is noticed in time then
         if self._tcp_socket is not None and has_vanished(self._tcp_socket, seconds):
-            self._hub.log_refusal(self._peer, f"its machine did not answer for {seconds:.0f} s")
+            reason = f"its machine did not answer for {seconds:.0f} s"
+            self._hub.refuse(VANISHED_CLIENTS, self._peer, reason)
             self._transport.abortConnection()
+
+    @property
+    def unsent(self) -> tuple[int, int, int] | None:
+        """What the client has still to take, see `SlowClients`."""
+        if self._writable:
+            return None
+        return len(self._unsent or b""), self._body_read, len(self._queue)
+
+    def note_slow(self, seconds: float) -> None:
+        """Note that the client takes nothing."""
+        text = f"{self._peer.decode()} has not read what it was sent for {seconds:.0f} s"
+        self._hub.incidents.add(SLOW_CLIENTS, text)
 
     # TLS
 
@@ -201,9 +224,10 @@ class NwsProtocol(TwistedProtocol):
         elif self._unsent is None:
             self._put(b"")  # what TLS itself has to say: in its handshake
         if tls.failure and self._deadline is not None:
-            self._hub.refuse_login(self._peer, f"its TLS handshake failed: {tls.failure}")
+            reason = f"its TLS handshake failed: {tls.failure}"
+            self._hub.refuse(REFUSED_LOGINS, self._peer, reason)
         elif tls.failure:
-            self._hub.log_refusal(self._peer, f"its TLS failed: {tls.failure}")
+            self._hub.refuse(REFUSED_REQUESTS, self._peer, f"its TLS failed: {tls.failure}")
         if tls.failure or tls.ended:
             self._hang_up()
 
@@ -255,7 +279,7 @@ class NwsProtocol(TwistedProtocol):
                     self._send_next(self._queue.popleft())
         except OSError as error:  # the value's head is sent: no other answer can be given
             reason = f"a value that is being sent to it cannot be read: {error.strerror or error}"
-            self._hub.log_refusal(self._peer, reason)
+            self._hub.refuse(UNREADABLE_VALUES, self._peer, reason)
             self._stop_sending()
             self._closing = True
             self._transport.abortConnection()
@@ -343,12 +367,13 @@ class NwsProtocol(TwistedProtocol):
         return self._visitor is not None and self._visitor.is_of_own_user
 
     def give_way(self) -> None:
-        self._hub.refuse_handshake(self._peer, "too many others have not said who they are either")
+        reason = "too many others have not said who they are either"
+        self._hub.refuse(REFUSED_HANDSHAKES, self._peer, reason)
         self._transport.abortConnection()
 
     def _handshake_overdue(self) -> None:
         self._deadline = None
-        self._hub.refuse_handshake(self._peer, "its handshake took too long")
+        self._hub.refuse(OVERDUE_HANDSHAKES, self._peer, "its handshake took too long")
         self._transport.abortConnection()
 
     @property
@@ -413,6 +438,8 @@ class NwsFactory(ServerFactory):
         self.peer_timeout = peer_timeout
         self.sending: set[NwsProtocol] = set()
         self._peer_check: IDelayedCall | None = None
+        self._peer_check_seconds = min(peer_timeout, DEFAULT_PEER_TIMEOUT) / _PEER_CHECKS
+        self._slow = SlowClients[NwsProtocol]()
         self.unfinished = Unfinished(bound_for(hub.max_connections))
         self._hub = hub
         self._reserved = reserved
@@ -478,12 +505,14 @@ class NwsFactory(ServerFactory):
             self._peer_check = None
 
     def _schedule_peer_check(self) -> None:
-        pause = min(self.peer_timeout, DEFAULT_PEER_TIMEOUT) / _PEER_CHECKS
-        self._peer_check = self.clock.callLater(pause, self._check_peers)
+        self._peer_check = self.clock.callLater(self._peer_check_seconds, self._check_peers)
 
     def _check_peers(self) -> None:
         self._schedule_peer_check()
-        for protocol in [*self._protocols, *self._in_reserve]:
+        protocols = [*self._protocols, *self._in_reserve]
+        for slow in self._slow.look(protocols):
+            slow.note_slow(self._peer_check_seconds)
+        for protocol in protocols:
             protocol.check_peer()
 
     def hang_up(self) -> None:

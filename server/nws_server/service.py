@@ -309,12 +309,13 @@ class NwsService(Service):
             open_spool=spool.open,
             spooled=lambda: spool.used,
             clock=self._clock,
-            log_refusal=self._log_refusal,
             log_crash=self._log_crash,
             log_warning=self._log_warning,
             max_connections=self._files.connections,
         )
-        spool.on_refusal = lambda reason: hub.refused_values.add(f"refused a long value: {reason}")
+        spool.on_refusal = lambda kind, reason: hub.incidents.add(
+            kind, f"refused a long value: {reason}"
+        )
         hub.on_earlier_deadline(self._set_timer)
         return hub
 
@@ -325,9 +326,6 @@ class NwsService(Service):
         else:
             self._failed = True
             self.stopService()
-
-    def _log_refusal(self, peer: bytes, reason: str) -> None:
-        _log.warn("refused {peer}: {reason}", peer=peer.decode(), reason=reason)
 
     def _log_warning(self, text: str) -> None:
         _log.warn("{text}", text=text)

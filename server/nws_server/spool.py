@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from nws.wire.requests import RefusedBody
+from nws_server.incidents import REFUSED_VALUES, UNWRITABLE_VALUES
 
 if sys.platform != "win32":  # which has no such locks: folders of killed servers stay there
     import fcntl
@@ -26,7 +27,7 @@ _FOLDER_PREFIX: Final = "nws-spool-"
 _LOCK_NAME: Final = "lock"
 
 
-def _ignore(reason: str) -> None:
+def _ignore(kind: str, reason: str) -> None:
     """Report nothing."""
 
 
@@ -36,7 +37,8 @@ class Spool:
     Attributes:
         used: bytes of all files; one that is still being written counts in full.
         limit: bytes that all files together may have; None for no limit.
-        on_refusal: called with the reason for each value that cannot be kept.
+        on_refusal: called for each value that cannot be kept, with the kind of the incident and the
+            reason.
     """
 
     def __init__(self, parent: Path, limit: int | None = None) -> None:
@@ -53,14 +55,14 @@ class Spool:
         self.folder, self._lock = _make_folder(parent)
         self.used = 0
         self.limit = limit
-        self.on_refusal: Callable[[str], None] = _ignore
+        self.on_refusal: Callable[[str, str], None] = _ignore
         self._count = 0
 
     def open(self, size: int) -> SpoolSink:
         """Return the sink for a value of ``size`` bytes. It reports errors when it finishes."""
         if self.limit is not None and self.used + size > self.limit:
             reason = f"a value of {size} bytes exceeds the spool limit of {self.limit} bytes"
-            self.on_refusal(reason)
+            self.on_refusal(REFUSED_VALUES, reason)
             return SpoolSink(self, None, reason)
         self._count += 1
         return SpoolSink(self, SpoolFile(self, f"{self.folder}/{self._count}", size))
@@ -71,7 +73,7 @@ class Spool:
             f"a value of {size} bytes cannot be written to the server's folder {self.folder}: "
             f"{error.strerror or error}; --tmp-dir sets another folder"
         )
-        self.on_refusal(reason)
+        self.on_refusal(UNWRITABLE_VALUES, reason)
         return reason
 
     def close(self) -> None:

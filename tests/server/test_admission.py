@@ -33,7 +33,7 @@ def test_there_can_be_too_many(spool: Spool) -> None:
         assert answer.status == Status.REFUSED
         assert answer.reason.startswith("3 clients are connected already, and the server takes no ")
         assert is_over(refused)
-        assert edge.server.hub.refused_connections.count == count
+        assert edge.server.hub.incidents.counts["refused_connections"] == count
     clients[0].transport.hang_up()
     edge.client().store("x", "v")
     clients[1].store("x", "v")
@@ -82,7 +82,7 @@ def test_who_came_first_leaves_the_reserve_when_it_is_full(spool: Spool) -> None
     operator = shaken(edge)
     assert operator.get("server status").payload
     assert is_over(silent[1])
-    assert edge.server.hub.refused_connections.count == 2
+    assert edge.server.hub.incidents.counts["refused_connections"] == 2
 
 
 def test_babelfishes_can_fill_the_reserve(spool: Spool) -> None:
@@ -101,4 +101,4 @@ def test_a_crowd_that_comes_at_once_is_turned_away_at_once(spool: Spool) -> None
     for client in clients:
         client.transport.take_all()
     assert edge.factory.buildProtocol(None) is not None
-    assert edge.server.hub.refused_connections.count == 4
+    assert edge.server.hub.incidents.counts["refused_connections"] == 4

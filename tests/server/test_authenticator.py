@@ -219,6 +219,6 @@ def test_who_is_refused_is_told_why_and_the_log_has_one_line() -> None:
     visit.connection.receive(b"R0000000")
     assert visit.outlet.sent.startswith(b"F00000010009nwsReason")
     assert visit.outlet.closed
-    assert visit.server.hub.refused_logins.count == 1
-    assert [text for text in visit.server.warnings if "refused its peer: it is of an" in text]
-    assert visit.server.refused == []
+    assert visit.server.hub.incidents.counts["refused_logins"] == 1
+    (warning,) = visit.server.warnings
+    assert "refused its peer: it is of an" in warning

@@ -8,6 +8,7 @@ from nws.errors import Status
 from nws.wire.operations import MAX_BATCH_FIELDS, Form
 from nws.wire.requests import MAX_NAME_BYTES
 from nws_server.hub import Limits
+from nws_server.incidents import REFUSED_REQUESTS
 from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, Handler
 from tests.support.frames import BLANK, EXTENDED_KINDS, KINDS, ORIGINAL_KINDS, Answer, framed_dict
 from tests.support.link import Link, MemoryServer
@@ -232,7 +233,7 @@ def test_a_name_may_be_long_but_not_longer(server: MemoryServer, kind: str) -> N
     link.send("find", "ws", (MAX_NAME_BYTES + 1) * "n")
     assert link.closed
     assert link.silent
-    assert "a name of 65537 bytes" in server.refused[0][1]
+    assert "a name of 65537 bytes" in server.warnings[0]
 
 
 @any_kind
@@ -279,7 +280,7 @@ def test_the_connection_ends_where_it_cannot_be_read(
     assert link.short().status == 0
     assert link.silent
     assert link.closed
-    assert len(server.refused) == 1
+    assert server.hub.incidents.counts[REFUSED_REQUESTS] == len(server.warnings) == 1
     link.write(link.form("declare var", "ws", "too late", "fifo"))
     assert link.silent
     assert b"too late" not in bystander.get("list vars", "ws").payload

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import pytest
 
 from nws.wire.requests import RefusedBody
+from nws_server.incidents import REFUSED_VALUES, UNWRITABLE_VALUES
 from nws_server.spool import Spool, SpoolFile, SpoolSink
 from tests.support.link import spool_files
 
@@ -162,14 +163,16 @@ def test_a_full_disk_refuses_the_value_and_frees_what_it_took(spool: Spool) -> N
 
 def test_what_is_refused_is_reported(tmp_path: Path) -> None:
     spool = Spool(tmp_path, limit=100)
-    reasons: list[str] = []
-    spool.on_refusal = reasons.append
+    reported: list[tuple[str, str]] = []
+    spool.on_refusal = lambda *incident: reported.append(incident)
     refused = [spool.open(size) for size in (101, 10**9)]
     shutil.rmtree(spool.folder)
     refused.append(spool.open(4))
     for sink in refused:
         sink.write(b"data")
-    assert [sink.finish() for sink in refused] == list(map(RefusedBody, reasons))
+    assert [sink.finish() for sink in refused] == [RefusedBody(reason) for _, reason in reported]
+    kinds = [kind for kind, _ in reported]
+    assert kinds == [REFUSED_VALUES, REFUSED_VALUES, UNWRITABLE_VALUES]
     spool.close()
 
 

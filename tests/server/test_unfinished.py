@@ -84,15 +84,15 @@ def test_a_flood_takes_no_places_from_clients(edge: Edge) -> None:
     edge.client().store("x", "v")
     member.store("x", "v")
     hub = edge.server.hub
-    assert hub.refused_handshakes.count == FLOOD - MIN_BOUND + 1
-    assert hub.refused_connections.count == 0
+    assert hub.incidents.counts["refused_handshakes"] == FLOOD - MIN_BOUND + 1
+    assert hub.incidents.counts["refused_connections"] == 0
     (warning,) = edge.server.warnings
     assert warning.endswith("too many others have not said who they are either")
     assert not is_there(silent[-MIN_BOUND])
     edge.clock.advance(31)
     assert not any(is_there(each) for each in silent)
     status = json.loads(edge.client("extended").get("server status").payload)
-    assert status["refused_handshakes"] == hub.refused_handshakes.count == FLOOD
+    assert status["refused_handshakes"] + status["overdue_handshakes"] == FLOOD
     edge.client().store("x", "v")
     edge.client().store("x", "v")
 
@@ -112,4 +112,4 @@ def test_each_reason_has_a_line_a_minute(edge: Edge) -> None:
     edge.server.clock.now += LOG_PAUSE_SECONDS
     talk(b"1112 and more")
     assert edge.server.warnings[2].endswith("(and 9 more since the last such line)")
-    assert edge.server.hub.refused_handshakes.count == 21
+    assert edge.server.hub.incidents.counts["refused_handshakes"] == 21

@@ -54,4 +54,4 @@ class Edge:
 
     @property
     def reasons(self) -> list[str]:
-        return [reason for _, reason in self.server.refused]
+        return [warning.partition(": ")[2] for warning in self.server.warnings]

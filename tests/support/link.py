@@ -117,8 +117,8 @@ class MemoryServer:
     """A hub with a clock of its own; its connections are `Link` objects.
 
     Attributes:
-        refused, crashed: what the hub reported, as pairs of peer and text.
-        warnings: likewise, as texts.
+        crashed: what the hub reported, as pairs of peer and text.
+        warnings: what it logged.
     """
 
     def __init__(
@@ -131,7 +131,6 @@ class MemoryServer:
         open_spool: Callable[[int], Sink] | None = None,
     ) -> None:
         self.clock = Clock()
-        self.refused: list[tuple[bytes, str]] = []
         self.crashed: list[tuple[bytes, str]] = []
         self.warnings: list[str] = []
         self.links: list[Link] = []
@@ -144,7 +143,6 @@ class MemoryServer:
             open_spool=spool.open if spool is not None else open_spool,
             spooled=lambda: 0 if spool is None else spool.used,
             clock=self.clock,
-            log_refusal=lambda peer, reason: self.refused.append((peer, reason)),
             log_crash=lambda peer, what: self.crashed.append((peer, what)),
             log_warning=self.warnings.append,
         )

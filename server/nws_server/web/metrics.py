@@ -18,6 +18,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from nws.version import __version__
+from nws_server.incidents import INCIDENTS
 from nws_server.web import sleigh_reports
 from nws_server.web.inspector import Inspector
 
@@ -74,7 +75,6 @@ class _ServerCollector(Collector):
     def _clients(self) -> Iterator[Metric]:
         hub = self._inspector.hub
         sessions, traffic = hub.sessions, hub.sessions.traffic()
-        refused = hub.refusals()
         yield _gauge("connections", "Connections of clients", sessions.connection_count())
         yield _gauge(
             "max_connections", "Connections of clients that there can be", hub.max_connections
@@ -83,24 +83,8 @@ class _ServerCollector(Collector):
         yield _counter("operations", "Operations that clients have asked for", traffic.operations)
         yield _counter("received_bytes", "Bytes from clients", traffic.received)
         yield _counter("sent_bytes", "Bytes to clients", traffic.sent)
-        yield _counter(
-            "refused_connections",
-            "Clients for whom there was no place",
-            refused["refused_connections"],
-        )
-        yield _counter(
-            "refused_handshakes",
-            "Connections that did not begin as those of clients do",
-            refused["refused_handshakes"],
-        )
-        yield _counter(
-            "refused_logins",
-            "Connections and requests of those who may not use the server",
-            refused["refused_logins"],
-        )
-        yield _counter(
-            "refused_values", "Long values that could not be kept", refused["refused_values"]
-        )
+        for kind, about in INCIDENTS.items():
+            yield _counter(kind, about, hub.incidents.counts[kind])
 
     def _space(self) -> Iterator[Metric]:
         inspector = self._inspector

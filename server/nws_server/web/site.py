@@ -19,6 +19,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from twisted.web.static import NoRangeStaticProducer
 
 from nws_server.authenticator import Authenticator
+from nws_server.incidents import REFUSED_LOGINS
 from nws_server.web import original_addresses
 from nws_server.web.actions import ACTIONS, NOTICES, ask
 from nws_server.web.bounded_http import (
@@ -320,7 +321,7 @@ class _Root(Resource):
         is_right = key and self._checks.accepts_key(key)
         if not is_right and not self._checks.accepts_ticket(ticket):
             peer = str(getattr(request.getClientAddress(), "host", None) or "local").encode()
-            self._inspector.hub.refuse_login(peer, f"{_NOT_KNOWN}; {_REMEDY}")
+            self._inspector.hub.refuse(REFUSED_LOGINS, peer, f"{_NOT_KNOWN}; {_REMEDY}")
             raise HttpRefusal(401, f"{_NOT_KNOWN}: {_REMEDY}", **{"WWW-Authenticate": "Bearer"})
         pairs = request.uri.partition(b"?")[2].decode("ascii", "replace").split("&")
         rest = "&".join(pair for pair in pairs if not pair.startswith(("key=", "ticket=")))

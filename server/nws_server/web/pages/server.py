@@ -10,6 +10,7 @@ from typing import Any
 import twisted
 
 from nws.version import __version__
+from nws_server.incidents import INCIDENTS
 from nws_server.web import charts
 from nws_server.web.history import Point
 from nws_server.web.inspector import Inspector
@@ -35,7 +36,10 @@ def show_server(inspector: Inspector, query: Query) -> dict[str, Any]:
         "sessions": hub.sessions.session_count(),
         "totals": inspector.cost_cache.get("totals", inspector.look.totals),
         "spooled": hub.spooled(),
-        **hub.refusals(),
+        "incidents": [
+            {"kind": kind, "about": about, "count": hub.incidents.counts[kind]}
+            for kind, about in INCIDENTS.items()
+        ],
         "operations": _chart(inspector, history.operations),
         "bytes": _chart(inspector, history.bytes),
         "settings": _settings(inspector),
