@@ -114,16 +114,21 @@ def _ago(moment: object, now: float) -> str | None:
     return f"{max(0.0, now - moment):.1f} s ago" if isinstance(moment, int | float) else None
 
 
+def _options(goal: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the options and the argument NAME of a request to a sleigh, whose command waits for
+    this goal."""
+    timeout = click.option(
+        "--timeout",
+        type=click.FloatRange(min=0),
+        default=15.0,
+        show_default=True,
+        help=f"Maximum number of seconds to wait until {goal}.",
+    )
+    return lambda command: server_options(timeout(click.argument("name")(command)))
+
+
 @sleigh.command()
-@server_options
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0),
-    default=15.0,
-    show_default=True,
-    help="Maximum number of seconds to wait until the call is over.",
-)
-@click.argument("name")
+@_options("the call is over")
 @click.argument("call", type=click.IntRange(1))
 def cancel(host: str | None, port: int | None, timeout: float, name: str, call: int) -> None:
     """Cancel the call with the number CALL of the sleigh NAME; `nws sleigh show` has the numbers.
@@ -165,15 +170,7 @@ def _wait_until(
 
 
 @sleigh.command()
-@server_options
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0),
-    default=15.0,
-    show_default=True,
-    help="Maximum number of seconds to wait until the worker is dead.",
-)
-@click.argument("name")
+@_options("the worker is dead")
 @click.argument("rank", type=click.IntRange(0))
 def kill(host: str | None, port: int | None, timeout: float, name: str, rank: int) -> None:
     """Kill the worker RANK of the sleigh NAME; `nws sleigh show` has the ranks.
