@@ -115,6 +115,7 @@ class LoopOutbox(_Stream):
     """
 
     _open = False  # what was stored last is not confirmed
+    _indexes = b""
 
     def __init__(
         self, session: LoopSession, connection: Connection, requests: WorkspaceRequests
@@ -123,19 +124,22 @@ class LoopOutbox(_Stream):
         super().__init__(session, connection)
         self._requests = requests
 
-    async def store(self, stores: Iterable[tuple[str, Any]]) -> None:
+    async def store(self, stores: Iterable[tuple[str, Any]], *, numbered: bool = False) -> None:
         """Store values in one step: all of them or none.
 
         It returns when they are on their way; it waits for the reply to what was stored before.
 
         Args:
             stores: pairs of a variable and a value.
+            numbered: `indexes` returns their indexes, once they are confirmed.
 
         Raises:
             NwsPicklingException: a value cannot be pickled; none was sent.
             NwsException: what was stored before this was refused; or the server is gone.
         """
         fields = self._requests.settle([], stores).fields
+        if numbered:
+            fields = [b"settle numbered", *fields[1:]]
         await self.confirm()
         await self._ask(fields, 0.0)
         self._open = True
@@ -150,4 +154,11 @@ class LoopOutbox(_Stream):
             answer = await self._connection.answer()
             self._open = False  # what was refused is reported once
             self._connection.keep()
+            self._indexes = b""
             self._session.check(self._fields, answer)
+            self._indexes = bytes(answer.payload)
+
+    def indexes(self) -> list[int]:
+        """Return the indexes of the values that were confirmed last, in the order of the stores;
+        none unless they were stored ``numbered``."""
+        return [int(index) for index in self._indexes.split()]

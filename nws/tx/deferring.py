@@ -142,6 +142,11 @@ class Outbox(Deferring[LoopOutbox]):
     store = deferred(LoopOutbox.store)
     confirm = deferred(LoopOutbox.confirm)
 
+    def indexes(self) -> list[int]:
+        """Return the indexes of the values that were confirmed last, in the order of the stores;
+        none unless they were stored ``numbered``."""
+        return self._inner.indexes()
+
     def close(self) -> None:
         """Close the connection."""
         self._inner.close()

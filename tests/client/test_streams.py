@@ -154,13 +154,16 @@ def test_an_outbox_stores_in_one_step(opened: Opener) -> None:
     assert ws.fetch("y") == "text"
 
 
-def test_an_outbox_tells_where_its_values_are(opened: Opener) -> None:
-    ws = opened()
+def test_an_outbox_tells_where_its_values_are(opened_by_any: Any) -> None:
+    ws = opened_by_any()
     ws.store("x", 0)
     outbox = ws.outbox()
     outbox.store([("x", 1), ("y", 1), ("x", 2)], numbered=True)
     outbox.confirm()
     assert outbox.indexes() == [1, 0, 2]
+    outbox.store([("z", 1)])
+    outbox.confirm()
+    assert outbox.indexes() == []
     assert ws.fetch("x") == 0
     assert ws.withdraw("x", [0, 1, 2], keep=True) == [1, 2]
     assert ws.withdraw("x", [2, 0]) == [2]
