@@ -42,6 +42,7 @@ from nws_server.incidents import (
     UNREADABLE_VALUES,
     VANISHED_CLIENTS,
 )
+from nws_server.places import Places
 from nws_server.slow_clients import SlowClients
 from nws_server.sockets import direct_send, tcp_socket
 from nws_server.tls import TlsLayer
@@ -115,7 +116,7 @@ class NwsProtocol(TwistedProtocol):
             self._certificate = self.factory.certificate
             self._peer_timeout = self.factory.peer_timeout
             keep_alive(self._tcp_socket, self._peer_timeout)
-        admitted = self.factory.admit(self)
+        admitted = self.factory.places.give(self)
         if self.factory.fast_io:
             self._send = direct_send(transport)
         if self._send is not None and local:
@@ -157,7 +158,7 @@ class NwsProtocol(TwistedProtocol):
                 self.dataReceived = connection.receive  # type: ignore[method-assign]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.factory.dismiss(self)
+        self.factory.places.leave(self)
         self.factory.unfinished.leave(self)
         if self._deadline is not None:
             self._deadline.cancel()
@@ -187,6 +188,12 @@ class NwsProtocol(TwistedProtocol):
 
     def stopProducing(self) -> None:
         self._stop_sending()
+
+    # The factory calls these
+
+    def lose_place(self) -> None:
+        self._hub.refuse_connection(self._peer)
+        self._transport.abortConnection()
 
     def check_peer(self) -> None:
         """Hang up if the client's machine has not answered in time; see `has_vanished`."""
@@ -265,7 +272,7 @@ class NwsProtocol(TwistedProtocol):
             keep_alive(self._tcp_socket, self._peer_timeout)
 
     def admit(self) -> None:
-        self.factory.admit_reserved(self)
+        self.factory.places.keep(self)
 
     # Long values
 
@@ -393,14 +400,11 @@ def _read_piece(body: LongBody, offset: int) -> bytes:
 
 
 class NwsFactory(ServerFactory):
-    """Makes a protocol for each connection, up to a number of them.
-
-    Some places are reserved beyond that number. Who comes in there can do what an operator needs,
-    and is told why nothing else (see `operations`). When a quarter of these are taken, the one that
-    came first is dropped for each that comes: so there is always a place for a moment, also in a
-    crowd of clients. The others are for those that come before the dropped ones are gone.
+    """Makes a protocol for each connection.
 
     Attributes:
+        places: of the connections.
+        unfinished: those whose handshake is not over.
         sending: protocols whose client has still to take a part of a write.
     """
 
@@ -442,14 +446,11 @@ class NwsFactory(ServerFactory):
         self._slow = SlowClients[NwsProtocol]()
         self.unfinished = Unfinished(bound_for(hub.max_connections))
         self._hub = hub
-        self._reserved = reserved
-        self._count = 0
-        self._protocols: set[NwsProtocol] = set()
-        self._in_reserve: dict[NwsProtocol, None] = {}  # in the order in which they came
+        self.places = Places[NwsProtocol](hub.max_connections, reserved)
 
     def buildProtocol(self, addr: IAddress | None) -> NwsProtocol | None:  # type: ignore[override]
         peer = str(getattr(addr, "host", None) or "local").encode()
-        if self._count >= self._hub.max_connections + self._reserved:
+        if self.places.are_taken:
             self._hub.refuse_connection(peer)
             return None  # and Twisted hangs up at once
         protocol = NwsProtocol(self._hub, peer)
@@ -467,33 +468,6 @@ class NwsFactory(ServerFactory):
         has_socket = ISystemHandle.providedBy(transport)
         return self._authenticator.meet(transport.getHandle() if has_socket else None)
 
-    def admit(self, protocol: NwsProtocol) -> bool:
-        """Register a new connection; return False if it has a reserved place only."""
-        self._count += 1
-        if len(self._protocols) < self._hub.max_connections:
-            self._protocols.add(protocol)
-            return True
-        self._in_reserve[protocol] = None
-        taken = len(self._protocols) + len(self._in_reserve)
-        if taken > self._hub.max_connections + self._reserved // 4:
-            oldest = next(iter(self._in_reserve))
-            del self._in_reserve[oldest]
-            self._hub.refuse_connection(oldest._peer)
-            oldest._transport.abortConnection()
-        return False
-
-    def admit_reserved(self, protocol: NwsProtocol) -> None:
-        """Let a connection stay that came into a reserved place."""
-        if protocol in self._in_reserve:
-            del self._in_reserve[protocol]
-            self._protocols.add(protocol)
-
-    def dismiss(self, protocol: NwsProtocol) -> None:
-        """Forget a connection that has ended."""
-        self._count -= 1
-        self._protocols.discard(protocol)
-        self._in_reserve.pop(protocol, None)
-
     def startFactory(self) -> None:
         """Begin to look for clients whose machines have gone. Twisted calls this."""
         self._schedule_peer_check()
@@ -509,13 +483,12 @@ class NwsFactory(ServerFactory):
 
     def _check_peers(self) -> None:
         self._schedule_peer_check()
-        protocols = [*self._protocols, *self._in_reserve]
-        for slow in self._slow.look(protocols):
+        for slow in self._slow.look(self.places):
             slow.note_slow(self._peer_check_seconds)
-        for protocol in protocols:
+        for protocol in self.places:
             protocol.check_peer()
 
     def hang_up(self) -> None:
         """Close all connections."""
-        for protocol in [*self._protocols, *self._in_reserve]:
+        for protocol in self.places:
             protocol.close()
