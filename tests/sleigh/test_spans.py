@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,22 @@ START = 10**15
 
 def test_nothing_yet() -> None:
     assert spans_in(StatusCells()) == []
+
+
+class StoppedWorker(Spans):
+    """A worker that the system stops before it writes a span."""
+
+    def _open(self, *span: int) -> None:
+        raise InterruptedError
+
+
+def test_a_task_is_counted_when_its_span_is_there() -> None:
+    """The supervisor may look at any moment, and looks again only if there is news."""
+    cells = StatusCells()
+    with pytest.raises(InterruptedError):
+        StoppedWorker(cells).add(7, 0, 1, START, START + MS)
+    assert cells.tasks_done == 0
+    assert spans_in(cells) == []
 
 
 def spans_of(*tasks: tuple[int, int, int, float, float]) -> list[Span]:

@@ -61,9 +61,9 @@ class Spans:
         self._call_begin = 0
 
     def add(self, call: int, first: int, size: int, begin: int, end: int) -> None:
-        """Note a task, or what was done of it, that has just ended."""
+        """Note a task, or what was done of it, that has just ended. It is counted last: who reads
+        that it was done finds all the rest."""
         numbers = self._numbers
-        numbers[TASKS_DONE] += 1
         numbers[ELEMENTS_DONE] += size
         numbers[DURATIONS + ((end - begin) // (size or 1)).bit_length()] += size
         if begin - self._end > _MAX_GAP_NS or end - self._begin > _MAX_SPAN_NS:
@@ -76,6 +76,7 @@ class Spans:
             self._extend(size, end)
             self._call, self._call_begin = call, begin
             numbers[self._place], numbers[self._place + 1] = call, first
+        numbers[TASKS_DONE] += 1
 
     def _open(self, *span: int) -> None:
         numbers, count = self._numbers, self._numbers[SPANS]
