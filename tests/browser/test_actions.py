@@ -17,7 +17,7 @@ from tests.support.browser import Browsing
 from tests.support.deadly import times_ten
 from tests.support.inspected import Inspected, inspecting, tile, until_live
 from tests.support.layout import focus_before
-from tests.support.processes import Aside, python
+from tests.support.processes import Aside, python, until
 from tests.support.spaces import until_waiting, variable
 
 if TYPE_CHECKING:
@@ -60,11 +60,15 @@ class Person:
             self.page.keyboard.type(option)
 
     def _go_to(self, what: Locator) -> None:
+        """Go on to it from what is before it. The script of the page may change that meanwhile."""
         expect(what).to_be_visible()
-        self.page.wait_for_load_state()  # the script of the page shows one more button
-        focus_before(what)
-        self.page.keyboard.press("Tab")
-        expect(what).to_be_focused()
+
+        def has_focus() -> bool:
+            focus_before(what)
+            self.page.keyboard.press("Tab")
+            return bool(what.evaluate("element => element === document.activeElement"))
+
+        until(has_focus, f"the focus on {what}")
 
 
 @pytest.fixture
