@@ -19,6 +19,8 @@ from tests.support.accessibility import assert_accessible, assert_readable, viol
 from tests.support.browser import DESKTOP, PHONE, Browsing, launched, missing, require_browser
 from tests.support.processes import Aside, children, descendants, run_python, runs
 
+pytestmark = pytest.mark.nightly
+
 HOST = "127.0.0.1"
 PAGE = """\
 <!doctype html>
@@ -85,7 +87,6 @@ def site() -> Iterator[Site]:
             thread.join()
 
 
-@pytest.mark.nightly
 def test_a_good_page_passes(page: Page, site: Site, browsing: Browsing) -> None:
     page.goto(site.serve(LABELLED))
     expect(page.get_by_label("Name")).to_be_visible()
@@ -100,19 +101,14 @@ def test_a_good_page_passes(page: Page, site: Site, browsing: Browsing) -> None:
         ("throw new TypeError('one')", r"^page error: TypeError: one\n +at http://"),
         ("fetch('/none')", r"^bad answer: 404 GET http://127.0.0.1:\d+/none$"),
         ("new Image().src = 'http://127.9.9.9/x'", r"^foreign request: GET http://127.9.9.9/x$"),
-        *(
-            pytest.param(*each, marks=pytest.mark.nightly)
-            for each in (
-                ("console.warn('one')", r"^console warning: one \("),
-                ("console.assert(false, 'one')", r"^console error: one \("),
-                ("Promise.reject(new Error('one'))", r"^page error: Error: one\n"),
-                (
-                    "new Image().src = 'http://127.0.0.1:1'",
-                    r"^failed request: GET http://127.0.0.1:1/: net::",
-                ),
-                ("open('https://example.com/')", r"^foreign request: GET https://example.com/$"),
-            )
+        ("console.warn('one')", r"^console warning: one \("),
+        ("console.assert(false, 'one')", r"^console error: one \("),
+        ("Promise.reject(new Error('one'))", r"^page error: Error: one\n"),
+        (
+            "new Image().src = 'http://127.0.0.1:1'",
+            r"^failed request: GET http://127.0.0.1:1/: net::",
         ),
+        ("open('https://example.com/')", r"^foreign request: GET https://example.com/$"),
     ],
 )
 def test_a_complaint_is_noticed(
@@ -123,7 +119,6 @@ def test_a_complaint_is_noticed(
     browsing.check()
 
 
-@pytest.mark.nightly
 def test_what_is_no_complaint(page: Page, site: Site, browsing: Browsing) -> None:
     harmless = "console.log('one'); console.info('one'); alert('one')"
     page.goto(
@@ -133,14 +128,12 @@ def test_what_is_no_complaint(page: Page, site: Site, browsing: Browsing) -> Non
     browsing.check()
 
 
-@pytest.mark.nightly
 def test_a_foreign_web_socket_is_noticed(page: Page, site: Site, browsing: Browsing) -> None:
     foreign = r"^foreign request: WebSocket ws://example.com/$"
     with browsing.expecting(foreign, "^console error: WebSocket connection"):
         page.goto(site.serve("<script>new WebSocket('ws://example.com')</script>"))
 
 
-@pytest.mark.nightly
 def test_a_violated_policy_is_noticed(page: Page, site: Site, browsing: Browsing) -> None:
     site.policy = POLICY
     with browsing.expecting("^console error: .*Content Security Policy"):
@@ -152,7 +145,6 @@ def test_a_page_not_found_is_noticed(page: Page, site: Site, browsing: Browsing)
         page.goto(f"{site.url}/none")
 
 
-@pytest.mark.nightly
 def test_a_crash_is_noticed(browsing: Browsing) -> None:
     page = browsing.open()
     page.context.new_page()  # nothing is heard from one that is no more
@@ -161,7 +153,6 @@ def test_a_crash_is_noticed(browsing: Browsing) -> None:
     page.close()
 
 
-@pytest.mark.nightly
 def test_each_complaint_fails_but_for_those_expected_or_ignored(
     page: Page, site: Site, browsing: Browsing
 ) -> None:
@@ -176,7 +167,6 @@ def test_each_complaint_fails_but_for_those_expected_or_ignored(
         pass
 
 
-@pytest.mark.nightly
 def test_a_request_that_is_given_up_is_no_complaint(
     page: Page, site: Site, browsing: Browsing
 ) -> None:
@@ -198,14 +188,12 @@ def test_axe_finds_a_missing_label(page: Page, site: Site) -> None:
     assert_accessible(page, ignoring=["label"])
 
 
-@pytest.mark.nightly
 def test_axe_runs_under_a_strict_policy(page: Page, site: Site) -> None:
     site.policy = POLICY
     page.goto(site.serve(UNLABELLED))
     assert len(violations(page)) == 1
 
 
-@pytest.mark.nightly
 def test_axe_sees_the_colours_of_the_dark_page(browsing: Browsing, site: Site) -> None:
     dim = '<p style="color: light-dark(#000, #333)">dim</p>'
     address = site.serve(dim)
@@ -216,13 +204,11 @@ def test_axe_sees_the_colours_of_the_dark_page(browsing: Browsing, site: Site) -
         assert [text.split()[0] for text in found] == ["color-contrast"] * dark
 
 
-@pytest.mark.nightly
 def test_axe_says_that_it_needs_javascript(browsing: Browsing) -> None:
     with pytest.raises(AssertionError, match="needs JavaScript"):
         violations(browsing.open(javascript=False))
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_page_is_opened_as_it_is_asked_for(browsing: Browsing, site: Site, dark: bool) -> None:
     page = browsing.open(
@@ -238,7 +224,6 @@ def test_a_page_is_opened_as_it_is_asked_for(browsing: Browsing, site: Site, dar
     assert page.evaluate("matchMedia('(prefers-reduced-motion)').matches") is not dark
 
 
-@pytest.mark.nightly
 def test_each_page_is_of_a_new_visitor(browsing: Browsing, site: Site) -> None:
     address = site.serve(
         "<script>document.title = document.cookie; document.cookie = 'a=1'</script>"
@@ -252,7 +237,6 @@ def test_each_page_is_of_a_new_visitor(browsing: Browsing, site: Site) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly
 def test_a_test_fails_with_complaints_and_pictures(tmp_path: Path) -> None:
     require_browser()
     (tmp_path / "conftest.py").write_text("from tests.browser.conftest import *")
@@ -275,7 +259,6 @@ def test_a_test_fails_with_complaints_and_pictures(tmp_path: Path) -> None:
     assert all(Path(path).read_bytes().startswith(b"\x89PNG") for path in pictures)
 
 
-@pytest.mark.nightly
 def test_nothing_outlives_it(tmp_path: Path) -> None:
     require_browser()
     before = children(os.getpid())

@@ -210,6 +210,7 @@ def test_another_exception_during_the_recovery(opened: Opener, call: str) -> Non
 
 # What is given back is given back in the same way by all of them.
 @pytest.mark.slow
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize(("call", "step"), [("fetch", 1), ("fetch_many", 4), ("lease", 4)])
 def test_another_exception_while_a_value_is_given_back(
     opened: Opener, call: str, step: int

@@ -26,8 +26,6 @@ from tests.support.server import PATIENCE, Server, running
 from tests.support.spaces import HOST
 
 PROGRAM: Final = "faults/programs/total_queue.py"
-PRODUCERS: Final = 8
-CONSUMERS: Final = 8
 INTERRUPTED: Final = 3
 
 
@@ -109,14 +107,17 @@ class Crowd:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("values", "victims"), [(5_000, 4), pytest.param(40_000, 16, marks=pytest.mark.nightly)]
+    ("values", "crowd_size", "victims"),
+    [(5_000, 4, 4), pytest.param(40_000, 8, 16, marks=pytest.mark.nightly)],
 )
-def test_nothing_is_lost_or_doubled(tmp_path: Path, values: int, victims: int) -> None:
-    share = values // PRODUCERS
+def test_nothing_is_lost_or_doubled(
+    tmp_path: Path, values: int, crowd_size: int, victims: int
+) -> None:
+    share = values // crowd_size
     with ExitStack() as stack:
         server = stack.enter_context(running(tmp_path))
         crowd = Crowd(stack, server, tmp_path)
-        consumers = [crowd.consumer(f"consumer {number}") for number in range(CONSUMERS)]
+        consumers = [crowd.consumer(f"consumer {number}") for number in range(crowd_size)]
         interrupted = [
             crowd.consumer(f"interrupted {number}", "be_interrupted")
             for number in range(INTERRUPTED)
@@ -124,7 +125,7 @@ def test_nothing_is_lost_or_doubled(tmp_path: Path, values: int, victims: int) -
         for process in interrupted:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
-        producers = [crowd.start("produce", n, n * share, share) for n in range(PRODUCERS)]
+        producers = [crowd.start("produce", n, n * share, share) for n in range(crowd_size)]
         for _ in range(victims):
             crowd.strike(interrupted)
         for process in producers:

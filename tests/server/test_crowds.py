@@ -69,7 +69,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("hello", [b"", b"1112"], ids=["silent", "members"])
+@pytest.mark.nightly(but_each=2)
+@pytest.mark.parametrize("hello", [b"1112", b""], ids=["members", "silent"])
 def test_an_operator_gets_into_a_crowd(server: Server, hello: bytes) -> None:
     """Of clients that say nothing, or have come to stay."""
     browser = Browser(int(server.addresses[-1].rstrip("/").rpartition(":")[2]))

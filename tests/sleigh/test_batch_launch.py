@@ -35,7 +35,9 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     until(lambda: not batch_stub.running_jobs(folder), "the end of all jobs")
 
 
+# Each system's own commands and states are in test_batch_systems.py.
 @pytest.mark.slow
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("launch", ["pbs", "lsf", "htcondor"])
 def test_a_job_that_ends_is_replaced(
     stub: Path, on_server: dict[str, Any], launch: str, tmp_path: Path, state_folder: Path

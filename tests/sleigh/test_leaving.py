@@ -44,6 +44,7 @@ def waiting(team: Workers) -> list[int]:
     return [task.first + place for task in tasks if task for place in range(len(task.elements))]
 
 
+@pytest.mark.nightly(but_each=3)  # the others are sent by the tests below
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
 def test_idle_workers_leave(server: Server, number: signal.Signals) -> None:
     with Workers(server.port, size=2) as team:

@@ -16,6 +16,8 @@ from tests.support.processes import descendants, runs
 from tests.support.server import PATIENCE
 from tests.support.sshd import Ssh, held_port, missing, require_sshd, serving
 
+pytestmark = pytest.mark.nightly
+
 HOST = "127.0.0.1"
 
 
