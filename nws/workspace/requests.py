@@ -7,7 +7,7 @@ clients, blocking or not, differ only in how they carry requests out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias, TypeVar
 
 from nws.descriptors import BINARY
@@ -178,7 +178,7 @@ class WorkspaceRequests:
     def lease_many(
         self,
         make: MakeLease[L],
-        varName: str,
+        varName: str | Sequence[str],
         limit: int,
         *,
         timeout: float | None = None,
@@ -186,14 +186,19 @@ class WorkspaceRequests:
         keep_unreadable: bool = False,
     ) -> Request[list[L]]:
         """Take what is there for a time."""
-        where = (self._workspace, encode_name(varName))
-        fields = [b"lease", *where, encode_limit(limit)]
-        fields += (encode_timeout(timeout), milliseconds(duration))
+        bounds = (encode_limit(limit), encode_timeout(timeout), milliseconds(duration))
+        if isinstance(varName, str):
+            names: Sequence[str] = (varName,)
+            fields = [b"lease", self._workspace, encode_name(varName), *bounds]
+        else:
+            names = _names(varName)
+            fields = [b"lease any", self._workspace, *bounds, *map(encode_name, names)]
         value_of = decode_or_error if keep_unreadable else decode
 
         def read(answer: Answer) -> list[L]:
+            name = names[answer.place]
             return [
-                make(varName, item.lease, item.attempt, value_of(item.descriptor, item.payload))
+                make(name, item.lease, item.attempt, value_of(item.descriptor, item.payload))
                 for item in answer.items
             ]
 
@@ -259,31 +264,6 @@ class WorkspaceRequests:
             return make(name, item.lease, item.attempt, decode(item.descriptor, item.payload))
 
         return _any([b"lease any", self._workspace, _ONE, *times], names, timeout, lease)
-
-    def lease_many_any(
-        self,
-        make: MakeLease[L],
-        varNames: Iterable[str],
-        limit: int,
-        *,
-        timeout: float | None = None,
-        duration: float = 60.0,
-        keep_unreadable: bool = False,
-    ) -> Request[list[L]]:
-        """Take values of one of several variables for a time."""
-        names = _names(varNames)
-        fields = [b"lease any", self._workspace, encode_limit(limit), encode_timeout(timeout)]
-        fields += (milliseconds(duration), *map(encode_name, names))
-        value_of = decode_or_error if keep_unreadable else decode
-
-        def read(answer: Answer) -> list[L]:
-            name = names[answer.place]
-            return [
-                make(name, item.lease, item.attempt, value_of(item.descriptor, item.payload))
-                for item in answer.items
-            ]
-
-        return Request(fields, read, _wait(timeout))
 
 
 def check_format(format: str) -> None:

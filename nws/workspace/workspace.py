@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -336,16 +336,16 @@ class NetWorkSpace(FileTransfers):
 
     def lease_many(
         self,
-        varName: str,
+        varName: str | Sequence[str],
         limit: int,
         *,
         timeout: float | None = None,
         duration: float = 60.0,
         keep_unreadable: bool = False,
     ) -> list[Lease]:
-        """Take what is there, at least one and at most ``limit`` values; see `lease`. If
+        """Take from 1 to ``limit`` values, of the first variable that has any; see `lease`. If
         ``keep_unreadable``, one that cannot be unpickled is the NwsUnpicklingException."""
-        self._session.require_extensions("leases")
+        self._session.require_extensions("leases" if isinstance(varName, str) else _ANY)
         request = self._requests.lease_many(
             partial(Lease, self),
             varName,
@@ -452,29 +452,6 @@ class NetWorkSpace(FileTransfers):
         request = self._requests.leaseAny(make, varNames, timeout=timeout, duration=duration)
         (lease,) = map(self._session.perform, (request,))
         return lease
-
-    def lease_many_any(
-        self,
-        varNames: Iterable[str],
-        limit: int,
-        *,
-        timeout: float | None = None,
-        duration: float = 60.0,
-        keep_unreadable: bool = False,
-    ) -> list[Lease]:
-        """Take at least one and at most ``limit`` values for a time, from the first of several
-        variables that has one; see `fetchAny` and `lease_many`."""
-        self._session.require_extensions(_ANY)
-        request = self._requests.lease_many_any(
-            partial(Lease, self),
-            varNames,
-            limit,
-            timeout=timeout,
-            duration=duration,
-            keep_unreadable=keep_unreadable,
-        )
-        (leases,) = map(self._session.perform, (request,))
-        return leases
 
     # Streams
 

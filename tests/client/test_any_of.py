@@ -140,10 +140,10 @@ def _refuse() -> None:
 def test_many_of_the_first_variable_that_has_any(opened: Opener) -> None:
     ws = opened()
     ws.store_many("second", [1, 2, 3])
-    leases = ws.lease_many_any(["first", "second"], 2)
+    leases = ws.lease_many(["first", "second"], 2)
     assert [(lease.variable, lease.value) for lease in leases] == [("second", 1), ("second", 2)]
     ws.store("first", "urgent")
-    (lease,) = ws.lease_many_any(["first", "second"], 2)
+    (lease,) = ws.lease_many(["first", "second"], 2)
     assert lease.variable == "first"
     ws.settle([lease, *leases])
-    assert [lease.value for lease in ws.lease_many_any(["first", "second"], 9)] == [3]
+    assert [lease.value for lease in ws.lease_many(["first", "second"], 9)] == [3]

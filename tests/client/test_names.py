@@ -97,8 +97,8 @@ GUIDE: Final[dict[str, str]] = {
     "NwsValueIterator.writeTo": "fobj",
 }
 OURS: Final = {
-    "NetWorkSpace": "fetchAny fetch_many findAny inbox lease leaseAny lease_many "
-    "lease_many_any outbox release renew settle store_many watch withdraw",
+    "NetWorkSpace": "fetchAny fetch_many findAny inbox lease leaseAny lease_many outbox "
+    "release renew settle store_many watch withdraw",
     "NwsServer": "address endpoint nwsSocket session status view",
     "NwsValueIterator": "",
 }

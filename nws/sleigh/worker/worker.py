@@ -116,11 +116,8 @@ class Worker:
         self._runner = runner
         self._writer = writer
         self._lease_time = lease_time
-        self._lease_many = (
-            partial(workspace.lease_many_any, [queue_of(group), TASK])
-            if group
-            else partial(workspace.lease_many, TASK)
-        )
+        queues = [queue_of(group), TASK] if group else TASK
+        self._lease_many = partial(workspace.lease_many, queues)
         self._leaving = Leaving(cells)
         self._spans = Spans(cells)
         self._deaths = Deaths(workspace, replaces=replaces)
