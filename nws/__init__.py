@@ -10,10 +10,17 @@ These two are imported when they are first used. Nothing here may import Twisted
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nws.version import __version__
+
+# A node may have another Python. Without this, it fails with what tells nobody why.
+if sys.version_info < (3, 10):  # noqa: UP036
+    raise ImportError(
+        f"nws needs Python 3.10 or later; {sys.executable} is {sys.version.partition(' ')[0]}"
+    )
 
 if TYPE_CHECKING:
     from nws.client import NetWorkSpace

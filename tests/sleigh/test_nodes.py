@@ -189,6 +189,19 @@ def test_an_environment_that_does_not_come() -> None:
     assert "the node's environment is to come on stdin" in done.stderr
 
 
+def test_a_python_that_is_too_old() -> None:
+    code = "import sys; sys.version_info = 3, 9; sys.version = '3.9.1 (x)'; import nws"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"nws needs Python 3.10 or later; {sys.executable} is 3.9.1\n" in done.stderr
+
+
 def test_an_environment_that_is_too_long(server: Server) -> None:
     nodes = [Node("a", environment={"LONG": 2**20 * "x"})]
     with pytest.raises(SleighScriptException, match="bytes for its stdin are more than a pipe"):

@@ -40,20 +40,32 @@ def another_machine() -> Iterator[str]:
 def two_machines() -> Iterator[list[str]]:
     """Make two network namespaces in one network with this one; the first has the address `THERE`.
     Their names are those of their links, too."""
+    with several_machines(2) as machines:
+        yield list(machines.values())
+
+
+@contextmanager
+def several_machines(count: int) -> Iterator[dict[str, str]]:
+    """Make network namespaces in one network with this one. Return their names, which are those of
+    their links, too, by their addresses."""
     network = f"nwsnet{os.getpid() % 10000}"
-    names = [f"{network}{letter}" for letter in "ab"]
+    machines = {f"{NETWORK}.{place + 2}": f"{network}{place}" for place in range(count)}
     with _made(
         [
             f"ip link add {network} type bridge",
             f"ip addr add {HERE}/24 dev {network}",
             f"ip link set {network} up",
-            *(command for name in names for command in _linked(name, network)),
-            *_there(names[0], THERE),
-            *_there(names[1], ALSO_THERE),
+            *(command for name in machines.values() for command in _linked(name, network)),
+            *(each for address, name in machines.items() for each in _there(name, address)),
         ],
-        [f"ip link del {network}", *(f"ip netns del {name}" for name in names)],
+        [f"ip link del {network}", *(f"ip netns del {name}" for name in machines.values())],
     ):
-        yield names
+        yield machines
+
+
+def plug(link: str, *, in_: bool) -> None:
+    """Plug the link of a machine in, or unplug it."""
+    subprocess.run(["ip", "link", "set", link, "up" if in_ else "down"], check=True)
 
 
 def _linked(name: str, network: str) -> list[str]:

@@ -9,8 +9,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -148,6 +148,15 @@ def _write_configs(folder: Path, port: int) -> None:
         (folder / name).write_text(text.format(folder=folder, host=_HOST, port=port))
 
 
+def _write_configs_of(folder: Path, port: int, machines: Iterable[str]) -> None:
+    """Write those of servers on several machines, each of which has a folder with its address."""
+    (folder / "ssh_config").write_text(_CLIENT_CONFIG.format(folder=folder, host="%h", port=port))
+    for address in machines:
+        (folder / address).mkdir()
+        config = _SERVER_CONFIG.format(folder=folder, host=address, port=port)
+        (folder / address / "sshd_config").write_text(config)
+
+
 def _write_wrapper(path: Path, command: list[str]) -> None:
     """Write a program that runs the command with the arguments it is given."""
     path.parent.mkdir()
@@ -156,11 +165,13 @@ def _write_wrapper(path: Path, command: list[str]) -> None:
 
 
 @contextmanager
-def _process(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the server as its configuration says; at the end of the block it is killed."""
+def _process(folder: Path, prefix: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the server as its configuration says, by a command that runs the one behind it; at the
+    end of the block it is killed."""
     if os.geteuid() == 0:
         _PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
-    command = [_find("sshd") or "sshd", "-D", "-e", "-f", str(folder / "sshd_config")]
+    sshd = _find("sshd") or "sshd"
+    command = [*prefix, sshd, "-D", "-e", "-f", str(folder / "sshd_config")]
     with (
         (folder / "log").open("wb") as log,
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as process,
@@ -203,3 +214,29 @@ def serving(folder: Path) -> Iterator[Ssh]:
             finally:
                 process.send_signal(signal.SIGSTOP)  # nobody can log in any more
                 ssh.end()
+
+
+@contextmanager
+def serving_on(folder: Path, machines: Mapping[str, str]) -> Iterator[Path]:
+    """Run a server on each of several machines, as `serving` does.
+
+    Args:
+        folder: for keys, configurations and logs.
+        machines: the names of network namespaces, by their addresses.
+
+    Yields:
+        A folder for PATH, in which `ssh` leads to these addresses.
+    """
+    _make_keys(folder)
+    command = [_find("ssh") or "ssh", "-F", str(folder / "ssh_config")]
+    _write_wrapper(folder / "bin" / "ssh", command)
+    port = 20_000 + os.getpid() % 10_000  # a process that came by it is one of ours
+    _write_configs_of(folder, port, machines)
+    with ExitStack() as stack:
+        for address, name in machines.items():
+            process = stack.enter_context(_process(folder / address, ["ip", "netns", "exec", name]))
+            _until_it_listens(folder / address, process)
+            ssh = Ssh(port, process.pid, command, folder / "bin")
+            stack.callback(ssh.end)
+            stack.callback(process.send_signal, signal.SIGSTOP)
+        yield folder / "bin"

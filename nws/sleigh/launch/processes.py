@@ -364,6 +364,14 @@ class Processes:
         """Tell whether one is not started again because its supervisor leaves."""
         return any(kept.id == id for kept in self._parting)
 
+    def leading_to(self, ids: Collection[str]) -> list[str]:
+        """Return the places of commands that run and lead to these supervisors elsewhere."""
+        return [
+            kept.place
+            for kept in self._all
+            if kept.id in ids and kept.process.status is None and isinstance(kept.process, Command)
+        ]
+
     def note_progress(self) -> None:
         """Take note that workers do their work."""
         for kept in self._all:

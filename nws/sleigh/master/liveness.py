@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,10 +16,16 @@ from nws.sleigh.master.members import Absent, Group, Members
 
 __all__ = ["Liveness"]
 
+_log = logging.getLogger("nws")
+
 _LOST_BY_HAND_SECONDS: Final = 5.0
 _LOST_SECONDS: Final = 30.0
 """After which a worker whose supervisor is gone counts as lost: one that a person has started, or
 one whose supervisor is restarted."""
+
+_TOLD_SECONDS: Final = 2.0
+"""After which it is logged that a supervisor elsewhere is gone. If only its process has ended, the
+command that leads there ends sooner, and says more."""
 
 _CHECK_SECONDS: Final = 1.0
 """Between checks of which supervisors are gone."""
@@ -54,6 +61,7 @@ class Liveness:
         self._lost_after = _LOST_BY_HAND_SECONDS if by_hand else _LOST_SECONDS
         self._gone: dict[int, float] = {}  # since when
         self._lost: set[int] = set()
+        self._told: set[str] = set()  # ids of supervisors that are gone
         self._groups = Groups(team.members) if isinstance(team.members, Members) else None
         self._next_check = 0.0
         self._next_restart = 0.0
@@ -161,11 +169,21 @@ class Liveness:
         answer, it is killed, and then they have time again to come back. So they have from the
         moment on when a job begins that waited in a queue."""
         self._gone = {rank: self._gone.get(rank, now) for rank in gone}
+        self._tell_of({gone[rank] for rank, at in self._gone.items() if now - at > _TOLD_SECONDS})
         lost = {rank for rank, since in self._gone.items() if now - since > self._lost_after}
         killed = self._processes.kill_silent({gone[rank]: self._gone[rank] for rank in lost})
         back = {rank for rank in lost if gone[rank] in killed | self._processes.waiting()}
         self._gone.update(dict.fromkeys(back, now))
         return lost - back
+
+    def _tell_of(self, silent: set[str]) -> None:
+        """Log which supervisors elsewhere are gone although what leads to them runs: nobody else
+        would say so before that notices."""
+        for place in self._processes.leading_to(silent - self._told):
+            _log.warning(
+                "%s still runs, but nothing is heard of its workers; others do what they had", place
+            )
+        self._told = silent
 
     def _nobody_is_left(self) -> bool:
         missing = len(self._members.absent().gone) >= self._members.group().size
