@@ -6,6 +6,7 @@ import atexit
 import logging
 import logging.handlers
 import os
+import signal
 import sys
 import tempfile
 import weakref
@@ -39,6 +40,17 @@ def make(folder: Path) -> str:
     return temporary.name
 
 
+def finish(folder: Path) -> None:
+    """Be told to leave, as by a batch system that ends a job, in the middle of it."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    (folder / "finished").touch()
+
+
+def make_more(folder: Path) -> str:
+    atexit.register(finish, folder)
+    return make(folder)
+
+
 def fork(folder: Path) -> bool:
     """Let a fork of the worker end; tell whether it has left the worker's things alone."""
     made = make(folder)
@@ -53,10 +65,11 @@ def fork(folder: Path) -> bool:
 
 def test_when_the_sleigh_ends(on_server: dict[str, Any], tmp_path: Path) -> None:
     with Sleigh(**on_server, workerCount=1) as sleigh:
-        (made,) = sleigh.eachWorker(make, tmp_path)
+        (made,) = sleigh.eachWorker(make_more, tmp_path)
         assert os.path.isdir(made), "as long as the worker lives"
         assert not (tmp_path / "at exit").exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["at exit", "finalized", "log"]
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["at exit", "finalized", "finished", "log"]
     assert (tmp_path / "log").read_text() == "flushed\n"
 
 

@@ -149,9 +149,13 @@ class Worker:
         self._wait_for_the_others()
         while True:
             leaving.waits = True
-            leaving.check()
-            leases = self._lease_many(self._wanted, duration=self._lease_time, keep_unreadable=True)
-            leaving.waits = False
+            try:
+                leaving.check()
+                leases = self._lease_many(
+                    self._wanted, duration=self._lease_time, keep_unreadable=True
+                )
+            finally:
+                leaving.waits = False  # a signal interrupts nothing of the user's, at the end too
             begun, done = time.monotonic(), 0
             self._spare.extend(leases)
             if len(leases) > 1:
@@ -347,15 +351,17 @@ class Worker:
         cells.state, cells.limit = WAITING, 0
         ends = self._workspace.ifind(BARRIER)
         self._leaving.waits = True
-        self._leaving.check()
-        over: Any = 0
-        while type(over) is not int or over < number:  # others may store anything there
-            try:
-                over = ends.next()
-            except NwsUnpicklingException:
-                pass
-            except StopIteration:
-                raise NwsNoWorkSpaceException("the sleigh's workspace is gone") from None
-        self._leaving.waits = False
+        try:
+            self._leaving.check()
+            over: Any = 0
+            while type(over) is not int or over < number:  # others may store anything there
+                try:
+                    over = ends.next()
+                except NwsUnpicklingException:
+                    pass
+                except StopIteration:
+                    raise NwsNoWorkSpaceException("the sleigh's workspace is gone") from None
+        finally:
+            self._leaving.waits = False
         cells.barrier = 0
         cells.state = IDLE
