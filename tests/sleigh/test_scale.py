@@ -16,8 +16,9 @@ from nws.sleigh import LaunchOptions, Sleigh
 from nws.sleigh.supervisor.worker_report import worker_reports
 from tests.sleigh.functions import arrive, echo, worker
 from tests.support.processes import Aside, children, until, until_file, until_gone
-from tests.support.server import Server
+from tests.support.server import PATIENCE, Server
 from tests.support.sleighs import all_workers, supervisor_of
+from tests.support.spaces import variable
 from tests.support.workers import Workers
 
 
@@ -57,6 +58,21 @@ def test_one_that_is_busy_finishes_what_it_runs(one: Sleigh, tmp_path: Path) -> 
     assert call.result() == [0, 1]
     until(lambda: len(all_workers(os.getpid())) == 1, "the end of one")
     assert set(one.eachWorker(worker)) < pids
+
+
+def test_one_leaves_before_its_part_of_an_each_worker(one: Sleigh, tmp_path: Path) -> None:
+    one.scale(2)
+    futures = [one.submit(arrive, element, tmp_path) for element in range(2)]
+    for element in range(2):
+        until_file(tmp_path / str(element))
+    call = Aside(partial(ranks, one))
+    until(lambda: variable(one.nws, "task").values == 2, "the parts")
+    one.scale(1)
+    (tmp_path / "go").touch()
+    first, failed = call.result()
+    assert first == 0
+    assert str(failed) == "element 1 failed: worker 1 has left, as the sleigh wants fewer"
+    assert [future.result(PATIENCE) for future in futures] == [0, 1]
 
 
 def test_one_is_wanted_again_while_it_leaves(one: Sleigh, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class Recipient(Protocol):
     number: int
     function: str
     everyone: int
-    lost_ranks: set[int]
+    lost_ranks: Mapping[int, str]
 
     def deliver(self, results: Results) -> None:
         """Take results. Called by any thread; must be quick and may not raise."""
@@ -88,7 +88,7 @@ class Waiter(Protocol):
 class Health(Protocol):
     """Looks whether server and workers are there; see `nws.sleigh.master.liveness.Liveness`."""
 
-    def check(self, *, busy: bool) -> set[int]: ...
+    def check(self, *, busy: bool) -> Mapping[int, str]: ...
     def lacking(self, calls: Mapping[int, str]) -> Mapping[int, Exception]: ...
     def note_progress(self) -> None: ...
 

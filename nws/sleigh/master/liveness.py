@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from nws.errors import SleighJoinException
@@ -107,8 +107,9 @@ class Liveness:
         with self.turn:
             self._processes.reset_backoff()
 
-    def check(self, *, busy: bool) -> set[int]:
-        """Restart supervisors that have ended, and return the ranks of workers that are lost.
+    def check(self, *, busy: bool) -> dict[int, str]:
+        """Restart supervisors that have ended, and return the ranks of workers that are lost, each
+        with the reason.
 
         Args:
             busy: calls are under way. Otherwise only processes are looked at.
@@ -125,7 +126,7 @@ class Liveness:
             raise SleighJoinException(problem)
         now = time.monotonic()
         if not busy or now < self._next_check:
-            return set()
+            return {}
         self._next_check = now + _CHECK_SECONDS
         self._team.restore_own()
         absent = self._look_who_is_absent()
@@ -138,13 +139,21 @@ class Liveness:
             reason = self._processes.last_end() or "their machines cannot be reached"
             raise SleighJoinException(f"all workers are gone: {reason}")
         self._lost = lost | absent.left.keys()
-        return self._lost
+        return self._reasons(lost, absent.left)
 
     def lacking(self, calls: Mapping[int, str]) -> Mapping[int, Exception]:
         """Return which of these calls have no worker of their group; see `Groups.lacking`."""
         if not calls or self._groups is None:
             return {}
         return self._groups.lacking(calls, self._lost, self._processes.last_end())
+
+    def _reasons(self, lost: Iterable[int], left: Iterable[int]) -> dict[int, str]:
+        """Return why each of these workers is not there."""
+        reasons = {rank: f"worker {rank} is gone" for rank in lost}
+        for rank in left:
+            why = ", as the sleigh wants fewer" if rank in self._members.dismissed else ""
+            reasons[rank] = f"worker {rank} has left{why}"
+        return reasons
 
     def look_who_has_left(self) -> None:
         """Note which workers have left for good since the last look."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from nws.sleigh.shared.messages import Results
@@ -21,7 +21,7 @@ class Mailbox:
         everyone: see `nws.sleigh.shared.messages.Call`.
         results: not read yet.
         error: why there will be no further results.
-        lost_ranks: workers that will not do their part.
+        lost_ranks: workers that will not do their part, each with the reason.
         news: released when anything arrives; None while no thread waits for that.
     """
 
@@ -33,7 +33,7 @@ class Mailbox:
         self.everyone = everyone
         self.results: deque[Results] = deque()  # quicker than deque[Results]()
         self.error: Exception | None = None
-        self.lost_ranks: set[int] = set()
+        self.lost_ranks: Mapping[int, str] = {}
         self.news: threading.Lock | None = None
 
     def deliver(self, results: Results) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from nws.errors import SleighTaskException
@@ -179,7 +179,7 @@ class Run:
         received = self._engine.receive(mailbox, timeout, eager=only_one, alarm=alarm)
         collected = [each for each in map(self._accept, received) if each.elements]
         if mailbox.lost_ranks:
-            lost, mailbox.lost_ranks = mailbox.lost_ranks, set()
+            lost, mailbox.lost_ranks = mailbox.lost_ranks, {}
             collected += self._give_up_ranks(lost)
         self._check_over()
         self._engine.look_around()
@@ -227,10 +227,10 @@ class Run:
         self._window.learn(seconds, outcomes)
         return Values(self._values(arrived, given), arrived)
 
-    def _give_up_ranks(self, ranks: set[int]) -> Iterator[Values]:
+    def _give_up_ranks(self, ranks: Mapping[int, str]) -> Iterator[Values]:
         """Let the elements of an `eachWorker` fail whose workers are gone for good."""
         self._flags.extend(bytes(max(0, self.submitted - len(self._flags))))
-        places = [self._places[rank] for rank in sorted(ranks & self._places.keys())]
+        places = {self._places[rank]: rank for rank in sorted(ranks.keys() & self._places.keys())}
         lost = [place for place in places if not self._flags[place]]
         for place in lost:
             self._flags[place] = 1
@@ -240,7 +240,7 @@ class Run:
         if lost:
             yield Values(
                 [
-                    SleighTaskException(f"element {each} failed: its worker is gone")
+                    SleighTaskException(f"element {each} failed: {ranks[places[each]]}")
                     for each in lost
                 ],
                 lost,

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any, Final
@@ -44,7 +44,7 @@ _MIN_PAUSE_SECONDS: Final = 0.0005
 _MAX_PAUSE_SECONDS: Final = 0.004
 """Between messages of a burst. The pause grows as long as a message has several tasks."""
 
-_NO_RANKS: Final[set[int]] = set()
+_NO_RANKS: Final[Mapping[int, str]] = {}
 
 _MAX_LINES_SECONDS: Final = 5.0
 """To wait for lines that a worker has written before a result."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from nws.errors import SleighJoinException, SleighStoppedException
@@ -154,7 +154,7 @@ class _Health:
         self._alone_since: float | None = None  # when nobody was there for calls that wait
         self.lacking, self.note_progress = liveness.lacking, liveness.note_progress
 
-    def check(self, *, busy: bool) -> set[int]:
+    def check(self, *, busy: bool) -> Mapping[int, str]:
         """See `Liveness.check`.
 
         Raises:
