@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
 
 import click
 
-from nws.cli.exit_status import INTERRUPTED, failure_of
+from nws.cli.exit_status import INTERRUPTED, CommandFailure, failure_of
 from nws.errors import NwsException, SleighException
 from nws.settings import SettingsError
 from nws.version import __version__
@@ -77,6 +78,10 @@ class _Program(click.Group):
             raise click.UsageError(str(error)) from error
         except (NwsException, SleighException) as error:
             raise failure_of(error) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # whoever reads our output has enough of it: Click ends us
+            raise CommandFailure(str(error)) from error
 
 
 @click.group(cls=_Program)

@@ -206,6 +206,20 @@ def test_ctrl_c_while_it_waits(shared: Nws, ws: NetWorkSpace, tmp_path: Path) ->
     until_waiting(ws, "x")
 
 
+def test_no_room_for_the_output(shared: Nws, ws: NetWorkSpace) -> None:
+    ws.store("x", "tea")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "nws", "fetch", WS, "x"],
+            env=environment(shared.env),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, b"Error: [Errno 28] No space left on device\n")
+    assert ws.fetchTry("x") == "tea"
+
+
 def test_watch(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> None:
     ws.store("x", 1)
     with python("-m", "nws", "watch", WS, "x", "--json", cwd=tmp_path, env=shared.env) as process:
