@@ -33,7 +33,7 @@ GUIDE: Final = {
     "SleighResultIterator.stop": ("", ""),
 }
 OURS: Final = {
-    "Sleigh.__init__": "serial output initializer initargs ship",
+    "Sleigh.__init__": "serial output initializer initargs ship name",
     "Sleigh.eachElem": "fixedKwargs chunkSize timeout retries raising progress seed group",
     "Sleigh.eachWorker": "fixedKwargs timeout retries raising",
     "Sleigh.imap": "chunkSize timeout retries raising seed group",
@@ -113,7 +113,7 @@ def test_all_that_is_public_is_described(kind: type) -> None:
     known = {name.partition(".")[2] for name in GUIDE if name.startswith(kind.__name__ + ".")}
     extra = {
         Sleigh: {"callInfo", "call_queue", "lease_time", "map", "nws", "scatter", "size", "submit"}
-        | {"scale", "submit_to", "userNws", "view"},
+        | {"launches", "name", "scale", "submit_to", "userNws", "view"},
         SleighPending: {"cancel"},
         SleighResultIterator: {"buffered", "returned", "stopped", "submitted"},
     }[kind]

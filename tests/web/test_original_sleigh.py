@@ -35,6 +35,7 @@ def test_nodes_and_their_tasks(ride: Client, browser: Browser) -> None:
     ]
     assert shown == {
         "workspace": "ws",
+        "name": "",
         "original": {
             "workers": workers,
             "done": 4,

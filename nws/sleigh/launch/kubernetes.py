@@ -185,5 +185,5 @@ class _KubernetesLaunch(FixedLaunch[Kubernetes]):
             job = launcher.job(name, len(slots))
             return KubernetesJob(self._cluster, job, _secret(name, order), publish)
 
-        first, _ = slots[0]
-        self._processes.start(first, "the Job in Kubernetes", start)
+        ids = [id for id, _ in slots]
+        self._processes.start(ids[0], "the Job in Kubernetes", start, ids)

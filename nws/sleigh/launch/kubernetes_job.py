@@ -80,6 +80,10 @@ class KubernetesJob:
     def status(self) -> int | None:
         return self._status
 
+    @property
+    def is_waiting(self) -> bool:
+        return any(pod.kind == WAITING for pod in self._pods)
+
     def last_output(self) -> str:
         return self._words
 

@@ -57,7 +57,7 @@ class Process(Protocol):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it is in a queue, and will begin sooner or later."""
+        """Whether it is in a queue, or a part of it, and will begin sooner or later."""
 
     def last_output(self) -> str:
         """Return the end of what it wrote."""
@@ -405,8 +405,9 @@ class Processes:
         }
 
     def waiting(self) -> set[str]:
-        """Return the ids of those that are in a queue."""
-        return {kept.id for kept in self._all if kept.process.is_waiting}
+        """Return the ids of those that are in a queue, or some of which are."""
+        waiting = (kept.supervisors for kept in self._all if kept.process.is_waiting)
+        return set().union(*waiting)
 
     @property
     def are_coming(self) -> bool:
