@@ -59,8 +59,9 @@ _UNSEEN_SECONDS: Final = 15.0
 MAX_SUBMISSIONS: Final = 10
 _SPAN_SECONDS: Final = 60.0
 
-_KILLED: Final = -15
-"""The exit status of a job that has left none: the batch system has ended it."""
+_KILLED: Final = -9
+"""The exit status of a job that has left none: the batch system has ended it. It has not left in
+order, so it counts among those that fail."""
 
 _SUBMITTING: Final = "to be submitted"
 
