@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -61,38 +61,56 @@ def where(_: object) -> str:
     return os.environ["SSH_CONNECTION"].split()[2]
 
 
+def said(caplog: pytest.LogCaptureFixture, sleigh: Sleigh, *words: str) -> bool:
+    """Tell whether the master has logged something with all these words."""
+    sleigh.status(timeout=0.1)
+    texts = [record.getMessage() for record in caplog.records]
+    return any(all(word in text for word in words) for text in texts)
+
+
+def until_all_work(sleigh: Sleigh, *machines: str) -> None:
+    """Wait until elements are done on all these machines."""
+    until(
+        lambda: {*machines} == {*sleigh.eachElem(where, range(60), chunkSize=1)}, "all work", LONG
+    )
+
+
 @pytest.mark.nightly
-def test_what_goes_wrong_on_one_machine_is_said_and_costs_nothing(
+def test_one_is_late_and_one_has_an_older_python(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("nws.sleigh.launch.processes._MAX_PAUSE_SECONDS", 1.0)
     with cluster(tmp_path, monkeypatch) as (server, machines):
-        good, unplugged, late = machines
+        good, other, late = machines
         plug(machines[late], in_=False)
-        older = Node(good, python=older_python(tmp_path / "python3"))
-        nodes: list[str | Node] = [good, unplugged, late, older]
+        older = Node(other, python=older_python(tmp_path / "python3"))
+        nodes: list[str | Node] = [good, late, older]
         with Impatient(launch="ssh", nodeList=nodes, nwsHost=HERE, nwsPort=server.port) as sleigh:
+            old = partial(said, caplog, sleigh, f"on {other} ", "needs Python 3.10 or later")
+            until(old, "the older one", LONG)
+            absent = partial(said, caplog, sleigh, f"on {late} ", "ssh: connect to host")
+            until(absent, "the late one", LONG)
+            assert sleigh.eachElem(where, range(6)) == 6 * [good]
+            plug(machines[late], in_=True)
+            until_all_work(sleigh, good, late)
 
-            def said(*words: str) -> bool:
-                sleigh.status(timeout=0.1)
-                texts = [record.getMessage() for record in caplog.records]
-                return any(all(word in text for word in words) for text in texts)
 
-            until(partial(said, good, "needs Python 3.10 or later"), "the older one", LONG)
-            until(partial(said, f"on {late} ", "ssh: connect to host"), "the late one", LONG)
-            until(lambda: sleigh.status(timeout=0.1)[0] == 2, "two have joined", LONG)
+@pytest.mark.nightly
+def test_one_is_unplugged_and_plugged_in_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("nws.sleigh.launch.processes._MAX_PAUSE_SECONDS", 1.0)
+    with cluster(tmp_path, monkeypatch) as (server, machines):
+        *stay, unplugged = machines
+        options: dict[str, Any] = {"nwsHost": HERE, "nwsPort": server.port}
+        with Impatient(launch="ssh", nodeList=list(machines), **options) as sleigh:
+            until(lambda: sleigh.status(timeout=0.1) == (3, 1), "all have joined", LONG)
             call = Aside(partial(sleigh.eachElem, arrive, range(6), [tmp_path], chunkSize=1))
-            until(lambda: {"0", "1"} <= {*os.listdir(tmp_path)}, "both work")
+            until(lambda: {"0", "1", "2"} <= {*os.listdir(tmp_path)}, "all work")
             plug(machines[unplugged], in_=False)
-            until(partial(said, f"on {unplugged} ", "nothing is heard of"), "it is missed", LONG)
+            missed = partial(said, caplog, sleigh, f"on {unplugged} ", "nothing is heard of")
+            until(missed, "it is missed", LONG)
             (tmp_path / "go").touch()
             assert call.result(LONG) == list(range(6))
-            for link in (unplugged, late):
-                plug(machines[link], in_=True)
-            until(
-                lambda: (
-                    {good, unplugged, late} == {*sleigh.eachElem(where, range(60), chunkSize=1)}
-                ),
-                "all work",
-                LONG,
-            )
+            plug(machines[unplugged], in_=True)
+            until_all_work(sleigh, *stay, unplugged)
