@@ -60,7 +60,7 @@ class Liveness:
         self._check_server = check_server
         self._lost_after = _LOST_BY_HAND_SECONDS if by_hand else _LOST_SECONDS
         self._gone: dict[int, float] = {}  # since when
-        self._lost: set[int] = set()
+        self._lost: dict[int, str] = {}
         self._told: set[str] = set()  # ids of supervisors that are gone
         self._groups = Groups(team.members) if isinstance(team.members, Members) else None
         self._next_check = 0.0
@@ -138,8 +138,8 @@ class Liveness:
         if lost and len(lost) >= group.size > 0:
             reason = self._processes.last_end() or "their machines cannot be reached"
             raise SleighJoinException(f"all workers are gone: {reason}")
-        self._lost = lost | absent.left.keys()
-        return self._reasons(lost, absent.left)
+        self._lost = self._reasons(lost, absent.left)
+        return self._lost
 
     def lacking(self, calls: Mapping[int, str]) -> Mapping[int, Exception]:
         """Return which of these calls have no worker of their group; see `Groups.lacking`."""
