@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
@@ -81,6 +83,8 @@ class _Program(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # whoever reads our output has enough of it: Click ends us
+            with suppress(OSError):
+                sys.stdout.close()  # or Python writes the rest once more, and fails with 120
             raise CommandFailure(str(error)) from error
 
 
