@@ -47,6 +47,11 @@ def worker(_: Any = None) -> int:
     return os.getpid()
 
 
+def server_address(_: Any = None) -> str:
+    """Say how a worker knows the server: by its certificate if it speaks TLS with it."""
+    return str(SleighNws.server.address)
+
+
 def loaded_modules(_: Any) -> list[str]:
     return sorted(sys.modules)
 

@@ -17,11 +17,13 @@ class Secured:
 
     Attributes:
         login: by which clients speak it with the server, also on this machine.
+        file: its connection file.
     """
 
     def __init__(self, server: Server, file: Path) -> None:
         self.server = server
         self.port = server.port
+        self.file = file
         found = read_connection_file(file)
         assert found is not None
         self.content: ServerAddress = found

@@ -9,7 +9,7 @@ from functools import partial
 from textwrap import shorten
 from typing import Final
 
-from nws.client import NetWorkSpace, NwsServer
+from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException
 from nws.session.endpoint import Endpoint, server_address
 from nws.sleigh.launch.commands import LaunchOptions, rshcmd, sshcmd, sshforwardcmd
@@ -22,10 +22,11 @@ from nws.sleigh.launch.module_path import own_entries
 from nws.sleigh.launch.nodes import nodes_of
 from nws.sleigh.launch.open_files import check_open_files
 from nws.sleigh.launch.processes import Command, Processes
+from nws.sleigh.launch.reachable import login_for_workers
 from nws.sleigh.launch.script import stdin_for, variables_for
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.shared.surroundings import Surroundings
-from nws.wire.login import FORWARDED
+from nws.wire.login import FORWARDED, Login
 
 __all__ = ["CommandLauncher", "rsh", "ssh"]
 
@@ -142,26 +143,17 @@ class _CommandLaunch:
         )
         lead = self._lead(node.host, launch_options)
         login = where.login
-        if login and "@" not in login:
-            if self._lead is not sshforwardcmd:
-                address = _certificate(server)
-            else:
-                address = FORWARDED if launch_options.forwarded else server.address
-            login = f"{login}@{address}" if address else login
+        if self._lead is not sshforwardcmd:
+            login = login_for_workers(login, server)
+        elif launch_options.forwarded:  # there no TLS is spoken
+            login = Login(Login.from_text(login).secret, FORWARDED).to_text()
+        elif login and "@" not in login:
+            login = f"{login}@{server.address}"
         variables = variables_for(settings, node.environment)
         script = options.scriptExec(node.host, variables, launch_options)
         # Where nothing leads elsewhere, there is no shell that would take the quotes off.
         words = [*lead, *script] if lead else shlex.split(" ".join(script))
         return words, stdin_for(login, node.environment)
-
-
-def _certificate(server: NwsServer) -> str:
-    """Return the address under which other machines know the server, if it speaks TLS with them;
-    else nothing."""
-    if server.endpoint.is_encrypted:
-        return server.address
-    found = server_address(server.endpoint) if server.endpoint.is_here else None
-    return found.certificate if found else ""
 
 
 def _forwarded_socket(endpoint: Endpoint) -> str:

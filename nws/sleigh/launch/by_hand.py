@@ -13,7 +13,9 @@ from contextlib import suppress
 from typing import Final
 
 from nws.client import NetWorkSpace
+from nws.connection_file import SECRET
 from nws.errors import NwsOperationException
+from nws.sleigh.launch.reachable import certificate_for_workers
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.supervisor.supervisor import main as supervise
 
@@ -26,7 +28,12 @@ _LEASE_SECONDS: Final = 30.0
 
 
 def webLaunch(
-    nwsName: str, nwsHost: str = "localhost", nwsPort: int = 8765, userNwsName: str = ""
+    nwsName: str,
+    nwsHost: str = "localhost",
+    nwsPort: int = 8765,
+    userNwsName: str = "",
+    *,
+    certificate: str = "",
 ) -> None:
     """Run a worker and its supervisor in this Python session, until the sleigh is over.
 
@@ -34,9 +41,13 @@ def webLaunch(
         nwsName: the sleigh's workspace.
         nwsHost, nwsPort: of the server.
         userNwsName: the workspace for users' tasks.
+        certificate: ``sha256:`` and the fingerprint of the server's certificate, if it speaks TLS
+            and the secret comes from `NWS_SECRET`, which has only that.
     """
+    login = os.environ.get(SECRET, "")
+    login = f"{login}@{certificate}" if login and certificate and "@" not in login else ""
     where = Where(
-        nwsHost, nwsPort, nwsName, userNwsName or nwsName, _LEASE_SECONDS, logging.WARNING
+        nwsHost, nwsPort, nwsName, userNwsName or nwsName, _LEASE_SECONDS, logging.WARNING, login
     )
     supervise(Settings(where, id=f"{platform.node()}-{os.getpid()}"))
 
@@ -47,6 +58,8 @@ def invite(workspace: NetWorkSpace, where: Where) -> None:
     workspace.declare(DELETE_ME, "fifo")
     place = (where.workspace, where.host, where.port, where.user_workspace)
     arguments = ", ".join(map(repr, place))
+    if certificate := certificate_for_workers(workspace.server):
+        arguments += f", {certificate=}"
     workspace.store(RUN_ME, f"import nws.sleigh; nws.sleigh.webLaunch({arguments})")
 
 

@@ -12,7 +12,7 @@ from nws.sleigh.launch.job_folder import JobOrder
 from nws.sleigh.launch.launcher import WorkerOptions
 from nws.sleigh.launch.module_path import own_entries
 from nws.sleigh.launch.processes import Processes
-from nws.sleigh.launch.reachable import hosts_for_workers
+from nws.sleigh.launch.reachable import hosts_for_workers, login_for_workers
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.shared.surroundings import Surroundings
 
@@ -64,7 +64,7 @@ class LaunchElsewhere(Generic[L]):
         else:
             hosts = hosts_for_workers(workspace.server.endpoint, where.port, launcher.interface)
         settings = Settings(
-            where._replace(port=port),
+            where._replace(port=port, login=login_for_workers(where.login, workspace.server)),
             id="",
             expected=self.expected,
             working_folder=options.working_folder,

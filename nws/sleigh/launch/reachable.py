@@ -1,4 +1,5 @@
-"""By which addresses workers elsewhere may reach the server, and which of these does from there."""
+"""By which addresses workers elsewhere may reach the server, which of these does from there, and
+what lets them in."""
 
 from __future__ import annotations
 
@@ -8,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import Final
 
+from nws.client import NwsServer
 from nws.errors import SleighIllegalValueException
 from nws.session.address import read_address
 from nws.session.endpoint import Endpoint, server_address
 
-__all__ = ["hosts_for_workers", "reachable_host"]
+__all__ = ["certificate_for_workers", "hosts_for_workers", "login_for_workers", "reachable_host"]
 
 _CONNECT_SECONDS: Final = 5.0
 """For an address to answer."""
@@ -44,6 +46,29 @@ def hosts_for_workers(endpoint: Endpoint, port: int, interface: str = "") -> lis
     if any(host in _ANY_ADDRESS for host in hosts):
         return [*_addresses_of(), endpoint.host]
     return hosts or [endpoint.host]
+
+
+def login_for_workers(login: str, server: NwsServer) -> str:
+    """Return what lets workers on other machines in; it has the server's certificate if that speaks
+    TLS with them.
+
+    Args:
+        login: what lets us in; empty for nothing.
+        server: as we are connected to it.
+    """
+    if not login or "@" in login:
+        return login
+    certificate = certificate_for_workers(server)
+    return f"{login}@{certificate}" if certificate else login
+
+
+def certificate_for_workers(server: NwsServer) -> str:
+    """Return the fingerprint of the server's certificate, as `Login` has it, if it speaks TLS with
+    other machines; else nothing."""
+    if server.endpoint.is_encrypted:
+        return server.address
+    found = server_address(server.endpoint) if server.endpoint.is_here else None
+    return found.certificate if found else ""
 
 
 def _addresses_of(interface: str = "") -> list[str]:
