@@ -42,7 +42,7 @@ def webLaunch(
         nwsHost, nwsPort: of the server.
         userNwsName: the workspace for users' tasks.
         certificate: ``sha256:`` and the fingerprint of the server's certificate, if it speaks TLS
-            and the secret comes from `NWS_SECRET`, which has only that.
+            and the secret comes from ``NWS_SECRET``, which has only that.
     """
     login = os.environ.get(SECRET, "")
     login = f"{login}@{certificate}" if login and certificate and "@" not in login else ""
