@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from nws.client import NwsConnectionDroppedException
+from nws.client import NwsConnectionDroppedException, NwsServer
+from nws.connection_file import CONNECTION_FILE, read_connection_file
 from nws.version import __version__
 from tests.cli.conftest import Nws, free_port
 from tests.support.processes import children, run_python, runs, until_gone
@@ -230,6 +231,20 @@ def test_stop_is_graceful_and_options_reach_the_server(nws: Nws, tmp_path: Path)
         assert list(spool.iterdir()) == []
         with pytest.raises(NwsConnectionDroppedException):
             ws.find("x")
+
+
+def test_a_server_that_encrypts(nws: Nws, tmp_path: Path) -> None:
+    """Its connection file says by which certificate."""
+    file = tmp_path / "connection.json"
+    nws.env[CONNECTION_FILE] = str(file)
+    nws.server("start", "--", "--tls")
+    found = read_connection_file(file)
+    assert found is not None
+    login = f"{found.secret}@{found.certificate}"
+    with NwsServer(HOST, nws.port, login=login) as server, server.openWs("test") as ws:
+        ws.store("x", 1)
+        assert ws.fetch("x") == 1
+    assert f"pid                  {nws.pid}\n" in nws.server("status").stdout
 
 
 def test_stop_of_a_server_that_was_started_in_another_way(nws: Nws, tmp_path: Path) -> None:
