@@ -25,11 +25,7 @@ from tests.support.server import PATIENCE
 @pytest.fixture
 def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of the jobs. None may be left."""
-    folder = tmp_path / "jobs"
-    folder.mkdir()
-    programs = batch_stub.install(folder)
-    monkeypatch.setenv("PATH", os.pathsep.join((str(programs), os.environ["PATH"])))
-    monkeypatch.setenv(batch_stub.FOLDER, str(folder))
+    folder = batch_stub.install(tmp_path, monkeypatch)
     monkeypatch.setattr("nws.sleigh.launch.job_queue._QUERY_SECONDS", 0.1)
     yield folder
     until(lambda: not batch_stub.running_jobs(folder), "the end of all jobs")

@@ -21,12 +21,7 @@ from tests.support.processes import until
 @pytest.fixture
 def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the jobs."""
-    folder = tmp_path / "jobs"
-    folder.mkdir()
-    programs = batch_stub.install(folder)
-    monkeypatch.setenv("PATH", os.pathsep.join((str(programs), os.environ["PATH"])))
-    monkeypatch.setenv(batch_stub.FOLDER, str(folder))
-    return folder
+    return batch_stub.install(tmp_path, monkeypatch)
 
 
 class Queue:

@@ -55,11 +55,7 @@ def nothing_is_complained_of(caplog: pytest.LogCaptureFixture) -> Iterator[None]
 @pytest.fixture
 def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the jobs of a batch system that runs them here."""
-    folder = tmp_path / "jobs"
-    folder.mkdir()
-    programs = batch_stub.install(folder)
-    monkeypatch.setenv("PATH", os.pathsep.join((str(programs), os.environ["PATH"])))
-    monkeypatch.setenv(batch_stub.FOLDER, str(folder))
+    folder = batch_stub.install(tmp_path, monkeypatch)
     monkeypatch.setattr("nws.sleigh.launch.job_queue._QUERY_SECONDS", 0.1)
     monkeypatch.setattr("nws.sleigh.launch.walltime._MAX_MARGIN_SECONDS", 0.2)
     return folder

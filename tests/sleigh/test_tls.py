@@ -69,11 +69,7 @@ def test_workers_of_a_batch_system(
     tls: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state_folder: Path
 ) -> None:
     """What they are told is what those of MPI, Dask, Ray and Kubernetes are told, too."""
-    jobs = tmp_path / "jobs"
-    jobs.mkdir()
-    path = os.pathsep.join((str(batch_stub.install(jobs)), os.environ["PATH"]))
-    monkeypatch.setenv("PATH", path)
-    monkeypatch.setenv(batch_stub.FOLDER, str(jobs))
+    jobs = batch_stub.install(tmp_path, monkeypatch)
     with Sleigh(nwsHost=HOST, nwsPort=tls.port, launch="pbs", workerCount=1) as sleigh:
         assert sleigh.eachWorker(server_address) == [tls.content.certificate]
         assert processes_that_show(tls.content.secret) == []

@@ -17,7 +17,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import pytest
 
 FOLDER: Final = "NWS_TESTS_BATCH_STUB"
 """The variable that names the folder."""
@@ -32,16 +35,19 @@ _SERVER: Final = "stub"
 """Of PBS, in the names of its jobs."""
 
 
-def install(folder: Path) -> Path:
-    """Put its commands into a folder, and return that. Jobs are in the folder above."""
-    programs = folder / "bin"
-    programs.mkdir()
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let its commands be found first, and return the folder of the jobs, within this one."""
+    jobs = folder / "jobs"
+    programs = jobs / "bin"
+    programs.mkdir(parents=True)
     for name in [name for names in COMMANDS.values() for name in names]:
         (programs / name).write_text(
             f'#!/bin/sh\nexec {sys.executable} -S {__file__} {name} "$@"\n'
         )
         (programs / name).chmod(0o755)
-    return programs
+    monkeypatch.setenv("PATH", os.pathsep.join((str(programs), os.environ["PATH"])))
+    monkeypatch.setenv(FOLDER, str(jobs))
+    return jobs
 
 
 def running_jobs(folder: Path) -> dict[tuple[str, int], int]:
