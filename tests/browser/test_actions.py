@@ -107,7 +107,7 @@ def button(page: Page, name: str) -> Locator:
 
 
 @pytest.mark.slow
-@in_each_way("mouse without JavaScript")
+@in_each_way("keyboard")
 def test_values_are_stored_as_they_were_typed_and_a_variable_is_declared(
     person: Person, inspected: Inspected, ws: NetWorkSpace
 ) -> None:
@@ -175,6 +175,7 @@ def test_what_was_done_is_said_once(page: Page, inspected: Inspected, ws: NetWor
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # what is asked and done is in tests/web/test_actions.py
 @in_each_way("keyboard")
 def test_a_value_is_fetched_and_all_is_deleted_after_a_question(
     person: Person, inspected: Inspected, ws: NetWorkSpace

@@ -37,6 +37,7 @@ def master(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # what is shown and done is in tests/web/test_depalma.py
 def test_jobs_are_seen_and_killed_while_the_page_is_open(page: Page, master: master_server) -> None:
     page.goto(master.page())
     until_live(page)

@@ -102,6 +102,7 @@ def test_names_and_values_are_only_shown(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # every page without a browser in tests/web/test_hostile.py
 @pytest.mark.parametrize(
     ("ws", "text"),
     [

@@ -341,6 +341,7 @@ def test_a_list_is_searched_sorted_and_paged(page: Page, scene: Scene) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # all links are followed in tests/web/test_crawl.py
 def test_one_goes_from_all_workspaces_to_a_value_and_back(page: Page, scene: Scene) -> None:
     scene.inspected.see(page)
     for link in ("weather stations", "notes", "Value 0", "notes", "weather stations", "Workspaces"):

@@ -145,6 +145,7 @@ def test_failures_open_and_stay_open_and_output_appears(
     )
 
 
+@pytest.mark.nightly  # what is shown of them is in tests/web/test_sleigh.py
 def test_several_calls_are_shown_at_once_and_move_to_the_table_when_they_end(
     page: Page, inspected: Inspected
 ) -> None:
@@ -197,6 +198,7 @@ def test_a_worker_that_is_killed_from_the_page_counts_as_a_death(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # that it stays is in tests/web/test_kept_runs.py
 def test_the_page_of_a_sleigh_that_has_ended_stays(page: Page, inspected: Inspected) -> None:
     with Sleigh(**inspected.sleigh, workerCount=1, output=None) as sleigh:
         sleigh.eachElem(speak_and_fail, [3], [Path()])

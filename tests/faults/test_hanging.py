@@ -145,7 +145,7 @@ def test_drop_an_iterator(sleigh: Sleigh, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_cancel_at_many_moments(sleigh: Sleigh, tmp_path: Path) -> None:
     """Also while a worker is between taking a task and beginning it."""
-    for moment in range(8):
+    for moment in range(0, 8, 2):
         folder = tmp_path / str(moment)
         folder.mkdir()
         pending = sleigh.eachElem(hang, range(2), [0, "_hang_in_sum", folder, 1000], blocking=False)

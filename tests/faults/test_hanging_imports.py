@@ -83,6 +83,7 @@ CALLS: dict[str, Callable[[Sleigh], Any]] = {
 
 
 @pytest.mark.slow
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize(
     "name",
     [

@@ -102,6 +102,7 @@ def test_folders_that_do_not_fit(on_server: dict[str, Any], folder: str) -> None
         Sleigh(**on_server, launch=Pbs(folder=folder), workerCount=1)
 
 
+@pytest.mark.nightly  # in tests/sleigh/test_scale.py without a batch system
 def test_growth_and_shrinking(stub: Path, on_server: dict[str, Any]) -> None:
     """The difference is one array; jobs that are not wanted any more end."""
     with Sleigh(**on_server, launch=Pbs(workers_per_job=2), workerCount=1) as sleigh:

@@ -167,6 +167,7 @@ def test_the_master_is_killed(ssh: Ssh, server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # supervisors are lost below, and their elements in test_crashes.py
 def test_machines_are_lost(ssh: Ssh, elsewhere: Elsewhere, tmp_path: Path) -> None:
     """The commands are run again, and the elements that waited are done again. Lost between two
     calls, they are missed by the next one."""
@@ -425,6 +426,7 @@ def test_no_port_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         Sleigh(nwsHost=HOST)
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize(
     ("options", "said"),
     [

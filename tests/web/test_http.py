@@ -37,6 +37,7 @@ def assert_alive(browser: Browser) -> None:
 # Methods
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get", "X"])
 @pytest.mark.parametrize("target", ["/", "/do/delete-workspace?ws=ws", "/events?of=server", "/raw"])
 def test_other_methods_are_refused(
@@ -284,6 +285,7 @@ ODD_BYTES = [
 ]
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("data", ODD_BYTES)
 def test_what_is_no_proper_request_gets_no_page(memory_site: MemorySite, data: bytes) -> None:
     link = memory_site.connect()

@@ -75,6 +75,7 @@ def query(api: str, what: str) -> list[float]:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # its tool checks what it reads below, and that of sleighs in test_metrics.py
 def test_it_scrapes_a_live_sleigh(tmp_path: Path) -> None:
     with (
         inspected(tmp_path, "--babelfish", "none") as site,
