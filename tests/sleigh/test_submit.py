@@ -98,6 +98,7 @@ def test_a_result_that_cannot_be_read_is_a_failure(sleigh: Sleigh) -> None:
     assert "cannot be read by the master" in str(error)
 
 
+@pytest.mark.nightly  # and workers are killed in tests/faults/test_several_calls.py
 def test_many_from_many_threads(sleigh: Sleigh) -> None:
     def submit_some(thread: int) -> list[int]:
         futures = [sleigh.submit(deadly.times_ten, 1000 * thread + n) for n in range(200)]
