@@ -30,7 +30,10 @@ __all__ = ["check"]
     "--launch", "name", show_default="ssh with --node, else local", help="Name of the launcher."
 )
 @click.option(
-    "--node", "nodes", multiple=True, help="A machine, as in nodeList; may be given again."
+    "--node",
+    "nodes",
+    multiple=True,
+    help="A machine, as in nodeList, or @ and a file of them; may be given again.",
 )
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Without --node."
@@ -69,11 +72,12 @@ def check(
     """
     from nws.sleigh.check.facts import find_facts  # other commands need not wait for it
     from nws.sleigh.check.nodes import NodeReport, check_nodes
-    from nws.sleigh.launch.nodes import node_of
+    from nws.sleigh.launch.nodes import nodes_of
 
     here = find_facts(modules)
-    names = {str(number): node_of(node).host for number, node in enumerate(nodes)}
     try:
+        known = nodes_of(nodes) if nodes else []
+        names = {str(number): node.host for number, node in enumerate(known)}
         with _sleigh(host, port, nodes, **choices) as sleigh:
             reports = [NodeReport("(here)", here), *check_nodes(sleigh, here, timeout, names)]
     except (SleighIllegalValueException, SleighScriptException) as error:

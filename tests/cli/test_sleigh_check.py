@@ -45,6 +45,29 @@ def test_machines(shared: Nws, ssh: None) -> None:
     assert problem.endswith("with exit status 255: ssh: no route to far")
 
 
+def test_a_file_of_nodes(shared: Nws, ssh: None, tmp_path: Path) -> None:
+    """Supervisors of a group come first, and each problem stands behind its own machine."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("# two machines\nfar\nnear group=gpu\n")
+    done = shared("sleigh", "check", "--node", f"@{hosts}", "--timeout", "60", status=1)
+    *_, near, far, problem = done.stdout.splitlines()
+    assert [line.split()[:2] for line in (near, far)] == [["near", "yes"], ["far", "no"]]
+    assert problem.startswith("far: ")
+    assert problem.endswith("no route to far")
+
+
+def test_a_machine_without_a_name(shared: Nws, ssh: None, tmp_path: Path) -> None:
+    """The command that leads there is in the reason only, once."""
+    mpiexec = tmp_path / "programs" / "mpiexec"
+    mpiexec.write_text("#!/bin/sh\necho there are no slots >&2\nexit 1\n")
+    mpiexec.chmod(0o755)
+    done = shared("sleigh", "check", "--launch", "mpi", "--timeout", "60", status=1)
+    *_, row, problem = done.stdout.splitlines()
+    assert row.split()[:2] == ["?", "no"]
+    assert problem.startswith("?: what starts workers (by `mpiexec")
+    assert problem.endswith("with exit status 1: there are no slots")
+
+
 @pytest.mark.parametrize(
     "arguments", [["--launch", "ssh"], ["--launch", "web"], ["--launch", "local", "--forward", "9"]]
 )

@@ -96,9 +96,11 @@ def test_settings_that_cannot_be(settings: dict[str, Any], said: str) -> None:
 
 
 def test_a_list_of_nodes() -> None:
-    assert nodes_of(["a:2", Node("b", group="gpu")]) == [
-        Node("a", workers=2),
+    """Those with a group come first: they keep their workers when a sleigh gets smaller."""
+    assert nodes_of(["a:2", Node("b", group="gpu"), "c"]) == [
         Node("b", group="gpu"),
+        Node("a", workers=2),
+        Node("c"),
     ]
     with pytest.raises(SleighIllegalValueException, match=r"nodeList has the entry 'a:x': "):
         nodes_of(["b", "a:x"])
@@ -114,7 +116,9 @@ def test_values_are_not_shown() -> None:
 def test_a_file_of_nodes(tmp_path: Path) -> None:
     path = tmp_path / "hosts"
     path.write_text("# two machines\n\nhosta:2 # quick\n  hostb slots=4 group=gpu\n")
-    assert nodes_of(f"@{path}") == [Node("hosta", workers=2), Node("hostb", workers=4, group="gpu")]
+    in_file = [Node("hostb", workers=4, group="gpu"), Node("hosta", workers=2)]
+    assert nodes_of(f"@{path}") == in_file
+    assert nodes_of([f"@{path}", "hostc"]) == [*in_file, Node("hostc")]
 
 
 def test_a_file_with_an_error(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ __all__ = ["NodeReport", "check_nodes"]
 _LOOK_SECONDS: Final = 0.25
 """Between looks who has joined."""
 
+_UNKNOWN: Final = "?"
+"""Stands for the name of a machine."""
+
 Worker = dict[str, Any]
 """What `nws.sleigh.Sleigh.workerInfo` tells of one."""
 
@@ -60,9 +63,9 @@ def check_nodes(
     absent: Mapping[str, NodeReport] = {}
     if len(workers) < wanted:
         late = f"not joined within {timeout:g} seconds"
-        absent = _absent(sleigh, firsts, names, f"it has {late}") or {
+        absent = _absent(sleigh, firsts, names, f"has {late}") or {
             "": NodeReport(
-                "?", problems=[f"{wanted - len(workers)} of {wanted} workers have {late}"]
+                _UNKNOWN, problems=[f"{wanted - len(workers)} of {wanted} workers have {late}"]
             )
         }
     answers: Mapping[int, Answer] = {}
@@ -102,9 +105,10 @@ def _absent(
         id = each["id"]
         if id not in present:
             job = jobs.get(id, {})
-            name = names.get(id) or job.get("job") or each["place"]
+            name = names.get(id) or job.get("job")
             waits = f"; the job is {job['state']} {job['reason']}".rstrip() if job else ""
-            reports[id] = NodeReport(name, problems=[each["end"] or f"{late}{waits}"])
+            problem = each["end"] or f"{'it' if name else each['place']} {late}{waits}"
+            reports[id] = NodeReport(name or _UNKNOWN, problems=[problem])
     return reports
 
 

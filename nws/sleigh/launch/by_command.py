@@ -64,7 +64,7 @@ class _CommandLaunch:
     def __init__(
         self, command: LaunchCommand, options: WorkerOptions, processes: Processes
     ) -> None:
-        nodes = sorted(nodes_of(options.nodeList), key=lambda node: not node.group)
+        nodes = nodes_of(options.nodeList)
         self._nodes = {str(number): node for number, node in enumerate(nodes)}
         self._room = sum(node.workers for node in nodes)
         self._in_groups = sum(node.workers for node in nodes if node.group)
@@ -97,7 +97,7 @@ class _CommandLaunch:
             )
 
     def split(self, count: int) -> Mapping[str, int]:
-        numbers: dict[str, int] = {}  # nodes with a group come first
+        numbers: dict[str, int] = {}  # `nodes_of` has those with a group first
         for id, node in self._nodes.items():
             if count > 0:
                 numbers[id] = min(count, node.workers)

@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,29 +99,33 @@ def is_list_of_nodes(nodes: Any) -> bool:
 
 
 def nodes_of(nodes: Any) -> list[Node]:
-    """Return the nodes of a ``nodeList``.
+    """Return the nodes of a ``nodeList``: first those with a group, which keep their workers.
 
     Args:
-        nodes: `Node` objects and texts, or ``@`` and the path of a file that has one on each line.
+        nodes: `Node` objects and texts, of which those with ``@`` and a path stand for a file that
+            has a text on each line; or only one of the latter.
 
     Raises:
         SleighIllegalValueException: it is something else, or has none.
     """
-    if isinstance(nodes, str) and nodes.startswith(_FILE_MARK):
-        found = list(_read(Path(nodes.removeprefix(_FILE_MARK))))
-    elif is_list_of_nodes(nodes):
-        found = [
-            node if isinstance(node, Node) else _placed(f"nodeList has the entry {node!r}", node)
-            for node in nodes
-        ]
-    else:
-        found = []
+    entries = [nodes] if isinstance(nodes, str) and nodes.startswith(_FILE_MARK) else nodes
+    found = list(chain(*map(_nodes_in, entries))) if is_list_of_nodes(entries) else []
     if not found:
         raise SleighIllegalValueException(
             f"nodeList={nodes!r}: a sleigh needs a list of the names of machines, or '@' and the "
             "path of a file with one on each line"
         )
-    return found
+    return sorted(found, key=lambda node: not node.group)
+
+
+def _nodes_in(entry: str | Node) -> Iterator[Node]:
+    """Yield the nodes for which an entry of a list stands."""
+    if isinstance(entry, Node):
+        yield entry
+    elif entry.startswith(_FILE_MARK):
+        yield from _read(Path(entry.removeprefix(_FILE_MARK)))
+    else:
+        yield _placed(f"nodeList has the entry {entry!r}", entry)
 
 
 def _read(path: Path) -> Iterator[Node]:
