@@ -119,6 +119,19 @@ def test_by_a_person(by_hand: ByHand, tmp_path: Path) -> None:
     assert workers[1].returncode == 0
 
 
+def test_what_it_waits_for_is_said(
+    by_hand: ByHand, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else its program would stand still without a word."""
+    name = by_hand.workspace.currentWs()
+    by_hand.go()
+    said = " ".join(
+        each.getMessage() for when in ("setup", "call") for each in caplog.get_records(when)
+    )
+    assert f"`nws worker --connect {HOST}:{server.port} --sleigh {name}`" in said
+    assert f"`nws sleigh close --host {HOST} --port {server.port} {name}`" in said
+
+
 def test_the_end_is_well_whatever_tells_of_it(by_hand: ByHand) -> None:
     """Here it is the renewal of leases; the watch that mostly does is deaf."""
     program = """

@@ -1,7 +1,9 @@
 """Web launch: a person starts the workers, by pasting a line into Python on each machine.
 
 The line stands in the variable `RUN_ME` of the sleigh's workspace, for the web inspector or anybody
-else to show. When all workers are there, the person deletes the variable `DELETE_ME`.
+else to show; `nws worker` does what it says. When all workers are there, the person deletes the
+variable `DELETE_ME`, as `nws sleigh close` does. The log says so: without a word, the program would
+seem to hang.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import shlex
 from contextlib import suppress
 from typing import Final
 
 from nws.client import NetWorkSpace
 from nws.connection_file import SECRET
 from nws.errors import NwsOperationException
+from nws.session.endpoint import Endpoint
 from nws.sleigh.launch.reachable import certificate_for_workers
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.supervisor.supervisor import main as supervise
@@ -25,6 +29,8 @@ RUN_ME: Final = "runMe"
 DELETE_ME: Final = "deleteMeWhenAllWorkersStarted"
 
 _LEASE_SECONDS: Final = 30.0
+
+_log = logging.getLogger("nws")
 
 
 def webLaunch(
@@ -61,6 +67,9 @@ def invite(workspace: NetWorkSpace, where: Where) -> None:
     if certificate := certificate_for_workers(workspace.server):
         arguments += f", {certificate=}"
     workspace.store(RUN_ME, f"import nws.sleigh; nws.sleigh.webLaunch({arguments})")
+    name = shlex.quote(where.workspace)
+    connect = Endpoint(where.host, where.port)
+    _log.warning("this sleigh needs workers: `nws worker --connect %s --sleigh %s`", connect, name)
 
 
 def no_more(workspace: NetWorkSpace) -> None:
@@ -73,6 +82,8 @@ def no_more(workspace: NetWorkSpace) -> None:
 def wait_for_a_person(workspace: NetWorkSpace, where: Where) -> None:
     """Show what to paste, and wait until somebody says that all workers were started."""
     invite(workspace, where)
+    place = shlex.join(["--host", where.host, "--port", str(where.port), where.workspace])
+    _log.warning("it begins when all are there: `nws sleigh close %s`", place)
     try:
         workspace.fetch(DELETE_ME)
     except NwsOperationException:
