@@ -86,7 +86,9 @@ def test_a_batch_system_that_is_not_there(on_server: dict[str, Any]) -> None:
     ("options", "said"),
     [
         ({"queue": "a queue"}, "queue='a queue' is not a name"),
-        ({"memory": "4G"}, "memory='4G' is not a whole number"),
+        ({"memory": "4G"}, "memory='4G' is not a whole number of megabytes"),
+        ({"walltime": "1:00:00"}, "walltime='1:00:00' is not a whole number of seconds"),
+        ({"walltime": float("inf")}, "walltime=inf is not a whole number of seconds"),
         ({"workers_per_job": 0}, "workers_per_job=0 is less than 1"),
         ({"lines": "#PBS -m e"}, "lines='#PBS -m e' is not a list"),
     ],

@@ -7,6 +7,7 @@ sleigh goes on is replaced by another one, with the same ranks.
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 import shlex
@@ -80,9 +81,9 @@ class BatchLauncher(ABC):
         self.needs = Needs(
             _word("queue", queue),
             _word("account", account),
-            _whole("walltime", -(-walltime // 1), 0),
-            _whole("memory", memory, 0),
-            _whole("workers_per_job", workers_per_job, 1),
+            _whole("walltime", walltime, 0, "seconds"),
+            _whole("memory", memory, 0, "megabytes"),
+            _whole("workers_per_job", workers_per_job, 1, "workers"),
             _checked_lines(lines),
         )
         self.interface = interface
@@ -162,11 +163,14 @@ def _word(name: str, value: Any) -> str:
     return value
 
 
-def _whole(name: str, value: Any, least: int) -> int:
+def _whole(name: str, value: Any, least: int, unit: str) -> int:
+    """Return a number, rounded up."""
     try:
-        whole = operator.index(int(value) if isinstance(value, float) else value)
+        whole = operator.index(math.ceil(value) if isinstance(value, float) else value)
     except (TypeError, ValueError, OverflowError):
-        raise SleighIllegalValueException(f"{name}={value!r} is not a whole number") from None
+        raise SleighIllegalValueException(
+            f"{name}={value!r} is not a whole number of {unit}"
+        ) from None
     if whole < least:
         raise SleighIllegalValueException(f"{name}={whole} is less than {least}")
     return whole
