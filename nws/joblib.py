@@ -18,13 +18,20 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from joblib.parallel import (
-    AutoBatchingMixin,
-    FallbackToBackend,
-    ParallelBackendBase,
-    SequentialBackend,
-    register_parallel_backend,
-)
+try:
+    from joblib.parallel import (
+        AutoBatchingMixin,
+        FallbackToBackend,
+        ParallelBackendBase,
+        SequentialBackend,
+        register_parallel_backend,
+    )
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"nws.joblib needs what is not installed here ({error}): "
+        "`pip install 'networkspaces[joblib]'`",
+        name=error.name,
+    ) from error
 
 from nws.futures import SleighExecutor
 from nws.sleigh.shared.cores import available_cores

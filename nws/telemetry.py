@@ -14,7 +14,14 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from opentelemetry import context, propagate, trace
+try:
+    from opentelemetry import context, propagate, trace
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"nws.telemetry needs what is not installed here ({error}): "
+        "`pip install 'networkspaces[telemetry]'`",
+        name=error.name,
+    ) from error
 
 from nws.version import __version__
 

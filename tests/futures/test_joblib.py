@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,3 +147,10 @@ def test_scikit_learn() -> None:
     ours = fits()
     with joblib.parallel_config("sequential"):
         assert ours == fits()
+
+
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "joblib.parallel", None)
+    monkeypatch.delitem(sys.modules, "nws.joblib", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'networkspaces\[joblib\]'"):
+        importlib.import_module("nws.joblib")

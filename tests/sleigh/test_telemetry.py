@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -123,3 +125,10 @@ def test_in_this_process() -> None:
 def test_what_cannot_be_called() -> None:
     with pytest.raises(TypeError, match="callable"):
         traced("1 + 1")  # type: ignore[arg-type]
+
+
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    monkeypatch.delitem(sys.modules, "nws.telemetry", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'networkspaces\[telemetry\]'"):
+        importlib.import_module("nws.telemetry")
