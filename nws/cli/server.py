@@ -62,7 +62,7 @@ _timeout_option = click.option(
 @click.option(
     "--interface",
     show_default="NWS_INTERFACE, else 127.0.0.1",
-    help="Address to listen on. Whoever can reach it can read, store and delete anything.",
+    help="Address to listen on. One that other machines reach needs --tls, or `-- --plain`.",
 )
 @click.option("--tls", is_flag=True, help="Speak TLS with other machines.")
 @_timeout_option

@@ -242,3 +242,6 @@ def test_no_server(nws: Nws) -> None:
         said = nws(*command, "--port", str(nws.port), status=3).stderr
         assert f"localhost:{nws.port}" in said
         assert "--host and --port name another one" in said
+    said = nws("worker", "--sleigh", "x", "--connect", f"localhost:{nws.port}", status=3).stderr
+    assert "--connect names another one" in said
+    assert "--host" not in said
