@@ -26,7 +26,7 @@ from nws.connection_file import (
     usual_path,
 )
 from nws.errors import NwsConnectException
-from nws.session.address import read_address
+from nws.session.address import Address, read_address
 from nws.wire.login import Login
 
 __all__ = [
@@ -70,7 +70,7 @@ class Endpoint(NamedTuple):
     """File with those that have signed the server's certificate, if we do not know that itself."""
 
     def __str__(self) -> str:
-        return self.host if self.host.startswith(UNIX) else f"{self.host}:{self.port}"
+        return self.host if self.host.startswith(UNIX) else str(Address(self.host, self.port))
 
     @property
     def is_here(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nws.session.address import Address, read_address
+from nws.session.endpoint import Endpoint
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,11 @@ def test_an_address(text: str, host: str, port: int) -> None:
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_address(text, 7)
+
+
+@pytest.mark.parametrize(
+    ("host", "said"), [("node", "node:9"), ("::1", "[::1]:9"), ("unix:/a/socket", "unix:/a/socket")]
+)
+def test_where_a_server_is_in_messages(host: str, said: str) -> None:
+    """It can be given to `nws worker --connect`."""
+    assert str(Endpoint(host, 9)) == said
