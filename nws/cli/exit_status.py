@@ -54,6 +54,4 @@ _FAILURES: Final[Mapping[type[Exception], type[CommandFailure]]] = {
 def failure_of(error: Exception) -> CommandFailure:
     """Return what ends the command after one of our exceptions."""
     kinds = (failure for kind, failure in _FAILURES.items() if isinstance(error, kind))
-    remedy = "; --host and --port name another one"
-    said = f"{error}{remedy}" if isinstance(error, NwsConnectException) else str(error)
-    return next(kinds, CommandFailure)(said)
+    return next(kinds, CommandFailure)(str(error))

@@ -11,10 +11,30 @@ __all__ = ["KINDS", "lines_of", "value_of", "whole_of"]
 
 _BLOCK_BYTES: Final = 64 * 1024
 
+_MAX_SHOWN_BYTES: Final = 40
+"""Of what cannot be read."""
+
+
+def _literal(given: str) -> Any:
+    try:
+        parsed = ast.parse(given, mode="eval")
+    except SyntaxError as error:  # its own text names a file, and there is none
+        raise ValueError(f"{error.msg} (line {error.lineno or 1})") from error
+    except MemoryError as error:  # it has no text
+        raise ValueError("it is nested too deeply") from error
+    try:
+        return ast.literal_eval(parsed)
+    except ValueError as error:  # its text shows an object of the parser
+        raise ValueError(
+            "it would have to be evaluated, and nothing is; put quotes around a text, or store it "
+            "without --as python"
+        ) from error
+
+
 _READ: Final[Mapping[str, Callable[[bytes], Any]]] = {
     "text": lambda given: given.decode(),
     "bytes": lambda given: given,
-    "python": lambda given: ast.literal_eval(given.decode().strip()),
+    "python": lambda given: _literal(given.decode().strip()),
     "json": json.loads,
 }
 
@@ -34,8 +54,9 @@ def value_of(given: bytes, kind: str) -> Any:
         raise ValueError(
             f"this is no text in UTF-8 ({error}); --as bytes stores any bytes"
         ) from error
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        shown = given[:40].decode(errors="replace")
+    except (ValueError, TypeError, RecursionError) as error:
+        shown = given[:_MAX_SHOWN_BYTES].decode(errors="replace")
+        shown += "…" if len(given) > _MAX_SHOWN_BYTES else ""
         raise ValueError(f"{shown!r} is no {_NAMES[kind]}: {error}") from error
 
 

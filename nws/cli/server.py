@@ -79,7 +79,10 @@ def start(
         interface = find_settings()["interface"].value
     files = ServerFiles(port)
     if files.server_process() is not None or _answers(port, interface):
-        raise click.ClickException(f"a server runs on port {port} already")
+        raise click.ClickException(
+            f"a server runs on port {port} already: use it, stop it "
+            f"(`nws server stop --port {port}`), or choose another --port"
+        )
     environment = {**os.environ, "NWS_SERVER_PORT": str(port), "NWS_INTERFACE": interface}
     environment["PYTHONSAFEPATH"] = "1"  # no modules from the working folder, whatever is in it
     # Its own end of a pipe: who knows what else is printed on stdout as Python starts.

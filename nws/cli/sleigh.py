@@ -139,7 +139,10 @@ def cancel(host: str | None, port: int | None, timeout: float, name: str, call: 
     with open_sleigh(host, port, name) as ws:
         found = next((each for each in calls_of(ws) if each["number"] == call), None)
         if found is None or found.get("over"):
-            raise NothingThere(f"the sleigh {name!r} has no call {call} under way")
+            raise NothingThere(
+                f"the sleigh {name!r} has no call {call} under way; "
+                "`nws sleigh show` lists its calls"
+            )
         if found.get("kind") == "submit":
             raise CommandFailure("calls of submit() can only be cancelled by their futures")
         ws.store(CANCEL, str(call))
@@ -182,7 +185,10 @@ def kill(host: str | None, port: int | None, timeout: float, name: str, rank: in
         found = next((each for each in workers_of(ws) if each.get("rank") == rank), {})
         pid = number_or_0(found.get("pid"))
         if not pid or found.get("state") == "gone":
-            raise NothingThere(f"the sleigh {name!r} has no worker {rank} that runs")
+            raise NothingThere(
+                f"the sleigh {name!r} has no worker {rank} that runs; "
+                "`nws sleigh show` lists its workers"
+            )
         ws.store(kill_variable(str(found.get("id"))), str(pid))
         if not _wait_until(ws, worker_variable(rank), lambda value: _is_other(value, pid), timeout):
             raise CommandFailure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from nws.cli.completion import variable_argument, workspace_argument
-from nws.cli.which_server import connect, open_workspace, server_options
+from nws.cli.which_server import connect, open_workspace, pointing_to_ls, server_options
 
 __all__ = ["declare", "rm"]
 
@@ -39,7 +39,7 @@ def rm(
     if recursive == bool(variables):
         raise click.UsageError("give either the variables to delete, or -r for the workspace")
     if recursive:
-        with connect(host, port) as server:
+        with connect(host, port) as server, pointing_to_ls():
             server.deleteWs(workspace)
         return
     with open_workspace(host, port, workspace, create=False) as ws:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nws.cli.exit_status import NoServer, NothingThere
+from nws.errors import NwsConnectException, NwsNoWorkSpaceException
 from nws.session.address import MAX_PORT
 from nws.session.endpoint import Endpoint
 from nws.settings import find_settings
@@ -18,6 +21,8 @@ __all__ = [
     "connect",
     "endpoint_of",
     "open_workspace",
+    "pointing_to_ls",
+    "pointing_to_options",
     "port_option",
     "port_or_set",
     "server_options",
@@ -39,8 +44,38 @@ _host_option = click.option(
 
 
 def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options ``--host`` and ``--port``; see `connect`."""
-    return _host_option(port_option(command))
+    """Give a command the options ``--host`` and ``--port``; see `connect`. It names them where no
+    server answers."""
+    return _host_option(port_option(pointing_to_options("--host and --port name")(command)))
+
+
+@contextmanager
+def pointing_to_options(they_name: str) -> Iterator[None]:
+    """Say by which options another server can be named, where none answers.
+
+    Args:
+        they_name: the options of the command, with their verb.
+
+    Raises:
+        NoServer: in place of a NwsConnectException.
+    """
+    try:
+        yield
+    except NwsConnectException as error:
+        raise NoServer(f"{error}; {they_name} another one") from error
+
+
+@contextmanager
+def pointing_to_ls() -> Iterator[None]:
+    """Say where one sees which workspaces there are, where one is missing.
+
+    Raises:
+        NothingThere: in place of a NwsNoWorkSpaceException.
+    """
+    try:
+        yield
+    except NwsNoWorkSpaceException as error:
+        raise NothingThere(f"{error}; `nws ls` lists the workspaces") from error
 
 
 def port_or_set(port: int | None) -> int:
@@ -93,12 +128,13 @@ def open_workspace(host: str | None, port: int | None, name: str, *, create: boo
 
     Raises:
         NwsConnectException: no server answers.
-        NwsNoWorkSpaceException: there is no such workspace, and ``create`` is false.
+        NothingThere: there is no such workspace, and ``create`` is false.
         SettingsError: a file of settings cannot be used.
     """
     server = connect(host, port)
     try:
-        return server.useWs(name, create=create)
+        with pointing_to_ls():
+            return server.useWs(name, create=create)
     except BaseException:
         server.close()
         raise

@@ -14,7 +14,7 @@ import click
 from nws.cli.duration import DURATION
 from nws.cli.exit_status import CommandFailure, NoServer
 from nws.cli.raw_values import find_value
-from nws.cli.which_server import endpoint_of
+from nws.cli.which_server import endpoint_of, pointing_to_options
 from nws.cli.which_sleigh import open_sleigh
 from nws.client import NetWorkSpace
 from nws.errors import (
@@ -124,7 +124,7 @@ def worker(
     except SleighIllegalValueException as error:
         raise click.BadParameter(str(error), param_hint="--group") from error
     place = _endpoint(address)
-    with _opened_in_time(place, name, death_timeout) as ws:
+    with pointing_to_options("--connect names"), _opened_in_time(place, name, death_timeout) as ws:
         workspace, user_workspace = ws.currentWs(), _user_workspace(ws)
     where = Where(
         place.host, place.port, workspace, user_workspace, _LEASE_SECONDS, logging.WARNING

@@ -66,7 +66,7 @@ def test_cancel_a_call(shared: Nws, sleigh: Sleigh) -> None:
     with pytest.raises(SleighCancelledException, match="somebody else"):
         call.result()
     said = shared("sleigh", "cancel", name, str(number), status=4).stderr
-    assert f"no call {number} under way" in said
+    assert f"no call {number} under way; `nws sleigh show`" in said
     assert sleigh.eachElem(times_ten, [1]) == [10]
 
 
@@ -86,7 +86,8 @@ def test_kill_a_worker(shared: Nws, sleigh: Sleigh, ws: NetWorkSpace) -> None:
     (former,) = workers(sleigh)
     shared("sleigh", "kill", name, "0")
     assert workers(sleigh) != [former]
-    assert "no worker 1" in shared("sleigh", "kill", name, "1", status=4).stderr
+    said = shared("sleigh", "kill", name, "1", status=4).stderr
+    assert "no worker 1 that runs; `nws sleigh show`" in said
     for variable in ("task", "result", "rankCount", "workerCount"):
         ws.declare(variable, "fifo")
     ws.store("worker 0", json.dumps({"rank": 0, "id": "a", "pid": 7, "name": "somewhere"}))
@@ -125,9 +126,12 @@ def test_sleighs_of_one_name(shared: Nws, server: Server) -> None:
 
 def test_of_no_sleigh(shared: Nws, ws: NetWorkSpace) -> None:
     for command in ("show", "close"):
-        said = shared("sleigh", command, WS, status=4).stderr
+        for name in (WS, "nowhere"):
+            said = shared("sleigh", command, name, status=4).stderr
+            assert "`nws sleigh ls` lists them" in said
+    for command in ("kill", "cancel"):
+        said = shared("sleigh", command, "nowhere", "1", status=4).stderr
         assert "`nws sleigh ls` lists them" in said
-        shared("sleigh", command, "nowhere", status=4)
 
 
 class Trap:
@@ -194,7 +198,8 @@ def test_a_worker_by_hand(shared: Nws, server: Server, tmp_path: Path) -> None:
 
 
 def test_a_worker_of_no_sleigh(shared: Nws, ws: NetWorkSpace) -> None:
-    shared("worker", "--sleigh", "nowhere", status=4)
+    said = shared("worker", "--sleigh", "nowhere", status=4).stderr
+    assert "`nws sleigh ls` lists them" in said
     for variable in ("task", "result", "rankCount", "workerCount"):
         ws.declare(variable, "fifo")
     ws.store("runMe", "import os; os.system('true')")
@@ -203,6 +208,13 @@ def test_a_worker_of_no_sleigh(shared: Nws, ws: NetWorkSpace) -> None:
         assert "lifetime" in shared("worker", "--sleigh", WS, *wrong, status=2).stderr
     said = shared("worker", "--sleigh", WS, "--connect", "a/b", status=2).stderr
     assert "neither 'host' nor 'host:port'" in said
+
+
+def test_a_worker_without_a_server_names_its_own_option(nws: Nws) -> None:
+    place = f"{HOST}:{nws.port}"
+    said = nws("worker", "--sleigh", WS, "--connect", place, status=3).stderr
+    assert place in said
+    assert said.endswith("; --connect names another one\n")
 
 
 def test_the_script_of_a_launcher(shared: Nws) -> None:

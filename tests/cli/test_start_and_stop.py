@@ -128,7 +128,8 @@ def test_the_state_folder_of_a_user_without_settings(nws: Nws, tmp_path: Path) -
 def test_a_second_start_is_refused(lasting: Nws) -> None:
     pid = lasting.pid
     done = lasting.server("start", status=1)
-    assert done.stderr == f"Error: a server runs on port {lasting.port} already\n"
+    assert f"a server runs on port {lasting.port} already: use it, stop it" in done.stderr
+    assert f"`nws server stop --port {lasting.port}`), or choose another --port" in done.stderr
     assert lasting.pid == pid
     assert runs(pid)
 

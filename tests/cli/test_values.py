@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nws.cli.given_values import value_of
 from nws.cli.raw_values import RawValue, store_value
 from nws.client import NetWorkSpace
 from tests.cli.conftest import Nws
@@ -237,8 +238,43 @@ def test_watch_a_variable_that_cannot_be_walked(shared: Nws, ws: NetWorkSpace) -
     assert "lifo" in shared("watch", WS, "x", status=1).stderr
 
 
+@pytest.mark.parametrize(
+    "given", ["x", "f()", "lambda: 1", 'f"{x}"', "{**x}", "1 + 2", "[y for y in x]"]
+)
+def test_what_would_be_evaluated_is_refused_without_the_parsers_words(given: str) -> None:
+    with pytest.raises(ValueError, match="would have to be evaluated") as raised:
+        value_of(given.encode(), "python")
+    assert "object at" not in str(raised.value)
+    assert "without --as python" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("1 +", r"invalid syntax \(line 1\)$"),
+        ("", r"invalid syntax \(line 1\)$"),
+        ("{[1]: 2}", "unhashable type: 'list'$"),
+        ("1" * 9000, "^'1{40}…' is no literal .*exceeds the limit"),
+        ("-" * 100_000 + "1", "^'-{40}…' is no literal .*: it is nested too deeply$"),
+    ],
+)
+def test_what_cannot_be_parsed_is_refused_with_the_reason(given: str, why: str) -> None:
+    with pytest.raises(ValueError, match=f"(?i){why}") as raised:
+        value_of(given.encode(), "python")
+    assert "<unknown>" not in str(raised.value)
+
+
+def test_who_names_no_workspace_is_told_where_they_are_listed(shared: Nws) -> None:
+    for command in (["vars"], ["leases"], ["rm", "-r"], ["export"]):
+        said = shared(*command, "no such workspace", status=4).stderr
+        assert "`nws ls` lists the workspaces" in said
+    for command in (["find"], ["fetch"], ["watch"], ["rm"]):
+        said = shared(*command, "no such workspace", "x", status=4).stderr
+        assert "`nws ls` lists the workspaces" in said
+
+
 def test_no_server(nws: Nws) -> None:
-    for command in (["ls"], ["find", WS, "x"], ["store", WS, "x", "1"], ["rm", "-r", WS]):
+    for command in (["ls"], ["find", WS, "x"], ["store", WS, "x", "1"], ["rm", "-r", WS], ["top"]):
         said = nws(*command, "--port", str(nws.port), status=3).stderr
         assert f"localhost:{nws.port}" in said
         assert "--host and --port name another one" in said
