@@ -12,7 +12,7 @@ from typing import Final
 import click
 
 from nws.cli.duration import DURATION
-from nws.cli.exit_status import CommandFailure, NoServer
+from nws.cli.exit_status import CommandFailure
 from nws.cli.raw_values import find_value
 from nws.cli.which_server import endpoint_of, pointing_to_options
 from nws.cli.which_sleigh import open_sleigh
@@ -142,9 +142,9 @@ def _opened_in_time(place: Endpoint, name: str, patience: float) -> NetWorkSpace
     while True:
         try:
             return open_sleigh(place.host, place.port, name)
-        except NwsConnectException as error:
+        except NwsConnectException:
             if time.monotonic() >= deadline:
-                raise NoServer(f"{error}; --connect names another one") from error
+                raise
         time.sleep(_RETRY_SECONDS)
 
 
