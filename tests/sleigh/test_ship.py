@@ -6,6 +6,8 @@ import io
 import logging
 import os
 import signal
+import stat
+import subprocess
 import sys
 import tempfile
 import zipfile
@@ -250,6 +252,25 @@ def test_it_is_found_first_and_removed(
     code.close()
     assert shipped_folders(temporary) == []
     assert not any("nws-shipped-" in each for each in sys.path)
+
+
+def test_programs_stay_executable_and_nothing_else_is_kept_of_a_mode(
+    space: NetWorkSpace, package: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (package / "tool").write_text("#!/bin/sh\necho done\n")
+    (package / "tool").chmod(0o4777)
+    (package / "data.txt").chmod(0o666)
+    os.utime(package / "data.txt", (0, 0))  # before the years that an archive knows
+    space.store(SHIPMENT, shipment_of([package]))
+    code = ShippedCode(space)
+    assert code.folder is not None
+    folder = code.folder / "shipped_package"
+    usual = folder.joinpath("__init__.py").stat().st_mode
+    assert folder.joinpath("data.txt").stat().st_mode == usual
+    assert folder.joinpath("tool").stat().st_mode == usual | stat.S_IXUSR
+    assert subprocess.run([folder / "tool"], capture_output=True, check=True).stdout == b"done\n"
+    code.close()
 
 
 def test_without_a_shipment_there_is_no_folder(space: NetWorkSpace, temporary: Path) -> None:

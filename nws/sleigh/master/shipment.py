@@ -127,12 +127,12 @@ def _checked(file: Path) -> Path:
 
 def _archive(files: Mapping[str, Path]) -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         for name, file in sorted(files.items()):
             if not file.is_file():  # a pipe would never end
                 raise SleighIllegalValueException(f"ship: {str(file)!r} is no file")
             try:
-                archive.writestr(name, file.read_bytes())
+                archive.write(file, name)
             except (OSError, UnicodeEncodeError) as error:
                 raise SleighIllegalValueException(
                     f"ship: {str(file)!r} cannot be sent: {error}"

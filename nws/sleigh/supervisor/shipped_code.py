@@ -10,6 +10,7 @@ import fcntl
 import io
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import zipfile
@@ -49,7 +50,7 @@ class ShippedCode:
         self.folder, self._lock = _new_folder()
         try:
             with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-                archive.extractall(self.folder)
+                _unpack(archive, self.folder)
         except BaseException as error:
             self.close()
             if not isinstance(error, (TypeError, zipfile.BadZipFile)):
@@ -66,6 +67,14 @@ class ShippedCode:
             os.close(self._lock)
             self.folder = None
             _remove_left_folders()
+
+
+def _unpack(archive: zipfile.ZipFile, folder: Path) -> None:
+    """Unpack an archive. Programs stay executable; nothing else is kept of the files' modes."""
+    for each in archive.infolist():
+        file = Path(archive.extract(each, folder))
+        if each.external_attr >> 16 & stat.S_IXUSR:
+            file.chmod(file.stat().st_mode | stat.S_IXUSR)
 
 
 def _new_folder() -> tuple[Path, int]:
