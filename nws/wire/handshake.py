@@ -34,7 +34,15 @@ from nws.wire.dialect import (
 )
 from nws.wire.login import ClientLogin, ServerLogin
 
-__all__ = ["TLS_HELLO", "Admit", "ClientHandshake", "Proof", "ServerHandshake"]
+__all__ = [
+    "HELLO_NEGOTIATE",
+    "TLS_HELLO",
+    "Admit",
+    "ClientHandshake",
+    "Proof",
+    "ServerHandshake",
+    "refusal",
+]
 
 TLS_HELLO: Final = b"\x16"
 """The first byte of a client that speaks TLS (RFC 8446, a record of the handshake). Nothing of ours
@@ -82,6 +90,11 @@ if it may."""
 
 def _admit_anybody(dialect: Dialect, proof: Proof) -> str:
     return ""
+
+
+def refusal(reason: str) -> bytes:
+    """Return what tells a client why it may not come in."""
+    return REFUSED + encode_dict({REASON: reason.encode()})
 
 
 class ServerHandshake:
@@ -171,7 +184,7 @@ class ServerHandshake:
         proof, our_proof = self._check_login(wanted.get(LOGIN))
         self.refused = self._admit(dialect, proof)
         if self.refused:
-            return REFUSED + encode_dict({REASON: self.refused.encode()})
+            return refusal(self.refused)
         self.dialect = dialect
         return ACCEPTED + encode_dict({LOGIN: our_proof}) if our_proof else ACCEPTED
 
@@ -235,6 +248,8 @@ class ClientHandshake:
                 self._end(Dialect(cookie=answer == ANSWER_COOKIE))
         elif answer == ANSWER_OFFERS:
             return self._choose()
+        elif answer == REFUSED:
+            self._conclude({})
         else:
             self.refused = f"this is not a NetWorkSpaces server (it answered {self._buffer[:16]!r})"
         return b""

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nws.client import NwsServer
+from nws.errors import NwsConnectException
 from tests.support.memory_site import MemorySite
 from tests.support.server import Client, running
 from tests.support.web import Browser, Inspected, Wire, assert_guarded, form, inspected
@@ -32,6 +34,25 @@ def memory_site(tmp_path: Path) -> Iterator[MemorySite]:
 
 def assert_alive(browser: Browser) -> None:
     assert browser.get("workspaces").status == 200
+
+
+# Clients of the server
+
+
+def test_a_client_of_the_server_is_told_where_that_is(site: Inspected) -> None:
+    port = site.browser.port
+    with pytest.raises(NwsConnectException, match="inspector of the server at") as raised:
+        NwsServer("localhost", port)
+    assert f"127.0.0.1:{site.server.port}" in str(raised.value)
+
+
+@pytest.mark.parametrize("head", [b"X000 / HTTP/1.1\r\n\r\n", b"POST / HTTP/1.1\r\n"])
+def test_who_only_begins_or_goes_on_like_a_client_is_a_browser(wire: Wire, head: bytes) -> None:
+    wire.send(head)
+    if head.startswith(b"POST"):
+        wire.send(b"X000")
+        wire.send(b": y\r\nContent-Length: 0\r\n\r\n")
+    assert wire.reply().status == 421, "a page for browsers: it names no host"
 
 
 # Methods

@@ -17,7 +17,7 @@ from nws.wire.dialect import (
     WEB_PORT,
     Dialect,
 )
-from nws.wire.handshake import MAX_HANDSHAKE_BYTES, ClientHandshake, ServerHandshake
+from nws.wire.handshake import MAX_HANDSHAKE_BYTES, ClientHandshake, ServerHandshake, refusal
 from tests.support.frames import framed_dict
 from tests.wire.streams import cuts, single_bytes
 
@@ -215,6 +215,15 @@ def test_the_client_is_told_when_it_is_refused() -> None:
     client.end()
     assert client.dialect is None
     assert "refused the options" in str(client.refused)
+
+
+def test_the_client_is_told_why_it_is_refused_at_once() -> None:
+    answer = refusal("this is another place")
+    for pieces in ([answer], single_bytes(answer)):
+        client = ClientHandshake()
+        assert b"".join(client.feed(piece) for piece in pieces) == b""
+        assert client.dialect is None
+        assert client.refused == "it refuses us: this is another place"
 
 
 @pytest.mark.parametrize(

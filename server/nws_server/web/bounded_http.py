@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
+from nws.wire.handshake import HELLO_NEGOTIATE, refusal
 from nws_server.web.request_checks import HEADERS
 from nws_server.web.responses import HttpRefusal
 
@@ -42,6 +43,7 @@ class BoundedChannel(HTTPChannel):
     totalHeadersSize = _MAX_HEAD_BYTES  # noqa: N815 - Twisted's name
     maxHeaders = 100  # noqa: N815 - Twisted's name
     _begun = False
+    _heard = False
 
     def connectionMade(self) -> None:
         super().connectionMade()  # type: ignore[no-untyped-call]
@@ -56,8 +58,18 @@ class BoundedChannel(HTTPChannel):
         return super().setTimeout(period)  # type: ignore[no-untyped-call,no-any-return]
 
     def dataReceived(self, data: bytes) -> None:
+        if not self._heard and data == HELLO_NEGOTIATE:
+            self._refuse_client()
+            return
+        self._heard = True
         self.resetTimeout()  # in Twisted 24.3 only a whole line does that
         super().dataReceived(data)  # type: ignore[no-untyped-call]
+
+    def _refuse_client(self) -> None:
+        """Tell a client of the server that it has the wrong port: it would wait for an answer."""
+        transport, site = cast(Any, self).transport, cast(Any, self).site
+        transport.write(refusal(f"this is the inspector of the server at {site.server}"))
+        transport.loseConnection()
 
     def resetTimeout(self) -> None:  # noqa: N802
         """Start the timeout at the first byte of a request, and do not restart it later."""

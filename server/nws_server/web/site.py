@@ -64,7 +64,11 @@ _log = Logger()
 
 
 class InspectorSite(Site):
-    """The inspector as a web site: a factory of its connections."""
+    """The inspector as a web site: a factory of its connections.
+
+    Attributes:
+        server: where the server itself listens, for people.
+    """
 
     protocol = BoundedChannel  # type: ignore[assignment]
 
@@ -85,6 +89,7 @@ class InspectorSite(Site):
                 nothing is dropped for each that comes.
             authenticator: knows who needs no key; None if nobody is known.
         """
+        self.server = " and ".join(inspector.addresses)
         self._max_connections = max_connections
         self._count = 0
         self._channels: dict[BoundedChannel, None] = {}  # not dropped; in the order of their coming
