@@ -279,12 +279,8 @@ def test_a_look_at_a_pending_call_is_up_to_date(
     for limit in ("_NEXT_RESULTS_SECONDS", "_MAX_CHECK_SECONDS"):  # a loaded machine takes longer
         monkeypatch.setattr(f"nws.sleigh.master.pending.{limit}", PATIENCE)
     pending = sleigh.eachElem(times_ten, range(count), blocking=False, chunkSize=1)
-
-    def all_settled() -> bool:
-        tasks = variable(sleigh.nws, "task")
-        return tasks.values + tasks.leased == 0
-
-    until(all_settled, "the last task")
+    tasks = partial(variable, sleigh.nws, "task")
+    until(lambda: tasks().values + tasks().leased == 0, "the last task")
     assert pending.check() == 0
     assert pending.wait() == list(range(0, 10 * count, 10))
 
