@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -71,38 +72,39 @@ class JobRunner:
         self._running = running
         self._over = over
 
-    def run(self, lease: Lease) -> None:
-        """Run a job to its end, and settle it: with its outcome, or to run again.
+    def run(self, lease: Lease) -> Callable[[], None]:
+        """Run a job to its end.
+
+        Returns:
+            What settles it, with its outcome or to run again. It raises a NwsLeaseLostException if
+            others have the job, and a NwsException if the server cannot be used.
 
         Raises:
-            NwsLeaseLostException: others have the job.
             NwsException: the server cannot be used.
         """
         try:
             job = read(SubmittedJob, lease.value)
         except ValueError as error:
             _log.warning("what is no job is dropped: %s", error)
-            lease.settle()
-            return
+            return lease.settle
         losses = job.losses + lease.attempt - 1
         attempt = job.failures + losses + 1
         if losses >= MAX_LOSSES:
             error_text = f"given up: {losses} hosts were lost while they had it"
-            lease.settle([(ENDED, write(given_up(job, attempt - 1, error_text)))])
-            return
+            given = write(given_up(job, attempt - 1, error_text))
+            return lambda: lease.settle([(ENDED, given)])
         try:
             spec = self._table.spec_of(job)
         except DepalmaException as error:
-            self._settle(lease, self._failure(job, attempt, str(error)), [])
-            return
+            failure = self._failure(job, attempt, str(error))
+            return lambda: self._settle(lease, failure, [])
         outcome, stores, killed = self._run(job, attempt, spec)
         if self._over.is_set():
-            return  # we may have killed it; another host runs it again
+            return _nothing  # we may have killed it; another host runs it again
         if outcome.status and not killed and job.failures < spec.retries:
-            job = msgspec.structs.replace(job, failures=job.failures + 1, losses=losses)
-            lease.settle([(lease.variable, write(job))])
-        else:
-            self._settle(lease, outcome, stores)
+            again = msgspec.structs.replace(job, failures=job.failures + 1, losses=losses)
+            return lambda: lease.settle([(lease.variable, write(again))])
+        return lambda: self._settle(lease, outcome, stores)
 
     def _settle(self, lease: Lease, outcome: JobOutcome, stores: Stores) -> None:
         try:
@@ -177,3 +179,7 @@ class JobRunner:
             return True
 
         return OutputPump(process, spec.buf, self._table.table.max_output, send)
+
+
+def _nothing() -> None:
+    pass

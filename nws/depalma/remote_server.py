@@ -52,6 +52,9 @@ _MAX_REPORT_SECONDS: Final = 1.0
 _REPORTS_PER_BOUND: Final = 4
 """Reports in the time after which a silent host is gone."""
 
+_SETTLING: Final = 2
+"""Threads beyond those that can run a job."""
+
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 """They end a host."""
 
@@ -73,6 +76,7 @@ class RemoteServer:
         self._host = host
         self._id = f"{host.name} {uuid.uuid4().hex[:12]}"
         self._slots = host.slots or available_cores()
+        self._free = threading.Semaphore(self._slots)
         start_reaper(HOST_MARK, self._id)
         server = NwsServer(*server_of(host.server))
         try:
@@ -112,7 +116,7 @@ class RemoteServer:
         try:
             self._join()
             works = [self._report_again_and_again, self._obey, self._watch_master]
-            for work in (*works, *[self._run_jobs] * self._slots):
+            for work in (*works, *[self._run_jobs] * (self._slots + _SETTLING)):
                 threading.Thread(target=self._until_over, args=(work,), daemon=True).start()
             while not self._over.wait(self._time_left()):
                 if self._time_left() <= 0:
@@ -155,8 +159,13 @@ class RemoteServer:
             self._end("it failed; its log says why")
 
     def _run_jobs(self) -> None:
-        while (lease := self._source.next(self._over)) is not None:
-            self._runner.run(lease)
+        while True:
+            with self._free:
+                lease = self._source.next(self._over)
+                if lease is None:
+                    return
+                settle = self._runner.run(lease)
+            settle()  # meanwhile another thread uses the slot
 
     def _watch_master(self) -> None:
         self._ws.find(MASTER_GONE)

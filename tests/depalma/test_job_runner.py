@@ -50,7 +50,7 @@ class Host:
         """Run a job, or the next one."""
         if job is not None:
             self._queues.add(QUEUE, job)
-        self._runner.run(self.ws.lease(QUEUE.variable, timeout=0))
+        self._runner.run(self.ws.lease(QUEUE.variable, timeout=0))()
 
     @property
     def numbers(self) -> tuple[int, int]:
