@@ -90,6 +90,10 @@ def _spaces() -> Iterator[dict[str, _Piece]]:
             space.store_many("many", [_SMALL] * 100)
             space.fetch_many("many", 100)
 
+        def connect() -> None:
+            with NetWorkSpace("benchmark", serverPort=port, useUse=True) as another:
+                another.findTry("none")
+
         def there_and_back() -> None:
             space.store("ping", _SMALL)
             space.fetch("pong")
@@ -105,6 +109,7 @@ def _spaces() -> Iterator[dict[str, _Piece]]:
                 "findTry": _times(lambda: space.findTry("none")),
                 "lease, settle": _times(lambda: space.lease("leased").settle([("leased", _SMALL)])),
                 "batch": _times(many),
+                "connect": _times(connect),
                 "there and back": _times(there_and_back),
                 "10 MB": _times(lambda: store_and_find(10)),
                 "100 MB": _times(lambda: store_and_find(100)),

@@ -29,11 +29,13 @@ class _Work(NamedTuple):
         label: what it is called.
         piece: its name in `version_program`.
         operations: in each round.
+        aim: of the ratio.
     """
 
     label: str
     piece: str
     operations: int
+    aim: Aim = _AIM
 
 
 _WORKS: Final = {
@@ -44,6 +46,7 @@ _WORKS: Final = {
         _Work("findTry of nothing", "findTry", 2000),
         _Work("lease, settle", "lease, settle", 1000),
         _Work("store_many, fetch_many of 100", "batch", 50),
+        _Work("connect, findTry, close", "connect", 100, Aim(1.2, is_cost=True)),
         _Work("there and back", "there and back", 1000),
         _Work("10 MB: store, then find", "10 MB", 3),
         _Work("100 MB: store, then find", "100 MB", 1),
@@ -78,7 +81,7 @@ def run(other: Path, rounds: int) -> Iterator[Result]:
         rounds: how many for each pair of processes.
     """
     for group, works in _WORKS.items():
-        sampled: dict[str, _Samples] = {work.label: _Samples() for work in works}
+        sampled = {work: _Samples() for work in works}
         for number in range(_STARTS):
             # Neither is always the first.
             versions = [_ROOT, other] if number % 2 else [other, _ROOT]
@@ -88,9 +91,9 @@ def run(other: Path, rounds: int) -> Iterator[Result]:
                     for version in versions
                 }
                 for work in works:
-                    _measure(work, contenders, sampled[work.label], rounds)
-        for label, samples in sampled.items():
-            yield samples.result(label, other)
+                    _measure(work, contenders, sampled[work], rounds)
+        for work, samples in sampled.items():
+            yield samples.result(work, other)
 
 
 def _command(version: Path, group: str) -> list[str]:
@@ -104,11 +107,12 @@ class _Samples:
         self.seconds: defaultdict[Path, list[float]] = defaultdict(list)
         self.failure: tuple[Path, str] | None = None
 
-    def result(self, label: str, other: Path) -> Comparison | Failure:
+    def result(self, work: _Work, other: Path) -> Comparison | Failure:
         if self.failure:
             who, reason = self.failure
-            return Failure(label, str(who), reason)
-        return Comparison(label, other.name, self.seconds[_ROOT], self.seconds[other], _AIM)
+            return Failure(work.label, str(who), reason)
+        ours, others = self.seconds[_ROOT], self.seconds[other]
+        return Comparison(work.label, other.name, ours, others, work.aim)
 
 
 def _measure(
