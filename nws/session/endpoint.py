@@ -119,7 +119,7 @@ def find_endpoint(host: str, port: int, peer_timeout: int = 0, login: str = "") 
         authorities = "" if named or place.is_here else os.environ.get(TLS_CA, "")
         return place._replace(login=known, authorities=authorities)
     dialed = _hosts(found.addresses)[port] if place.is_here else ""
-    stays_here = place.is_here and (not dialed or ip_address(dialed).is_loopback)
+    stays_here = place.is_here and (not dialed or _is_loopback(dialed))
     known = Login(found.secret, "" if stays_here else found.certificate)
     return Endpoint(host, port, peer_timeout, known, dialed)
 
@@ -160,6 +160,11 @@ def _is_our_socket(host: str) -> bool:
         return host.startswith(UNIX) and os.stat(host.removeprefix(UNIX)).st_uid == os.geteuid()
     except (OSError, ValueError):  # it is not there, or has no place in the file system
         return False
+
+
+@lru_cache(maxsize=64)  # programs may connect often
+def _is_loopback(host: str) -> bool:
+    return ip_address(host).is_loopback
 
 
 @lru_cache(maxsize=64)
