@@ -6,6 +6,7 @@ import atexit
 import itertools
 import logging
 import os
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
 from nws.errors import MasterSlaveException, TaskManagerTermination
@@ -206,7 +207,13 @@ class MasterProcess:
 
         Args:
             timeout: seconds.
+
+        Raises:
+            ValueError: that is no such number; the master goes on.
         """
+        is_number = isinstance(timeout, Real)
+        if not (is_number and timeout >= 0):
+            raise ValueError(f"timeout={timeout!r} is no number of seconds")
         if self.task_manager.is_closed or os.getpid() != self._pid:
             return
         try:

@@ -171,7 +171,11 @@ class TaskManager:
         Raises:
             IndexError: there are not so many.
         """
-        return self.active_processes()[pid].text
+        active = self.active_processes()
+        try:
+            return active[pid].text
+        except IndexError:
+            raise IndexError(f"no process has place {pid}: {len(active)} are there") from None
 
     def active_processes(self) -> list[ProcessInfo]:
         """Return what is known of the processes that are there."""

@@ -42,6 +42,15 @@ def test_shutdown_names_who_did_not_leave(label: str, caplog: pytest.LogCaptureF
     MasterProcess(label).shutdown()
 
 
+@pytest.mark.parametrize("timeout", [-1.0, "10", None, float("nan")])
+def test_a_time_that_is_none_shuts_nothing_down(label: str, timeout: Any) -> None:
+    master = MasterProcess(label)
+    with pytest.raises(ValueError, match=f"timeout={timeout!r} is no number of seconds"):
+        master.shutdown(timeout)
+    assert master.requestTask("x") == "x_0"
+    master.shutdown()
+
+
 def test_shutdown_does_not_wait_for_the_dead(label: str, caplog: pytest.LogCaptureFixture) -> None:
     master = MasterProcess(label)
     dead = TaskManager(label)

@@ -144,7 +144,7 @@ def test_processes_by_their_places(manager: TaskManager, another: Managers) -> N
     assert second.registerProcess(info="two") == 2
     first.unregisterProcess(1)
     assert [manager.activeProcessInfo(place) for place in range(2)] == ["the master", "two"]
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match="no process has place 2: 2 are there"):
         manager.activeProcessInfo(2)
 
 
