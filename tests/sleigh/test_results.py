@@ -7,6 +7,7 @@ import math
 import operator
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,8 @@ def test_arguments_that_cannot_be_pickled(sleigh: Sleigh) -> None:
         sleigh.eachElem(times_ten, [[1, elements()]])
     with pytest.raises(SleighIllegalValueException, match="fixedArgs cannot be pickled"):
         sleigh.eachElem(times_ten, [1, 2], elements())
+    with pytest.raises(SleighIllegalValueException, match=r"^the function cannot be pickled"):
+        sleigh.submit(functools.partial(echo, Lock()))
     with pytest.raises(SleighIllegalValueException, match="is not an iterable"):
         sleigh.eachElem(times_ten, 5)
     assert sleigh.eachElem(times_ten, [1]) == [10]

@@ -159,7 +159,7 @@ def _detached_function(function: Function) -> tuple[Function, Sequence[Any]]:
     change the master's objects here either."""
     given = tuple(function.fixed), function.keywords
     with arriving() as generators:
-        fixed, keywords = unpack(_detached(packed_function(given)))
+        fixed, keywords = unpack(_detached(packed_function(given, "fixedArgs")))
     return function._replace(fixed=fixed, keywords=keywords), generators
 
 

@@ -99,7 +99,8 @@ def named_function(function: Function) -> tuple[str, Packed]:
     kind, thing, _, _, permute = function
     if function.is_constant and permute is None:
         return _named_constant(kind, thing)
-    packed = packed_function(tuple(function))
+    what = "the function or fixedArgs" if function.fixed or function.keywords else "the function"
+    packed = packed_function(tuple(function), what)
     return function_variable(packed), packed
 
 
@@ -118,7 +119,7 @@ def function_variable(packed: Packed) -> str:
     return f"function {digest.hexdigest()}"
 
 
-def packed_function(things: Any, what: str = "the function or fixedArgs") -> Packed:
+def packed_function(things: Any, what: str = "the function") -> Packed:
     """Pack a function, or what belongs to one.
 
     Args:
