@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
+
+import pytest
 
 from nws.depalma.config import ClusterConfig, FrontConfig, HostConfig
 from nws.depalma.jobs import JobRecord
@@ -11,6 +14,7 @@ from nws.depalma.listings import describe_jobs
 from nws.depalma.messages import HostReport, JobOutcome, RunningJob, SubmittedJob
 from nws.depalma.methods import METHODS
 from nws.depalma.parameters import CodeSpec
+from tests.support.processes import run_python
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "depalma.md").read_text()
@@ -40,6 +44,14 @@ def test_every_name_of_the_original_is_a_row_with_tests_that_use_it() -> None:
             assert test in TESTS, test
         if name in {*METHODS, *PARAMETERS}:
             assert any(re.search(rf"\b{name}\b", TESTS[test]) for test in tests), name
+
+
+@pytest.mark.nightly  # examples/factors.py does as much
+@pytest.mark.skipif(shutil.which("factor") is None, reason="not installed: factor")
+def test_the_programs(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "examples" / "cluster.toml", tmp_path)
+    (tmp_path / "page.py").write_text("".join(re.findall(r"```python\n(.*?)```", PAGE, re.S)))
+    assert run_python("page.py", cwd=tmp_path).stdout.endswith("b'1234567: 127 9721\\n'\n")
 
 
 def test_each_test_is_there() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nws import masterslave
+from tests.cli.conftest import free_port
 from tests.support.processes import run_python
 from tests.support.server import ROOT, Server
 from tests.support.spaces import HOST
@@ -19,15 +20,28 @@ IN_WORDS = {"parameters", "items", "info"}
 TABLE = PAGE.partition("## Names and arguments")[2].partition("\n## ")[0]
 
 
+IMPORTS, SQUARES, MASTER, SLAVE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
 def test_the_example_works_when_pasted(server: Server, tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    (example,) = (block for block in blocks if "runJob(" in block)
-    (tmp_path / "squares.py").write_text(example)
+    (tmp_path / "squares.py").write_text(f"{IMPORTS}{SQUARES}")
     env = {"NWS_SERVER_HOST": HOST, "NWS_SERVER_PORT": str(server.port)}
     done = run_python("squares.py", cwd=tmp_path, env=env)
     assert done.stderr == ""
     expected = [f"square_{number} {number * number}" for number in range(10)]
     assert sorted(done.stdout.splitlines()) == expected
+
+
+@pytest.mark.nightly  # tests/masterslave/test_master.py has a server of the master's own
+def test_a_master_with_a_server_of_its_own(tmp_path: Path) -> None:
+    port = str(free_port())
+    imports = "from nws.masterslave import initializeMasterProcess, startSlaveProcess\n"
+    slave = f"{imports}def do_square(number):\n    return number * number\n{SLAVE}"
+    (tmp_path / "slave.py").write_text(slave.replace("7766", port))
+    master = MASTER.replace("server=False", f"server=False, master_host='localhost:{port}'")
+    ask = "master.requestTask('square', 7)\nprint(master.retrieveResult()[2])\n"
+    (tmp_path / "master.py").write_text(f"{imports}{master}{ask}")
+    assert run_python("master.py", cwd=tmp_path).stdout == "49\n"
 
 
 @pytest.mark.parametrize(
