@@ -43,6 +43,14 @@ def test_a_page(name: str, server: Server, tmp_path: Path) -> None:
     check_page(DOCS / f"{name}.md", server.port, tmp_path)
 
 
+@pytest.mark.slow
+@pytest.mark.nightly  # tests/futures/test_joblib.py has such fits
+@pytest.mark.usefixtures("programs_on_server")
+def test_scikit_learn(server: Server, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    check_page(DOCS / "scikit-learn.md", server.port, tmp_path)
+
+
 @pytest.fixture
 def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Lead all names of machines to this one. Nothing that was started there may be left."""
