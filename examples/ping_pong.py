@@ -1,6 +1,6 @@
 """Ping and pong: two processes that wait for each other, a thousand times.
 
-Teaches: a blocking fetch is all the synchronisation that two programs need.
+Teaches: a blocking fetch is all the synchronization that two programs need.
 Run it with a server (`nws server start`):  python examples/ping_pong.py [host [port]]
 """
 

@@ -1,4 +1,4 @@
-"""A ring: processes pass a token round, each to its neighbour.
+"""A ring: processes pass a token round, each to its neighbor.
 
 Teaches: a variable for each process is a mailbox; a workspace belongs to who opens it, and others
 use it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.support.pages import DOCS, Block, blocks, check_page, is_shown
 from tests.support.processes import until
-from tests.support.server import Server
+from tests.support.server import ROOT, Server
 from tests.support.sshd import held_port, require_sshd, serving
 
 PAGE = """# Soup
@@ -69,6 +70,20 @@ def test_a_cluster(server: Server, tmp_path: Path) -> None:
     with held_port() as port:
         replace = {"nwsPortRemote=18765": f"nwsPortRemote={port}"}
         check_page(DOCS / "cluster.md", server.port, tmp_path, replace=replace)
+
+
+BRITISH = re.compile(
+    r"(?i)\b\w*(?:[a-z]isation|colour|behaviour|neighbour|favour|honour|licence|catalogue|artefact)"
+    r"|\b(?:serial|initial|organ|recogn|optim|normal|synchron|minim|summar)is(?:e|ed|es|ing)\b"
+    r"|\b(?:centre|grey|whilst)\b"
+)
+
+
+def test_american_spelling() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+    pages += [*DOCS.rglob("*.md"), *(ROOT / "examples").glob("*.py")]
+    found = {page.name: BRITISH.findall(page.read_text(encoding="utf-8")) for page in pages}
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 # How a page is read
