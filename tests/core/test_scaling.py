@@ -160,6 +160,7 @@ def test_fetchers_that_wait(mode: bytes, timeout: float | None) -> None:
             "cancel": lambda: company.space.cancel(next(middle)),
             "join": lambda: client.fetch(b"x", wait=True, timeout=timeout),
             "find, wait and cancel": lambda: company.space.cancel(_find(client, b"x")),
+            "wait for any and cancel": lambda: company.space.cancel(_wait_for_any(client)),
             "fetch without waiting": lambda: client.fetch(b"x"),
             "hand over a lease": lambda: leaser.lease(b"y", wait=True, timeout=timeout),
             "and it comes back": lambda: client.store(b"y", b"1"),
@@ -169,6 +170,12 @@ def test_fetchers_that_wait(mode: bytes, timeout: float | None) -> None:
         }
 
     compare(scene, 500)
+
+
+def _wait_for_any(client: Client) -> Any:
+    waiter = client.take_any([b"x", b"z", b"x and z"]).waiter
+    assert waiter is not None
+    return waiter
 
 
 def _find(client: Client, var: bytes) -> Any:
