@@ -123,7 +123,7 @@ def _opened(config: ClusterConfig, stack: ExitStack) -> tuple[NetWorkSpace, str,
         workspace.lease(MASTER_GONE, timeout=0, duration=FOREVER_SECONDS)  # which is our will
     except NwsTimeoutException:
         raise DepalmaStateException(
-            f"another master of the cluster {config.name!r} is at {server}: give this one another "
+            f"another master of the cluster {config.name!r} is at {place}: give this one another "
             "name in its configuration"
         ) from None
     return workspace, place, inspector

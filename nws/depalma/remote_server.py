@@ -86,7 +86,7 @@ class RemoteServer:
         except NwsNoWorkSpaceException:
             server.close()
             raise DepalmaLookupException(
-                f"no master of the cluster {cluster!r} is at {server}: start it, or look "
+                f"no master of the cluster {cluster!r} is at {host.server}: start it, or look "
                 "at --cluster and --server"
             ) from None
         self._table = FollowedTable(self._ws)

@@ -108,7 +108,9 @@ def test_hosts_join_by_hand_and_a_cluster_has_one_master(server: Server, tmp_pat
     config = configuration(tmp_path, "", name="hand", server=f"127.0.0.1:{server.port}")
     with running_cluster(config) as user:
         second = run_here("master", config, status=1)
-        assert "another master of the cluster 'hand' is at" in second.output
+        assert (
+            f"another master of the cluster 'hand' is at 127.0.0.1:{server.port}:" in second.output
+        )
         with run_host(server, "hand", "--name", "me", "--group", "new") as process:
             assert user.run("true", groups=["new"])["host"] == "me"
             process.send_signal(signal.SIGTERM)
@@ -123,7 +125,7 @@ def test_hosts_join_by_hand_and_a_cluster_has_one_master(server: Server, tmp_pat
 def test_a_host_without_a_master_or_a_server_says_so(server: Server) -> None:
     with run_host(server, "none") as process:
         said = process.communicate()[1]
-        assert f"no master of the cluster 'none' is at NwsServer(127.0.0.1:{server.port})" in said
+        assert f"no master of the cluster 'none' is at 127.0.0.1:{server.port}: start it" in said
         assert process.returncode == 1
     nowhere = run_here("run", "--server", "here", status=2)
     assert "server: it has to be HOST:PORT or unix:/PATH" in nowhere.output
