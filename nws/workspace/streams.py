@@ -26,6 +26,12 @@ _yield_core: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 
 _EAGER_SECONDS: Final = 0.0003
 
+_LOST_SLICE_SECONDS: Final = 0.0005
+"""If yielding takes this long, others compute on this core."""
+
+_PAUSE_SECONDS: Final = 0.1
+"""After that, in which nothing is polled eagerly."""
+
 
 class Outbox:
     """Values that are stored without waiting for each reply; see `NetWorkSpace.outbox`.
@@ -134,6 +140,7 @@ class Inbox:
         """Made by `NetWorkSpace.inbox`."""
         self._fields: list[Field] = [b"take", workspace, variable, b"%d" % limit, b""]
         self._stream = session.open_stream(self._fields)
+        self._not_before = 0.0  # not eager until then
 
     def take(
         self, timeout: float, *, eager: bool = False, into: deque[Any] | None = None
@@ -144,7 +151,8 @@ class Inbox:
         Args:
             timeout: seconds to wait for the first one.
             eager: poll for the first 0.3 ms instead of sleeping. A value that comes that soon is
-                seen before the system would have woken us. It keeps a core busy for that time.
+                seen before the system would have woken us. It keeps a core busy for that time;
+                where others compute on that core as well, it sleeps nevertheless.
             into: receives the values as well, before the server is told that they were read: so an
                 exception that strikes then, as Ctrl-C may, costs none. It may repeat some.
 
@@ -152,8 +160,10 @@ class Inbox:
             NwsOperationException, NwsServerException: as for `Watch.next`.
         """
         stream = self._stream
-        if not stream.has_reply() and not self._poll(timeout, eager):
-            return []
+        if not stream.has_reply():
+            has_come = (eager and self._poll_eagerly()) or stream.poll(timeout)
+            if not has_come:
+                return []
         items = stream.answer().items
         values = [decode_or_error(item.descriptor, item.payload) for item in items]
         if into is not None:
@@ -161,15 +171,20 @@ class Inbox:
         stream.ask(self._fields)  # which acknowledges these
         return values
 
-    def _poll(self, timeout: float, eager: bool) -> bool:
-        poll = self._stream.poll
-        if eager:
-            end = time.perf_counter() + _EAGER_SECONDS
-            while time.perf_counter() < end:
-                if poll(0):
-                    return True
-                _yield_core()  # the server may wait for this very core
-        return bool(poll(timeout))
+    def _poll_eagerly(self) -> bool:
+        """Poll for a moment, unless others compute on this core: who yields to them waits until
+        they have had their slice, and who sleeps is woken at once."""
+        now = time.perf_counter()
+        end = now + _EAGER_SECONDS if now >= self._not_before else now
+        while now < end:
+            if self._stream.poll(0):
+                return True
+            before = now
+            _yield_core()  # the server may wait for this very core
+            now = time.perf_counter()
+            if now - before > _LOST_SLICE_SECONDS:
+                self._not_before = now + _PAUSE_SECONDS
+        return False
 
     def fileno(self) -> int:
         """Return the number of the socket; it can be read when a value, or the end, has come."""

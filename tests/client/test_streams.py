@@ -79,6 +79,38 @@ def test_an_inbox_takes_values_as_they_come(opened: Opener) -> None:
     assert variable(ws, "x").values == 0
 
 
+def test_an_inbox_is_not_eager_where_others_compute(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = _Clock()
+    monkeypatch.setattr("nws.workspace.streams.time", clock)
+    monkeypatch.setattr("nws.workspace.streams._yield_core", clock.lose_slice)
+    ws = opened()
+    inbox = ws.inbox("x")
+    for _ in range(2):  # the second time it sleeps at once
+        assert inbox.take(0, eager=True) == []
+        assert clock.lost_slices == 1
+    ws.store("x", "late")
+    assert inbox.take(PATIENCE, eager=True) == ["late"]
+    clock.now += 0.1
+    assert inbox.take(0, eager=True) == []
+    assert clock.lost_slices == 2
+
+
+class _Clock:
+    """Stands for the module `time`, on a core on which others compute."""
+
+    now = 1000.0
+    lost_slices = 0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def lose_slice(self) -> None:
+        self.now += 0.003
+        self.lost_slices += 1
+
+
 def test_values_in_an_inbox_that_were_not_read_go_back(opened: Opener) -> None:
     ws = opened()
     inbox = ws.inbox("x")
