@@ -6,6 +6,7 @@ replies raises an error.
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable, Container
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from nws_server.core.invariants import check_invariants
 from nws_server.core.memory import MemorySpace
+from nws_server.core.space import Space
 from tests.support.answers import Answer, Kind, ReplyError
 from tests.support.clients import WS, Client, Company
 from tests.support.recorder import MemoryRecorder, describe
@@ -66,6 +68,7 @@ class Scene:
         self.waiting = [
             answer for var in (b"held", b"empty", b"unknown") for answer in self._wait(var)
         ]
+        self.waiting += self._wait_for_any([b"held", b"empty", b"unknown"])
         self.journal.called = 0
 
     def store(self, var: bytes, count: int) -> Answer:
@@ -84,10 +87,19 @@ class Scene:
             one.fetch(var, wait=True),
         ]
 
-    def settle(self) -> None:
+    def _wait_for_any(self, names: list[bytes]) -> list[Answer]:
+        one, two, three = self.waiters
+        return [
+            two.find_any(names),
+            one.take_any(names, 2),
+            three.take_any(names, lease=20, timeout=5),
+            two.take_any(names, timeout=7),
+        ]
+
+    def settle(self, *, numbered: bool = False) -> None:
         self.stored += [b"settled", b"settled too"]
         stores = [(WS, b"empty", text_value(payload)) for payload in self.stored[-2:]]
-        self.owner.settle_values(self.leases[b"full"].lease_ids, stores)
+        self.owner.settle_values(self.leases[b"full"].lease_ids, stores, numbered=numbered)
 
     def whereabouts(self) -> Counter[object]:
         """Count the places where each value is: with somebody, or in the space."""
@@ -154,6 +166,12 @@ OPERATIONS: dict[str, Operation] = {
     "take": lambda scene: scene.waiters[1].take(b"full", 2),
     "take into hands": lambda scene: scene.owner.take(b"full", 2),
     "lease": lambda scene: scene.owner.lease(b"full", 2),
+    "take any": lambda scene: scene.waiters[1].take_any([b"empty", b"full"], 2),
+    "take any into hands": lambda scene: scene.owner.take_any([b"empty", b"full"], 2),
+    "take nothing of any": lambda scene: scene.owner.take_any([b"empty"], timeout=0),
+    "lease any": lambda scene: scene.owner.take_any([b"empty", b"full"], 2, lease=10),
+    "find any": lambda scene: scene.owner.find_any([b"empty", b"full"]),
+    "find nothing of any": lambda scene: scene.owner.find_any([b"empty"], timeout=0),
     "put back": lambda scene: scene.owner.put_back(scene.fetched),
     "confirm": lambda scene: scene.owner.confirm(scene.fetched),
     "cancel": _cancel,
@@ -164,6 +182,10 @@ OPERATIONS: dict[str, Operation] = {
         [each for answer in scene.leases.values() for each in answer.lease_ids], blame=True
     ),
     "settle": lambda scene: scene.settle(),
+    "settle numbered": lambda scene: scene.settle(numbered=True),
+    "withdraw": lambda scene: scene.owner.withdraw(b"full", [2, 3]),
+    "withdraw none": lambda scene: scene.owner.withdraw(b"none", [2]),
+    "look for some": lambda scene: scene.owner.withdraw(b"full", [2, 3], keep=True),
     "expire": lambda scene: scene.company.pass_time(5),
     "delete var": lambda scene: scene.owner.delete_var(b"held"),
     "delete no var": lambda scene: scene.owner.delete_var(b"none"),
@@ -217,8 +239,32 @@ def test_when_all_replies_raise(name: str) -> None:
     assert all(answer.error is not None for answer in scene.journal.failed)
     there = scene.whereabouts()
     assert max(there.values(), default=1) == 1
-    if not name.startswith(("delete", "close session", "close")) and name != "settle":
+    if not name.startswith(("delete", "close", "settle", "withdraw")):
         assert there.keys() >= before.keys() - set(scene.fetched.payloads)
+
+
+def test_each_operation_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the contract that are given a reply."""
+    tried: set[str] = set()
+
+    def noting(name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
+        def note(*args: Any, **kwargs: Any) -> Any:
+            tried.add(name)
+            return operation(*args, **kwargs)
+
+        return note
+
+    operations = {
+        name
+        for name, operation in vars(Space).items()
+        if inspect.isfunction(operation) and "reply" in inspect.signature(operation).parameters
+    }
+    for operation in OPERATIONS.values():
+        scene = Scene()
+        for name in operations:
+            monkeypatch.setattr(scene.space, name, noting(name, getattr(scene.space, name)))
+        operation(scene)
+    assert tried == operations
 
 
 def test_settle_is_all_or_nothing_when_a_finder_raises() -> None:
