@@ -33,7 +33,7 @@ __all__ = ["server"]
 _POLL_SECONDS: Final = 0.05
 """Pause between two looks at a server that is stopping."""
 
-_HANDSHAKE_TIMEOUT: Final = 1.0
+_HANDSHAKE_SECONDS: Final = 1.0
 """Seconds after which a silent port is taken for something other than a server of ours."""
 
 _ENDED: Final = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
@@ -216,7 +216,7 @@ def _report(found: NwsServer) -> Mapping[str, object]:
 
 def _answers(port: int, interface: str = "") -> bool:
     try:
-        Transport(find_endpoint(host_of(interface), port), _HANDSHAKE_TIMEOUT).close()
+        Transport(find_endpoint(host_of(interface), port), _HANDSHAKE_SECONDS).close()
     except NwsConnectException:
         return False
     return True

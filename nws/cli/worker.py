@@ -137,7 +137,7 @@ def worker(
 
 
 def _opened_in_time(place: Endpoint, name: str, patience: float) -> NetWorkSpace:
-    """Open the workspace of a sleigh as soon as the server can be reached, for so many seconds."""
+    """Open the workspace of a sleigh as soon as the server can be reached; wait ``patience`` s."""
     deadline = time.monotonic() + patience
     while True:
         try:

@@ -179,7 +179,7 @@ class Methods(ABC):
 
         Args:
             pid: of the job.
-            offset: leave out so many bytes, which were read before.
+            offset: bytes to leave out, which were read before.
 
         Raises:
             DepalmaLookupException: there is no such job, or it was picked up.

@@ -169,7 +169,7 @@ class TaskManager:
             pid: its place among those that are there, not its id.
 
         Raises:
-            IndexError: there are not so many.
+            IndexError: there is no such place.
         """
         active = self.active_processes()
         try:

@@ -31,7 +31,7 @@ R = TypeVar("R")
 _OURS: Final = Dialect(metadata_out=True, extensions=True)
 """What all connections speak."""
 
-_CONNECT_TIMEOUT: Final = 20.0
+_CONNECT_SECONDS: Final = 20.0
 """Seconds for connecting and shaking hands."""
 
 
@@ -172,7 +172,7 @@ class LoopSession:
     async def _connect(self) -> Connection:
         connection = Connection(self.endpoint, self.loop, self._timeouts)
         try:
-            await connection.open(_CONNECT_TIMEOUT)
+            await connection.open(_CONNECT_SECONDS)
         except (OSError, OverflowError, UnicodeError) as error:
             raise NwsConnectException(no_server(self.endpoint, error)) from error
         return connection

@@ -245,7 +245,7 @@ class Server:
         return {LOCAL: self.get_ncpus(), **(nodes.active() if nodes is not None else {})}
 
     def wait_for_nodes(self, number: int, timeout: float) -> None:
-        """Wait until so many nodes are there, besides this machine.
+        """Wait until ``number`` nodes are there, besides this machine.
 
         Args:
             number: of nodes.
@@ -253,7 +253,7 @@ class Server:
 
         Raises:
             TimeoutError: it takes longer; the text says why each of the others is not there.
-            ValueError: there are not so many in ``ppservers``.
+            ValueError: there are fewer in ``ppservers``.
             DestroyedServerError: the server was destroyed.
         """
         self._check()

@@ -11,7 +11,7 @@ import psutil
 
 __all__ = ["is_marked", "kill_all", "start_reaper"]
 
-_ROUNDS: Final = 10
+_MAX_ROUNDS: Final = 10
 """Looks at all processes: one may fork while it is being killed."""
 
 
@@ -23,7 +23,7 @@ def is_marked(process: psutil.Process, mark: str, value: str) -> bool:
 def kill_all(belongs: Callable[[psutil.Process], bool]) -> int:
     """Kill all processes that belong to something, and return how many that were."""
     killed: set[int] = set()
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         found = [process for process in psutil.process_iter() if _matches(process, belongs)]
         for process in found:
             try:

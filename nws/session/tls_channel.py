@@ -120,7 +120,7 @@ class TlsChannel:
         self.flush()
 
     def recv(self, size: int) -> bytes:
-        """Receive up to so many bytes; none at the end."""
+        """Receive up to ``size`` bytes; none at the end."""
         while True:
             try:
                 data: bytes = self.decrypt(size)

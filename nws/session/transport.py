@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Transport"]
 
-_CONNECT_TIMEOUT: Final = 20.0
+_CONNECT_SECONDS: Final = 20.0
 """Seconds for connecting and shaking hands."""
 
 _NO_ANSWER: Final = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH)
@@ -87,7 +87,7 @@ class Transport:
     def __init__(
         self,
         endpoint: Endpoint,
-        timeout: float = _CONNECT_TIMEOUT,
+        timeout: float = _CONNECT_SECONDS,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - it is a tuple
     ) -> None:
         """Connect and shake hands.

@@ -64,20 +64,20 @@ class LineBuffer:
         self.text += value
 
     def has(self, size: int) -> bool:
-        """Whether there are so many characters; never, if it is negative."""
+        """Whether there are ``size`` characters; never, if it is negative."""
         return 0 <= size <= len(self.text)
 
     def has_line(self, size: int) -> bool:
-        """Whether there is a line, or so many characters."""
+        """Whether there is a line, or ``size`` characters."""
         return "\n" in self.text or self.has(size)
 
     def cut(self, size: int) -> str:
-        """Take so many characters; all, if it is negative."""
+        """Take ``size`` characters; all, if it is negative."""
         end = len(self.text) if size < 0 else size
         text, self.text = self.text[:end], self.text[end:]
         return text
 
     def cut_line(self, size: int) -> str:
-        """Take a line, or so many characters of it."""
+        """Take a line, or ``size`` characters of it."""
         end = self.text.find("\n") + 1 or len(self.text)
         return self.cut(end if size < 0 else min(size, end))

@@ -23,10 +23,10 @@ from uuid import uuid4
 
 from scripts.benchmarks.rounds import Round
 
-_ANSWER_TIMEOUT: Final = 120.0
+_ANSWER_SECONDS: Final = 120.0
 """Seconds; a contender that takes longer to answer has failed."""
 
-_END_TIMEOUT: Final = 20.0
+_END_SECONDS: Final = 20.0
 """Seconds; a contender that takes longer to end is killed."""
 
 _PROC: Final = Path("/proc")
@@ -122,8 +122,8 @@ class _Running:
             pass  # it has ended; reading its answer will show that
 
     def receive(self) -> Mapping[str, Any]:
-        if not select.select([self._replies], [], [], _ANSWER_TIMEOUT)[0]:
-            raise FailedError(f"no answer in {_ANSWER_TIMEOUT:.0f} seconds")
+        if not select.select([self._replies], [], [], _ANSWER_SECONDS)[0]:
+            raise FailedError(f"no answer in {_ANSWER_SECONDS:.0f} seconds")
         line = self._replies.readline()
         if not line:
             raise FailedError(f"it ended; its last words: {self._last_words()}")
@@ -141,7 +141,7 @@ class _Running:
     def _end(self) -> None:
         try:
             self._requests.close()
-            self._process.wait(_END_TIMEOUT)
+            self._process.wait(_END_SECONDS)
         except (BrokenPipeError, subprocess.TimeoutExpired):
             pass
         finally:

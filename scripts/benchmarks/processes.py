@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from nws.connection_file import CONNECTION_FILE, read_connection_file
 
-_STOP_TIMEOUT: Final = 10.0
+_STOP_SECONDS: Final = 10.0
 _PORT_TRIES: Final = 10
 
 HOST: Final = "127.0.0.1"
@@ -60,7 +60,7 @@ def _running(command: Sequence[str], ready: str, **variables: str) -> Iterator[s
         finally:
             try:
                 process.terminate()
-                process.wait(_STOP_TIMEOUT)
+                process.wait(_STOP_SECONDS)
             finally:
                 process.kill()
                 process.wait()

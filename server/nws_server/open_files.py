@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 if sys.platform != "win32":
     import resource
 
-_KEPT_PART: Final = 8
-"""One file in so many is not for ordinary clients."""
+_RESERVED_PART: Final = 8
+"""One file in eight is not for ordinary clients."""
 
-_MIN_KEPT: Final = 64
+_MIN_RESERVED_FILES: Final = 64
 """Not for them either, but half of the files are."""
 
 _MAX_LIMIT: Final = 2**20
@@ -63,6 +63,6 @@ def divide(limit: int, used: int, max_connections: int) -> OpenFiles:
     """Divide ``limit`` open files, of which some are in use. What is left over is for long values,
     the babelfish and the log."""
     free = limit - used
-    kept = max(free // _KEPT_PART, min(_MIN_KEPT, free // 2))
+    kept = max(free // _RESERVED_PART, min(_MIN_RESERVED_FILES, free // 2))
     connections = max(1, min(max_connections, free - kept))
     return OpenFiles(limit, connections, reserved=kept // 2, browsers=kept // 4)

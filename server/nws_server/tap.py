@@ -69,8 +69,13 @@ class ServerOptions(usage.Options):
             None,
             "Refuse further clients; default: 10000, or fewer if few files may be open.",
         ],
-        ["peer-timeout", None, None, "Give up machines silent for so many seconds; default: 30."],
-        ["keep-runs", None, None, "Show ended sleighs for so many seconds; default: 3600."],
+        [
+            "peer-timeout",
+            None,
+            None,
+            "Give up machines after this many silent seconds; default: 30.",
+        ],
+        ["keep-runs", None, None, "Show ended sleighs for this many seconds; default: 3600."],
         [
             "web",
             None,

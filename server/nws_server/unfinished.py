@@ -14,8 +14,8 @@ __all__ = ["MIN_BOUND", "Unfinished", "Unknown", "bound_for"]
 
 MIN_BOUND: Final = 100
 
-_PART: Final = 10
-"""One place in so many may be taken by those who have not said who they are."""
+_PLACES_PART: Final = 10
+"""One place in ten may be taken by those who have not said who they are."""
 
 
 class Unknown(Protocol):
@@ -56,5 +56,5 @@ class Unfinished:
 
 
 def bound_for(max_connections: int) -> int:
-    """Return the bound of a server that takes so many clients."""
-    return max(MIN_BOUND, max_connections // _PART)
+    """Return the bound of a server that takes ``max_connections`` clients."""
+    return max(MIN_BOUND, max_connections // _PLACES_PART)

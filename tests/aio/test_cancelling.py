@@ -33,7 +33,7 @@ def workspace(server: Server, **options: Any) -> NetWorkSpace:
 
 
 async def until_waiting(ws: NetWorkSpace, count: int, name: str = "x") -> None:
-    """Return once so many operations wait for a variable."""
+    """Return once ``count`` operations wait for a variable."""
     while True:
         listing = await ws.listVars(format="dict")
         assert isinstance(listing, dict)

@@ -98,7 +98,7 @@ def wait_for_go(user: User, folder: Path, **params: object) -> int:
 
 
 def pids_in(folder: Path, count: int) -> list[int]:
-    """Wait until a job has run in so many processes."""
+    """Wait until a job has run in ``count`` processes."""
 
     def found() -> list[int]:
         path = folder / "pids"

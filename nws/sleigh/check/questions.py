@@ -38,7 +38,7 @@ def ask(workspace: NetWorkSpace, what: str, rank: int) -> Any:
 
 
 def next_question(workspace: NetWorkSpace, timeout: float) -> Question | None:
-    """At the master: return what a worker asks for; None if nobody does within so many seconds."""
+    """At the master: return what a worker asks for; None if nobody does within ``timeout`` s."""
     try:
         return Question(*workspace.fetch(_QUESTIONS, timeout=timeout))
     except NwsTimeoutException:

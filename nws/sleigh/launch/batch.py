@@ -94,7 +94,7 @@ class BatchLauncher(ABC):
         return _BatchLaunch(self, options, processes)
 
     def shown_script(self, workers: int) -> str:
-        """Return the script of a sleigh with so many workers, but for names that it makes up."""
+        """Return the script of a sleigh of this size, but for names that it makes up."""
         count = len(slots_for(workers, self.needs.cores))
         return self.script(self.request("nws-sleigh_ride_0001", count, _EXAMPLE, 1))
 

@@ -96,12 +96,12 @@ class Kubernetes:
         return _KubernetesLaunch(self, options, processes)
 
     def shown_job(self, workers: int) -> str:
-        """Return the Job of a sleigh with so many workers, but for the name that it makes up."""
+        """Return the Job of a sleigh of this size, but for the name that it makes up."""
         pods = len(slots_for(workers, self.workers_per_pod))
         return json.dumps(self.job("nws-sleigh-ride-0001", pods), indent=2) + "\n"
 
     def job(self, name: str, pods: int) -> dict[str, Any]:
-        """Return a Job with so many pods, which read the Secret of the same name."""
+        """Return a Job with this number of pods, which read the Secret of the same name."""
         container = {
             "name": "workers",
             "image": self._image,

@@ -96,11 +96,11 @@ class Launch(Protocol):
         """
 
     def check_room(self, count: int) -> None:
-        """Raise SleighIllegalValueException if there cannot be so many workers, or if their number
-        cannot change."""
+        """Raise SleighIllegalValueException if there is no room for ``count`` workers, or if their
+        number cannot change."""
 
     def split(self, count: int) -> Mapping[str, int]:
-        """Divide so many workers among supervisors; return their numbers by the ids of these."""
+        """Divide workers among supervisors; return their numbers by the ids of these."""
 
     def start(self, id: str) -> None:
         """Start a supervisor that has left since it had no workers.

@@ -66,7 +66,7 @@ class Mpi:
         return _MpiLaunch(self, options, processes)
 
     def command(self, ranks: int, path: str) -> list[str]:
-        """Return the command that starts so many ranks, with the file at this path."""
+        """Return the command that starts the ranks, with the file at this path."""
         flags = interpreter_flags() if self._python == sys.executable else []
         rank = [self._python, *flags, "-m", "nws.sleigh.launch.mpi_rank", path]
         return [*self._command, "-n", str(ranks), *rank]

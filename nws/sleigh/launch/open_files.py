@@ -10,7 +10,7 @@ __all__ = ["check_open_files"]
 
 
 def check_open_files(asked: str, files: int) -> None:
-    """Make sure that one process can have so many files open.
+    """Make sure that one process can have this number of files open.
 
     Args:
         asked: what the user has asked for, for the message.

@@ -34,7 +34,7 @@ _MAX_CALLS_PER_WORKER: Final = 4096
 _MAX_WINDOW_BYTES: Final = 32 * 1024 * 1024
 """Of arguments."""
 
-_GROWTH: Final = 4
+_MAX_GROWTH_FACTOR: Final = 4
 """By which the number of calls that are with the workers grows at most between two messages."""
 
 _WEIGHT_OF_LAST: Final = 0.2
@@ -287,7 +287,7 @@ class _CallWindow:
         if self._mean_seconds:
             in_time = workers * _WINDOW_SECONDS / self._mean_seconds
             in_memory = _MAX_WINDOW_BYTES / max(1.0, self._mean_bytes)
-            most = min(_MAX_CALLS_PER_WORKER * workers, _GROWTH * self._calls)
+            most = min(_MAX_CALLS_PER_WORKER * workers, _MAX_GROWTH_FACTOR * self._calls)
             wanted = max(wanted, int(min(in_time, in_memory, most)))
         self.room += wanted - self._calls
         self._calls = wanted

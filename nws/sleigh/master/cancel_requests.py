@@ -13,14 +13,14 @@ from nws.sleigh.shared.messages import CANCEL, log_dropped
 
 __all__ = ["take_cancel_requests"]
 
-_MAX_TAKEN: Final = 100
+_MAX_TAKEN_REQUESTS: Final = 100
 """At a time; further ones follow with the next look."""
 
 
 def take_cancel_requests(workspace: NetWorkSpace) -> list[int]:
     """Take out what there is, and return the numbers of the calls. What is no number is dropped."""
     numbers = []
-    for _ in range(_MAX_TAKEN):
+    for _ in range(_MAX_TAKEN_REQUESTS):
         text = BytesIO()
         if workspace.fetchTryFile(CANCEL, text) is False:
             break

@@ -20,10 +20,10 @@ from nws.sleigh.shared.pickling import Packed, size_of
 __all__ = ["InputReader", "NotYet", "is_prompt"]
 
 _PATIENCE_SECONDS: Final = 0.01
-"""The user's thread waits so long for the next element."""
+"""The user's thread waits at most this long for the next element."""
 
-_MAX_PATIENCES: Final = 10
-"""And for all that were asked for, so many times that long."""
+_MAX_WAITS: Final = 10
+"""For all elements that were asked for, it waits at most this many times as long."""
 
 _PROMPT: Final = frozenset(
     {list, tuple, range, dict, set, frozenset, str, bytes, bytearray, deque, count, repeat}
@@ -68,7 +68,7 @@ class InputReader:
         return bool(not self._idle.is_set() or self._read)
 
     def prepare(self, number: int) -> None:
-        """Have so many elements read, unless it still reads, and wait as long as they come."""
+        """Have ``number`` elements read, unless it still reads, and wait as long as they come."""
         if self._idle.is_set() and not self._ended and len(self._read) < number:
             self._wanted = number
             self._idle.clear()
@@ -80,7 +80,7 @@ class InputReader:
             self._wait_as_long_as_they_come()
 
     def _wait_as_long_as_they_come(self) -> None:
-        for _ in range(_MAX_PATIENCES):
+        for _ in range(_MAX_WAITS):
             before = len(self._read)
             if self._idle.wait(_PATIENCE_SECONDS) or len(self._read) == before:
                 return

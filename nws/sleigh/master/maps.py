@@ -66,7 +66,7 @@ class Maps:
     ) -> Any:
         """Call a function for each element and return the results in the order of the elements.
 
-        If it is interrupted, by Ctrl-C or otherwise, the workers drop what they are at.
+        If it is interrupted, by Ctrl-C or otherwise, the workers drop what they run.
 
         Args:
             fun: any callable; what workers cannot import, such as a lambda, is sent to them. Or a
@@ -253,6 +253,10 @@ class Maps:
                 10 to 4096 for each worker and at most 32 MiB in all.
             raising: raise the exception of an element that failed in its place, and end.
             type, chunkSize, timeout, retries, seed, group: see `eachElem`.
+
+        Raises:
+            SleighException: as for `eachElem`, here or by the iterator.
+            TypeError: something is no iterable.
         """
         options = checked_options(timeout, retries, seed, group)
         arguments, may_wait = zip(*iterables, strict=False), not is_prompt(iterables)

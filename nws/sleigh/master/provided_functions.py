@@ -15,8 +15,8 @@ from nws.sleigh.shared.pickling import Packed
 
 __all__ = ["ProvidedFunctions"]
 
-_KEPT: Final = 8
-"""Functions that stay on the server for later calls."""
+_MAX_KEPT_FUNCTIONS: Final = 8
+"""On the server, for later calls."""
 
 
 class ProvidedFunctions:
@@ -50,14 +50,14 @@ class ProvidedFunctions:
             self._users[name] -= 1
             if name in self._unsent and not self._users[name]:
                 del self._users[name], self._unsent[name]
-            return len(self._users) > _KEPT
+            return len(self._users) > _MAX_KEPT_FUNCTIONS
 
     def surplus(self) -> list[str]:
         """Forget functions that no call uses, the oldest first, until few enough are kept. Return
         their names: they are to be deleted before anything else is sent."""
         with self._lock:
             unused = [name for name, users in self._users.items() if not users]
-            surplus = unused[: max(0, len(self._users) - _KEPT)]
+            surplus = unused[: max(0, len(self._users) - _MAX_KEPT_FUNCTIONS)]
             for name in surplus:
                 del self._users[name]
             return surplus

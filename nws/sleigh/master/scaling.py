@@ -46,7 +46,7 @@ class Scaling:
         self._stopped = True
 
     def scale(self, count: int, workspace: NetWorkSpace, look_after: Callable[[], object]) -> None:
-        """Have so many workers.
+        """Change the number of workers.
 
         Args:
             count: how many.
@@ -54,7 +54,7 @@ class Scaling:
             look_after: called again and again while workers still have to join.
 
         Raises:
-            SleighIllegalValueException: there is no room for so many.
+            SleighIllegalValueException: there is no room for them.
             SleighJoinException: not all have joined, and it takes too long.
             SleighScriptException: a process cannot be started.
             SleighStoppedException: the sleigh was stopped.

@@ -367,7 +367,7 @@ class Sleigh(Maps):
 
         Raises:
             SleighStoppedException: the sleigh was stopped.
-            SleighIllegalValueException: there is no room for so many, or a person starts them.
+            SleighIllegalValueException: there is no room for them, or a person starts them.
             SleighJoinException: workers do not join.
             SleighScriptException: a worker cannot be started.
             SleighNwsException: the server is gone.
@@ -385,7 +385,7 @@ class Sleigh(Maps):
         return self._team.size
 
     def view(self) -> str:
-        """Show what the sleigh is at in a web browser, live.
+        """Show what the sleigh does in a web browser, live.
 
         Returns:
             The address. That of a private server holds a key; do not give it away.

@@ -19,10 +19,10 @@ _MAX_ELEMENTS_PER_WORKER: Final = 4096
 _MAX_WINDOW_BYTES: Final = 32 * 1024 * 1024
 """Of arguments and results, by the sizes seen so far."""
 
-_GROWTH: Final = 4
+_MAX_GROWTH_FACTOR: Final = 4
 """A `TimedWindow` grows by this factor at most from one measurement to the next."""
 
-_STRIDE: Final = 8
+_MIN_STRIDE_ELEMENTS: Final = 8
 
 
 class Window:
@@ -32,7 +32,7 @@ class Window:
         stride: values that are read before further elements are submitted; each message costs.
     """
 
-    stride = _STRIDE
+    stride = _MIN_STRIDE_ELEMENTS
 
     def room(self, outstanding: int, unread: int, chunks: Chunks) -> int | None:
         """Return how many elements may be submitted now; None for any number.
@@ -108,9 +108,9 @@ class TimedWindow(Window):
         in_memory = _MAX_WINDOW_BYTES // max(
             1, self._weight // max(1, self._sent) + self._result_bytes
         )
-        wanted = min(in_time, in_memory, self._elements * _GROWTH, self._max)
+        wanted = min(in_time, in_memory, self._elements * _MAX_GROWTH_FACTOR, self._max)
         self._elements = max(self._min if in_memory >= self._min else self._workers, wanted)
-        self.stride = max(_STRIDE, self._elements // 16)
+        self.stride = max(_MIN_STRIDE_ELEMENTS, self._elements // 16)
 
 
 def _whole_tasks(room: int, under_way: int, in_chunk: int) -> int:

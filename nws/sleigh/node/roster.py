@@ -36,7 +36,7 @@ class Roster:
         self._alone_since = time.monotonic()  # when no node was there
 
     def note_active(self, name: str, workers: int) -> None:
-        """Take note that a node is there, with so many workers."""
+        """Take note that a node is there, with this number of workers."""
         with self._changed:
             self._active[name] = workers
             self._patience = _RETURN_SECONDS
@@ -78,7 +78,7 @@ class Roster:
         return self.problems() if all_refused or too_long else ""
 
     def wait(self, number: int, timeout: float) -> bool:
-        """Wait until so many nodes are there. Return False if it takes longer than ``timeout``
+        """Wait until ``number`` nodes are there. Return False if it takes longer than ``timeout``
         seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._active) >= number, timeout)

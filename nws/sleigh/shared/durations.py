@@ -14,7 +14,7 @@ __all__ = ["durations_in", "durations_of"]
 
 
 def durations_in(cells: StatusCells) -> dict[float, int]:
-    """Return how many elements took less than so many seconds, and at least half of that."""
+    """Return by seconds, how many elements took less than that and at least half of it."""
     counts = cells.numbers[DURATIONS : DURATIONS + DURATION_CELLS]
     return {2**bits / 1e9: count for bits, count in enumerate(counts) if count}
 

@@ -1,6 +1,6 @@
 """Keeps a sleigh from starting the program that makes it again and again.
 
-A sleigh starts Python anew for its server and supervisors. Where that starts the program instead
+A sleigh starts Python again for its server and supervisors. Where that starts the program instead
 (it is frozen, or Python is part of it), the program would make a sleigh, and so on. So processes
 that are started carry a mark until they are what they were started for. Likewise a module that
 makes a sleigh while it is imported: workers import it too.

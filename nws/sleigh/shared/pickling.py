@@ -37,11 +37,11 @@ Packed: TypeAlias = "bytes | tuple[Any, ...] | list[Any] | str | float"
 """A pickle; or, if it is large or has buffers apart from it, a tuple of it and these; or something
 plain as it is; or a list of the items of a tuple in which all are plain."""
 
-_APART_FROM: Final = 64 * 1024
-"""Bytes. Smaller things are cheaper inside others."""
+_MIN_APART_BYTES: Final = 64 * 1024
+"""Smaller things are cheaper inside others."""
 
-_FEW: Final = 64
-"""Items. Longer lists are not searched for large bytes."""
+_MAX_SEARCHED_ITEMS: Final = 64
+"""Longer lists are not searched for large bytes."""
 
 PLAIN: Final = frozenset({int, float, bool, str})
 """Kinds of things that can stand for themselves. A text does if it is not large."""
@@ -49,8 +49,8 @@ PLAIN: Final = frozenset({int, float, bool, str})
 _NONE: Final = pickle.dumps(None, 5)
 """What most functions return that are called for their effects."""
 
-_SHORT: Final = 8
-"""Items. Longer tuples are quicker in a pickle, plain or not."""
+_MAX_PLAIN_ITEMS: Final = 8
+"""Longer tuples are quicker in a pickle, plain or not."""
 
 
 def pack(thing: Any, pickler: type[Pickler] = Pickler) -> Packed:
@@ -60,7 +60,7 @@ def pack(thing: Any, pickler: type[Pickler] = Pickler) -> Packed:
         Exception: whatever the object's own methods raise, or what pickle says of it.
     """
     if type(thing) is tuple:
-        if len(thing) <= _SHORT and all(map(_is_plain, thing)):
+        if len(thing) <= _MAX_PLAIN_ITEMS and all(map(_is_plain, thing)):
             return list(thing)
     elif _is_plain(thing):
         plain: Packed = thing
@@ -72,14 +72,14 @@ def pack(thing: Any, pickler: type[Pickler] = Pickler) -> Packed:
 
     def stays_inside(buffer: pickle.PickleBuffer) -> bool:
         view = buffer.raw()
-        if view.nbytes < _APART_FROM:
+        if view.nbytes < _MIN_APART_BYTES:
             return True
         is_constant = type(view.obj) is bytes  # a view of something else may change with that
         buffers.append(buffer if is_constant else pickle.PickleBuffer(bytearray(view)))
         return False
 
     data = pickled(thing, stays_inside, pickler)
-    if buffers or len(data) >= _APART_FROM:
+    if buffers or len(data) >= _MIN_APART_BYTES:
         return (pickle.PickleBuffer(data), *buffers)
     return data
 
@@ -87,7 +87,7 @@ def pack(thing: Any, pickler: type[Pickler] = Pickler) -> Packed:
 def _is_plain(thing: Any) -> bool:
     """Tell whether others can have an object as it is: it has no parts and runs no code."""
     kind = type(thing)
-    return kind in PLAIN and (kind is not str or len(thing) < _APART_FROM)
+    return kind in PLAIN and (kind is not str or len(thing) < _MIN_APART_BYTES)
 
 
 class _Large:
@@ -105,7 +105,7 @@ class _Large:
 def _lightened(thing: Any) -> Any:
     """Replace large bytes, by themselves or in a tuple or list; the same ones by the same."""
     kind = type(thing)
-    if (kind is tuple or kind is list) and len(thing) <= _FEW:
+    if (kind is tuple or kind is list) and len(thing) <= _MAX_SEARCHED_ITEMS:
         large = {id(item): _Large(item) for item in thing if _is_large(item)}
         if large:
             return kind(large.get(id(item), item) for item in thing)
@@ -113,7 +113,7 @@ def _lightened(thing: Any) -> Any:
 
 
 def _is_large(thing: Any) -> bool:
-    return type(thing) is bytes and len(thing) >= _APART_FROM
+    return type(thing) is bytes and len(thing) >= _MIN_APART_BYTES
 
 
 def travels_by_name(function: Any) -> bool:

@@ -12,7 +12,7 @@ from nws.sleigh.shared.segments import Mapped, mapped
 
 __all__ = ["fetch_by", "reader_of"]
 
-_MAX_KEPT: Final = 4
+_MAX_KEPT_VALUES: Final = 4
 """Values that a process keeps that are not mapped."""
 
 _kept: dict[str, Any] = {}
@@ -50,7 +50,7 @@ def _read(name: str, path: str) -> Any:
     value = unpack(packed)
     if isinstance(packed, Mapped):
         return value  # which is quickly made again, and would keep the segment
-    while len(_kept) >= _MAX_KEPT:
+    while len(_kept) >= _MAX_KEPT_VALUES:
         _kept.pop(next(iter(_kept)), None)
     _kept[name] = value
     return value

@@ -13,7 +13,7 @@ from nws.sleigh.shared.messages import kill_variable, log_dropped
 
 __all__ = ["KillRequests"]
 
-_MAX_TAKEN: Final = 100
+_MAX_TAKEN_REQUESTS: Final = 100
 """At a time; further ones follow with the next look."""
 
 
@@ -32,7 +32,7 @@ class KillRequests:
         """
         self._variable = kill_variable(id)
         workspace.declare(self._variable, "fifo")
-        self._inbox = workspace.inbox(self._variable, _MAX_TAKEN)
+        self._inbox = workspace.inbox(self._variable, _MAX_TAKEN_REQUESTS)
 
     def fileno(self) -> int:
         """Return what can be read when there are some."""

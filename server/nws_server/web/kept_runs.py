@@ -26,7 +26,7 @@ class KeptRuns:
     """The last sleighs of a server that have ended, up to a hundred of them."""
 
     def __init__(self, seconds: float, now: Callable[[], float]) -> None:
-        """Keep each for so many seconds after its end; ``now`` returns the time of the epoch."""
+        """Keep each for ``seconds`` after its end; ``now`` returns the time of the epoch."""
         self._seconds = seconds
         self._now = now
         self._runs: OrderedDict[bytes, KeptRun] = OrderedDict()  # the oldest first

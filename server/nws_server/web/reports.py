@@ -92,7 +92,7 @@ def read_text(inspector: Inspector, ws: bytes, var: bytes) -> str | None:
 def read_last_texts(
     inspector: Inspector, ws: bytes, var: bytes, count: int, max_bytes: int
 ) -> list[str]:
-    """Return the last texts of a variable, oldest first: so many, and not more bytes in all."""
+    """Return the last ``count`` texts of a variable, oldest first, fewer beyond ``max_bytes``."""
     view = inspector.look.variable(ws, var)
     first = max(0, view.values - count) if view is not None else 0
     texts: list[str] = []

@@ -47,8 +47,8 @@ _MAX_READ_BYTES: Final = 4_000_000
 """Bytes that are read of all reports of one kind."""
 
 
-_QUICKLY: Final = 1
-"""Level of compression. Reports become a tenth as long."""
+_COMPRESSION_LEVEL: Final = 1
+"""The quickest. Reports become a tenth as long."""
 
 _log = Logger()
 
@@ -199,7 +199,7 @@ def keep_sleigh(inspector: Inspector, ws: bytes) -> None:
         if view is not None and is_sleigh(inspector, ws):
             reports = json.dumps(read_sleigh(inspector, ws)).encode()
             began = inspector.epoch(view.created)
-            packed = zlib.compress(reports, _QUICKLY)
+            packed = zlib.compress(reports, _COMPRESSION_LEVEL)
             inspector.kept_runs.add(KeptRun(ws, began, inspector.now(), packed))
     except Exception:
         _log.failure("what a sleigh said of itself cannot be kept")

@@ -17,7 +17,7 @@ ROWS_PER_TREE: Final = 200
 """Length of a page. It is longer than that of a table, since most of it is folded."""
 
 _MAX_OPEN_ROWS: Final = 50
-"""A tree of so many names is shown unfolded."""
+"""A tree with at most this number of names is shown unfolded."""
 
 _MAX_DEPTH: Final = 8
 """Names with more slashes show them as they are."""
