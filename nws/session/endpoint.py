@@ -10,6 +10,7 @@ secret, or, by `TLS_CA` in the environment, the authorities that have signed it.
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Sequence
 from functools import lru_cache
@@ -105,8 +106,10 @@ def find_endpoint(host: str, port: int, peer_timeout: int = 0, login: str = "") 
             file says.
 
     Raises:
+        TypeError, ValueError: the port is not a whole number, or a text with one.
         NwsConnectException: there is a connection file that cannot be used.
     """
+    port = _port_number(port)
     place = Endpoint(host, port, peer_timeout)
     known = Login.from_text(login) if login else _remembered.get((host, port))
     if known is None and os.environ.get(SECRET) and not _is_our_socket(host):
@@ -122,6 +125,14 @@ def find_endpoint(host: str, port: int, peer_timeout: int = 0, login: str = "") 
     stays_here = place.is_here and (not dialed or _is_loopback(dialed))
     known = Login(found.secret, "" if stays_here else found.certificate)
     return Endpoint(host, port, peer_timeout, known, dialed)
+
+
+def _port_number(port: object) -> int:
+    """Return a port as a plain number: as a text, or of another kind, it would be found nowhere."""
+    try:
+        return int(port) if isinstance(port, str) else operator.index(port)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"the port {port!r} is not a whole number") from None
 
 
 def remember(endpoint: Endpoint) -> None:

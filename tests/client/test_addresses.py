@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
 from nws.session.address import Address, read_address
-from nws.session.endpoint import Endpoint
+from nws.session.endpoint import Endpoint, find_endpoint
 
 
 @pytest.mark.parametrize(
@@ -43,3 +46,16 @@ def test_what_is_no_address(text: str) -> None:
 def test_where_a_server_is_in_messages(host: str, said: str) -> None:
     """It can be given to `nws worker --connect`."""
     assert str(Endpoint(host, 9)) == said
+
+
+@pytest.mark.parametrize("port", [9, np.int64(9), "9"], ids=lambda port: type(port).__name__)
+def test_ports_of_other_kinds(port: Any) -> None:
+    found = find_endpoint("localhost", port).port
+    assert found == 9
+    assert type(found) is int
+
+
+@pytest.mark.parametrize("port", [9.0, "http", None, b"9"], ids=repr)
+def test_what_is_no_port(port: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"the port .* is not a whole number"):
+        find_endpoint("localhost", port)

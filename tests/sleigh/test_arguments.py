@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import ChainMap, OrderedDict, UserDict, UserString, deque
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -45,6 +46,13 @@ class DataFrame:
         return iter(["x", "y"])
 
 
+class Shade(Enum):
+    """A class that is iterable."""
+
+    DARK = 1
+    LIGHT = 2
+
+
 class GeoDataFrame(DataFrame):
     pass
 
@@ -72,6 +80,7 @@ VALUES = [
     None,
     5,
     dict,
+    Shade,
     BY_INDEX,
 ]
 """What is never a column of arguments."""

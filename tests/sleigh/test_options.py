@@ -11,7 +11,8 @@ from decimal import Decimal
 from enum import IntEnum
 from fractions import Fraction
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -20,8 +21,10 @@ from nws.sleigh import Sleigh, SleighIllegalValueException
 from nws.sleigh.master.options import (
     CallOptions,
     checked_factor,
+    checked_lease_time,
     checked_name,
     checked_options,
+    checked_path,
     checked_permutation,
 )
 from nws.sleigh.shared.messages import Call, Task, task_from_wire, task_to_wire
@@ -120,6 +123,61 @@ def test_timeouts(timeout: Any, seconds: float) -> None:
 def test_what_is_no_timeout(timeout: Any) -> None:
     with pytest.raises(SleighIllegalValueException, match=r"timeout=.* is not"):
         checked_options(timeout, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        *((given, seconds) for given, seconds in TIMES if 1 <= seconds < 1e9),
+        *((each, 1e9) for each in LONG if each),
+    ],
+    ids=repr,
+)
+def test_lease_times(given: Any, seconds: float) -> None:
+    checked = checked_lease_time(given)
+    assert checked == seconds
+    assert type(checked) is float
+
+
+@pytest.mark.parametrize("given", [None, 0.5, *NO_TIMES], ids=lambda given: type(given).__name__)
+def test_what_is_no_lease_time(given: Any) -> None:
+    with pytest.raises(SleighIllegalValueException, match=r"lease_time=.* is (not|less)"):
+        checked_lease_time(given)
+
+
+class Lasting(Sleigh):
+    lease_time: ClassVar[Any] = math.inf
+
+
+class Hasty(Sleigh):
+    lease_time: ClassVar[Any] = 0
+
+
+def test_the_lease_time_of_a_sleigh(on_server: dict[str, Any]) -> None:
+    with Lasting(**on_server, workerCount=1, workingDir=Path("/")) as sleigh:
+        assert Aside(partial(sleigh.eachElem, times_ten, [1])).result() == [10]
+    with pytest.raises(SleighIllegalValueException, match="less than a second"):
+        Hasty(**on_server)
+
+
+class Text(str):
+    """A text that more is known of."""
+
+
+@pytest.mark.parametrize(
+    "given", ["/a", Path("/a"), Text("/a")], ids=lambda given: type(given).__name__
+)
+def test_paths(given: Any) -> None:
+    checked = checked_path("workingDir", given)
+    assert checked == "/a"
+    assert type(checked) is str
+
+
+def test_no_path() -> None:
+    assert checked_path("workingDir", None) is None
+    for given in (b"/a", 5, ["/a"]):
+        with pytest.raises(SleighIllegalValueException, match=r"workingDir=.* is not a path"):
+            checked_path("workingDir", given)
 
 
 @pytest.mark.parametrize("name", ["retries", "seed"])

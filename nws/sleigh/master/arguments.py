@@ -19,7 +19,7 @@ __all__ = [
     "fixed_keywords",
 ]
 
-_VALUES: Final = (str, UserString, bytes, bytearray, memoryview, Mapping, set, frozenset)
+_VALUES: Final = (str, UserString, bytes, bytearray, memoryview, Mapping, set, frozenset, type)
 """Kinds of iterables that are one value all the same."""
 
 
@@ -102,8 +102,8 @@ def _is_value(item: Any) -> bool:
 
 
 def _is_of_values(kind: type) -> bool:
-    """Tell whether all objects of a class are values: texts, bytes, mappings, sets, records, data
-    frames, and what cannot be iterated over."""
+    """Tell whether all objects of a class are values: texts, bytes, mappings, sets, classes,
+    records, data frames, and what cannot be iterated over."""
     if kind is list or kind is tuple or kind is range:  # most are
         return False
     return (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Sequence
 from decimal import Decimal
 from numbers import Integral, Real
@@ -23,8 +24,10 @@ __all__ = [
     "NO_OPTIONS",
     "CallOptions",
     "checked_factor",
+    "checked_lease_time",
     "checked_name",
     "checked_options",
+    "checked_path",
     "checked_permutation",
     "checked_size",
 ]
@@ -34,6 +37,12 @@ _MIN_SECONDS: Final = 1e-9
 
 _MAX_SECONDS: Final = 4e9
 """Some 126 years, which their 62 bits have room for. A longer time is any time."""
+
+_MIN_LEASE_SECONDS: Final = 1.0
+"""Leases are renewed three times in that, by processes that may have to wait for a core."""
+
+_MAX_LEASE_SECONDS: Final = 1e9
+"""Some 31 years, the longest that the client takes."""
 
 _MAX_NAME_CHARS: Final = 64
 
@@ -110,6 +119,30 @@ def checked_factor(factor: Any) -> float:
         SleighIllegalValueException: it is no real number.
     """
     return min(_real_number("loadFactor", factor), _MAX_FACTOR)
+
+
+def checked_lease_time(seconds: Any) -> float:
+    """Return the user's ``Sleigh.lease_time``. Infinity stands for the longest one.
+
+    Raises:
+        SleighIllegalValueException: it is no real number, or less than a second.
+    """
+    real = _real_number("lease_time", seconds)
+    if real < _MIN_LEASE_SECONDS:
+        raise SleighIllegalValueException(f"lease_time={seconds!r} is less than a second")
+    return min(real, _MAX_LEASE_SECONDS)
+
+
+def checked_path(name: str, path: Any) -> str | None:
+    """Return a path as a text, None for none.
+
+    Raises:
+        SleighIllegalValueException: it is neither a text nor a path.
+    """
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if text is not None and not isinstance(text, str):
+        raise SleighIllegalValueException(f"{name}={path!r} is not a path")
+    return text if text is None else str(text)
 
 
 def checked_permutation(places: Any) -> Sequence[int] | None:

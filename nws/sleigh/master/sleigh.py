@@ -33,7 +33,13 @@ from nws.sleigh.master.liveness import Liveness
 from nws.sleigh.master.maps import Maps
 from nws.sleigh.master.members import Members
 from nws.sleigh.master.occupancy import Occupancy
-from nws.sleigh.master.options import NO_OPTIONS, CallOptions, checked_name
+from nws.sleigh.master.options import (
+    NO_OPTIONS,
+    CallOptions,
+    checked_lease_time,
+    checked_name,
+    checked_path,
+)
 from nws.sleigh.master.scaling import Scaling
 from nws.sleigh.master.scatter import Scatter, Scattered
 from nws.sleigh.master.serial_team import SerialTeam
@@ -56,10 +62,10 @@ class Sleigh(Maps):
     of this process cannot use it.
 
     Attributes:
-        lease_time: seconds. Workers that were not heard of for so long, because their machine is
-            gone or they are stopped, lose their tasks to others. The end of a worker's process is
-            noticed at once. If the master's machine, or the server's, is gone for so long, the
-            workers end.
+        lease_time: seconds, at least 1; infinity for any time. Workers that were not heard of for
+            that long, because their machine is gone or they are stopped, lose their tasks to
+            others. The end of a worker's process is noticed at once. If the master's machine, or
+            the server's, is gone for that long, the workers end.
     """
 
     lease_time: ClassVar[float] = 30.0
@@ -75,11 +81,11 @@ class Sleigh(Maps):
         nwsHostRemote: str | None = None,
         nwsPortRemote: int | None = None,
         scriptExec: ScriptExec = envcmd,
-        scriptDir: str | None = None,
+        scriptDir: str | os.PathLike[str] | None = None,
         scriptName: str = "PythonNWSSleighWorker.sh",
-        modulePath: str | None = None,
-        workingDir: str | None = None,
-        logDir: str | None = None,
+        modulePath: str | os.PathLike[str] | None = None,
+        workingDir: str | os.PathLike[str] | None = None,
+        logDir: str | os.PathLike[str] | None = None,
         user: str | None = None,
         wsNameTemplate: str = "sleigh_ride_%04d",
         userWsNameTemplate: str = "sleigh_user_%04d",
@@ -136,22 +142,24 @@ class Sleigh(Maps):
                 characters. Several may have the same; their workspaces tell them apart.
 
         Raises:
-            SleighIllegalValueException: the arguments do not fit.
+            SleighIllegalValueException: the arguments, or `lease_time`, do not fit.
             SleighNwsException: the server cannot be started, reached or used.
             SleighScriptException: a worker cannot be started.
         """
         workers = worker_range(workerCount)
+        lease_time = checked_lease_time(self.lease_time)
+        folder = checked_path("scriptDir", scriptDir)
         options = WorkerOptions(
             workers,
             nodeList,
             nwsHostRemote,
             nwsPortRemote,
             scriptExec,
-            sysconfig.get_path("scripts") if scriptDir is None else scriptDir,
+            sysconfig.get_path("scripts") if folder is None else folder,
             scriptName,
-            modulePath,
-            workingDir,
-            logDir,
+            checked_path("modulePath", modulePath),
+            checked_path("workingDir", workingDir),
+            checked_path("logDir", logDir),
             user or "",
             verbose,
         )
@@ -171,7 +179,7 @@ class Sleigh(Maps):
             way = None if serial else launcher.begin(options, self._home.processes)
             joins_freely = launcher.is_by_hand and workers.is_elastic
             needed = workers.low if joins_freely else 0
-            self._home.open(wsNameTemplate, userWsNameTemplate, self.lease_time)
+            self._home.open(wsNameTemplate, userWsNameTemplate, lease_time)
             if way is None:
                 self._team: AnyTeam = SerialTeam(self.nws, self.userNws, first)
             else:
@@ -189,7 +197,7 @@ class Sleigh(Maps):
             if shipment is not None:
                 self.nws.store(SHIPMENT, shipment)
             if way is not None:
-                way.go(self._home.where(self.lease_time), self.nws)
+                way.go(self._home.where(lease_time), self.nws)
             if launcher.is_by_hand and not joins_freely:
                 self._team.members.close_group()
             if isinstance(self._team, Team) and way is not None:
