@@ -20,6 +20,7 @@ from nws.cli.server_files import ServerFiles, host_of
 from nws.cli.which_server import connect, port_option, port_or_set, server_options
 from nws.client import DICT, NwsServer
 from nws.errors import NwsConnectException, NwsUnsupportedOperationException
+from nws.processes.pipes import pipe_apart
 from nws.session.endpoint import find_endpoint
 from nws.session.inspector import inspector_address, open_in_browser
 from nws.session.transport import Transport
@@ -86,7 +87,7 @@ def start(
     environment = {**os.environ, "NWS_SERVER_PORT": str(port), "NWS_INTERFACE": interface}
     environment["PYTHONSAFEPATH"] = "1"  # no modules from the working folder, whatever is in it
     # Its own end of a pipe: who knows what else is printed on stdout as Python starts.
-    read_end, write_end = os.pipe()
+    read_end, write_end = pipe_apart()
     command = [sys.executable, "-m", "nws_server", "--announce", "--announce-fd", str(write_end)]
     command += ["--pidfile", str(files.pid), *(["--tls"] if tls else [])]
     with files.open_log() as log, tempfile.TemporaryFile() as said:

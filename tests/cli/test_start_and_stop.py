@@ -18,7 +18,7 @@ from nws.connection_file import CONNECTION_FILE, read_connection_file
 from nws.version import __version__
 from tests.cli.conftest import Nws, free_port
 from tests.support.processes import children, run_python, runs, until_gone
-from tests.support.server import environment, running
+from tests.support.server import PATIENCE, environment, running
 from tests.support.spaces import HOST
 
 
@@ -80,6 +80,15 @@ def test_start_where_python_prints_as_it_starts(nws: Nws, tmp_path: Path) -> Non
     path = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
     nws.env.update(PYTHONPATH=path, PYTHONIOENCODING="utf-16")
     assert f"{HOST}:{nws.port}" in nws.server("start").output
+    nws.open().server.close()
+
+
+@pytest.mark.nightly
+def test_start_without_standard_streams(nws: Nws) -> None:
+    command = [sys.executable, "-m", "nws", "server", "start", "--port", str(nws.port)]
+    env = environment({"XDG_STATE_HOME": str(nws.folder.parent)})
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command]
+    subprocess.run(closed, env=env, timeout=PATIENCE, check=False)
     nws.open().server.close()
 
 

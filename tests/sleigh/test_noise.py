@@ -66,11 +66,12 @@ SETTINGS = [
 ]
 
 
-def run(folder: Path, **env: str) -> str:
+def run(folder: Path, *before: str, **env: str) -> str:
+    """Run the program, by the command ``before``; return its results."""
     program = folder / "program.py"
     program.write_text(PROGRAM)
     path = os.pathsep.join(map(str, [folder, ROOT, ROOT / "server"]))
-    command = [sys.executable, str(program)]
+    command = [*before, sys.executable, str(program)]
     whole = environment({"PYTHONPATH": path, **env})
     subprocess.run(
         command,
@@ -100,6 +101,15 @@ def run(folder: Path, **env: str) -> str:
 def test_what_is_printed_as_python_starts(tmp_path: Path, noise: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(f"{NOISES[noise]}\n")
     assert run(tmp_path) == "[3, 2, 1, 8, 8, 4]"
+
+
+CLOSED = 'exec "$@" <&- >&- 2>&-'
+"""A command of the shell that runs a program without standard streams."""
+
+
+def test_a_program_that_has_closed_its_streams(tmp_path: Path) -> None:
+    """What it opens next has their numbers."""
+    assert run(tmp_path, "sh", "-c", CLOSED, "sh") == "[3, 2, 1, 8, 8, 4]"
 
 
 @pytest.mark.nightly(but_each=4)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from nws.errors import SleighNwsException
+from nws.processes.pipes import pipe_apart
 from nws.sleigh.launch.child_process import ChildProcess
 from nws.sleigh.shared.generation import check_generation
 
@@ -82,7 +83,7 @@ class PrivateServer:
                 places.append(f"tcp:{address[1]}:interface={_quoted(address[0])}")
             self.host, self.port = address or (str(self.socket), 0)
             # Its own end of a pipe: who knows what else is printed on stdout as Python starts.
-            self._answers, answers_end = os.pipe()  # a file object would complain at a fork's end
+            self._answers, answers_end = pipe_apart()  # a file would complain at a fork's end
             self._close_answers = weakref.finalize(self, os.close, self._answers)
             options = ["--announce", "--announce-fd", str(answers_end), "--until-eof"]
             for place in places:
