@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Final
 
 from nws.wire.requests import MAX_NAME_BYTES
@@ -11,6 +12,9 @@ __all__ = ["encode_limit", "encode_name", "encode_timeout", "milliseconds"]
 
 _MAX_TIMEOUT_SECONDS: Final = 10**9
 """Some thirty years."""
+
+_DURATION: Final = "timedelta64"
+"""A class of NumPy, which makes numbers of such objects, whatever their unit."""
 
 
 def encode_name(name: str, what: str = "variable") -> bytes:
@@ -35,11 +39,15 @@ def encode_limit(limit: int) -> bytes:
     """Return the most values that are asked for, as it goes over the wire.
 
     Raises:
-        ValueError: it is less than one.
+        ValueError: it is no whole number, or less than one.
     """
-    if limit < 1:
-        raise ValueError(f"limit {limit} is less than one")
-    return b"%d" % limit
+    try:
+        whole = operator.index(limit)
+    except TypeError:
+        whole = 0
+    if whole < 1:
+        raise ValueError(f"limit {limit!r:.60} is not a whole number from 1 on")
+    return b"%d" % whole
 
 
 def encode_timeout(seconds: float | None) -> bytes:
@@ -57,6 +65,19 @@ def milliseconds(seconds: float) -> bytes:
     Raises:
         ValueError: it is negative, no number, or longer than thirty years.
     """
-    if not 0 <= seconds <= _MAX_TIMEOUT_SECONDS:
-        raise ValueError(f"{seconds!r} is not a number of seconds from 0 to {_MAX_TIMEOUT_SECONDS}")
-    return b"%d" % math.ceil(1000 * seconds)
+    real = seconds if type(seconds) is float else _plain(seconds)
+    if not 0 <= real <= _MAX_TIMEOUT_SECONDS:
+        raise ValueError(
+            f"{seconds!r:.60} is not a number of seconds from 0 to {_MAX_TIMEOUT_SECONDS}"
+        )
+    return b"%d" % math.ceil(1000 * real)
+
+
+def _plain(seconds: object) -> float:
+    """Return a number of any kind as one of Python's, which cannot overflow; NaN for all else."""
+    if isinstance(seconds, (str, bytes, bytearray)) or type(seconds).__name__ == _DURATION:
+        return math.nan
+    try:
+        return float(seconds)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return math.nan

@@ -299,7 +299,7 @@ class NetWorkSpace(FileTransfers):
             timeout: seconds to wait for the first value at most; None or infinity for any time.
 
         Raises:
-            ValueError: the limit is less than one.
+            ValueError: the limit is no whole number, or less than one.
             NwsException: as for `fetch`.
         """
         request = self._requests.fetch_many(varName, limit, timeout=timeout)

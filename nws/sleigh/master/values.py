@@ -15,10 +15,10 @@ from nws.sleigh.shared.pickling import Packed, in_one_piece, unpack
 __all__ = ["cause_of", "exception_of", "value_of"]
 
 
-def value_of(tag: int, outcome: Packed | Failure) -> Any:
+def value_of(element: int, outcome: Packed | Failure) -> Any:
     """Return the value that an outcome stands for, or a SleighTaskException object."""
     if isinstance(outcome, Failure):
-        return exception_of(outcome, f"element {tag} failed\n{outcome.text}")
+        return exception_of(outcome, f"element {element} failed\n{outcome.text}")
     try:
         return unpack(outcome)
     except BaseException as error:  # sys.exit() too is the end of the element only
@@ -26,7 +26,7 @@ def value_of(tag: int, outcome: Packed | Failure) -> Any:
             raise  # by the user's Ctrl-C
         version = version_about(error)
         failed = SleighTaskException(
-            f"the result of element {tag} cannot be read by the master"
+            f"the result of element {element} cannot be read by the master"
             f"{f', which has {version}' if version else ''}: {described(error)}; "
             "`pickled_result` of this exception has its pickle"
         )
