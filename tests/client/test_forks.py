@@ -19,17 +19,18 @@ SCENARIOS = [
     "child_has_a_session_of_its_own",
     "closed_before_the_fork",
     "closed_in_the_child",
+    "a_stream_is_the_first_use",
     "grandchildren",
     "iterators_and_leases",
+    "streams_of_the_parent",
     "multiprocessing_fork",
     "multiprocessing_forkserver",
-    "multiprocessing_spawn",
-    "a_stream_is_the_first_use",
     "other_workspaces_of_the_session",
-    "streams_of_the_parent",
+    "multiprocessing_spawn",
     "while_a_thread_waits",
     "while_threads_connect",
 ]
+"""Each third one, from the first on, is for the ordinary run."""
 
 
 @pytest.mark.nightly(but_each=3)
