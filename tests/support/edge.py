@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from nws_server.certificate import Certificate
 from nws_server.hub import Limits
 from nws_server.net import NwsFactory, NwsProtocol
 from nws_server.spool import Spool
@@ -28,6 +29,7 @@ class Edge:
         max_connections: int = 100,
         reserved: int = 4,
         fast_io: bool = True,
+        certificate: Certificate | None = None,
     ) -> None:
         self.transport = transport
         self.clock = Clock()
@@ -39,6 +41,7 @@ class Edge:
             reserved=reserved,
             handshake_timeout=30,
             fast_io=fast_io,
+            certificate=certificate,
         )
 
     def client(self, kind: str | None = "cookie") -> NarrowClient:
