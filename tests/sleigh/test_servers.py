@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from nws.client import NetWorkSpace, NwsServer
+from nws.connection_file import CONNECTION_FILE
 from nws.sleigh import Sleigh, SleighIllegalValueException, SleighNwsException
+from nws.sleigh.launch.private_server import PrivateServer
 from tests.support.deadly import times_ten
 from tests.support.processes import until
 from tests.support.server import Server, running
@@ -81,6 +83,18 @@ def test_no_python_to_start(short: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("sys.executable", str(short / "python"))
     with pytest.raises(SleighNwsException, match="cannot be started"):
         Sleigh()
+
+
+def test_the_connection_file_of_another_server_stays(
+    short: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "connection.json"
+    file.write_text("of another server")
+    monkeypatch.setenv(CONNECTION_FILE, str(file))
+    server = PrivateServer()
+    server.wait_until_ready()
+    server.stop()
+    assert file.read_text() == "of another server"
 
 
 @pytest.mark.nightly

@@ -13,6 +13,7 @@ import weakref
 from pathlib import Path
 from typing import Final
 
+from nws.connection_file import CONNECTION_FILE
 from nws.errors import SleighNwsException
 from nws.processes.pipes import pipe_apart
 from nws.sleigh.launch.child_process import ChildProcess
@@ -95,6 +96,8 @@ class PrivateServer:
             self._log = folder / "log"
             with self._log.open("wb") as log:
                 env = {**_MALLOC, **os.environ}
+                if address is None:  # the file is that of another server, for our user's clients
+                    env.pop(CONNECTION_FILE, None)
                 try:
                     self._child = ChildProcess(
                         _IMPORTS, _CODE, stdout=log, stderr=log, env=env, pass_fds=[answers_end]
