@@ -69,9 +69,8 @@ class TlsLayer:
 
     def encrypt(self, data: bytes | memoryview) -> bytes:
         """Return what is to be sent for these bytes, behind what TLS itself has to say."""
-        done = 0
-        while done < len(data) and not self.failure:
-            done += self._engine.send(data[done : done + _RECORD_BYTES])
+        if data and not self.failure:
+            self._engine.send(data)  # all of it, see `certificate`
         return self._output()
 
     def send(self, data: bytes | memoryview) -> int:
