@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -23,23 +22,11 @@ from nws.errors import NwsConnectException
 from nws.sleigh import Sleigh
 from nws.sleigh.launch.by_hand import DELETE_ME, RUN_ME
 from nws.sleigh.shared.messages import RANK_COUNT
-from nws.wire.dialect import EXTENSIONS, LOGIN, METADATA_FROM_SERVER
-from tests.support.frames import framed_dict, request
 from tests.support.processes import Aside, processes_that_show, until
-from tests.support.second_user import as_second_user, require_second_user
+from tests.support.second_user import HELLOS, answers, as_second_user, require_second_user
 from tests.support.server import LOOPBACK, PATIENCE, Server, running
 from tests.support.spaces import HOST
 
-OPTIONS: Final = {METADATA_FROM_SERVER: b"1", EXTENSIONS: b"1"}
-HELLOS: Final[dict[str, tuple[bytes, ...]]] = {
-    "original": (b"1112",),
-    "original without cookies": (b"0000",),
-    "negotiated": (b"X000", b"R000" + framed_dict({})),
-    "ours": (b"X000", b"R000" + framed_dict(OPTIONS)),
-    "ours with a false proof": (b"X000", b"R000" + framed_dict({**OPTIONS, LOGIN: 96 * b"0"})),
-    "at once": (b"X000R0000000" + request("delete ws", "mine"),),
-    "a web page": (b"1112 / HTTP/1.1\r\nHost: x\r\n\r\n",),
-}
 PAGES: Final = (
     *("/", "/workspaces", "/workspace?name=mine", "/variable?ws=mine&name=x", "/clients"),
     *("/server", "/api/workspaces", "/api/value?ws=mine&name=x&index=0", "/raw?ws=mine&name=x"),
@@ -75,23 +62,6 @@ def content_of(server: Server) -> ServerAddress:
     content = read_connection_file(usual_path(server.port))
     assert content is not None
     return content
-
-
-def answers(address: Any, said: tuple[bytes, ...]) -> list[str]:
-    """Connect and say this; return what came back, until the end."""
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    heard = []
-    with socket.socket(family) as sock:
-        sock.settimeout(PATIENCE)
-        sock.connect(address)
-        try:
-            for text in said:
-                sock.sendall(text)
-                heard.append(sock.recv(4096)[:4].decode())
-            heard.append(sock.recv(1).decode("latin-1") and "more")
-        except ConnectionError:
-            heard.append("")
-    return heard
 
 
 @pytest.mark.parametrize("kind", HELLOS)
