@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import signal
 import socket
 from ipaddress import ip_address
 from pathlib import Path
@@ -122,6 +123,21 @@ def test_something_that_forwards_must_be_known(server: Server) -> None:
     with pytest.raises(NwsConnectException, match="secret is wrong for forwarded"):
         NwsServer(forwarded, login=f"{secret}@{LOCAL}")
     NwsServer(forwarded, login=f"{secret}@forwarded").close()
+
+
+def test_after_a_server_that_was_killed_what_is_forwarded_has_a_new_socket(tmp_path: Path) -> None:
+    """The old one is still there, and leads nowhere."""
+    with running(tmp_path) as killed:
+        old = file_of(killed)
+        killed.stop(signal.SIGKILL)
+        usual_path(killed.port).unlink()
+    with running(tmp_path) as server:
+        new = file_of(server)
+        login = f"{new.secret}@forwarded"
+        assert Path(old.forwarded).is_socket()
+        with pytest.raises(NwsConnectException, match="refused"):
+            NwsServer(f"unix:{old.forwarded}", login=login)
+        NwsServer(f"unix:{new.forwarded}", login=login).close()
 
 
 # Of another program, or none; see also tests/faults/test_squatters.py
