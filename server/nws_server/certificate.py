@@ -110,22 +110,27 @@ def _check_private(key_file: Path) -> None:
 
 
 def _usable(certificates: Sequence[Any], key: Any) -> Certificate:
-    """Make what Twisted needs of a certificate with those that signed it, and its key."""
+    """Make what OpenSSL needs of a certificate with those that signed it, and its key.
+
+    Twisted's `CertificateOptions` would make more of it than we can use: what it asks for when a
+    client names protocols that it would speak, as browsers do, is there only with Twisted's TLS.
+    """
     try:
-        from twisted.internet.ssl import CertificateOptions, TLSVersion
+        from OpenSSL import SSL
     except ImportError as error:
         raise _not_installed(error) from error
     own, *between = certificates
     try:
-        options = CertificateOptions(
-            privateKey=key,
-            certificate=own,
-            extraCertChain=list(between),
-            raiseMinimumTo=TLSVersion.TLSv1_3,
-        )
-        context = options.getContext()
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_min_proto_version(SSL.TLS1_3_VERSION)
+        context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
         context.set_tls13_ciphersuites(_CIPHER_SUITES)
         context.clear_mode(_ENABLE_PARTIAL_WRITE)
+        context.use_certificate(own)
+        for each in between:
+            context.add_extra_chain_cert(each)
+        context.use_privatekey(key)
+        context.check_privatekey()
     except Exception as error:  # each kind of key has its own ways to fail
         raise CertificateError(f"OpenSSL cannot use the certificate: {error}") from error
     from cryptography.hazmat.primitives.serialization import Encoding

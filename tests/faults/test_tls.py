@@ -297,6 +297,23 @@ def test_handshakes_that_do_not_go_on_hold_up_nobody(tls: Secured) -> None:
         tls.connect().close()
 
 
+@pytest.mark.parametrize(
+    ("method", "reason"), [(b"GET", "it speaks HTTP"), (b"1112", "it went on before the server")]
+)
+def test_a_browser_is_refused_as_without_tls(tls: Secured, method: bytes, reason: str) -> None:
+    """Also by a name that a page has chosen. It says which protocols it speaks."""
+    context = trusting()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection((HOST, tls.port), PATIENCE) as sock,
+        context.wrap_socket(sock, server_hostname="evil.example") as browser,
+    ):
+        assert browser.selected_alpn_protocol() is None
+        browser.sendall(method + b" / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+        assert browser.recv(100) == b""
+    until_logged(tls.server, reason)
+
+
 def test_what_a_client_that_has_gone_had_leased_goes_back(tls: Secured) -> None:
     with tls.connect() as server, server.openWs("returned") as ws:
         ws.store("value", 1)

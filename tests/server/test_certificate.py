@@ -52,7 +52,7 @@ def test_files_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
 
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("twisted.internet.ssl", "cryptography"):
+    for name in ("OpenSSL", "cryptography"):
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, name, None)
             with pytest.raises(CertificateError, match=r"pip install 'networkspaces\[tls\]'"):

@@ -47,9 +47,9 @@ class Narrow:
 class Peer:
     """A client of `ssl`, in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = trusting().wrap_bio(self._in, self._out)
+        self._tls = (context or trusting()).wrap_bio(self._in, self._out)
 
     def shake_hands(self, layer: TlsLayer) -> None:
         for _ in range(2):
@@ -120,6 +120,15 @@ def test_each_side_is_told_of_the_end(certificate: Certificate) -> None:
     assert not layer.ended
     peer.hear(layer.end())
     assert peer.has_ended
+
+
+def test_who_names_other_protocols_as_browsers_do_is_understood(certificate: Certificate) -> None:
+    """What it says then is refused, as without TLS."""
+    context = trusting()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    layer, peer = TlsLayer(certificate.context, None), Peer(context)
+    peer.shake_hands(layer)
+    assert layer.receive(peer.say(b"GET / HTTP/1.1\r\n")) == b"GET / HTTP/1.1\r\n"
 
 
 def test_many_records_are_made_at_once_by_the_quickest_cipher(certificate: Certificate) -> None:
