@@ -4,6 +4,7 @@ get."""
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import traceback
 import webbrowser
@@ -22,9 +23,16 @@ from nws.errors import NwsConnectException
 from nws.sleigh import Sleigh, sshcmd, sshforwardcmd
 from nws.sleigh.launch.by_hand import RUN_ME
 from nws.wire.login import LOCAL
-from tests.sleigh.functions import server_address
+from tests.sleigh.functions import server_address, worker
 from tests.support import batch_stub
-from tests.support.processes import descendants, processes_that_show, python, until
+from tests.support.processes import (
+    children,
+    descendants,
+    processes_that_show,
+    python,
+    until,
+    until_gone,
+)
 from tests.support.second_user import HELLOS, answers, as_second_user, require_second_user
 from tests.support.secured import Secured, secured
 from tests.support.server import LOOPBACK, PATIENCE
@@ -101,6 +109,14 @@ def test_workers_of_all_kinds_know_the_server(busy: Busy) -> None:
     for kind, sleigh in busy.sleighs.items():
         expected = others.get(kind, busy.tls.content.certificate)
         assert sleigh.map(server_address, [0]) == [expected], kind
+
+
+def test_a_tunnel_that_is_cut_is_made_again(busy: Busy) -> None:
+    before = busy.sleighs[FORWARDS].eachWorker(worker)
+    (connection,) = children(os.getpid(), running="-R localhost")
+    os.kill(connection, signal.SIGKILL)
+    until_gone([connection])
+    assert before != busy.sleighs[FORWARDS].eachWorker(worker)
 
 
 # What others see

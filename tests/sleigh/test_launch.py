@@ -260,20 +260,6 @@ def test_through_a_tunnel(ssh: Ssh, elsewhere: Elsewhere) -> None:
         until_nothing_runs(ssh)
 
 
-def test_a_tunnel_is_cut(ssh: Ssh, elsewhere: Elsewhere) -> None:
-    """The next one leads to the server, too."""
-    with held_port() as port:
-        remote = {"nwsHostRemote": "localhost", "nwsPortRemote": port}
-        with elsewhere(nodeList=["node1"], launch=sshforwardcmd, **remote) as sleigh:
-            before = sleigh.eachWorker(worker)
-            (connection,) = children(os.getpid(), running="node1")
-            os.kill(connection, signal.SIGKILL)
-            until_gone([connection])
-            assert sleigh.eachElem(times_ten, range(10)) == list(range(0, 100, 10))
-            assert before != sleigh.eachWorker(worker)
-        until_nothing_runs(ssh)
-
-
 # Commands
 
 
