@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING, Final
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import Browsing
+from tests.support.accessibility import assert_accessible
+from tests.support.browser import DESKTOP, PHONE, Browsing
 from tests.support.frames import PYTHON_TEXT
 from tests.support.inspected import Inspected, tile
+from tests.support.layout import assert_well_laid_out
 from tests.support.server import Server
 
 if TYPE_CHECKING:
@@ -76,6 +80,59 @@ def test_a_variable_of_100000_values_stays_responsive(
     expect(page.locator(".pages")).to_contain_text(re.compile("page 5,000 of 5,000"))
     expect(page.locator(".values pre").last).to_have_text("value 99999")
     assert_quick(watch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [120, pytest.param(2000, marks=pytest.mark.nightly)])
+def test_a_sleigh_of_many_workers_stays_usable(
+    browsing: Browsing, inspected: Inspected, count: int
+) -> None:
+    page = browsing.open()
+    ws = inspected.open(f"sleigh of {count}")
+    for name in ("task", "result", "rankCount", "workerCount"):
+        ws.declare(name, "fifo")
+    for rank in range(count):
+        ws.store(f"worker {rank}", json.dumps(report_of(rank)))
+    watch = watched(page)
+    inspected.see(page, "sleigh", name=ws.currentWs())
+    expect(page.get_by_text(f"{count:,} workers: {count // 2:,} running")).to_be_visible()
+    rows = page.get_by_role("region", name="Workers", exact=True).locator("tbody tr")
+    expect(rows).to_have_count(50)
+    expect(page.locator(".lane")).to_have_count(50)
+    for size in (PHONE, DESKTOP):
+        page.set_viewport_size(size)
+        assert_accessible(page)
+        assert_well_laid_out(page)
+    page.get_by_role("link", name="Last").click()
+    expect(rows.last.get_by_role("rowheader")).to_have_text(str(count - 1))
+    page.get_by_role("searchbox").fill("node11 ")
+    page.get_by_role("button", name="Search").click()
+    expect(rows).to_have_count(10)
+    expect(page.get_by_text(f"10 of {count:,} workers with")).to_be_visible()
+    page.get_by_role("link", name="Elements", exact=True).click()
+    expect(rows.first.get_by_role("rowheader")).to_have_text("119")
+    assert_quick(watch)
+
+
+def report_of(rank: int) -> dict[str, Any]:
+    """Return what a worker reports that has done much."""
+    now = time.time()
+    is_running = rank % 2 == 0
+    return {
+        "rank": rank,
+        "pid": 4000 + rank,
+        "host": f"node{rank // 10}",
+        "state": "running" if is_running else "idle",
+        "started": now - 3600,
+        "elements": 10 * rank,
+        "memory": 5e7,
+        "cpu": 0.97 if is_running else 0.0,
+        "current": {"call": 1, "element": rank, "since": now - 0.4} if is_running else None,
+        "recent": [
+            [1, number, 1, now - 1.5 * number - 1, now - 1.5 * number] for number in range(40)
+        ],
+        "lines": [[now - number, 1, number, "stdout", "what it says"] for number in range(20)],
+    }
 
 
 def fill(server: Server, ws: str, name: str, count: int) -> None:

@@ -91,7 +91,7 @@ def states(monkeypatch: pytest.MonkeyPatch) -> Callable[[pp.Server], dict[str, s
         browser.open(address).close()  # which gives a cookie for the key
         page = address.partition("&key=")[0].replace("/sleigh?", "/api/sleigh?")
         with browser.open(page) as data:
-            return {each["host"]: each["state"] for each in json.load(data)["workers"]}
+            return {each["host"]: each["state"] for each in json.load(data)["workers"]["rows"]}
 
     return look
 

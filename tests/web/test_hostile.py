@@ -387,5 +387,5 @@ def test_workers_whose_reports_are_no_texts(client: Client, browser: Browser) ->
     ):
         assert client.ask("store", "silent", f"worker {number}", descriptor, payload).status == 0
     assert client.ask("declare var", "silent", "worker 4", "multi").status == 0
-    assert browser.data("sleigh", name="silent")["workers"] == []
+    assert browser.data("sleigh", name="silent")["workers"]["rows"] == []
     browser.see("sleigh", name="silent")

@@ -58,7 +58,7 @@ def test_it_stays_as_it_was(memory: MemorySite) -> None:
     memory.client.delete_ws()
     after = data(memory, "sleigh", name=WS.decode())
     assert after["ended"] == 1e9 + 10
-    assert [each["state"] for each in after["workers"]] == ["ended", "ended"]
+    assert [each["state"] for each in after["workers"]["rows"]] == ["ended", "ended"]
     (call,) = after["calls"]
     assert (call["over"], call["cancelled"], call["arrived"]) == (True, True, 4)
     for same in ("failures", "lines", "failed", "tasks"):
@@ -115,7 +115,7 @@ def test_a_new_sleigh_takes_the_place_of_an_ended_one(memory: MemorySite) -> Non
     (row,) = rows(memory)
     assert row["state"] == "idle"
     memory.client.delete_ws()
-    assert data(memory, "sleigh", name=WS.decode())["workers"] == []
+    assert data(memory, "sleigh", name=WS.decode())["workers"]["rows"] == []
 
 
 def test_a_name_is_shown_and_found(memory: MemorySite) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nws_server.web.reports import Report
-from nws_server.web.timeline import read_spans, recent_rate
+from nws_server.web.timeline import Activity, read_spans
 from tests.support.clients import WS
 from tests.support.memory_site import MemorySite
-from tests.support.web import Seen, form
+from tests.support.web import Seen, form, target
 
 
 class Sleigh:
@@ -35,15 +35,22 @@ class Sleigh:
         payload = json.dumps(report).encode()
         self._memory.client.store(variable, payload)
 
-    def data(self) -> Any:
+    def workers(self, count: int, report: Callable[[int], dict[str, Any]]) -> None:
+        """Store the reports of so many workers; `report` returns that of a rank."""
+        for rank in range(count):
+            variable = b"worker %d" % rank
+            self._memory.client.declare_var(variable, b"single")
+            self.store(variable, report(rank))
+
+    def data(self, **fields: str) -> Any:
         """Return the data of its page."""
-        reply = self._memory.ask(form("GET", f"/api/sleigh?name={WS.decode()}"))
+        reply = self._memory.ask(form("GET", target("api/sleigh", name=WS, **fields)))
         assert reply.status == 200, reply.text
         return reply.json()
 
-    def page(self) -> Seen:
+    def page(self, **fields: str) -> Seen:
         """Return its page."""
-        return self._memory.ask(form("GET", f"/sleigh?name={WS.decode()}")).page()
+        return self._memory.ask(form("GET", target("sleigh", name=WS, **fields))).page()
 
 
 @pytest.fixture
@@ -101,12 +108,12 @@ def test_a_worker_of_a_group(sleigh: Sleigh) -> None:
     sleigh.store(b"worker 0", {"rank": 0, "host": "node2", "group": "gpu", "state": "idle"})
     sleigh.store(b"task gpu", "a task")
     sleigh.store(b"task", "another one")
-    assert sleigh.data()["workers"][0]["group"] == "gpu"
+    assert sleigh.data()["workers"]["rows"][0]["group"] == "gpu"
     text = " ".join(sleigh.page().text.split())
     assert "node2 (gpu)" in text
     assert "Tasks: 2 queued, 0 running" in text
     sleigh.store(b"worker 0", {"rank": 0, "group": "\ud800"})
-    assert sleigh.data()["workers"][0]["rank"] == 0
+    assert sleigh.data()["workers"]["rows"][0]["rank"] == 0
 
 
 def test_calls_that_have_ended_stand_in_a_table_newest_first(sleigh: Sleigh) -> None:
@@ -152,14 +159,14 @@ def test_a_worker_whose_supervisor_is_gone(sleigh: Sleigh) -> None:
     report = {"rank": 0, "id": "a", "state": "running", "current": {"call": 1, "since": 1e9}}
     sleigh.store(b"worker 0", report)
     sleigh.store(b"gone ", "as if it were a supervisor without an id")
-    (worker,) = sleigh.data()["workers"]
+    (worker,) = sleigh.data()["workers"]["rows"]
     assert (worker["state"], worker["current"]["call"]) == ("running", 1)
     sleigh.store(b"gone a", [0])
-    (worker,) = sleigh.data()["workers"]
+    (worker,) = sleigh.data()["workers"]["rows"]
     assert (worker["state"], worker["current"]) == ("gone", None)
     assert "gone" in sleigh.page().text
     sleigh.store(b"worker 0", [])
-    (worker,) = sleigh.data()["workers"]
+    (worker,) = sleigh.data()["workers"]["rows"]
     assert worker["state"] == "gone"
 
 
@@ -169,7 +176,7 @@ def test_numbers_and_axes(sleigh: Sleigh) -> None:
     report = {"cpu": 0.731, "memory": 2e6, "durations": durations, "recent": recent}
     sleigh.store(b"worker 0", report)
     data = sleigh.data()
-    assert (data["workers"][0]["cpu"], data["durations"]["elements"]) == (0.731, 31)
+    assert (data["workers"]["rows"][0]["cpu"], data["durations"]["elements"]) == (0.731, 31)
     assert "axis" not in data["durations"]
     seen = sleigh.page()
     text = " ".join(seen.text.split())
@@ -180,23 +187,98 @@ def test_numbers_and_axes(sleigh: Sleigh) -> None:
     assert "1 ms, 10 ms, 100 ms" in labels
 
 
-def spans(*rows: list[float]) -> Report:
-    return Report({"recent": list(rows)})
+def activity(*rows: list[float]) -> Activity:
+    """Return what a worker with these spans has done until the time 100."""
+    activity = Activity(100.0)
+    activity.add(read_spans(Report({"recent": list(rows)})))
+    return activity
 
 
 def test_the_rate_of_a_call_counts_its_own_elements_of_the_last_ten_seconds() -> None:
-    report = spans([1, 0, 50, 80, 89], [1, 50, 30, 90, 95], [2, 0, 999, 90, 95], [1, 80, 20, 1, 99])
-    assert recent_rate(list(read_spans(report)), 1, 0.0, 100.0) == 5.0
+    seen = activity(
+        [1, 0, 50, 80, 89], [1, 50, 30, 90, 95], [2, 0, 999, 90, 95], [1, 80, 20, 1, 99]
+    )
+    assert seen.rate_of(1, 0.0) == 5.0
 
 
 def test_the_rate_of_a_young_call_is_that_since_it_began() -> None:
-    report = spans([1, 0, 8, 96, 97])
-    assert recent_rate(list(read_spans(report)), 1, 96.0, 100.0) == 2.0
-    assert recent_rate(list(read_spans(report)), 1, 99.9, 100.0) == 8.0
+    seen = activity([1, 0, 8, 96, 97])
+    assert seen.rate_of(1, 96.0) == 2.0
+    assert seen.rate_of(1, 99.9) == 8.0
 
 
 def test_spans_that_end_before_they_begin_are_skipped() -> None:
-    assert list(read_spans(spans([1, 0, 1, 5, 4], [1, 0, 1, 0, 4], [1, 0, 1]))) == []
+    odd = Report({"recent": [[1, 0, 1, 5, 4], [1, 0, 1, 0, 4], [1, 0, 1]]})
+    assert list(read_spans(odd)) == []
+
+
+def test_throughput_adds_up_all_workers(sleigh: Sleigh) -> None:
+    """Each element counts in the seconds in which its span was."""
+    sleigh.workers(2, lambda rank: {"recent": [[1, 0, 30, 1e9 - 20, 1e9 - 10 - 5 * rank]]})
+    assert "At most 9." in sleigh.page().text
+
+
+def test_a_page_has_fifty_workers_and_the_sums_are_those_of_all(sleigh: Sleigh) -> None:
+    """It shows the timeline of the same fifty."""
+    sleigh.workers(
+        120,
+        lambda rank: {
+            "host": f"node{rank % 3}",
+            "state": "idle" if rank < 100 else "running",
+            "elements": rank,
+            "cpu": 0.5 if rank else None,
+            "memory": 1e6,
+            "lines": [[1e9 + rank, 1, -1, "stdout", f"line of {rank}"]],
+        },
+    )
+    data = sleigh.data()
+    assert [row["rank"] for row in data["workers"]["rows"]] == list(range(50))
+    assert [lane["rank"] for lane in data["timeline"]] == list(range(50))
+    assert data["sums"] == {
+        "states": [{"state": "idle", "workers": 100}, {"state": "running", "workers": 20}],
+        "elements": sum(range(120)),
+        "cpu": 59.5,
+        "memory": 120e6,
+        "deaths": 0,
+    }
+    assert [line["rank"] for line in data["lines"]] == list(range(70, 120))
+    text = " ".join(sleigh.page().text.split())
+    assert "120 workers: 100 idle, 20 running; more can join." in text
+    assert "page 1 of 3" in text
+    assert "Of those in the table above." in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "ranks"),
+    [
+        ({"page": "3"}, range(100, 120)),
+        ({"sort": "elements"}, range(119, 69, -1)),
+        ({"search": "node7 "}, range(70, 80)),
+        ({"search": "RUNNING", "sort": "cpu"}, [1]),
+        ({"search": "nowhere"}, []),
+    ],
+)
+def test_workers_are_searched_and_sorted(
+    sleigh: Sleigh, fields: dict[str, str], ranks: Iterable[int]
+) -> None:
+    sleigh.workers(
+        120,
+        lambda rank: {
+            "host": f"node{rank // 10}",
+            "elements": rank,
+            "state": "running" if rank == 1 else "idle",
+        },
+    )
+    data = sleigh.data(**fields)
+    assert [row["rank"] for row in data["workers"]["rows"]] == list(ranks)
+    assert data["sums"]["elements"] == sum(range(120))
+    assert sleigh.page(**fields).text
+
+
+def test_two_workers_need_no_search(sleigh: Sleigh) -> None:
+    sleigh.workers(2, lambda rank: {"host": "here"})
+    kinds = [each.attributes.get("type") for each in sleigh.page().elements]
+    assert "search" not in kinds
 
 
 def test_jobs_of_a_batch_system(sleigh: Sleigh) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from nws_server.web.charts import Axis, Tick
 from nws_server.web.rendering import brief
-from nws_server.web.reports import Report
+from nws_server.web.reports import Report, number_in
 
-__all__ = ["describe_durations"]
+__all__ = ["describe_durations", "durations_in"]
 
 _BITS: Final = range(64)
 """Each bin ends at as many nanoseconds as a power of two: no other durations are reported."""
@@ -23,8 +23,17 @@ _MIN_TICK_PERCENT: Final = 12.0
 """Between two marks on the axis."""
 
 
-def describe_durations(workers: Iterable[Report]) -> dict[str, Any] | None:
+def durations_in(report: Report) -> dict[float, int]:
+    """Return how many elements of a worker took how many seconds, as it reports that."""
+    rows = ((number_in(row[0]), int(number_in(row[1]))) for row in report.rows("durations", 2))
+    return {seconds: elements for seconds, elements in rows if seconds > 0 and elements > 0}
+
+
+def describe_durations(reported: Mapping[float, int]) -> dict[str, Any] | None:
     """Describe how many elements took how long; None if none has ended.
+
+    Args:
+        reported: how many elements took how many seconds; see `durations_in`.
 
     Returns:
         ``elements``, how many there are; ``half``, ``most`` and ``all``: the seconds that half of
@@ -32,8 +41,10 @@ def describe_durations(workers: Iterable[Report]) -> dict[str, Any] | None:
         number, and its place in percent; the ``axis`` below.
     """
     counts: Counter[int] = Counter()
-    for report in workers:
-        counts.update(dict(_counts_in(report)))
+    for seconds, elements in reported.items():
+        bits = round(math.log2(seconds * 1e9))
+        if bits in _BITS:
+            counts[bits] += elements
     if not counts:
         return None
     first, last = _bounds(min(counts), max(counts))
@@ -58,15 +69,6 @@ def describe_durations(workers: Iterable[Report]) -> dict[str, Any] | None:
         ],
         "axis": Axis(list(_ticks(first - 1, last))),
     }
-
-
-def _counts_in(report: Report) -> Iterator[tuple[int, int]]:
-    for row in report.rows("durations", 2):
-        numbers = Report({"seconds": row[0], "elements": row[1]})
-        seconds, elements = numbers.number("seconds"), numbers.whole("elements")
-        bits = round(math.log2(seconds * 1e9)) if seconds > 0 else -1
-        if bits in _BITS and elements > 0:
-            yield bits, elements
 
 
 def _bounds(first: int, last: int) -> tuple[int, int]:

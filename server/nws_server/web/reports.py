@@ -13,7 +13,15 @@ from nws_server.core.values import Value
 from nws_server.web.inspector import Inspector
 from nws_server.web.kinds import beginning, kind_of
 
-__all__ = ["Report", "parse", "read_last_texts", "read_report", "read_text", "reports_in"]
+__all__ = [
+    "Report",
+    "number_in",
+    "parse",
+    "read_last_texts",
+    "read_report",
+    "read_text",
+    "reports_in",
+]
 
 _MAX_REPORT_BYTES: Final = 200_000
 """Bytes of one report; longer ones are skipped."""
@@ -37,7 +45,7 @@ class Report:
 
     def number(self, key: str, default: float = 0) -> float:
         """Return the number in a field."""
-        return _number(self._content.get(key), default)
+        return number_in(self._content.get(key), default)
 
     def whole(self, key: str, default: int = 0) -> int:
         """Return the number in a field, truncated to a whole one."""
@@ -76,10 +84,11 @@ class Report:
                 yield row
 
 
-def _number(value: Any, default: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e18 < value < 1e18:
-        return default
-    return value
+def number_in(value: Any, default: float = 0) -> float:
+    """Return what parsed JSON has for a number; the default if it is none, or a huge one."""
+    if (type(value) is int or type(value) is float) and -1e18 < value < 1e18:
+        return value
+    return default
 
 
 def read_text(inspector: Inspector, ws: bytes, var: bytes) -> str | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from nws_server.web.names import shorten
-from nws_server.web.reports import Report
+from nws_server.web.reports import Report, number_in
 
-__all__ = ["OutputLine", "lines_of", "logs_of"]
+__all__ = ["LastLines", "OutputLine", "lines_of", "logs_of"]
 
 _MAX_LINE_CHARS: Final = 4000
+
+_PILED_UP: Final = 20
+"""How many times as many lines as wanted are held before the older ones are dropped."""
 
 
 class OutputLine(NamedTuple):
@@ -42,6 +46,28 @@ def lines_of(workers: Mapping[int, Report]) -> Sequence[OutputLine]:
         _line(rank, row) for rank, report in workers.items() for row in report.rows("lines", 5)
     ]
     return sorted(lines, key=lambda line: line.time)
+
+
+class LastLines:
+    """The last lines of all workers, whose reports are read one at a time."""
+
+    def __init__(self, most: int) -> None:
+        """Begin without any; keep so many."""
+        self._most = most
+        self._rows: list[tuple[float, int, Sequence[Any]]] = []
+
+    def add(self, rank: int, report: Report) -> None:
+        """Add those of a worker."""
+        self._rows += [(number_in(row[0]), rank, row) for row in report.rows("lines", 5)]
+        if len(self._rows) > _PILED_UP * self._most:  # not for each worker
+            self._rows = self._last()
+
+    def oldest_first(self) -> Sequence[OutputLine]:
+        """Return them."""
+        return [_line(rank, row) for _, rank, row in self._last()]
+
+    def _last(self) -> list[tuple[float, int, Sequence[Any]]]:
+        return sorted(self._rows, key=itemgetter(0))[-self._most :]
 
 
 def _line(rank: int, row: Sequence[Any]) -> OutputLine:

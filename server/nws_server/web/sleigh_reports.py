@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from twisted.logger import Logger
@@ -39,12 +39,15 @@ WAITS_FOR_WORKERS: Final = b"deleteMeWhenAllWorkersStarted"
 
 _SLEIGH_VARIABLES: Final = (TASKS, RESULTS, b"rankCount", WORKER_COUNT)
 _MAX_NAME_CHARS: Final = 64
-_MAX_WORKERS: Final = 1000
+_MAX_WORKERS: Final = 5000
 _MAX_FAILURES: Final = 100
 """Of each worker, as many as it keeps."""
 
-_MAX_READ_BYTES: Final = 4_000_000
-"""Bytes that are read of all reports of one kind."""
+_MAX_WORKER_BYTES: Final = 20_000_000
+"""Bytes that are read of the reports of all workers. That takes half a second."""
+
+_MAX_FAILURE_BYTES: Final = 4_000_000
+"""Bytes that are read of all failures."""
 
 
 _COMPRESSION_LEVEL: Final = 1
@@ -61,7 +64,7 @@ class SleighReports(NamedTuple):
     """By rank."""
     failure_texts: Sequence[Sequence[str]]
     """By rank, those of each, oldest first."""
-    gone: Sequence[str]
+    gone: Collection[str]
     """Ids of supervisors that are gone."""
     queued: int
     """Tasks that nobody does."""
@@ -74,6 +77,8 @@ class SleighReports(NamedTuple):
     jobs_text: str | None = None
     name: str = ""
     """What its user calls it."""
+    ended: bool = False
+    """Whether they are what it said last."""
 
     def calls(self) -> Iterator[Report]:
         """Walk the reports about calls, oldest first."""
@@ -91,17 +96,27 @@ class SleighReports(NamedTuple):
         return iter(()) if content is None else Report(content).parts("jobs")
 
     def workers(self) -> dict[int, Report]:
-        """Return the reports about all workers, by rank. What that of a worker says is out of date
-        if its supervisor is gone: then its state is ``gone``."""
-        reports = {
-            rank: Report(content)
-            for rank, text in enumerate(self.worker_texts)
-            if (content := parse(text)) is not None
-        }
-        for rank, report in reports.items():
-            if report.text("id") in self.gone:
-                reports[rank] = report.updated(state="gone", current=None)
-        return reports
+        """Return the reports about all workers, by rank; see `worker`."""
+        return dict(self.each_worker())
+
+    def each_worker(self) -> Iterator[tuple[int, Report]]:
+        """Read the reports about all workers one at a time, each with its rank; see `worker`."""
+        for rank in range(len(self.worker_texts)):
+            if (report := self.worker(rank)) is not None:
+                yield rank, report
+
+    def worker(self, rank: int) -> Report | None:
+        """Return the report about a worker; None if there is none. What it says is out of date if
+        its supervisor is gone: then its state is ``gone``, and ``ended`` if the sleigh has."""
+        content = parse(self.worker_texts[rank])
+        if content is None:
+            return None
+        report = Report(content)
+        if self.ended:
+            return report.updated(state="ended", current=None)
+        if report.text("id") in self.gone:
+            return report.updated(state="gone", current=None)
+        return report
 
     def failures(self) -> Iterator[tuple[int, Report]]:
         """Walk the last failures of all workers, each with the worker's rank."""
@@ -121,17 +136,16 @@ def read_sleigh(inspector: Inspector, ws: bytes, *, failures: bool = True) -> Sl
     look = inspector.look
     unread, count = look.variable(ws, RESULTS), look.variable(ws, WORKER_COUNT)
     workers = list(_read_workers(inspector, ws))
-    reports = [Report(parse(text)) for text in workers]
-    ids = {report.text("id") for report in reports}
-    queues = {_queue_of(report.text("group")) for report in reports} | {TASKS}
-    queued = [found for name in queues if (found := look.variable(ws, name)) is not None]
+    variables = look.variables(ws)
+    queues = [each for each in variables if each.name.partition(b" ")[0] == TASKS]
+    gone = [each.name for each in variables if each.name.startswith(GONE) and each.queue]
     return SleighReports(
         read_text(inspector, ws, CALLS),
         workers,
         list(_read_failures(inspector, ws, len(workers))) if failures else [],
-        [id for id in sorted(ids) if _is_gone(inspector, ws, id)],
-        sum(queue.values for queue in queued),
-        sum(queue.leased for queue in queued),
+        [name[len(GONE) :].decode("utf-8", "replace") for name in gone],
+        sum(len(queue.queue or ()) for queue in queues),
+        sum(len(queue.leases) for queue in queues),
         unread.values if unread else 0,
         bool(count and count.values),
         read_text(inspector, ws, JOBS),
@@ -139,16 +153,11 @@ def read_sleigh(inspector: Inspector, ws: bytes, *, failures: bool = True) -> Sl
     )
 
 
-def _queue_of(group: str) -> bytes:
-    """Return the name of the variable with tasks for a group; those of no group are for anybody."""
-    return b"%s %s" % (TASKS, group.encode(errors="replace")) if group else TASKS
-
-
 def _read_workers(inspector: Inspector, ws: bytes) -> Iterator[str | None]:
     read = 0
     for rank in range(_MAX_WORKERS):
         variable = WORKER + b"%d" % rank
-        if inspector.look.variable(ws, variable) is None or read > _MAX_READ_BYTES:
+        if inspector.look.variable(ws, variable) is None or read > _MAX_WORKER_BYTES:
             return
         text = read_text(inspector, ws, variable)
         read += len(text or "")
@@ -156,14 +165,9 @@ def _read_workers(inspector: Inspector, ws: bytes) -> Iterator[str | None]:
 
 
 def _read_failures(inspector: Inspector, ws: bytes, ranks: int) -> Iterator[list[str]]:
-    most = _MAX_READ_BYTES // max(1, ranks)  # so that each has a share
+    most = _MAX_FAILURE_BYTES // max(1, ranks)  # so that each has a share
     for rank in range(ranks):
         yield read_last_texts(inspector, ws, FAILURES + b"%d" % rank, _MAX_FAILURES, most)
-
-
-def _is_gone(inspector: Inspector, ws: bytes, supervisor: str) -> bool:
-    will = inspector.look.variable(ws, GONE + supervisor.encode(errors="replace"))
-    return will is not None and will.values > 0
 
 
 # Of sleighs that have ended
@@ -207,4 +211,4 @@ def keep_sleigh(inspector: Inspector, ws: bytes) -> None:
 
 def kept_reports(run: KeptRun) -> SleighReports:
     """Return what a sleigh said of itself at its end."""
-    return SleighReports(*json.loads(zlib.decompress(run.packed)))
+    return SleighReports(*json.loads(zlib.decompress(run.packed)))._replace(ended=True)

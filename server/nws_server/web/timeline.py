@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from nws_server.web import charts
-from nws_server.web.reports import Report
+from nws_server.web.reports import Report, number_in
 
 __all__ = [
     "TIMELINE_SECONDS",
+    "Activity",
     "BusySpan",
-    "draw_throughput",
     "place_spans",
     "read_spans",
-    "recent_rate",
     "timeline_axis",
 ]
 
@@ -45,54 +45,68 @@ class BusySpan(NamedTuple):
 def read_spans(report: Report) -> Iterator[BusySpan]:
     """Walk the finished spans in a worker's report."""
     for row in report.rows("recent", 5):
-        numbers = Report(dict(zip(BusySpan._fields, row, strict=False)))
-        begin, end = numbers.number("begin"), numbers.number("end")
+        call, first, size, begin, end = map(number_in, row[:5])
         if 0 < begin <= end:
-            yield BusySpan(
-                numbers.whole("call"), numbers.whole("first"), numbers.whole("size"), begin, end
-            )
+            yield BusySpan(int(call), int(first), int(size), begin, end)
 
 
-def recent_rate(spans: Sequence[BusySpan], call: int, began: float, now: float) -> float:
-    """Return the elements per second that a call completed lately.
+class Activity:
+    """What all workers together have done in the seconds of the timeline.
 
-    Args:
-        spans: of all workers.
-        call: number of the call.
-        began: when the call began; a call that is younger than the usual time span is measured
-            since then.
-        now: the present time.
+    Their reports are read one at a time: those of thousands would be much to hold.
     """
-    done = sum(span.size for span in spans if span.call == call and span.end > now - _RATE_SECONDS)
-    return done / max(1.0, now - max(now - _RATE_SECONDS, began))
 
+    def __init__(self, now: float) -> None:
+        """Begin without any; ``now`` is the present time, or that of the end."""
+        self._now = now
+        self._done = [0.0] * TIMELINE_SECONDS
+        self._recent: Counter[int] = Counter()
 
-def draw_throughput(
-    spans: Sequence[BusySpan], now: float, *, ended: bool = False
-) -> charts.Chart | None:
-    """Draw the elements done in each second of the timeline, but for those of which nobody knows
-    yet; None if there are none.
+    def add(self, spans: Iterable[BusySpan]) -> None:
+        """Add the spans of a worker."""
+        left, recently = self._now - TIMELINE_SECONDS, self._now - _RATE_SECONDS
+        for call, _, size, begin, end in spans:
+            if end > recently:
+                self._recent[call] += size
+            self._spread(size, begin - left, end - left)
 
-    Args:
-        spans: of all workers.
-        now: the present time, or that of the end.
-        ended: there will be no more reports.
-    """
-    done = [0.0] * TIMELINE_SECONDS
-    for span in spans:
-        duration = max(span.end - span.begin, 0.001)
-        first, last = (int(when - now) + TIMELINE_SECONDS for when in (span.begin, span.end))
-        for second in range(max(0, first - 1), min(TIMELINE_SECONDS, last + 1)):
-            begin = now - TIMELINE_SECONDS + second
-            overlap = min(span.end, begin + 1) - max(span.begin, begin)
+    def _spread(self, size: int, begin: float, end: float) -> None:
+        """Divide elements among the seconds of the timeline, which begins at 0."""
+        rate = size / max(end - begin, 0.001)
+        for second in range(max(0, int(begin)), min(TIMELINE_SECONDS, int(end) + 1)):
+            overlap = min(end, second + 1) - max(begin, second)
             if overlap > 0:
-                done[second] += span.size * overlap / duration
-    if not any(done):
-        return None
-    known = TIMELINE_SECONDS - (0 if ended else _REPORT_LAG_SECONDS)
-    points = list(enumerate(done))[:known]
-    axis = timeline_axis(ended=ended)
-    return charts.steps(points, 0, TIMELINE_SECONDS, known=known, axis=axis, width=480, height=80)
+                self._done[second] += rate * overlap
+
+    def rate_of(self, call: int, began: float) -> float:
+        """Return the elements per second that a call completed lately.
+
+        Args:
+            call: its number.
+            began: when it began; a call that is younger than the usual time span is measured since
+                then.
+        """
+        since = max(self._now - _RATE_SECONDS, began)
+        return self._recent[call] / max(1.0, self._now - since)
+
+    def draw_throughput(self, *, ended: bool = False) -> charts.Chart | None:
+        """Draw the elements done in each second of the timeline, but for those of which nobody
+        knows yet; None if there are none.
+
+        Args:
+            ended: there will be no more reports.
+        """
+        if not any(self._done):
+            return None
+        known = TIMELINE_SECONDS - (0 if ended else _REPORT_LAG_SECONDS)
+        points = list(enumerate(self._done))[:known]
+        return charts.steps(
+            *(points, 0, TIMELINE_SECONDS),
+            known=known,
+            axis=timeline_axis(ended=ended),
+            width=480,
+            height=80,
+        )
 
 
 def timeline_axis(*, ended: bool) -> charts.Axis:
@@ -100,10 +114,10 @@ def timeline_axis(*, ended: bool) -> charts.Axis:
     return charts.time_axis(TIMELINE_SECONDS, "end" if ended else "now")
 
 
-def place_spans(spans: Sequence[BusySpan], report: Report, now: float) -> Iterator[dict[str, Any]]:
+def place_spans(report: Report, now: float) -> Iterator[dict[str, Any]]:
     """Place a worker's spans, and the task that it runs now, in the timeline."""
     current = report.part("current")
-    shown = [(span, False) for span in spans]
+    shown = [(span, False) for span in read_spans(report)]
     if current is not None:
         span = BusySpan(
             current.whole("call"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nws_server.web import sleigh_reports
-from nws_server.web.durations import describe_durations
+from nws_server.web.durations import describe_durations, durations_in
 from nws_server.web.inspector import Inspector
 from nws_server.web.kept_runs import KeptRun
 from nws_server.web.names import DisplayName, shorten
@@ -16,16 +17,15 @@ from nws_server.web.original_sleigh import describe_original_sleigh, is_original
 from nws_server.web.query import Query
 from nws_server.web.reports import Report, read_text
 from nws_server.web.sleigh_failures import describe_kinds, failures_of
-from nws_server.web.sleigh_output import lines_of
+from nws_server.web.sleigh_output import LastLines
 from nws_server.web.sleigh_reports import SleighReports
-from nws_server.web.sleigh_requests import can_be_cancelled, can_be_killed
+from nws_server.web.sleigh_requests import can_be_cancelled
+from nws_server.web.sleigh_workers import WorkerRow, describe_worker, sums_of, worker_table
 from nws_server.web.timeline import (
     TIMELINE_SECONDS,
-    BusySpan,
-    draw_throughput,
+    Activity,
     place_spans,
     read_spans,
-    recent_rate,
     timeline_axis,
 )
 
@@ -41,7 +41,8 @@ _MAX_LINES: Final = 50
 
 
 def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
-    """Show the sleigh of a workspace, or one that has ended lately. Field: ``name``.
+    """Show the sleigh of a workspace, or one that has ended lately. Fields: ``name``, and for its
+    workers ``search``, ``sort``, ``order``, ``page``.
 
     Raises:
         NotFound: the workspace is not that of a sleigh, and none has ended there lately.
@@ -58,91 +59,102 @@ def show_sleigh(inspector: Inspector, query: Query) -> dict[str, Any]:
             "launch": _launch(inspector, ws),
         }
     if sleigh_reports.is_sleigh(inspector, ws):
-        return inspector.cost_cache.get(("sleigh", ws), lambda: _show(inspector, ws))
+        seen = inspector.cost_cache.get(("sleigh", ws), lambda: _look_at(inspector, ws))
+        return _show(seen, query, ws, ended=None, launch=_launch(inspector, ws))
     run = inspector.kept_runs.get(ws)
     if run is None:
         raise NotFound(f"there is no sleigh with the workspace {DisplayName(ws).short!r}")
-    return inspector.cost_cache.get(("ended", run), lambda: _show_ended(run))
+    seen = inspector.cost_cache.get(("ended", run), lambda: _look_back_at(run))
+    return _show(seen, query, ws, ended=run.ended, launch=None)
 
 
-def _show(inspector: Inspector, ws: bytes) -> dict[str, Any]:
-    reports = sleigh_reports.read_sleigh(inspector, ws)
-    data = _describe(reports, reports.workers(), float(round(inspector.now())), ended=False)
+class _Seen(NamedTuple):
+    """What is shown of a sleigh, whichever of its workers are."""
+
+    data: dict[str, Any]
+    workers: Sequence[WorkerRow]
+    reports: SleighReports
+    now: float
+    """When it was looked at, or when it ended."""
+
+
+def _show(seen: _Seen, query: Query, ws: bytes, **more: Any) -> dict[str, Any]:
+    table = worker_table(seen.workers, query)
     return {
         "workspace": DisplayName(ws),
         "original": None,
-        "ended": None,
-        "launch": _launch(inspector, ws),
-        **data,
+        **more,
+        **seen.data,
+        "workers": table.described(dict),
+        "timeline": [_lane(seen, row) for row in table.rows],
     }
 
 
-def _show_ended(run: KeptRun) -> dict[str, Any]:
-    reports = sleigh_reports.kept_reports(run)
-    workers = {
-        rank: report.updated(state="ended", current=None)
-        for rank, report in reports.workers().items()
-    }
-    data = _describe(reports, workers, run.ended, ended=True)
-    for call in data["calls"]:
+def _lane(seen: _Seen, row: WorkerRow) -> dict[str, Any]:
+    report = seen.reports.worker(row["rank"])  # read again: those of all would be much to hold
+    assert report is not None
+    return {"rank": row["rank"], "spans": list(place_spans(report, seen.now))}
+
+
+def _look_at(inspector: Inspector, ws: bytes) -> _Seen:
+    reports = sleigh_reports.read_sleigh(inspector, ws)
+    return _see(reports, float(round(inspector.now())))
+
+
+def _look_back_at(run: KeptRun) -> _Seen:
+    seen = _see(sleigh_reports.kept_reports(run), run.ended)
+    for call in seen.data["calls"]:
         call["cancelled"] = call["cancelled"] or not call["over"]
         call["over"] = True
         call["can_be_cancelled"] = False
-    return {
-        "workspace": DisplayName(run.ws),
-        "original": None,
-        "ended": run.ended,
-        "launch": None,
-        **data,
-    }
+    return seen
 
 
-def _describe(
-    reports: SleighReports, workers: dict[int, Report], now: float, *, ended: bool
-) -> dict[str, Any]:
-    spans = {rank: list(read_spans(report)) for rank, report in workers.items()}
-    every_span = [span for each in spans.values() for span in each]
-    calls = _calls(reports.calls(), every_span, now)
-    return {
+def _see(reports: SleighReports, now: float) -> _Seen:
+    workers: list[WorkerRow] = []
+    activity, lines = Activity(now), LastLines(_MAX_LINES)
+    durations: Counter[float] = Counter()
+    for rank, report in reports.each_worker():
+        workers.append(describe_worker(rank, report))
+        activity.add(read_spans(report))
+        lines.add(rank, report)
+        durations.update(durations_in(report))
+    calls = _calls(reports.calls(), activity, now)
+    data = {
         "name": reports.name,
         "calls": calls,
-        "workers": [_worker(rank, report) for rank, report in workers.items()],
+        "sums": sums_of(workers),
         "closed": reports.closed,
         "tasks": {
             "queued": reports.queued,
             "running": reports.running,
             "results": reports.unread,
         },
-        "throughput": draw_throughput(every_span, now, ended=ended),
-        "durations": describe_durations(workers.values()),
-        "timeline": [
-            {"rank": rank, "spans": list(place_spans(spans[rank], report, now))}
-            for rank, report in workers.items()
-        ],
+        "throughput": activity.draw_throughput(ended=reports.ended),
+        "durations": describe_durations(durations),
         "window": TIMELINE_SECONDS,
-        "axis": timeline_axis(ended=ended),
+        "axis": timeline_axis(ended=reports.ended),
         "failed": sum(call["failed"] for call in calls),
         "batch": _batch(reports),
         "failures": describe_kinds(failures_of(reports))[:_MAX_KINDS],
-        "lines": [line._asdict() for line in lines_of(workers)[-_MAX_LINES:]],
+        "lines": [line._asdict() for line in lines.oldest_first()],
     }
+    return _Seen(data, workers, reports, now)
 
 
-def _calls(
-    reports: Iterable[Report], spans: Sequence[BusySpan], now: float
-) -> list[dict[str, Any]]:
+def _calls(reports: Iterable[Report], activity: Activity, now: float) -> list[dict[str, Any]]:
     """Describe the calls under way and the last ones that ended, oldest first."""
-    calls = [_call(call, spans, now) for call in reports]
+    calls = [_call(call, activity, now) for call in reports]
     return list({call["number"]: call for call in calls}.values())[-_MAX_CALLS:]
 
 
-def _call(call: Report, spans: Sequence[BusySpan], now: float) -> dict[str, Any]:
+def _call(call: Report, activity: Activity, now: float) -> dict[str, Any]:
     number, kind, began = call.whole("number"), call.text("kind"), call.number("began")
     total, arrived = call.maybe("elements"), call.whole("arrived")
     if kind == "submit":  # the entry stands for many calls, each with a number of its own
         rate = arrived / max(1.0, now - began)
     else:
-        rate = recent_rate(spans, number, began, now)
+        rate = activity.rate_of(number, began)
     left = None
     if total is not None and rate > 0 and not call.flag("over"):
         left = max(0.0, total - arrived) / rate
@@ -160,35 +172,6 @@ def _call(call: Report, spans: Sequence[BusySpan], now: float) -> dict[str, Any]
         "can_be_cancelled": can_be_cancelled(call),
         "rate": round(rate, 1),
         "left": left,
-    }
-
-
-def _worker(rank: int, report: Report) -> dict[str, Any]:
-    current = report.part("current")
-    return {
-        "rank": rank,
-        "host": shorten(report.text("name") or report.text("host"), 100),
-        "group": shorten(report.text("group"), 64),
-        "pid": report.whole("pid"),
-        "python": shorten(report.text("python"), 40),
-        "state": shorten(report.text("state", "unknown"), 40),
-        "started": report.number("started"),
-        "deaths": report.whole("deaths"),
-        "tasks": report.whole("tasks"),
-        "elements": report.whole("elements"),
-        "memory": report.maybe("memory"),
-        "cpu": report.maybe("cpu"),
-        "cpu_seconds": report.maybe("cpu_seconds"),
-        "can_be_killed": can_be_killed(report),
-        "current": None
-        if current is None
-        else {
-            "call": current.whole("call"),
-            "first": current.whole("first"),
-            "size": current.whole("size"),
-            "element": current.maybe("element"),
-            "since": current.number("since"),
-        },
     }
 
 
