@@ -190,7 +190,7 @@ def test_numbers_and_axes(sleigh: Sleigh) -> None:
 def activity(*rows: list[float]) -> Activity:
     """Return what a worker with these spans has done until the time 100."""
     activity = Activity(100.0)
-    activity.add(read_spans(Report({"recent": list(rows)})))
+    activity.add(Report({"recent": list(rows)}))
     return activity
 
 
@@ -210,6 +210,14 @@ def test_the_rate_of_a_young_call_is_that_since_it_began() -> None:
 def test_spans_that_end_before_they_begin_are_skipped() -> None:
     odd = Report({"recent": [[1, 0, 1, 5, 4], [1, 0, 1, 0, 4], [1, 0, 1]]})
     assert list(read_spans(odd)) == []
+
+
+def test_spans_are_cut_at_the_ends_of_the_timeline() -> None:
+    seen = activity([1, 0, 10, 30, 50], [1, 0, 4, 99.9995, 1000], [1, 0, 7, 200, 300])
+    chart = seen.draw_throughput(ended=True)
+    assert chart is not None
+    assert chart.high == 1.0
+    assert 0 <= chart.last < 1
 
 
 def test_throughput_adds_up_all_workers(sleigh: Sleigh) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from nws_server.web import charts
@@ -45,8 +45,9 @@ class BusySpan(NamedTuple):
 def read_spans(report: Report) -> Iterator[BusySpan]:
     """Walk the finished spans in a worker's report."""
     for row in report.rows("recent", 5):
-        call, first, size, begin, end = map(number_in, row[:5])
+        begin, end = number_in(row[3]), number_in(row[4])
         if 0 < begin <= end:
+            call, first, size = map(number_in, row[:3])
             yield BusySpan(int(call), int(first), int(size), begin, end)
 
 
@@ -62,21 +63,30 @@ class Activity:
         self._done = [0.0] * TIMELINE_SECONDS
         self._recent: Counter[int] = Counter()
 
-    def add(self, spans: Iterable[BusySpan]) -> None:
-        """Add the spans of a worker."""
+    def add(self, report: Report) -> None:
+        """Add what a worker reports."""
         left, recently = self._now - TIMELINE_SECONDS, self._now - _RATE_SECONDS
-        for call, _, size, begin, end in spans:
-            if end > recently:
-                self._recent[call] += size
-            self._spread(size, begin - left, end - left)
+        for row in report.rows("recent", 5):  # as in `read_spans`, but they may be very many
+            begin, end = number_in(row[3]), number_in(row[4])
+            if 0 < begin <= end and end > left and begin < self._now:
+                size = int(number_in(row[2]))
+                self._spread(size, begin - left, end - left)
+                if end > recently:
+                    self._recent[int(number_in(row[0]))] += size
 
     def _spread(self, size: int, begin: float, end: float) -> None:
         """Divide elements among the seconds of the timeline, which begins at 0."""
         rate = size / max(end - begin, 0.001)
-        for second in range(max(0, int(begin)), min(TIMELINE_SECONDS, int(end) + 1)):
-            overlap = min(end, second + 1) - max(begin, second)
-            if overlap > 0:
-                self._done[second] += rate * overlap
+        end = min(end, TIMELINE_SECONDS - 0.001)
+        begin = min(max(begin, 0.0), end)
+        first, last = int(begin), int(end)
+        if first == last:
+            self._done[first] += rate * (end - begin)
+            return
+        self._done[first] += rate * (first + 1 - begin)
+        for second in range(first + 1, last):
+            self._done[second] += rate
+        self._done[last] += rate * (end - last)
 
     def rate_of(self, call: int, began: float) -> float:
         """Return the elements per second that a call completed lately.

@@ -25,7 +25,6 @@ from nws_server.web.timeline import (
     TIMELINE_SECONDS,
     Activity,
     place_spans,
-    read_spans,
     timeline_axis,
 )
 
@@ -116,7 +115,7 @@ def _see(reports: SleighReports, now: float) -> _Seen:
     durations: Counter[float] = Counter()
     for rank, report in reports.each_worker():
         workers.append(describe_worker(rank, report))
-        activity.add(read_spans(report))
+        activity.add(report)
         lines.add(rank, report)
         durations.update(durations_in(report))
     calls = _calls(reports.calls(), activity, now)
