@@ -30,17 +30,20 @@ class Calls:
         broken: why there can be no more calls; empty as long as there can.
     """
 
-    def __init__(self, sleigh: Sleigh, *, owns: bool, cancel_running: bool) -> None:
+    def __init__(self, sleigh: Sleigh, group: str, *, owns: bool, cancel_running: bool) -> None:
         """Prepare.
 
         Args:
             sleigh: whose workers do them.
+            group: of these workers; empty for all.
             owns: the sleigh is stopped when they are over.
             cancel_running: `Future.cancel` stops those that run.
         """
         self._sleigh = sleigh
         self._owns = owns
-        self._queue = sleigh.call_queue(CallFuture, self._explained, stops_running=cancel_running)
+        self._queue = sleigh.call_queue(
+            CallFuture, self._explained, stops_running=cancel_running, group=group
+        )
         self._owner = os.getpid()
         self._lock = threading.RLock()  # for who submits or shuts down
         self._is_shut_down = False

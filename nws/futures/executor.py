@@ -33,6 +33,7 @@ class SleighExecutor(Executor):
         initargs: Iterable[Any] = (),
         *,
         cancel_running: bool = False,
+        group: str = "",
     ) -> None:
         """Start workers, or borrow those of a sleigh.
 
@@ -43,10 +44,12 @@ class SleighExecutor(Executor):
             initializer, initargs: what each worker calls once before its first call, also one that
                 takes the place of another. If it fails on a worker, the executor is broken.
             cancel_running: ``Future.cancel`` stops calls that run, by replacing their workers.
+            group: of a borrowed sleigh, whose workers do the calls; by default all do. If it has no
+                worker, the executor is broken by its first call.
 
         Raises:
-            ValueError: no workers are wanted; or an initializer is given for a borrowed sleigh,
-                which has its own.
+            ValueError: no workers are wanted; an initializer is given for a borrowed sleigh, which
+                has its own; or a group without a sleigh.
             TypeError: the initializer cannot be called.
             SleighException: workers cannot be started, or the sleigh was stopped.
         """
@@ -58,13 +61,17 @@ class SleighExecutor(Executor):
                 raise ValueError("a borrowed sleigh has its own: Sleigh(initializer=...)")
             sleigh = max_workers
         else:
+            if group:
+                raise ValueError(
+                    f"group={group!r} is for a sleigh: SleighExecutor(sleigh, group=...)"
+                )
             if max_workers is not None and max_workers <= 0:
                 raise ValueError("max_workers must be greater than 0")
             sleigh = Sleigh(
                 workerCount=max_workers, initializer=initializer, initargs=initargs, output=show
             )
         self.max_workers = sleigh.size
-        self._calls = Calls(sleigh, owns=owns, cancel_running=cancel_running)
+        self._calls = Calls(sleigh, group, owns=owns, cancel_running=cancel_running)
         # At the interpreter's end there is another way to wait for them.
         end = weakref.finalize(self, self._calls.shut_down, wait=False, cancel_futures=False)
         end.atexit = False

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from nws.futures import SleighExecutor
 from nws.sleigh import LaunchOptions, Node, Sleigh, SleighIllegalValueException, SleighJoinException
 from nws.sleigh.master.groups import Groups
 from nws.sleigh.master.members import Group, Members
@@ -133,6 +134,20 @@ def test_nobody_is_in_the_group(mixed: Sleigh) -> None:
     with pytest.raises(SleighIllegalValueException, match="group='t p u'"):
         mixed.submit_to("t p u", times_ten, 1)
     assert mixed.eachElem(times_ten, range(3)) == [0, 10, 20]
+
+
+def test_an_executor_for_a_group(mixed: Sleigh) -> None:
+    special = of_group(mixed, "gpu")
+    with SleighExecutor(mixed, group="gpu") as executor:
+        assert set(executor.map(lambda _: os.getpid(), range(9))) == {special}
+    said = "no worker of the group 'tpu'"
+    with SleighExecutor(mixed, group="tpu") as executor:
+        assert said in str(executor.submit(times_ten, 1).exception(PATIENCE))
+        assert said in executor.broken
+    with pytest.raises(SleighIllegalValueException, match="group='t p u'"):
+        SleighExecutor(mixed, group="t p u")
+    with pytest.raises(ValueError, match=r"group='gpu' is for a sleigh"):
+        SleighExecutor(2, group="gpu")
 
 
 def test_a_serial_sleigh_does_it_itself(serial: Sleigh) -> None:

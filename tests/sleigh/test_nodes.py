@@ -63,6 +63,7 @@ def test_a_node_as_text(text: str, node: Node) -> None:
         ("hosta:999999999999", "'hosta:8'"),
         ("hosta workers=-1", "'-1' is no number"),
         ("-oProxyCommand=x", "no name of a machine"),
+        ("'hosta hostb'", "no name of a machine"),
         ("hosta 8", "'8' is no setting of a node; there are workers=, python="),
         ("hosta size=8", "'size' is no setting"),
         ("hosta:8 slots=8", "'workers' is there twice"),

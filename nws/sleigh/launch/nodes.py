@@ -71,7 +71,7 @@ class Node:
         for name, text in texts.items():
             if not isinstance(text, str) or "\0" in text:
                 raise SleighIllegalValueException(f"{name}={text!r} of a node is no text")
-        if not self.host or self.host.startswith("-"):
+        if not self.host or self.host.startswith("-") or re.search(r"\s", self.host):
             raise SleighIllegalValueException(f"host={self.host!r} is no name of a machine")
         if type(self.workers) is not int or not 0 < self.workers <= _MAX_WORKERS:
             raise SleighIllegalValueException(

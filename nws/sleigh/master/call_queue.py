@@ -16,6 +16,7 @@ from typing import Any, Final
 from nws.errors import NwsException
 from nws.sleigh.master.engine import AnyTeam, Engine
 from nws.sleigh.master.occupancy import Occupancy
+from nws.sleigh.master.options import CallOptions
 from nws.sleigh.master.submissions import (
     MAX_TASKS_IN_MESSAGE,
     SleighFuture,
@@ -86,6 +87,7 @@ class CallQueue(Submissions):
         occupancy: Occupancy,
         future_type: type[QueuedFuture],
         explain: Callable[[Exception], Exception],
+        options: CallOptions,
         *,
         stops_running: bool,
     ) -> None:
@@ -96,10 +98,11 @@ class CallQueue(Submissions):
             occupancy: of the sleigh.
             future_type: what `submit` returns.
             explain: turns an exception of the sleigh, for which calls end, into what their futures
-                are to have.
+                to have.
+            options: of all calls.
             stops_running: to cancel a call that runs stops it.
         """
-        super().__init__(engine, lambda error: explain(occupancy.explained(error)))
+        super().__init__(engine, lambda error: explain(occupancy.explained(error)), options)
         self._occupancy = occupancy
         self._future_type = future_type
         self._stops_running = stops_running

@@ -248,8 +248,7 @@ class Sleigh(Maps):
         Raises:
             SleighException: as for `submit`.
         """
-        options = NO_OPTIONS._replace(queue=queue_of(checked_group(group)))
-        return self._submit(options, fun, args, kwargs)
+        return self._submit(_options_for(group), fun, args, kwargs)
 
     def _submit(
         self,
@@ -294,18 +293,22 @@ class Sleigh(Maps):
         explain: Callable[[Exception], Exception],
         *,
         stops_running: bool,
+        group: str = "",
     ) -> CallQueue:
         """Return a queue of submitted calls beside that of `submit`, for an executor.
 
         Args:
             future_type, explain, stops_running: see `CallQueue`.
+            group: whose workers do them; empty for all.
 
         Raises:
             SleighStoppedException: the sleigh was stopped.
+            SleighIllegalValueException: the group can have no such name.
         """
+        options = _options_for(group)
         self._calls.check()
         return CallQueue(
-            self._engine, self._calls, future_type, explain, stops_running=stops_running
+            *(self._engine, self._calls, future_type, explain, options), stops_running=stops_running
         )
 
     # The group
@@ -443,3 +446,8 @@ class Sleigh(Maps):
         return f"Sleigh({name}{state}, {self.nws})"
 
     __repr__ = __str__
+
+
+def _options_for(group: str) -> CallOptions:
+    """Return the options of calls that only workers of a group do."""
+    return NO_OPTIONS._replace(queue=queue_of(checked_group(group)))
