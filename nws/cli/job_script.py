@@ -1,4 +1,4 @@
-"""`nws sleigh script`: shows what a launcher submits to a batch system."""
+"""`nws sleigh script`: shows what a launcher submits to a batch system or a cluster."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ __all__ = ["script"]
 @click.option("--workers", type=click.IntRange(1), default=3, show_default=True, help="In all.")
 @launcher_options
 def script(name: str, workers: int, **options: Any) -> None:
-    """Show what a sleigh with such a launcher submits to its batch system.
+    """Show what a sleigh with such a launcher submits: a script to a batch system, or a Job to
+    Kubernetes.
 
     The names of the job and of its folder are examples: each sleigh has its own.
     """
-    from nws.sleigh.launch.batch import BatchLauncher  # other commands need not wait for it
+    from nws.sleigh.launch.launcher import Submitter  # other commands need not wait for it
 
     launcher = launcher_with(name, options)
-    if not isinstance(launcher, BatchLauncher):
-        raise CommandFailure(f"the launcher {name!r} submits nothing to a batch system")
+    if not isinstance(launcher, Submitter):
+        raise CommandFailure(f"the launcher {name!r} submits nothing that could be shown")
     click.echo(launcher.shown_script(workers), nl=False)

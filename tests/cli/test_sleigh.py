@@ -225,8 +225,21 @@ def test_the_script_of_a_launcher(shared: Nws) -> None:
     assert "\nmodule load python\n" in script
 
 
+def test_the_job_of_kubernetes(shared: Nws) -> None:
+    asked = ("--image", "lab:1", "--workers", "8", "--workers-per-pod", "4")
+    job = json.loads(shared("sleigh", "script", "--launch", "kubernetes", *asked).stdout)
+    assert job["kind"] == "Job"
+    assert job["spec"]["completions"] == 2
+    assert job["spec"]["template"]["spec"]["containers"][0]["image"] == "lab:1"
+
+
 @pytest.mark.parametrize(
-    ("name", "said"), [("local", "submits nothing to a batch system"), ("service", "no such")]
+    ("name", "said"),
+    [
+        ("local", "submits nothing that could be shown"),
+        ("service", "no such"),
+        ("kubernetes", "needs an image"),
+    ],
 )
 def test_no_script(shared: Nws, name: str, said: str) -> None:
     assert said in shared("sleigh", "script", "--launch", name, status=1).stderr

@@ -27,7 +27,7 @@ def test_the_page_has_the_job() -> None:
         container={"env": [{"name": "OMP_NUM_THREADS", "value": "1"}]},
     )
     page = (ROOT / "docs/launchers/kubernetes.md").read_text()
-    assert re.findall(r"```json\n(.*?)```", page, re.DOTALL) == [launcher.shown_job(8)]
+    assert re.findall(r"```json\n(.*?)```", page, re.DOTALL) == [launcher.shown_script(8)]
 
 
 def test_fields_of_the_user() -> None:

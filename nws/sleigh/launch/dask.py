@@ -12,6 +12,7 @@ from typing import Any
 from distributed import Client, WorkerPlugin, default_client
 
 from nws.errors import SleighIllegalValueException, SleighScriptException
+from nws.sleigh.launch.elsewhere import checked_number
 from nws.sleigh.launch.hosted import HostedSupervisor
 from nws.sleigh.launch.hosted_launch import HostedLaunch
 from nws.sleigh.launch.job_folder import JobOrder
@@ -47,11 +48,7 @@ class Dask:
         Raises:
             SleighIllegalValueException: a process is to have no worker.
         """
-        if workers_per_process < 1:
-            raise SleighIllegalValueException(
-                f"workers_per_process={workers_per_process} is less than 1"
-            )
-        self.workers_each = workers_per_process
+        self.workers_each = checked_number("workers_per_process", workers_per_process)
         self.interface = interface
         self._cluster = cluster
 

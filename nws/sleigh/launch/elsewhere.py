@@ -16,7 +16,14 @@ from nws.sleigh.launch.reachable import hosts_for_workers, login_for_workers
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.shared.surroundings import Surroundings
 
-__all__ = ["FixedLaunch", "LaunchElsewhere", "LauncherElsewhere", "slots_for"]
+__all__ = [
+    "FixedLaunch",
+    "LaunchElsewhere",
+    "LauncherElsewhere",
+    "checked_command",
+    "checked_number",
+    "slots_for",
+]
 
 
 class LauncherElsewhere(Protocol):
@@ -102,6 +109,28 @@ class FixedLaunch(LaunchElsewhere[L]):
 
     def start(self, id: str) -> None:
         raise AssertionError("no supervisor leaves since the sleigh wants fewer workers")
+
+
+def checked_command(command: Sequence[str]) -> list[str]:
+    """Return the words of a command.
+
+    Raises:
+        SleighIllegalValueException: it has none, or is a text.
+    """
+    if isinstance(command, str) or not command:
+        raise SleighIllegalValueException(f"command={command!r} is not a list of words")
+    return list(command)
+
+
+def checked_number(name: str, number: int) -> int:
+    """Return how many workers a supervisor has, as the option with this name says.
+
+    Raises:
+        SleighIllegalValueException: it has none.
+    """
+    if number < 1:
+        raise SleighIllegalValueException(f"{name}={number} is less than 1")
+    return number
 
 
 def slots_for(workers: int, each: int) -> Sequence[tuple[str, int]]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException
-from nws.sleigh.launch.elsewhere import FixedLaunch, slots_for
+from nws.sleigh.launch.elsewhere import FixedLaunch, checked_command, checked_number, slots_for
 from nws.sleigh.launch.job_folder import JobOrder
 from nws.sleigh.launch.jobs_report import publish_jobs
 from nws.sleigh.launch.kubernetes_api import KubernetesApi
@@ -76,18 +76,14 @@ class Kubernetes:
         if not image:
             raise SleighIllegalValueException(
                 "launch='kubernetes' needs an image with Python and this package: "
-                "launch=Kubernetes(image=...)"
+                "launch=Kubernetes(image=...), or --image"
             )
-        if isinstance(command, str) or not command:
-            raise SleighIllegalValueException(f"command={command!r} is not a list of words")
-        if workers_per_pod < 1:
-            raise SleighIllegalValueException(f"workers_per_pod={workers_per_pod} is less than 1")
         self.namespace = namespace
-        self.workers_per_pod = workers_per_pod
+        self.workers_per_pod = checked_number("workers_per_pod", workers_per_pod)
         self.interface = interface
         self._image = image
         self._resources = resources
-        self._command = list(command)
+        self._command = checked_command(command)
         self._service_account = service_account
         self._pod = pod or {}
         self._container = container or {}
@@ -95,7 +91,7 @@ class Kubernetes:
     def begin(self, options: WorkerOptions, processes: Processes) -> Launch:
         return _KubernetesLaunch(self, options, processes)
 
-    def shown_job(self, workers: int) -> str:
+    def shown_script(self, workers: int) -> str:
         """Return the Job of a sleigh of this size, but for the name that it makes up."""
         pods = len(slots_for(workers, self.workers_per_pod))
         return json.dumps(self.job("nws-sleigh-ride-0001", pods), indent=2) + "\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException
@@ -25,6 +25,7 @@ __all__ = [
     "LaunchCommand",
     "Launcher",
     "ScriptExec",
+    "Submitter",
     "WorkerOptions",
 ]
 
@@ -133,3 +134,11 @@ class Launcher(Protocol):
             SleighIllegalValueException: the options do not fit.
             SleighScriptException: nothing can be started.
         """
+
+
+@runtime_checkable
+class Submitter(Protocol):
+    """A launcher that submits a text to a system of others, which people can look at."""
+
+    def shown_script(self, workers: int) -> str:
+        """Return what is submitted for so many workers, but for names that are made up."""

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from nws.client import NetWorkSpace
-from nws.errors import SleighIllegalValueException
-from nws.sleigh.launch.elsewhere import FixedLaunch, slots_for
+from nws.sleigh.launch.elsewhere import FixedLaunch, checked_command, checked_number, slots_for
 from nws.sleigh.launch.job_folder import JobFolder, JobOrder
 from nws.sleigh.launch.launcher import Launch, WorkerOptions
 from nws.sleigh.launch.processes import Command, Processes
@@ -52,14 +51,10 @@ class Mpi:
         Raises:
             SleighIllegalValueException: the command is no list, or a rank is to have no worker.
         """
-        if isinstance(command, str) or not command:
-            raise SleighIllegalValueException(f"command={command!r} is not a list of words")
-        if workers_per_rank < 1:
-            raise SleighIllegalValueException(f"workers_per_rank={workers_per_rank} is less than 1")
-        self.workers_per_rank = workers_per_rank
+        self.workers_per_rank = checked_number("workers_per_rank", workers_per_rank)
         self.interface = interface
         self.folder = folder
-        self._command = list(command)
+        self._command = checked_command(command)
         self._python = python or sys.executable
 
     def begin(self, options: WorkerOptions, processes: Processes) -> Launch:

@@ -12,6 +12,7 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from nws.errors import SleighIllegalValueException, SleighScriptException
+from nws.sleigh.launch.elsewhere import checked_number
 from nws.sleigh.launch.hosted import HostedSupervisor
 from nws.sleigh.launch.hosted_launch import HostedLaunch
 from nws.sleigh.launch.job_folder import JobOrder
@@ -54,15 +55,11 @@ class Ray:
             SleighIllegalValueException: an actor is to have no worker, or there is no such
                 strategy.
         """
-        if workers_per_actor < 1:
-            raise SleighIllegalValueException(
-                f"workers_per_actor={workers_per_actor} is less than 1"
-            )
         if strategy not in _STRATEGIES:
             raise SleighIllegalValueException(
                 f"strategy={strategy!r} is none of {', '.join(_STRATEGIES)}"
             )
-        self.workers_each = workers_per_actor
+        self.workers_each = checked_number("workers_per_actor", workers_per_actor)
         self.strategy = strategy
         self.interface = interface
 
