@@ -16,6 +16,7 @@ from nws.cli.sleigh_check import check
 from nws.cli.sleigh_reports import (
     calls_in,
     calls_of,
+    lacking_groups,
     name_of,
     number_or_0,
     report_in,
@@ -65,9 +66,18 @@ def show(host: str | None, port: int | None, as_json: bool, name: str) -> None:
     """
     with open_sleigh(host, port, name) as ws:
         title, calls, workers = name_of(ws), calls_of(ws), workers_of(ws)
+        lacking = lacking_groups(ws, workers)
     workspace = ws.currentWs()
     if as_json:
-        print_json({"sleigh": workspace, "name": title, "calls": calls, "workers": workers})
+        print_json(
+            {
+                "sleigh": workspace,
+                "name": title,
+                "calls": calls,
+                "workers": workers,
+                "lacking_groups": lacking,
+            }
+        )
         return
     if title is not None:
         click.echo(f"{printable(title)} ({printable(workspace)})")
@@ -76,6 +86,9 @@ def show(host: str | None, port: int | None, as_json: bool, name: str) -> None:
     if calls and workers:
         click.echo()
     print_rows([_worker(worker, now) for worker in workers], as_json=False)
+    for group, tasks in lacking.items():
+        count = f"{tasks} tasks wait" if tasks != 1 else "1 task waits"
+        click.echo(f"{count} for the group {printable(group)!r}, to which no worker belongs")
 
 
 def _call(call: dict[str, Any], now: float) -> dict[str, Any]:

@@ -6,13 +6,14 @@ Anybody can store anything there. So nothing is unpickled, and what is no such r
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Final
 
 from nws.cli.raw_values import RawValue, find_value
 from nws.client import NetWorkSpace, NwsServer, WorkspaceInfo
 from nws.descriptors import is_direct
 from nws.errors import NwsNoWorkSpaceException, NwsTimeoutException
+from nws.sleigh.shared.groups import group_of, is_queue
 from nws.sleigh.shared.messages import (
     CALLS,
     NAME,
@@ -29,6 +30,7 @@ __all__ = [
     "calls_in",
     "calls_of",
     "is_sleigh",
+    "lacking_groups",
     "name_of",
     "number_or_0",
     "report_in",
@@ -123,6 +125,17 @@ def workers_of(ws: NetWorkSpace) -> list[dict[str, Any]]:
         if will is not None and will.values:
             report.update(state="gone", current=None)
     return found
+
+
+def lacking_groups(ws: NetWorkSpace, workers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many tasks wait for groups to which none of these workers belongs."""
+    listing = ws.listVars(format="dict")
+    assert isinstance(listing, dict)
+    groups = {str(worker.get("group")) for worker in workers if worker.get("state") != "gone"}
+    queues = {group_of(name): info.values for name, info in listing.items() if is_queue(name)}
+    return {
+        group: tasks for group, tasks in queues.items() if group and tasks and group not in groups
+    }
 
 
 def _read_report(ws: NetWorkSpace, variable: str) -> dict[str, Any] | None:

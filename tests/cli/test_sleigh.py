@@ -52,6 +52,17 @@ def test_what_a_sleigh_does(shared: Nws, sleigh: Sleigh) -> None:
     assert "machine" in text
 
 
+def test_tasks_for_a_group_that_no_worker_has(shared: Nws, ws: NetWorkSpace) -> None:
+    for name in ("task", "result", "rankCount", "workerCount", "task gpu", "task tpu"):
+        ws.declare(name, "fifo")
+    ws.store("worker 0", json.dumps({"rank": 0, "group": "gpu"}))
+    for queue in ("task gpu", "task tpu"):
+        ws.store(queue, "a task")
+    assert shared.json("sleigh", "show", WS)["lacking_groups"] == {"tpu": 1}
+    said = "1 task waits for the group 'tpu', to which no worker belongs\n"
+    assert shared("sleigh", "show", WS).stdout.endswith(said)
+
+
 def test_cancel_a_call(shared: Nws, sleigh: Sleigh) -> None:
     name = name_of(sleigh)
     call = Aside(lambda: sleigh.eachElem(time.sleep, [1000]))

@@ -8,7 +8,7 @@ from typing import Any, Final
 from nws.errors import SleighIllegalValueException
 from nws.sleigh.shared.messages import TASK
 
-__all__ = ["checked_group", "group_of", "queue_of"]
+__all__ = ["checked_group", "group_of", "is_queue", "queue_of"]
 
 _NAME: Final = re.compile(r"[\w.-]{1,64}")
 
@@ -31,6 +31,11 @@ def checked_group(group: Any) -> str:
 def queue_of(group: str) -> str:
     """Return the name of the variable with tasks for a group; those of no group are for anybody."""
     return f"{TASK} {group}" if group else TASK
+
+
+def is_queue(variable: str) -> bool:
+    """Tell whether a variable holds tasks, by its name."""
+    return variable.partition(" ")[0] == TASK
 
 
 def group_of(queue: str) -> str:
