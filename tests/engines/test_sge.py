@@ -6,6 +6,7 @@ import os
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from nws.sleigh.launch.sge import GridEngine
@@ -49,6 +50,45 @@ def test_a_walltime(sge: GridEngineHost, make_sleigh: MakeSleigh, tmp_path: Path
         until_gone([int(until_file(tmp_path / str(number))) for number in range(2)])
         (tmp_path / "go").touch()
         assert call.result() == [0, 10, 20, 30]
+    until_nothing_is_left(sge)
+
+
+def test_a_walltime_that_the_sleigh_does_not_know(
+    sge: GridEngineHost, make_sleigh: MakeSleigh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Grid Engine ends the jobs at work (h_rt): they are replaced, and no element is blamed."""
+    monkeypatch.setattr("nws.sleigh.launch.walltime._MAX_MARGIN_SECONDS", 2.0)
+    with make_sleigh(GridEngine(lines=["#$ -l h_rt=00:00:04"]), 2) as sleigh:
+        call = Aside(partial(sleigh.eachElem, note_then_wait, [range(4)], [tmp_path], chunkSize=1))
+        until_gone([int(until_file(tmp_path / str(number))) for number in range(2)])
+        (tmp_path / "go").touch()
+        assert call.result() == [0, 10, 20, 30]
+    until_nothing_is_left(sge)
+
+
+def test_a_killed_job(sge: GridEngineHost, make_sleigh: MakeSleigh, tmp_path: Path) -> None:
+    with make_sleigh("sge", 1) as sleigh:
+        call = Aside(partial(sleigh.eachElem, note_then_wait, [range(2)], [tmp_path], chunkSize=1))
+        worker = int(until_file(tmp_path / "0"))
+        before = sleigh.workerInfo()[0]["job"]
+        psutil.Process(psutil.Process(worker).ppid()).kill()  # the supervisor
+        until_gone([worker])
+        (tmp_path / "go").touch()
+        assert call.result() == [0, 10]
+        assert sleigh.workerInfo()[0]["job"] != before
+    until_nothing_is_left(sge)
+
+
+def test_growth_and_shrinking(sge: GridEngineHost, make_sleigh: MakeSleigh) -> None:
+    """Jobs that wait for room are cancelled when they are not wanted any more."""
+    with make_sleigh("sge", 1) as sleigh:
+        sleigh.scale(2)
+        assert sorted(sleigh.eachWorker("SleighRank")) == [0, 1]
+        sleigh.scale(50)
+        until(lambda: len(sge.jobs()) == 50, "jobs that wait")
+        sleigh.scale(1)
+        until(lambda: len(sge.jobs()) == 1, "the end of all others")
+        assert sleigh.eachWorker("SleighRank") == [0]
     until_nothing_is_left(sge)
 
 
