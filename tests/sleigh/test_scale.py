@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,11 @@ from typing import Any
 
 import pytest
 
-from nws.errors import SleighIllegalValueException, SleighStoppedException
+from nws.errors import (
+    SleighIllegalValueException,
+    SleighOccupiedException,
+    SleighStoppedException,
+)
 from nws.sleigh import LaunchOptions, Sleigh
 from nws.sleigh.supervisor.worker_report import worker_reports
 from tests.sleigh.functions import arrive, echo, worker
@@ -60,19 +65,63 @@ def test_one_that_is_busy_finishes_what_it_runs(one: Sleigh, tmp_path: Path) -> 
     assert set(one.eachWorker(worker)) < pids
 
 
-def test_one_leaves_before_its_part_of_an_each_worker(one: Sleigh, tmp_path: Path) -> None:
+def test_an_each_worker_keeps_its_workers(one: Sleigh, tmp_path: Path) -> None:
     one.scale(2)
     futures = [one.submit(arrive, element, tmp_path) for element in range(2)]
     for element in range(2):
         until_file(tmp_path / str(element))
     call = Aside(partial(ranks, one))
     until(lambda: variable(one.nws, "task").values == 2, "the parts")
-    one.scale(1)
+    with pytest.raises(SleighOccupiedException, match="an eachWorker is under way"):
+        one.scale(1)
     (tmp_path / "go").touch()
-    first, failed = call.result()
-    assert first == 0
-    assert str(failed) == "element 1 failed: worker 1 has left, as the sleigh wants fewer"
+    assert call.result() == [0, 1]
     assert [future.result(PATIENCE) for future in futures] == [0, 1]
+    pending = one.eachWorker(echo, blocking=False)
+    del pending  # nobody waits for it any more
+    one.scale(1)
+    assert ranks(one) == [0]
+
+
+class WatchedTurn:
+    """A lock that tells whether somebody waits for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self.wanted = threading.Event()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self.wanted.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+class ScalesWhileItIsPickled:
+    """A function. While an `eachWorker` with it begins, another thread wants fewer workers."""
+
+    def __init__(self, sleigh: Sleigh, turn: WatchedTurn) -> None:
+        self.sleigh, self.turn = sleigh, turn
+        self.scaling: Aside[None] | None = None
+
+    def __call__(self) -> None: ...
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        scaling = self.scaling = Aside(partial(self.sleigh.scale, 1))
+        until(lambda: self.turn.wanted.is_set() or not scaling.is_alive(), "the other thread")
+        return partial, (echo,)
+
+
+def test_one_is_to_leave_at_the_moment_when_an_each_worker_begins(one: Sleigh) -> None:
+    one.scale(2)
+    turn = one._liveness.turn = WatchedTurn()  # type: ignore[assignment]
+    function = ScalesWhileItIsPickled(one, turn)
+    assert one.eachWorker(function) == [(), ()]
+    assert function.scaling is not None
+    with pytest.raises(SleighOccupiedException):
+        function.scaling.result()
 
 
 def test_one_is_wanted_again_while_it_leaves(one: Sleigh, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ class CallState:
 
     Attributes:
         number: of the call.
+        kind: the method of the sleigh.
         submitted: how many elements were submitted.
         arrived: how many values have come back.
         failed: how many of these stand for elements that failed.
@@ -47,7 +48,7 @@ class CallState:
         self.number = self.submitted = self.arrived = self.failed = 0
         self.exhausted = self.over = self.cancelled = self.public = False
         self.name = name_of(fun)
-        self._kind = kind
+        self.kind = kind
         self._total = total
         self._began = time.time()
 
@@ -55,7 +56,7 @@ class CallState:
         """Return what is published."""
         return {
             "number": self.number,
-            "kind": self._kind,
+            "kind": self.kind,
             "function": self.name,
             "elements": self.submitted if self.exhausted else self._total,
             "submitted": self.submitted,

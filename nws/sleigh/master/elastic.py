@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from nws.errors import NwsException, SleighException
+from nws.errors import NwsException, SleighException, SleighOccupiedException
 
 __all__ = ["Elastic", "Load", "Policy"]
 
@@ -120,6 +120,8 @@ class Elastic(threading.Thread):
             return
         try:
             sleigh.scale(wanted)
+        except SleighOccupiedException:
+            pass  # they leave when they were idle for another while
         except SleighException as error:
             if not self._stopped.is_set():
                 self._warn(f"there are not {wanted} workers instead of {count}: {error}")

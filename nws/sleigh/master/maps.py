@@ -215,14 +215,15 @@ class Maps:
             function = Function(kind, thing, (), fixed_keywords(fixedKwargs, kind), None)
             self._liveness.reset_backoff()  # all are needed: try again at once
             self._team.members.wait_for_all(self._check_health, LOOK_SECONDS)
-            self._liveness.look_who_has_left()
-            ranks = self._team.members.ranks()
-            count = len(ranks)
             chunks = Chunks(iter([workerArgs]), 1, 1)
-            state = CallState("eachWorker", fun, count)
-            run = self._calls.begin(
-                state, function, chunks, Window(), options, everyone=max(ranks) + 1
-            )
+            with self._liveness.turn:  # from here on nobody dismisses one of them
+                self._liveness.look_who_has_left()
+                ranks = self._team.members.ranks()
+                count = len(ranks)
+                state = CallState("eachWorker", fun, count)
+                run = self._calls.begin(
+                    state, function, chunks, Window(), options, everyone=max(ranks) + 1
+                )
             collector = Collector(run, accumulator, no_progress, count, raising=raising)
             with self._calls.scope(run):
                 run.submit_for_everyone(ranks)

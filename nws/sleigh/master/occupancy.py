@@ -91,14 +91,24 @@ class Occupancy:
             if acquired and acquired[0]:
                 self._calling.release()
 
+    def check_may_dismiss(self) -> None:
+        """Raise SleighOccupiedException if an `eachWorker` is under way: it needs its workers."""
+        if self._state is not None and self._state.kind == "eachWorker" and self._is_under_way():
+            raise SleighOccupiedException(
+                "an eachWorker is under way, which needs its workers: wait for it, or stop it, and "
+                "have fewer then"
+            )
+
     def _check_free(self) -> None:
-        if self._state is None or self._state.over:
-            return
-        if self._active is not None and self._active() is not None:
+        if self._is_under_way():
             raise SleighOccupiedException(
                 "another call is under way: wait for it, take all its results, or stop it"
             )
         self._drop()  # nobody can ask for its results any more
+
+    def _is_under_way(self) -> bool:
+        state, run = self._state, self._active
+        return state is not None and not state.over and run is not None and run() is not None
 
     def _drop(self) -> None:
         state = self._state

@@ -30,14 +30,28 @@ class Scaling:
     """
 
     def __init__(
-        self, team: Team, launch: Launch, liveness: Liveness, processes: Processes
+        self,
+        team: Team,
+        launch: Launch,
+        liveness: Liveness,
+        processes: Processes,
+        check_may_dismiss: Callable[[], None],
     ) -> None:
-        """Prepare: there are as many as the launch starts."""
+        """Prepare: there are as many as the launch starts.
+
+        Args:
+            team: whose number of workers is changed.
+            launch: has room for them.
+            liveness: whose turn it takes.
+            processes: that start workers.
+            check_may_dismiss: raises SleighOccupiedException while no worker may be dismissed.
+        """
         self.count = launch.expected
         self._team = team
         self._launch = launch
         self._liveness = liveness
         self._processes = processes
+        self._check_may_dismiss = check_may_dismiss
         self._stopped = False
         self._ranks: dict[str, list[int]] = {}  # that each supervisor has ever had, by its id
 
@@ -56,6 +70,7 @@ class Scaling:
         Raises:
             SleighIllegalValueException: there is no room for them.
             SleighJoinException: not all have joined, and it takes too long.
+            SleighOccupiedException: these are fewer than before, and an `eachWorker` is under way.
             SleighScriptException: a process cannot be started.
             SleighStoppedException: the sleigh was stopped.
             NwsException: the server is gone.
@@ -65,6 +80,8 @@ class Scaling:
         with self._liveness.turn:
             if self._stopped:
                 raise SleighStoppedException("this sleigh was stopped")
+            if count < self.count:
+                self._check_may_dismiss()
             if not self._ranks:
                 self._ranks = _ranks_by_supervisor(workspace)
             self._change(dict(self._launch.split(count)))

@@ -201,7 +201,13 @@ class Sleigh(Maps):
             if launcher.is_by_hand and not joins_freely:
                 self._team.members.close_group()
             if isinstance(self._team, Team) and way is not None:
-                self._scaling = Scaling(self._team, way, self._liveness, self._home.processes)
+                self._scaling = Scaling(
+                    self._team,
+                    way,
+                    self._liveness,
+                    self._home.processes,
+                    self._calls.check_may_dismiss,
+                )
                 if workers.is_elastic and not joins_freely:
                     policy = Policy(workers.low, workers.high, time.monotonic())
                     load, warn = self._team.load, self._home.warn
@@ -380,6 +386,8 @@ class Sleigh(Maps):
             SleighStoppedException: the sleigh was stopped.
             SleighIllegalValueException: there is no room for them, or a person starts them.
             SleighJoinException: workers do not join.
+            SleighOccupiedException: some are to leave, and an `eachWorker` is under way, which
+                needs its workers.
             SleighScriptException: a worker cannot be started.
             SleighNwsException: the server is gone.
         """
