@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final, cast
 
+from nws.counted import counted
 from nws.nonblocking.connection import Connection
 from nws.session.endpoint import UNIX, Endpoint
 from nws.session.sockets import tune
@@ -98,7 +99,7 @@ class AsyncioLoop:
         try:
             await asyncio.wait_for(connecting, timeout)
         except asyncio.TimeoutError as error:
-            raise TimeoutError(f"no answer for {timeout} seconds") from error
+            raise TimeoutError(f"no answer for {counted(timeout, 'second')}") from error
 
 
 async def _connect_by_tls(link: Callable[[], _AsyncioLink], endpoint: Endpoint, host: str) -> None:

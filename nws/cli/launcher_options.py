@@ -20,7 +20,12 @@ _OPTIONS: Final = (
     click.option("--account", help="Account or project."),
     click.option("--walltime", type=click.IntRange(0), help="Seconds for each job."),
     click.option("--memory", type=click.IntRange(0), help="Megabytes for each job."),
-    click.option("--workers-per-job", type=click.IntRange(1), show_default="1"),
+    click.option(
+        "--workers-per-job",
+        type=click.IntRange(1),
+        show_default="1",
+        help="Workers that each job starts.",
+    ),
     click.option("--line", "lines", multiple=True, help="For the script; may be given again."),
     click.option("--python", help="Python for the workers."),
     click.option("--image", help="Of pods: with Python and this package."),

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from nws.cli.command_group import CommandGroup
 from nws.cli.exit_status import INTERRUPTED, CommandFailure, failure_of
 from nws.errors import NwsException, SleighException
 from nws.settings import SettingsError
@@ -45,7 +46,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
 """Where each command is: its module, which is imported only for it, and its name there."""
 
 
-class _Program(click.Group):
+class _Program(CommandGroup):
     """Finds commands by name, and turns exceptions into messages and exit statuses."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

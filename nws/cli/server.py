@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Final
 import click
 import psutil
 
+from nws.cli.command_group import CommandGroup
 from nws.cli.output import json_option, print_json
 from nws.cli.server_files import ServerFiles, host_of
 from nws.cli.which_server import connect, port_option, port_or_set, server_options
 from nws.client import DICT, NwsServer
+from nws.counted import counted
 from nws.errors import NwsConnectException, NwsUnsupportedOperationException
 from nws.processes.pipes import pipe_apart
 from nws.session.endpoint import find_endpoint
@@ -44,7 +46,7 @@ _SHOWN_LOG_LINES: Final = 10
 """How many lines of a failed server's log are shown."""
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def server() -> None:
     """Start and stop servers, and show what they hold."""
 
@@ -130,7 +132,7 @@ def _wait_for_announcement(fd: int, timeout: float) -> list[str]:
     """
     with open(fd, "rb") as output:
         if sys.platform != "win32" and not select.select([output], [], [], timeout)[0]:
-            raise ValueError(f"it did not answer within {timeout:g} seconds\n")
+            raise ValueError(f"it did not answer within {counted(timeout, 'second')}\n")
         line = output.readline()
     if not line:
         raise ValueError("")
@@ -165,7 +167,7 @@ def stop(port: int | None, timeout: float) -> None:
         process.terminate()
         while process.is_running() and process.status() not in _ENDED:
             if time.monotonic() > deadline:
-                message = f"process {process.pid} has not ended after {timeout:g} seconds"
+                message = f"process {process.pid} has not ended after {counted(timeout, 'second')}"
                 raise click.ClickException(message)
             time.sleep(_POLL_SECONDS)
     except psutil.NoSuchProcess:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from nws.cli.command_group import CommandGroup
 from nws.cli.exit_status import CommandFailure, NothingThere
 from nws.cli.job_script import script
 from nws.cli.output import json_option, print_json, print_rows, printable
@@ -26,6 +27,7 @@ from nws.cli.sleigh_reports import (
 from nws.cli.which_server import connect, server_options
 from nws.cli.which_sleigh import open_sleigh
 from nws.client import NetWorkSpace
+from nws.counted import counted
 from nws.errors import NwsOperationException, NwsTimeoutException
 from nws.sleigh.launch.by_hand import DELETE_ME
 from nws.sleigh.shared.messages import CALLS, CANCEL, kill_variable, worker_variable
@@ -33,7 +35,7 @@ from nws.sleigh.shared.messages import CALLS, CANCEL, kill_variable, worker_vari
 __all__ = ["sleigh"]
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def sleigh() -> None:
     """Look at sleighs, and at what their workers do."""
 
@@ -161,8 +163,8 @@ def cancel(host: str | None, port: int | None, timeout: float, name: str, call: 
         ws.store(CANCEL, str(call))
         if not _wait_until(ws, CALLS, lambda value: _is_over(value, call), timeout):
             raise CommandFailure(
-                f"call {call} is not over after {timeout:g} seconds: the program has to wait for "
-                "it, and will find the request when it does"
+                f"call {call} is not over after {counted(timeout, 'second')}: the program has to "
+                "wait for it, and will find the request when it does"
             )
 
 
@@ -206,7 +208,7 @@ def kill(host: str | None, port: int | None, timeout: float, name: str, rank: in
         if not _wait_until(ws, worker_variable(rank), lambda value: _is_other(value, pid), timeout):
             raise CommandFailure(
                 f"worker {rank} (process {pid} on {found.get('name')}) is not dead after "
-                f"{timeout:g} seconds: its supervisor does not answer"
+                f"{counted(timeout, 'second')}: its supervisor does not answer"
             )
 
 

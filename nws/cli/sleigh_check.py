@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -75,10 +76,11 @@ def check(
     from nws.sleigh.launch.nodes import nodes_of
 
     here = find_facts(modules)
+    logged = _LoggedTexts()
     try:
         known = nodes_of(nodes) if nodes else []
         names = {str(number): node.host for number, node in enumerate(known)}
-        with _sleigh(host, port, nodes, **choices) as sleigh:
+        with logged, _sleigh(host, port, nodes, **choices) as sleigh:
             reports = [NodeReport("(here)", here), *check_nodes(sleigh, here, timeout, names)]
     except (SleighIllegalValueException, SleighScriptException) as error:
         raise CommandFailure(str(error)) from error
@@ -89,8 +91,35 @@ def check(
         for report in reports:
             for problem in report.problems:
                 click.echo(printable(f"{report.node}: {problem}", kept="\n"))
-    if any(report.problems for report in reports):
+    problems = [problem for report in reports for problem in report.problems]
+    for text in logged.without(problems):
+        click.echo(printable(text, kept="\n"), err=True)
+    if problems:
         sys.exit(1)
+
+
+class _LoggedTexts(logging.Handler):
+    """What the sleigh logs meanwhile: most of it stands in the reports, too."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._logger = logging.getLogger("nws")
+        self._texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._texts.append(record.getMessage())
+
+    def without(self, problems: Sequence[str]) -> list[str]:
+        """Return the texts in which there is none of these problems."""
+        return [text for text in self._texts if not any(each in text for each in problems)]
+
+    def __enter__(self) -> None:
+        self._propagated, self._logger.propagate = self._logger.propagate, False
+        self._logger.addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        self._logger.propagate = self._propagated
 
 
 def _sleigh(

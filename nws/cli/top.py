@@ -13,6 +13,7 @@ from nws.cli.output import json_option, print_json, printable
 from nws.cli.sleigh_reports import sleighs_on
 from nws.cli.which_server import connect, server_options
 from nws.client import NwsServer
+from nws.counted import counted
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -45,14 +46,11 @@ def top(host: str | None, port: int | None, interval: float, as_json: bool) -> N
     """
     with connect(host, port) as server:
         looks = _looks(server, interval)
-        try:
-            if as_json:
-                for look in looks:
-                    print_json(look)
-            else:
-                _show(looks)
-        except KeyboardInterrupt:
-            pass  # this is how it is ended
+        if as_json:
+            for look in looks:
+                print_json(look)
+        else:
+            _show(looks)
 
 
 def _looks(server: NwsServer, interval: float) -> Iterator[dict[str, Any]]:
@@ -95,8 +93,8 @@ def _page(look: dict[str, Any]) -> Group:
     status = look["server"]
     head = (
         f"NetWorkSpaces {status['version']}, up {status['uptime']:.0f} s   "
-        f"{status['connections']} connections   {status['waiting']} waiting   "
-        f"{status['workspaces']} workspaces   {status['values']} values   "
+        f"{counted(status['connections'], 'connection')}   {status['waiting']} waiting   "
+        f"{counted(status['workspaces'], 'workspace')}   {counted(status['values'], 'value')}   "
         f"{status['bytes'] / 1e6:.1f} MB   Ctrl-C ends"
     )
     sleighs = [_sleigh(row) for row in look["sleighs"]]

@@ -19,12 +19,14 @@ from nws.cli.exit_status import CommandFailure
 from nws.cli.raw_values import RawValue, each_value, lease_values, store_value
 from nws.cli.which_server import open_workspace, server_options
 from nws.client import LIFO, MULTI, NetWorkSpace
+from nws.counted import counted
 from nws.errors import NwsOperationException, NwsTimeoutException
 from nws.wire.dialect import MAX_DESCRIPTOR
 
 __all__ = ["export", "import_"]
 
 _FORMAT: Final = "nws workspace 1"
+_FIRST_LINE: Final = f'{{"format": "{_FORMAT}", ...}}'
 _MODES: Final = ("fifo", "lifo", "multi", "single")
 
 
@@ -105,6 +107,9 @@ def _import(ws: NetWorkSpace, lines: Iterable[str]) -> None:
     for number, text in enumerate(lines, 1):
         try:
             copy.take(json.loads(text))
+        except json.JSONDecodeError as error:
+            said = f"line {number}: this is not JSON, as `nws export` writes it ({error.msg})"
+            raise _BadLineError(said) from error
         except KeyError as error:
             raise _BadLineError(f"line {number}: there is no {error}") from error
         except (ValueError, TypeError, NwsOperationException) as error:
@@ -134,24 +139,32 @@ class _Import:
             KeyError, TypeError, ValueError: `export` writes no such line.
             NwsOperationException: the server refuses it.
         """
+        if not isinstance(line, dict):
+            raise TypeError("this is not an object, as `nws export` writes it")
         if self.ended:
             raise ValueError("this stands behind the end")
         if not self._begun:
-            if line["format"] != _FORMAT:
-                raise ValueError(f"the format is {line['format']!r}, not {_FORMAT!r}")
+            _check_format(line)
             self._begun = True
         elif "variable" in line:
             self._variable = line["variable"]
             self._workspace.declare(self._variable, line["mode"])
         elif "values" in line:
             if line["values"] != self._values:
-                raise ValueError(f"there are {self._values} values, not {line['values']}")
+                raise ValueError(f"{counted(self._values, 'value')} came, not {line['values']}")
             self.ended = True
         elif self._variable is None:
             raise ValueError("a value without a variable")
         else:
             store_value(self._workspace, self._variable, _value_of(line))
             self._values += 1
+
+
+def _check_format(line: dict[str, Any]) -> None:
+    found = line.get("format")
+    if found != _FORMAT:
+        said = f"the format is {found!r}" if "format" in line else "there is no 'format'"
+        raise ValueError(f"{said}; a file of `nws export` begins with {_FIRST_LINE}")
 
 
 def _value_of(line: Any) -> RawValue:

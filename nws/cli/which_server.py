@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -27,6 +28,9 @@ __all__ = [
     "port_or_set",
     "server_options",
 ]
+
+_QUIET_SECONDS: Final = 2.0
+"""After which it is said what is waited for."""
 
 port_option = click.option(
     "--port",
@@ -118,7 +122,21 @@ def connect(host: str | None, port: int | None) -> NwsServer:
     from nws.client import NwsServer
 
     place = endpoint_of(host, port)
-    return NwsServer(place.host, place.port)
+    with _saying_who_does_not_answer(place):
+        return NwsServer(place.host, place.port)
+
+
+@contextmanager
+def _saying_who_does_not_answer(place: Endpoint) -> Iterator[None]:
+    """Say on stderr, where it takes long to connect, to what."""
+    said = f"{place} has not answered yet; waiting ..."
+    timer = threading.Timer(_QUIET_SECONDS, click.echo, [said], {"err": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def open_workspace(host: str | None, port: int | None, name: str, *, create: bool) -> NetWorkSpace:

@@ -78,7 +78,9 @@ def _interrupt(number: int, _: Any) -> None:
 @depalma.command()
 @click.option("--server", required=True, help="HOST:PORT or unix:PATH of the cluster's server.")
 @click.option("--cluster", default="depalma", show_default=True, help="Name of the cluster.")
-@click.option("--name", default=platform.node, show_default="that of the machine")
+@click.option(
+    "--name", default=platform.node, show_default="that of the machine", help="Name of the host."
+)
 @click.option(
     "--slots", type=int, help="How many jobs run at a time; by default one for each core."
 )
@@ -111,9 +113,10 @@ def run(cluster: str, verbose: bool, **options: Any) -> None:
 @click.argument("conf", type=click.Path(exists=True, dir_okay=False), required=False)
 @click.option("--here", metavar="CLUSTER", help="Only on this machine, for a cluster of this name.")
 def kill_cluster(conf: str | None, here: str | None) -> None:
-    """Kill all hosts and jobs of a cluster, on all machines that the file CONF names.
+    """Kill all hosts and jobs of a cluster on all its machines.
 
-    It is not needed unless something has gone wrong: hosts end by themselves, with their jobs.
+    The file CONF names these. It is not needed unless something has gone wrong: hosts end by
+    themselves, with their jobs.
     """
     if (conf is None) == (here is None):
         raise click.UsageError("give either the file CONF or --here CLUSTER")

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from nws.client import Lease, NetWorkSpace
+from nws.counted import counted
 from nws.depalma.config import ClusterConfig, HostConfig
 from nws.depalma.host_launcher import HostLauncher
 from nws.depalma.job_queues import JobQueues
@@ -136,7 +137,7 @@ class Cluster:
             if wanted and not joined:
                 reasons = "; ".join(f"{name}: {text}" for name, text in self._problems.items())
                 raise DepalmaStateException(
-                    f"no host has joined within {self._config.start_timeout:g} seconds: "
+                    f"no host has joined within {counted(self._config.start_timeout, 'second')}: "
                     f"{reasons or 'they said nothing'}"
                 )
             for host in self._absent():

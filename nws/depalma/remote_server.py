@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nws.client import NwsServer
+from nws.counted import counted
 from nws.depalma.config import HostConfig, server_of
 from nws.depalma.followed_table import FollowedTable
 from nws.depalma.job_command import CLUSTER_MARK, HOST_MARK
@@ -120,7 +121,9 @@ class RemoteServer:
                 threading.Thread(target=self._until_over, args=(work,), daemon=True).start()
             while not self._over.wait(self._time_left()):
                 if self._time_left() <= 0:
-                    self._end(f"the server did not answer for {self._lost_after:g} seconds")
+                    self._end(
+                        f"the server did not answer for {counted(self._lost_after, 'second')}"
+                    )
         except _EndedError as error:
             self._end(str(error))
         pids = self._running.end()

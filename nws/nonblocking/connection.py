@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
+from nws.counted import counted
 from nws.errors import (
     NwsConnectException,
     NwsConnectionDroppedException,
@@ -138,7 +139,9 @@ class Connection:
             NwsConnectException: it is no server, or not one of ours.
         """
         self._shaken = self._loop.promise()
-        cancel = self._loop.later(timeout, lambda: self._refuse(f"no answer for {timeout} seconds"))
+        cancel = self._loop.later(
+            timeout, lambda: self._refuse(f"no answer for {counted(timeout, 'second')}")
+        )
         try:
             await self._connect(timeout)
             await self._shaken
@@ -427,7 +430,7 @@ class Connection:
             limit = None if exchange.wait is None else float(exchange.wait) + self._timeouts.reply
         if limit is None or self._silent_seconds < limit:
             return
-        reason = f"no answer for {self._silent_seconds:.0f} seconds"
+        reason = f"no answer for {counted(round(self._silent_seconds), 'second')}"
         if exchange.wanted:
             self._drop_for(NwsConnectionDroppedException(reason))
         else:

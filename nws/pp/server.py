@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any, ClassVar, Final, TextIO
 from weakref import WeakValueDictionary
 
+from nws.counted import counted
 from nws.errors import SleighStoppedException
 from nws.pp.arguments import (
     AUTODETECT,
@@ -262,7 +263,9 @@ class Server:
         nodes = self._pool.nodes
         if nodes is not None and not nodes.wait(number, timeout):
             there, why = len(nodes.active()), nodes.problems() or "no answer yet"
-            raise TimeoutError(f"{there} of {number} nodes are there in {timeout:g} seconds; {why}")
+            raise TimeoutError(
+                f"{there} of {number} nodes are there in {counted(timeout, 'second')}; {why}"
+            )
 
     def get_stats(self) -> dict[str, NodeStatistics]:
         """Return what each node has done: a dict of objects with ``ncpus``, ``njobs`` and ``time``.
@@ -285,7 +288,7 @@ class Server:
         print(table(statistics))
         print(f"Time elapsed since server creation {time.monotonic() - self._began:.4f}")
         cores = sum(self.get_active_nodes().values())
-        print(f"{len(self._jobs(None))} active tasks, {cores} cores\n")
+        print(f"{counted(len(self._jobs(None)), 'active task')}, {counted(cores, 'core')}\n")
 
     def view(self) -> str:
         """Open a page in a web browser that shows nodes, workers, jobs, failures and output as they

@@ -20,6 +20,7 @@ import socket
 from collections.abc import Sequence
 from typing import BinaryIO, Final
 
+from nws.counted import counted
 from nws.errors import NwsConnectionDroppedException, NwsProtocolException
 from nws.session.sockets import Timeouts, is_closed_here, is_system_error
 from nws.session.transfers import Download, Upload
@@ -225,4 +226,6 @@ class Exchange:
             raise NwsConnectionDroppedException(f"{where}{error}") from error
         self._silent_seconds += self._timeouts.poll_interval
         if timeout is not None and self._silent_seconds >= timeout:
-            raise NwsConnectionDroppedException(f"no answer for {self._silent_seconds:.0f} seconds")
+            raise NwsConnectionDroppedException(
+                f"no answer for {counted(round(self._silent_seconds), 'second')}"
+            )

@@ -109,7 +109,7 @@ def test_kill_a_worker(shared: Nws, sleigh: Sleigh, ws: NetWorkSpace) -> None:
 
 def test_a_sleigh_by_its_name(shared: Nws, on_server: dict[str, Any]) -> None:
     with Sleigh(**on_server, workerCount=1, name="fit 100 %s") as sleigh:
-        assert str(sleigh).startswith("Sleigh('fit 100 %s', 1 workers, ")
+        assert str(sleigh).startswith("Sleigh('fit 100 %s', 1 worker, ")
         (row,) = (each for each in shared.json("sleigh", "ls") if each["name"] == sleigh.name)
         assert row["sleigh"] == name_of(sleigh)
         assert shared("sleigh", "show", sleigh.name).stdout.startswith(f"{sleigh.name} (sleigh_")

@@ -43,6 +43,7 @@ def test_machines(shared: Nws, ssh: None) -> None:
     assert "MB/s" in near
     assert problem.startswith("far: ")
     assert problem.endswith("with exit status 255: ssh: no route to far")
+    assert done.stderr == "", "it is said once"
 
 
 def test_a_file_of_nodes(shared: Nws, ssh: None, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from nws.client import NetWorkSpace
 from tests.cli.conftest import Nws
 from tests.support.processes import run_python
 from tests.support.server import PATIENCE
-from tests.support.spaces import until_waiting
+from tests.support.spaces import HOST, until_waiting
 from tests.support.terminal import terminal
 
 NWS = [sys.executable, "-m", "nws"]
@@ -46,6 +47,35 @@ def test_a_session(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> None:
         person.type("exit\n")
         person.process.wait(PATIENCE)
     until_waiting(ws, "v")
+
+
+INTERRUPTED_WHILE_IT_IMPORTS = """
+import sys
+
+class Striker:
+    def find_spec(self, name, *_):
+        if name == "click":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Striker())
+from nws.__main__ import run
+run()
+"""
+
+
+def test_it_is_interrupted_while_it_imports(tmp_path: Path) -> None:
+    done = run_python("-c", INTERRUPTED_WHILE_IT_IMPORTS, cwd=tmp_path, status=130)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_somebody_listens_and_never_answers(shared: Nws, tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as silent:
+        port = silent.getsockname()[1]
+        arguments = ["ls", "--host", HOST, "--port", str(port)]
+        with terminal([*NWS, *arguments], tmp_path, shared.env) as person:
+            person.expect(f"{HOST}:{port} has not answered yet; waiting ...")
+            silent.close()  # which resets the connection
+            assert person.process.wait(PATIENCE) == 3
 
 
 def test_the_shell_is_told(shared: Nws, tmp_path: Path) -> None:
@@ -88,7 +118,7 @@ def test_top(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> None:
         with NetWorkSpace("a newcomer", ws.server.serverHost, ws.server.serverPort):
             person.expect("a newcomer")
         person.type("\x03")
-        assert person.process.wait(PATIENCE) == 0
+        assert person.process.wait(PATIENCE) == 130
 
 
 @pytest.mark.slow

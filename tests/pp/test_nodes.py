@@ -118,7 +118,7 @@ def test_the_statistics_of_a_node(home: Path) -> None:
 
         done = f"         3 jobs for the job server that calls this node {node.name}\n"
         until(lambda: printed()[1] == done, "the report of the workers")
-        assert printed()[0].startswith("1 workers, 1 job servers, ")
+        assert printed()[0].startswith("1 worker, 1 job server, ")
         assert node.end()[0] == 0
         assert not (home / "pid").exists()
         assert "Traceback" not in "".join(node.lines)
@@ -357,6 +357,6 @@ def test_a_node_without_servers_ends(home: Path) -> None:
         status, _ = node.wait()
     assert status == 0
     assert node.lines == [
-        f"[INFO] a node with 1 workers listens on 127.0.0.1:{node.port}",
+        f"[INFO] a node with 1 worker listens on 127.0.0.1:{node.port}",
         "[INFO] no job server for 0.1 seconds: the end",
     ]

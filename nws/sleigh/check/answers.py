@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from nws.client import NetWorkSpace
+from nws.counted import counted
 from nws.errors import SleighJoinException, SleighTaskException
 from nws.exception_text import described
 from nws.sleigh.check.measurement import EXPRESSION, Measurement
@@ -56,7 +57,7 @@ def collect_answers(
 
     pending = sleigh.eachWorker(EXPRESSION, chosen, modules, accumulator=note, blocking=False)
     turns = _Turns(sleigh.userNws)
-    why = f"it has not answered within {patience:g} seconds"
+    why = f"it has not answered within {counted(patience, 'second')}"
     known, deadline = 0, time.monotonic() + patience
     try:
         while pending.check() and time.monotonic() < deadline:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from nws.counted import counted
 from nws.sleigh.check.answers import Answer, collect_answers
 from nws.sleigh.check.facts import Facts
 from nws.sleigh.check.judgement import problems_of
@@ -62,7 +63,7 @@ def check_nodes(
     firsts = {worker["id"]: worker for worker in reversed(workers)}
     absent: Mapping[str, NodeReport] = {}
     if len(workers) < wanted:
-        late = f"not joined within {timeout:g} seconds"
+        late = f"not joined within {counted(timeout, 'second')}"
         absent = _absent(sleigh, firsts, names, f"has {late}") or {
             "": NodeReport(
                 _UNKNOWN, problems=[f"{wanted - len(workers)} of {wanted} workers have {late}"]

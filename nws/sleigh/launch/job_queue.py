@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from textwrap import shorten
 from typing import Any, Final, NamedTuple
 
+from nws.counted import counted
 from nws.errors import SleighScriptException
 from nws.sleigh.launch.batch_system import (
     ENDED,
@@ -407,7 +408,7 @@ class JobQueue:
             raise SleighScriptException(f"`{command[0]}` cannot be run: {error}") from error
         except subprocess.TimeoutExpired as error:
             raise SleighScriptException(
-                f"`{command[0]}` has not answered for {timeout:g} seconds"
+                f"`{command[0]}` has not answered for {counted(timeout, 'second')}"
             ) from error
         if done.returncode:
             said = (done.stderr or done.stdout).strip() or "it said nothing"

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
+from nws.counted import counted
 from nws.errors import NwsException, SleighException, SleighOccupiedException
 
 __all__ = ["Elastic", "Load", "Policy"]
@@ -124,4 +125,6 @@ class Elastic(threading.Thread):
             pass  # they leave when they were idle for another while
         except SleighException as error:
             if not self._stopped.is_set():
-                self._warn(f"there are not {wanted} workers instead of {count}: {error}")
+                self._warn(
+                    f"there cannot be {counted(wanted, 'worker')} instead of {count}: {error}"
+                )

@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any, Final, NamedTuple
 
 from nws.client import NetWorkSpace, VariableInfo
+from nws.counted import counted
 from nws.errors import NwsTimeoutException, NwsUnpicklingException, SleighJoinException
 from nws.sleigh.launch.by_hand import DELETE_ME, no_more
 from nws.sleigh.shared.messages import (
@@ -144,8 +145,8 @@ class Members:
             look_after()
             if time.monotonic() > deadline:
                 raise SleighJoinException(
-                    f"only {max(0, group.size)} workers have joined in {JOIN_SECONDS:g} seconds; "
-                    "status(closeGroup=True) goes on with these"
+                    f"only {counted(max(0, group.size), 'worker')} joined in {JOIN_SECONDS:g} "
+                    "seconds; status(closeGroup=True) goes on with these"
                 )
 
     def _is_complete(self, group: Group) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from nws.client import NetWorkSpace
+from nws.counted import counted
 from nws.errors import SleighIllegalValueException, SleighStoppedException
 from nws.sleigh.launch.commands import envcmd
 from nws.sleigh.launch.launcher import (
@@ -449,7 +450,7 @@ class Sleigh(Maps):
         self.stop()
 
     def __str__(self) -> str:
-        state = "stopped" if self._calls.stopped else f"{self._team.size} workers"
+        state = "stopped" if self._calls.stopped else counted(self._team.size, "worker")
         name = f"{self.name!r}, " if self.name else ""
         return f"Sleigh({name}{state}, {self.nws})"
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable
 from typing import Any, Final, NamedTuple, TypeVar
 
+from nws.counted import counted
 from nws.session.endpoint import Endpoint
 from nws.session.sockets import tune
 
@@ -78,7 +79,7 @@ async def in_time(answer: Awaitable[T], seconds: float) -> T:
         # Not wait_for: before Python 3.12 it goes on if it is cancelled just as the answer comes.
         await asyncio.wait([waiting], timeout=seconds)
         if not waiting.done():
-            raise TimeoutError(f"it has said nothing for {seconds:g} seconds")
+            raise TimeoutError(f"it has said nothing for {counted(seconds, 'second')}")
         return waiting.result()
     finally:
         waiting.cancel()

@@ -9,6 +9,7 @@ import time
 from logging import Logger
 from typing import Any, Final, NamedTuple
 
+from nws.counted import counted
 from nws.errors import NwsException
 from nws.sleigh.node.channel import Channel, RefusedError
 from nws.sleigh.node.discovery import answer_questions
@@ -75,7 +76,10 @@ class NodeServer:
         if options.broadcast:
             questions = await answer_questions(options.interface, options.broadcast, port)
         self._log.info(
-            "a node with %d workers listens on %s:%d", options.workers, options.interface, port
+            "a node with %s listens on %s:%d",
+            counted(options.workers, "worker"),
+            options.interface,
+            port,
         )
         await self._until_over()
         server.close()
@@ -142,7 +146,8 @@ class NodeServer:
     def _show(self, guests: list[Guest]) -> None:
         """Print what the workers have done for the masters that are connected."""
         up = time.monotonic() - self._began
-        print(f"{self._options.workers} workers, {len(guests)} job servers, {up:.1f} seconds")
+        counts = counted(self._options.workers, "worker"), counted(len(guests), "job server")
+        print(f"{', '.join(counts)}, {up:.1f} seconds")
         for guest in guests:
             try:
                 done = f"{guest.jobs_done():>10} jobs for the job server"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+from nws.counted import counted
 from nws.sleigh.shared.settings import Stay
 
 __all__ = ["Departure"]
@@ -40,5 +41,5 @@ class Departure:
         if now >= self._last_moment:
             return "its lifetime is over"
         if stay.idle_timeout and now - self._busy_at >= stay.idle_timeout:
-            return f"there was nothing to do for {stay.idle_timeout:g} seconds"
+            return f"there was nothing to do for {counted(stay.idle_timeout, 'second')}"
         return ""

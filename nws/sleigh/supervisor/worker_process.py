@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from nws.client import NetWorkSpace, NwsServer
+from nws.counted import counted
 from nws.errors import NwsException
 from nws.processes.groups import peak_bytes, signal_group
 from nws.processes.life_line import end_with
@@ -206,7 +207,7 @@ class WorkerProcess:
         if self.kill_requested:
             end = f"it was killed on request, as by `nws sleigh kill`\n{end}"
         elif self.stopped_at:
-            end = f"it was stopped for more than {self._where.lease_time:g} seconds\n{end}"
+            end = f"it was stopped for more than {counted(self._where.lease_time, 'second')}\n{end}"
         lines = [end, f"peak memory of that worker: {self._peak_mb:,} MB"]
         return "\n".join([*lines, self._last_traceback()]).rstrip() + "\n"
 

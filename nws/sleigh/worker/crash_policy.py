@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from nws.counted import counted
 from nws.errors import SleighWorkerLostException
 from nws.sleigh.shared.messages import (
     EXCUSED,
@@ -56,8 +57,8 @@ def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0)
         return Failure(f"{text}\n{_details(overdue)}", pack(TimeoutError(text)))
     if len(deaths) - len(overdue) >= MAX_DEATHS:
         ends = Counter(death.text.partition("\n")[0] for death in deaths)
-        counted = ", ".join(f"{how} ({number} times)" for how, number in ends.items())
-        text = f"each of the {len(deaths)} workers that ran it ended before it was done: {counted}"
+        tally = ", ".join(f"{how} ({counted(number, 'time')})" for how, number in ends.items())
+        text = f"each of the {len(deaths)} workers that ran it ended before it was done: {tally}"
         return Failure(f"{text}\n{_details(deaths)}", pack(SleighWorkerLostException(text)))
     if lost >= MAX_LOST:
         text = (
@@ -71,12 +72,12 @@ def verdict_on(element: int, deaths: Sequence[Death], call: Call, lost: int = 0)
 
 
 def _text_of_overdue(element: int, call: Call) -> str:
-    seconds = max(call.timeout, MIN_LOADING_SECONDS)
+    limit = counted(max(call.timeout, MIN_LOADING_SECONDS), "second")
     if element == NO_ELEMENT:
-        return f"reading the function and what it imports took longer than {seconds:g} seconds"
+        return f"reading the function and what it imports took longer than {limit}"
     if element == IN_INITIALIZER:
-        return f"the initializer took longer than {seconds:g} seconds"
-    return f"it took longer than timeout={call.timeout:g} seconds"
+        return f"the initializer took longer than {limit}"
+    return f"it took longer than timeout={counted(call.timeout, 'second')}"
 
 
 def _details(deaths: Sequence[Death]) -> str:
