@@ -19,6 +19,7 @@ from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh, SleighTaskException
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.shared.spans import SHOWN
+from nws.sleigh.supervisor.kept_output import KeptOutput
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.sleigh.supervisor.worker_report import Reports, WorkerReport, description
 from nws.version import __version__
@@ -267,7 +268,7 @@ def test_a_refused_report_of_a_worker_is_stored_later(small: NetWorkSpace) -> No
     where = Where("", 0, "", "", 1.0, 0)
     process = WorkerProcess(0, where)
     report, reports = (
-        WorkerReport(process, description(Settings(where, "0"), ""), {}),
+        WorkerReport(process, description(Settings(where, "0"), ""), {}, KeptOutput(small, 0, 1)),
         Reports(small),
     )
     reports.add(0, report)
@@ -280,6 +281,7 @@ def test_a_refused_report_of_a_worker_is_stored_later(small: NetWorkSpace) -> No
     assert small.findTry("worker 0") is None, "it is too early"
     reports.look(1001.0)
     assert json.loads(small.find("worker 0"))["state"] == "starting"
+    assert len(json.loads(small.find("output 0"))) == 20
     reports.look(1002.0)
     assert stored(small, "worker 0") == 1, "there is no news"
     process.cells.tasks_done += 1

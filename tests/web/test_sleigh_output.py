@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,25 @@ def test_what_was_found_is_downloaded_as_text(memory: MemorySite) -> None:
         reply.text,
     ), reply.text
     assert "[0] ERROR: <b>\n" in ask(memory, "output.txt").text
+
+
+def test_more_lines_than_in_the_reports(memory: MemorySite) -> None:
+    blocks = [
+        json.dumps([[1e9 + 10 + n, 1, n, "stdout", f"line {n}"] for n in range(first, first + 50)])
+        for first in (0, 50)
+    ]
+    memory.client.declare_var(b"output 0", b"fifo", ws=WS)
+    for block in (*blocks, "no JSON", "[5]"):
+        memory.client.store(b"output 0", block.encode(), ws=WS)
+    text = ask(memory, "output.txt").text
+    assert [line.partition("] ")[2] for line in text.splitlines()] == [
+        "",  # of worker 1, as its report has it
+        "hello from 8",
+        *(f"line {n}" for n in range(100)),
+    ]
+    assert "1 of 102 lines with “line 99”" in ask(memory, "output", search="line 99").page().text
+    memory.client.delete_ws()
+    assert ask(memory, "output.txt").text == text
 
 
 def test_it_stays_when_the_sleigh_has_ended(memory: MemorySite) -> None:

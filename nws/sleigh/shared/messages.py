@@ -65,6 +65,7 @@ __all__ = [
     "message_from_wire",
     "message_to_wire",
     "output_size",
+    "output_variable",
     "ranks_variable",
     "task_from_wire",
     "task_to_wire",
@@ -296,6 +297,11 @@ def ids_of_left(variables: Iterable[str]) -> list[str]:
 def failures_variable(rank: int) -> str:
     """Return the name of the variable with the last failures that a worker has reported."""
     return f"failures {rank}"
+
+
+def output_variable(rank: int) -> str:
+    """Return the name of the variable with the last lines that a worker has written."""
+    return f"output {rank}"
 
 
 def kill_variable(id: str) -> str:

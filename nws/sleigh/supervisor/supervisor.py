@@ -53,6 +53,7 @@ from nws.sleigh.supervisor.joining import (
     note_left,
     why_not_joined,
 )
+from nws.sleigh.supervisor.kept_output import KeptOutput
 from nws.sleigh.supervisor.kill_requests import KillRequests
 from nws.sleigh.supervisor.output_relay import OutputRelay
 from nws.sleigh.supervisor.process_setup import set_up_process
@@ -180,7 +181,8 @@ class Supervisor:
     def _new_worker(self, rank: int, former: Mapping[str, Any] | None = None) -> WorkerProcess:
         settings = self._settings
         worker = WorkerProcess(rank, settings.where, fresh=settings.fresh, group=settings.group)
-        report = WorkerReport(worker, self._common, former or {})
+        kept = KeptOutput(self._workspace, rank, settings.expected)
+        report = WorkerReport(worker, self._common, former or {}, kept)
         self._reports.add(rank, report)
         self._relays[rank] = OutputRelay(self._workspace, worker, report, self._log)
         return worker

@@ -28,6 +28,7 @@ from nws.sleigh.shared.status_cells import (
     RUNNING,
     WAITING,
 )
+from nws.sleigh.supervisor.kept_output import KeptOutput
 from nws.sleigh.supervisor.process_usage import ProcessUsage, UsageMeter, is_similar
 from nws.sleigh.supervisor.worker_process import WorkerProcess
 from nws.version import __version__
@@ -129,10 +130,15 @@ class WorkerReport:
 
     Attributes:
         variable: the name of its variable.
+        kept: what is kept of the output.
     """
 
     def __init__(
-        self, process: WorkerProcess, common: Description, former: Mapping[str, Any]
+        self,
+        process: WorkerProcess,
+        common: Description,
+        former: Mapping[str, Any],
+        kept: KeptOutput,
     ) -> None:
         """Begin, or go on where a supervisor has ended that had this rank.
 
@@ -140,6 +146,7 @@ class WorkerReport:
             process: the worker.
             common: see `description`.
             former: the last report of that supervisor; empty if there was none.
+            kept: more lines than the report has.
         """
         self.variable = worker_variable(process.rank)
         self._process = process
@@ -150,6 +157,7 @@ class WorkerReport:
         self._recent: list[Any] = former.get("recent", [])
         self._lines = deque[Sequence[Any]](former.get("lines", []), _KEPT_LINES)
         self._written = 0
+        self.kept = kept
         self._epoch = 0.0  # what time.time() is when time.monotonic() is 0
         self._durations = durations_of(former.get("durations"))
         self._meter = UsageMeter()
@@ -165,9 +173,12 @@ class WorkerReport:
         """Take note of what it has written: call, element, stream and text of each line."""
         now = round(time.time(), 3)
         self._written += len(lines)
-        for call, element, stream, text in lines[-_KEPT_LINES:]:
-            shown = (_message(text) if stream == "log" else text)[:_MAX_LINE_CHARS]
-            self._lines.append((now, call, element, stream, shown))
+        rows = [
+            (now, call, element, stream, _message(text) if stream == "log" else text)
+            for call, element, stream, text in lines
+        ]
+        self.kept.note(rows)
+        self._lines.extend((*row, text[:_MAX_LINE_CHARS]) for *row, text in rows[-_KEPT_LINES:])
 
     # Looking
 
@@ -184,6 +195,7 @@ class WorkerReport:
     def published(self) -> None:
         """Take note that what `news` returned was stored."""
         self._published = self._seen
+        self.kept.published()
 
     def _look(self) -> _Look:
         process, cells = self._process, self._process.cells
@@ -291,7 +303,10 @@ class Reports:
         if not changed:
             return
         try:
-            self._workspace.settle([], [(report.variable, text) for report, text in changed])
+            stores: list[tuple[str, Any]] = []
+            for report, text in changed:
+                stores += [(report.variable, text), *report.kept.news()]
+            self._workspace.settle([], stores)
         except NwsNoWorkSpaceException:
             raise
         except NwsOperationException:

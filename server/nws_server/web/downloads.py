@@ -16,7 +16,7 @@ from nws_server.web.query import Query
 from nws_server.web.rendering import moment
 from nws_server.web.request_checks import VALUE_HEADERS
 from nws_server.web.responses import TEXT, Response
-from nws_server.web.sleigh_output import lines_of
+from nws_server.web.sleigh_output import all_lines_of
 from nws_server.web.sleigh_reports import find_sleigh
 from nws_server.web.value_descriptions import find_value
 
@@ -53,7 +53,7 @@ def output_text(inspector: Inspector, query: Query) -> Response:
         NotFound: there is no sleigh with this workspace, and none has ended there lately.
     """
     wanted = query.text("search").lower()
-    lines = lines_of(find_sleigh(inspector, query.need("name")).reports.workers())
+    lines = all_lines_of(find_sleigh(inspector, query.need("name"), output=True).reports)
     text = "".join(
         f"{moment(line.time)} {line.origin} {line.text}\n"
         for line in lines

@@ -1,4 +1,4 @@
-"""The last lines that the workers of a sleigh wrote, as far as their reports have them."""
+"""The lines that the workers of a sleigh wrote, as far as they are kept."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any, Final, NamedTuple
 
 from nws_server.web.names import shorten
 from nws_server.web.reports import Report, number_in
+from nws_server.web.sleigh_reports import SleighReports
 
-__all__ = ["LastLines", "OutputLine", "lines_of", "logs_of"]
+__all__ = ["LastLines", "OutputLine", "all_lines_of", "logs_of"]
 
 _MAX_LINE_CHARS: Final = 4000
 
@@ -36,14 +37,14 @@ class OutputLine(NamedTuple):
         return f"[{self.rank}:{self.element}]" if self.element >= 0 else f"[{self.rank}]"
 
 
-def lines_of(workers: Mapping[int, Report]) -> Sequence[OutputLine]:
-    """Return the lines of all workers, oldest first.
-
-    Args:
-        workers: their reports, by rank.
-    """
+def all_lines_of(reports: SleighReports) -> Sequence[OutputLine]:
+    """Return all lines that are kept of all workers, oldest first; of workers of which no more is
+    kept, those in their reports."""
+    kept = list(reports.output())
+    ranks = {rank for rank, _ in kept}
+    others = [each for each in reports.workers().items() if each[0] not in ranks]
     lines = [
-        _line(rank, row) for rank, report in workers.items() for row in report.rows("lines", 5)
+        _line(rank, row) for rank, report in [*kept, *others] for row in report.rows("lines", 5)
     ]
     return sorted(lines, key=lambda line: line.time)
 

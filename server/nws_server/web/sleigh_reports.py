@@ -31,6 +31,7 @@ CALLS: Final = b"calls"
 JOBS: Final = b"jobs"
 WORKER: Final = b"worker "
 FAILURES: Final = b"failures "
+_OUTPUT: Final = b"output "
 GONE: Final = b"gone "
 WORKER_COUNT: Final = b"workerCount"
 RUN_ME: Final = b"runMe"
@@ -48,6 +49,12 @@ _MAX_WORKER_BYTES: Final = 20_000_000
 
 _MAX_FAILURE_BYTES: Final = 4_000_000
 """Bytes that are read of all failures."""
+
+_MAX_OUTPUT_BYTES: Final = 1_100_000
+"""Bytes that are read of the output of all workers: a little more than they keep."""
+
+_MAX_BLOCKS: Final = 1000
+"""Of the output of each worker."""
 
 
 _COMPRESSION_LEVEL: Final = 1
@@ -77,6 +84,8 @@ class SleighReports(NamedTuple):
     jobs_text: str | None = None
     name: str = ""
     """What its user calls it."""
+    output_texts: Sequence[Sequence[str]] = ()
+    """By rank, the blocks of what each has written, oldest first."""
     ended: bool = False
     """Whether they are what it said last."""
 
@@ -125,14 +134,22 @@ class SleighReports(NamedTuple):
                 if isinstance(content, dict):
                     yield rank, Report(content)
 
+    def output(self) -> Iterator[tuple[int, Report]]:
+        """Walk what is kept of the workers' output: the rank, and a block with ``lines``."""
+        for rank, texts in enumerate(self.output_texts):
+            for content in map(parse, texts):
+                yield rank, Report({"lines": content})
+
 
 def is_sleigh(inspector: Inspector, ws: bytes) -> bool:
     """Tell whether a workspace looks like that of a sleigh."""
     return all(inspector.look.variable(ws, mark) is not None for mark in _SLEIGH_VARIABLES)
 
 
-def read_sleigh(inspector: Inspector, ws: bytes, *, failures: bool = True) -> SleighReports:
-    """Read the reports of a sleigh; those of failures only if they are wanted."""
+def read_sleigh(
+    inspector: Inspector, ws: bytes, *, failures: bool = True, output: bool = False
+) -> SleighReports:
+    """Read the reports of a sleigh; failures and output only if they are wanted."""
     look = inspector.look
     unread, count = look.variable(ws, RESULTS), look.variable(ws, WORKER_COUNT)
     workers = list(_read_workers(inspector, ws))
@@ -150,6 +167,7 @@ def read_sleigh(inspector: Inspector, ws: bytes, *, failures: bool = True) -> Sl
         bool(count and count.values),
         read_text(inspector, ws, JOBS),
         shorten(read_text(inspector, ws, _NAME) or "", _MAX_NAME_CHARS),
+        list(_read_output(inspector, ws, len(workers))) if output else [],
     )
 
 
@@ -170,6 +188,12 @@ def _read_failures(inspector: Inspector, ws: bytes, ranks: int) -> Iterator[list
         yield read_last_texts(inspector, ws, FAILURES + b"%d" % rank, _MAX_FAILURES, most)
 
 
+def _read_output(inspector: Inspector, ws: bytes, ranks: int) -> Iterator[list[str]]:
+    most = _MAX_OUTPUT_BYTES // max(1, ranks)
+    for rank in range(ranks):
+        yield read_last_texts(inspector, ws, _OUTPUT + b"%d" % rank, _MAX_BLOCKS, most)
+
+
 # Of sleighs that have ended
 
 
@@ -181,14 +205,14 @@ class FoundSleigh(NamedTuple):
     """When it has ended, in seconds of the epoch."""
 
 
-def find_sleigh(inspector: Inspector, ws: bytes) -> FoundSleigh:
-    """Return the sleigh with this workspace.
+def find_sleigh(inspector: Inspector, ws: bytes, *, output: bool = False) -> FoundSleigh:
+    """Return the sleigh with this workspace, with what its workers wrote if that is wanted.
 
     Raises:
         NotFound: there is none, and none has ended there lately.
     """
     if is_sleigh(inspector, ws):
-        return FoundSleigh(read_sleigh(inspector, ws), None)
+        return FoundSleigh(read_sleigh(inspector, ws, output=output), None)
     run = inspector.kept_runs.get(ws)
     if run is None:
         raise NotFound(f"there is no sleigh with the workspace {DisplayName(ws).short!r}")
@@ -201,7 +225,7 @@ def keep_sleigh(inspector: Inspector, ws: bytes) -> None:
     try:
         view = inspector.look.workspace(ws)
         if view is not None and is_sleigh(inspector, ws):
-            reports = json.dumps(read_sleigh(inspector, ws)).encode()
+            reports = json.dumps(read_sleigh(inspector, ws, output=True)).encode()
             began = inspector.epoch(view.created)
             packed = zlib.compress(reports, _COMPRESSION_LEVEL)
             inspector.kept_runs.add(KeptRun(ws, began, inspector.now(), packed))

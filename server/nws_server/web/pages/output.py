@@ -7,7 +7,7 @@ from typing import Any, Final
 from nws_server.web.inspector import Inspector
 from nws_server.web.names import DisplayName
 from nws_server.web.query import Query
-from nws_server.web.sleigh_output import OutputLine, lines_of, logs_of
+from nws_server.web.sleigh_output import OutputLine, all_lines_of, logs_of
 from nws_server.web.sleigh_reports import find_sleigh
 from nws_server.web.tables import Column, make_table
 
@@ -30,14 +30,13 @@ def show_output(inspector: Inspector, query: Query) -> dict[str, Any]:
         NotFound: there is no sleigh with this workspace, and none has ended there lately.
     """
     ws = query.need("name")
-    sleigh = find_sleigh(inspector, ws)
-    workers = sleigh.reports.workers()
-    lines = lines_of(workers)
+    sleigh = find_sleigh(inspector, ws, output=True)
+    lines = all_lines_of(sleigh.reports)
     table = make_table(lines, query, _COLUMNS, _searched, _LINES_PER_PAGE)
     return {
         "workspace": DisplayName(ws),
         "ended": sleigh.ended,
-        "logs": logs_of(workers)[:_MAX_LOGS],
+        "logs": logs_of(sleigh.reports.workers())[:_MAX_LOGS],
         "table": table.described(OutputLine._asdict),
     }
 
