@@ -6,6 +6,7 @@ from __future__ import annotations
 import atexit
 import faulthandler
 import logging
+import signal
 import weakref
 from typing import Final
 
@@ -32,8 +33,14 @@ def take_over_exit_functions() -> None:
 
 def run_exit_functions() -> None:
     """Run what is to run at the end of this process. If that takes longer than half a minute, the
-    process ends, and writes to its stderr where it was."""
-    faulthandler.dump_traceback_later(_MAX_SECONDS, file=_STDERR, exit=True)
+    process ends, and writes to its stderr where it was.
+
+    By a signal: `faulthandler.dump_traceback_later` hangs in a fork of a process that has called it
+    too, as pytest does, and a person's session may.
+    """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    faulthandler.register(signal.SIGALRM, _STDERR, chain=True)  # and then the default: the end
+    signal.setitimer(signal.ITIMER_REAL, _MAX_SECONDS)
     atexit._run_exitfuncs()
 
 
