@@ -248,7 +248,6 @@ def test_a_double_click_stores_and_fetches_once(
     assert variable(ws, "x").values == 1
 
 
-@pytest.mark.nightly
 def test_a_form_can_be_sent_again_after_going_back(
     page: Page, inspected: Inspected, ws: NetWorkSpace
 ) -> None:

@@ -77,7 +77,7 @@ def ws(inspected: Inspected, request: pytest.FixtureRequest) -> Iterator[NetWork
 
 
 @pytest.mark.slow
-@pytest.mark.nightly(but_each=2)
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize(
     ("ws", "text"),
     [

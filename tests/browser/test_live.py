@@ -272,7 +272,6 @@ def test_a_page_that_nobody_sees_holds_no_connection(
 # Back and forward, and without JavaScript
 
 
-@pytest.mark.nightly
 def test_back_and_forward_show_what_is_new(
     page: Page, inspected: Inspected, ws: NetWorkSpace
 ) -> None:

@@ -350,7 +350,6 @@ def test_one_goes_from_all_workspaces_to_a_value_and_back(page: Page, scene: Sce
     expect(row(page, "weather stations")).to_be_visible()
 
 
-@pytest.mark.nightly
 def test_nothing_is_older_than_the_server(page: Page, scene: Scene) -> None:
     started = scene.inspected
     started.see(page, "server")

@@ -181,6 +181,7 @@ def test_several_calls_are_shown_at_once_and_move_to_the_table_when_they_end(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # in tests/web/test_sleigh_requests.py without a browser
 def test_a_worker_that_is_killed_from_the_page_counts_as_a_death(
     seen: Page, sleigh: Sleigh
 ) -> None:

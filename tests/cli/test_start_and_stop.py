@@ -143,7 +143,6 @@ def test_a_second_start_is_refused(lasting: Nws) -> None:
     assert runs(pid)
 
 
-@pytest.mark.nightly
 def test_two_servers_on_two_ports(lasting: Nws) -> None:
     other = Nws(lasting.folder, free_port())
     other.server("start")

@@ -59,6 +59,7 @@ def test_a_job_that_ends_is_replaced(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # by a command in test_unreachable_server.py
 def test_a_worker_that_cannot_reach_the_server(
     stub: Path, on_server: dict[str, Any], impatient: None
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nws.sleigh import freeze_support
 from tests.sleigh.conftest import Script
 from tests.support.server import PATIENCE, environment
 
@@ -94,10 +95,13 @@ def test_another_program(tmp_path: Path, executable: str) -> None:
     assert generations(tmp_path) == 1
 
 
-@pytest.mark.nightly
-def test_freezing_is_nothing_to_other_programs(tmp_path: Path) -> None:
-    assert run(tmp_path, "sys.executable", "freeze_support()") == "[1, 2]\n"
-    assert generations(tmp_path) == 1
+@pytest.mark.parametrize("argv", [["program"], ["program", "-c", "print()"]])
+def test_freezing_is_nothing_to_other_programs(
+    monkeypatch: pytest.MonkeyPatch, argv: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [*argv])
+    freeze_support()
+    assert sys.argv == argv
 
 
 # Modules
@@ -162,6 +166,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # that a task has no mark is below
 def test_a_sleigh_in_a_task_is_fine(script: Script) -> None:
     assert script(NESTED).stdout == "[[2]]\n[[1]]\n"
 

@@ -73,7 +73,7 @@ def test_who_takes_the_place_of_another(on_server: dict[str, Any], tmp_path: Pat
         assert starts(tmp_path) == 2
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly  # all other files have sleighs without one
 def test_no_initializer(sleigh: Sleigh) -> None:
     assert sleigh.eachWorker(see) == [[], []]
 

@@ -294,6 +294,7 @@ def test_ways_to_run_the_script(
         assert [info["name"] for info in sleigh.workerInfo()] == ["node1"]
 
 
+@pytest.mark.nightly  # told as others in test_workers_that_cannot_start
 def test_a_working_folder_that_is_not_there(elsewhere: Elsewhere, impatient: None) -> None:
     """One that the user has named; it may be there on other machines only."""
     with (
