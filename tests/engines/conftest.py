@@ -22,8 +22,9 @@ MakeSleigh = Callable[..., Sleigh]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folder = Path(__file__).parent
     for item in items:
-        if item.path.parent == Path(__file__).parent:
+        if item.path.parent == folder:
             item.add_marker("engines")
 
 
