@@ -191,6 +191,7 @@ def test_commands_lead_to_hosts_by_ssh_or_any_words() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # the command for it is above
 def test_hosts_are_reached_by_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The private server listens on no port: hosts there reach it through ssh."""
     require_sshd()

@@ -77,6 +77,7 @@ def test_workers_of_a_batch_system(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # as without TLS in test_crashes.py
 def test_a_worker_that_is_killed_is_replaced_and_all_end(tls: Secured, tmp_path: Path) -> None:
     """The master speaks TLS here, and so do local workers."""
     with tls.connect(), Sleigh(nwsHost=HOST, nwsPort=tls.port, workerCount=2) as sleigh:

@@ -148,6 +148,7 @@ by_hand.supervise = lambda settings: sys.exit(supervisor.main(settings))
     assert process.returncode == 0
 
 
+@pytest.mark.nightly  # as local workers that die in tests/faults/test_crash_table.py
 def test_one_leaves_during_an_each_elem(by_hand: ByHand, tmp_path: Path) -> None:
     """Its element is done by the other."""
     processes = [by_hand.paste("-c", by_hand.line) for _ in range(2)]
