@@ -30,7 +30,9 @@ _OPTIONS: Final = (
     click.option("--python", help="Python for the workers."),
     click.option("--image", help="Of pods: with Python and this package."),
     click.option("--namespace", help="Of pods."),
-    click.option("--workers-per-pod", type=click.IntRange(1), show_default="1"),
+    click.option(
+        "--workers-per-pod", type=click.IntRange(1), show_default="1", help="Workers in each pod."
+    ),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -100,6 +101,27 @@ def kill(process: subprocess.Popen[str]) -> None:
     pids = [process.pid, *children(process.pid)]
     process.kill()
     until_gone(pids)
+
+
+def test_a_person_who_is_quicker_than_the_sleigh(server: Server, impatient: None) -> None:
+    """The variable may be gone before the sleigh waits for that."""
+
+    class Quick(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "it begins when all are there" in record.getMessage():
+                found = _workspace_of_a_sleigh(server.port)
+                assert found is not None
+                found.deleteVar(DELETE_ME)
+                found.server.close()
+
+    quick = Quick()
+    logging.getLogger("nws").addHandler(quick)
+    try:
+        made = Aside(partial(Sleigh, launch="web", nwsHost=HOST, nwsPort=server.port))
+        with made.result() as sleigh:
+            assert sleigh.status() == (0, 1)
+    finally:
+        logging.getLogger("nws").removeHandler(quick)
 
 
 def test_by_a_person(by_hand: ByHand, tmp_path: Path) -> None:

@@ -81,11 +81,15 @@ def no_more(workspace: NetWorkSpace) -> None:
 
 def wait_for_a_person(workspace: NetWorkSpace, where: Where) -> None:
     """Show what to paste, and wait until somebody says that all workers were started."""
+    workspace.declare(DELETE_ME, "fifo")
+    workspace.store(DELETE_ME, "delete this variable when all workers were started")
+    # It has seen the variable before anybody else can: to ask for one that was deleted makes it
+    # again.
+    changes = workspace.ifind(DELETE_ME)
+    changes.next()
     invite(workspace, where)
     place = shlex.join(["--host", where.host, "--port", str(where.port), where.workspace])
     _log.warning("it begins when all are there: `nws sleigh close %s`", place)
-    try:
-        workspace.fetch(DELETE_ME)
-    except NwsOperationException:
-        pass  # it was deleted
-    workspace.deleteVar(RUN_ME)
+    with suppress(StopIteration, NwsOperationException):  # it was deleted
+        changes.next()
+    no_more(workspace)
