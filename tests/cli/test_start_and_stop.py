@@ -54,7 +54,7 @@ def test_there_is_a_command_of_that_name(tmp_path: Path) -> None:
         "(found,) = entry_points(group='console_scripts', name='nws')\n"
         "print(found.value)"
     )
-    assert run_python("-c", text, cwd=tmp_path).stdout == "nws.cli:main\n"
+    assert run_python("-c", text, cwd=tmp_path).stdout == "nws.__main__:run\n"
 
 
 @pytest.mark.slow

@@ -116,7 +116,9 @@ def test_hosts_join_by_hand_and_a_cluster_has_one_master(server: Server, tmp_pat
             process.send_signal(signal.SIGTERM)
             assert "The host me has ended: it got SIGTERM." in process.communicate()[1]
         with run_host(server, "hand", "--name", "me") as process:
-            until(user.rpc.load, "it joins again")
+            until(
+                lambda: [each["state"] for each in user.rpc.load()] == ["ready"], "it joins again"
+            )
             user.master.close()
             assert "the master is gone, or has put it out" in process.communicate()[1]
 
