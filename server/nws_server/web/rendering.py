@@ -23,11 +23,21 @@ _MAX_DURATION_SECONDS: Final = 1e10
 _UNITS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
+class _Environment(Environment):
+    """Looks into a dict first, of which most data are: Jinja looks for an attribute before, which
+    costs a tenth of the time of a page."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 class Renderer:
     """Renders pages, either whole or only their live part."""
 
     def __init__(self) -> None:
-        self._environment = Environment(
+        self._environment = _Environment(
             loader=PackageLoader("nws_server.web"),
             autoescape=True,
             undefined=StrictUndefined,
