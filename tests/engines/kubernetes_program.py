@@ -14,7 +14,7 @@ from typing import Any
 
 from nws.errors import SleighJoinException, SleighScriptException
 from nws.sleigh import Sleigh
-from nws.sleigh.launch import kubernetes_job, processes
+from nws.sleigh.launch import job_queue, processes
 from nws.sleigh.launch.kubernetes import Kubernetes
 from tests.engines.elements import note_then_wait
 from tests.support.kube_stub import IMAGE, KubeStub
@@ -42,11 +42,7 @@ def a_map(kube: KubeStub, port: int, folder: Path) -> Seen:
     with sleigh_in(port, 2) as sleigh:
         seen["status"] = sleigh.status(timeout=PATIENCE)
         before = {info["rank"]: info["job"] for info in sleigh.workerInfo()}
-        report = json.loads(until(lambda: sleigh.nws.findTry("jobs"), "the report"))
-        seen["reported"] = (
-            report["system"],
-            {each["job"] for each in report["jobs"]} == set(before.values()),
-        )
+        until(lambda: reported_pods(sleigh) == set(before.values()), "the report")
         seen["secret is shown"] = shows_secret(kube, sleigh)
         call = Aside(partial(sleigh.eachElem, note_then_wait, [range(4)], [folder], chunkSize=1))
         workers = [int(until_file(folder / str(number))) for number in range(2)]
@@ -59,10 +55,16 @@ def a_map(kube: KubeStub, port: int, folder: Path) -> Seen:
         after = {info["rank"]: info["job"] for info in sleigh.workerInfo()}
         seen["ranks are the same"] = after.keys() == before.keys()
         seen["pods are others"] = set(after.values()).isdisjoint(before.values())
-        until(lambda: "(Evicted: The node was low" in warnings.text, "the eviction")
-        until(lambda: "(SIGKILL)" in warnings.text, "the kill")
+        until(lambda: "Evicted: The node was low" in warnings.text, "the eviction")
+        until(lambda: "SIGKILL" in warnings.text, "the kill")
     until(lambda: not any(kube.objects.values()), "the end of all objects")
     return seen
+
+
+def reported_pods(sleigh: Sleigh) -> set[str]:
+    report = json.loads(sleigh.nws.find("jobs"))
+    assert report["system"] == "kubernetes"
+    return {each["job"] for each in report["jobs"]}
 
 
 def shows_secret(kube: KubeStub, sleigh: Sleigh) -> bool:
@@ -94,11 +96,41 @@ def a_master_that_is_killed(kube: KubeStub, port: int, folder: Path) -> Seen:
     return {"running": kube.running()}
 
 
+def growth_and_shrinking(kube: KubeStub, port: int) -> Seen:
+    """Further pods are one Job. Those that are not wanted any more leave, and come back if they are
+    again; those that wait are deleted."""
+    with sleigh_in(port, 1) as sleigh:
+        sleigh.scale(4)
+        grown = sorted(sleigh.eachWorker("SleighRank"))
+        jobs = len(kube.objects["jobs"])
+        sleigh.scale(2)
+        until(lambda: len(kube.running()) == 2, "the end of two pods")
+        shrunk = sorted(sleigh.eachWorker("SleighRank"))
+        sleigh.scale(3)
+        again = sorted(sleigh.eachWorker("SleighRank"))
+        pods = len(kube.running())
+        kube.room = 4
+        sleigh.scale(50)
+        until(lambda: len(kube.waiting()) == 46, "pods that wait")
+        sleigh.scale(1)
+        until(lambda: not kube.waiting() and len(kube.running()) == 1, "the end of all others")
+        last = sleigh.eachWorker("SleighRank")
+    until(lambda: not any(kube.objects.values()), "the end of all objects")
+    return {
+        "grown": grown,
+        "jobs": jobs,
+        "shrunk": shrunk,
+        "again": again,
+        "pods": pods,
+        "last": last,
+    }
+
+
 def pods_that_wait(kube: KubeStub, port: int) -> Seen:
     with sleigh_in(port, 2, image="nowhere"):
-        until(lambda: "2 of 2 pods wait: ErrImagePull: nowhere" in warnings.text, "what is said")
+        until(lambda: "2 of 2 jobs wait: ErrImagePull: nowhere" in warnings.text, "what is said")
     with sleigh_in(port, 1, pod={"nodeSelector": {"gpu": "yes"}}):
-        until(lambda: "1 of 1 pods wait: Unschedulable: 0/1" in warnings.text, "what is said")
+        until(lambda: "1 of 1 jobs wait: Unschedulable: 0/1" in warnings.text, "what is said")
     until(lambda: not any(kube.objects.values()), "the end of all objects")
     return {"said once": warnings.text.count("ErrImagePull") == 1}
 
@@ -142,6 +174,7 @@ def main(port: int, folder: Path) -> None:
         seen = {
             "map": a_map(kube, port, folder),
             "deleted": a_job_that_is_deleted(kube, port),
+            "scaled": growth_and_shrinking(kube, port),
             "killed": a_master_that_is_killed(kube, port, killed),
             "waiting": pods_that_wait(kube, port),
             "failing": pods_that_fail(kube, port),
@@ -153,7 +186,7 @@ def main(port: int, folder: Path) -> None:
 warnings = Warnings()
 
 if __name__ == "__main__":
-    kubernetes_job._LOOK_SECONDS = 0.1  # type: ignore[misc]
+    job_queue._QUERY_SECONDS = 0.1  # type: ignore[misc]
     processes._FIRST_PAUSE_SECONDS = 0.0  # type: ignore[misc]
     logging.getLogger("nws").addHandler(warnings)
     run = be_master if sys.argv[3:] else main

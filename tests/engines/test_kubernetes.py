@@ -16,7 +16,6 @@ def test_sleighs(run_with: Callable[..., Any], server: Server, tmp_path: Path) -
     assert json.loads(said) == {
         "map": {
             "status": [2, 1],
-            "reported": ["kubernetes", True],
             "secret is shown": False,
             "results": [0, 10, 20, 30],
             "workers": 2,
@@ -24,11 +23,16 @@ def test_sleighs(run_with: Callable[..., Any], server: Server, tmp_path: Path) -
             "pods are others": True,
         },
         "deleted": {"results": [1], "is another": True},
+        "scaled": {
+            "grown": [0, 1, 2, 3],
+            "jobs": 2,
+            "shrunk": [0, 1],
+            "again": [0, 1, 2],
+            "pods": 3,
+            "last": [0],
+        },
         "killed": {"running": {}},
         "waiting": {"said once": True},
         "failing": {"said": True},
-        "refused": {
-            "said": "kubernetes: no Job can be made: the cluster refuses (403): "
-            "jobs.batch is forbidden"
-        },
+        "refused": {"said": "kubernetes: the cluster refuses (403): jobs.batch is forbidden"},
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from nws.sleigh.launch.batch_jobs import BatchJobs
 from nws.sleigh.launch.job_folder import JobFolder
 from nws.sleigh.launch.job_queue import BatchJob, JobQueue, Slot
 from nws.sleigh.launch.pace import Pace
@@ -31,9 +32,8 @@ class Queue:
         self.folder = JobFolder(str(folder / "files"))
         self.published: list[list[dict[str, Any]]] = []
         self.leaving: set[str] = set()
-        self.queue = JobQueue(
-            Pbs(), self.folder, self._request, self.published.append, self.leaving.__contains__
-        )
+        jobs = BatchJobs(Pbs(), self.folder, self._request)
+        self.queue = JobQueue(jobs, self.published.append, self.leaving.__contains__)
         self.jobs = [self.add(), self.add()]
         self.queue.start()
 

@@ -2,7 +2,8 @@
 
 It knows what a launcher needs, in the words of the API's documentation. A container of the image
 `IMAGE` runs at once; others cannot be pulled. No node has a label, so no pod that selects one is
-placed. A Job replaces its failed pods without a pause, and one that is complete is deleted at once.
+placed. A Job does not replace pods that fail, as with a ``backoffLimitPerIndex`` of 0. One that is
+complete is deleted at once.
 """
 
 from __future__ import annotations
@@ -36,11 +37,13 @@ class KubeStub:
     Attributes:
         objects: that there are, by kind and name.
         refusal: why the cluster creates nothing; empty if it does.
+        room: how many pods can run.
     """
 
     def __init__(self, folder: Path) -> None:
         self.objects: dict[str, dict[str, Any]] = {"jobs": {}, "pods": {}, "secrets": {}}
         self.refusal = ""
+        self.room = 1000
         self._folder = folder
         self._changing = threading.RLock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -85,6 +88,12 @@ class KubeStub:
                 if pod["status"]["phase"] == "Running"
             }
 
+    def waiting(self) -> list[str]:
+        """Return the names of the pods that do not run yet."""
+        with self._changing:
+            pods = self.objects["pods"].items()
+            return [name for name, pod in pods if pod["status"]["phase"] == "Pending"]
+
     def evict(self, name: str) -> None:
         """End a pod for want of memory on its node."""
         with self._changing:
@@ -104,7 +113,11 @@ class KubeStub:
             if method == "POST":
                 return self._create(kind, body)
             if not names:
-                return 200, {"items": self._selected(kind, parse_qs(split.query))}
+                selected = self._selected(kind, parse_qs(split.query)["labelSelector"][0])
+                if method == "DELETE":
+                    for each in selected:
+                        self._delete(kind, each["metadata"]["name"])
+                return 200, {"items": selected}
             found = self.objects[kind].get(names[0])
             if found is None:
                 return 404, {"message": f'{kind} "{names[0]}" not found'}
@@ -112,10 +125,17 @@ class KubeStub:
                 self._delete(kind, names[0])
             return 200, found
 
-    def _selected(self, kind: str, query: dict[str, list[str]]) -> list[Any]:
-        (label, wanted) = query["labelSelector"][0].split("=")
-        every = self.objects[kind].values()
-        return [each for each in every if each["metadata"]["labels"].get(label) == wanted]
+    def _selected(self, kind: str, selector: str) -> list[Any]:
+        wanted = {
+            label: values.split(",")
+            for label, one, some in re.findall(r"([^=, ]+)(?:=([^,]*)| in \(([^)]*)\))", selector)
+            for values in [one or some]
+        }
+        return [
+            each
+            for each in self.objects[kind].values()
+            if all(each["metadata"]["labels"].get(label) in wanted[label] for label in wanted)
+        ]
 
     def _create(self, kind: str, body: Any) -> tuple[int, Any]:
         if self.refusal:
@@ -123,7 +143,7 @@ class KubeStub:
         body["metadata"]["uid"] = str(uuid.uuid4())
         self.objects[kind][body["metadata"]["name"]] = body
         if kind == "jobs":
-            body["status"] = {"failed": 0, "succeeded": 0}
+            body["status"] = {"failedIndexes": "", "completedIndexes": ""}
             for index in range(body["spec"]["completions"]):
                 self._add_pod(body, str(index))
         else:
@@ -151,8 +171,11 @@ class KubeStub:
         pod = {
             "metadata": {
                 "name": f"{name}-{index}-{uuid.uuid4().hex[:5]}",
-                "labels": {_JOB: name},
-                "annotations": {_INDEX: index},
+                "labels": {
+                    **job["spec"]["template"]["metadata"]["labels"],
+                    _JOB: name,
+                    _INDEX: index,
+                },
                 "ownerReferences": [{"kind": "Job", "name": name, "uid": uid}],
             },
             "spec": job["spec"]["template"]["spec"],
@@ -165,7 +188,7 @@ class KubeStub:
         spec, status = pod["spec"], pod["status"]
         image = spec["containers"][0]["image"]
         secret = self.objects["secrets"].get(spec["volumes"][0]["secret"]["secretName"])
-        if "nodeSelector" in spec:
+        if "nodeSelector" in spec or len(self.running()) >= self.room:
             status["conditions"] = [
                 {
                     "type": "PodScheduled",
@@ -188,7 +211,7 @@ class KubeStub:
             (folder / file).write_text(text)
         variables = {
             "POD_NAME": name,
-            "JOB_COMPLETION_INDEX": pod["metadata"]["annotations"][_INDEX],
+            "JOB_COMPLETION_INDEX": pod["metadata"]["labels"][_INDEX],
         }
         mounted = container["volumeMounts"][0]["mountPath"]
         words = [*container["command"], *container["args"]]
@@ -216,24 +239,21 @@ class KubeStub:
                 ended = {"exitCode": 128 - code if code < 0 else code, "message": message}
                 status["containerStatuses"] = [{"state": {"terminated": ended}}]
             if job is not None:
-                self._count(job, pod, is_failure=code != 0 and "reason" not in status)
+                self._note_end(job, pod)
 
-    def _count(self, job: Any, pod: Any, *, is_failure: bool) -> None:
+    def _note_end(self, job: Any, pod: Any) -> None:
         """Do what the controller of Jobs does when a pod has ended."""
         status, spec = job["status"], job["spec"]
-        name = job["metadata"]["name"]
-        if pod["status"]["phase"] == "Succeeded":
-            status["succeeded"] += 1
-            if status["succeeded"] == spec["completions"] and spec["ttlSecondsAfterFinished"]:
-                self._delete("jobs", name)
-            return
-        status["failed"] += is_failure
-        if status["failed"] > spec["backoffLimit"]:
-            status["conditions"] = [
-                {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
-            ]
-        else:
-            self._add_pod(job, pod["metadata"]["annotations"][_INDEX])
+        has_succeeded = pod["status"]["phase"] == "Succeeded"
+        field = "completedIndexes" if has_succeeded else "failedIndexes"
+        index = pod["metadata"]["labels"][_INDEX]
+        status[field] = ",".join(filter(None, (status[field], index)))
+        ended = ",".join(filter(None, (status["completedIndexes"], status["failedIndexes"])))
+        if len(ended.split(",")) == spec["completions"]:
+            type = "Failed" if status["failedIndexes"] else "Complete"
+            status["conditions"] = [{"type": type, "status": "True"}]
+            if type == "Complete" and spec["ttlSecondsAfterFinished"]:
+                self._delete("jobs", job["metadata"]["name"])
 
 
 def _filled(word: str, variables: dict[str, str]) -> str:

@@ -1,8 +1,7 @@
 """What launchers for batch systems have in common: workers are jobs, submitted in arrays.
 
 Each job is a supervisor with some workers. It is told by a file what it needs to know, the server's
-secret among it, see ``job_folder.py``; ``job_queue.py`` watches over it. A job that ends while the
-sleigh goes on is replaced by another one, with the same ranks.
+secret among it, see ``job_folder.py``.
 """
 
 from __future__ import annotations
@@ -14,18 +13,18 @@ import shlex
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, Final
 
 from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException
+from nws.sleigh.launch.batch_jobs import BatchJobs
 from nws.sleigh.launch.batch_system import JobKey, JobRequest, JobState, Needs
-from nws.sleigh.launch.elsewhere import LaunchElsewhere, slots_for
+from nws.sleigh.launch.elsewhere import slots_for
 from nws.sleigh.launch.job_folder import JobFolder
-from nws.sleigh.launch.job_queue import JobQueue, Slot
-from nws.sleigh.launch.jobs_report import publish_jobs
+from nws.sleigh.launch.job_queue import Slot
 from nws.sleigh.launch.launcher import Launch, WorkerOptions
 from nws.sleigh.launch.processes import Processes
+from nws.sleigh.launch.queued_launch import QueuedLaunch
 from nws.sleigh.launch.walltime import stay_within
 from nws.sleigh.shared.interpreter import interpreter_flags
 from nws.sleigh.shared.settings import Where
@@ -90,12 +89,17 @@ class BatchLauncher(ABC):
         self._folder = folder
         self._python = python or sys.executable
 
+    @property
+    def workers_each(self) -> int:
+        """How many workers each job starts."""
+        return self.needs.cores
+
     def begin(self, options: WorkerOptions, processes: Processes) -> Launch:
         return _BatchLaunch(self, options, processes)
 
     def shown_script(self, workers: int) -> str:
         """Return the script of a sleigh of this size, but for names that it makes up."""
-        count = len(slots_for(workers, self.needs.cores))
+        count = len(slots_for(workers, self.workers_each))
         return self.script(self.request("nws-sleigh_ride_0001", count, _EXAMPLE, 1))
 
     def request(self, name: str, count: int, folder: str, number: int) -> JobRequest:
@@ -126,8 +130,8 @@ class BatchLauncher(ABC):
     def cancel_command(self, keys: Sequence[JobKey]) -> Sequence[str]: ...
 
 
-class _BatchLaunch(LaunchElsewhere[BatchLauncher]):
-    def go(self, where: Where, workspace: NetWorkSpace) -> None:
+class _BatchLaunch(QueuedLaunch[BatchLauncher]):
+    def jobs(self, where: Where, workspace: NetWorkSpace) -> BatchJobs:
         launcher = self._launcher
         order = self._order(where, workspace)
         stay = stay_within(launcher.needs.walltime)
@@ -139,22 +143,7 @@ class _BatchLaunch(LaunchElsewhere[BatchLauncher]):
             folder.write_order(number, order._replace(jobs=slots))
             return launcher.request(name, len(slots), folder.path, number)
 
-        publish = partial(publish_jobs, workspace, launcher.name)
-        self._queue = JobQueue(launcher, folder, request, publish, self._processes.leaves)
-        for id in self.split(self.expected):
-            self.start(id)
-        self._queue.start()
-
-    def check_room(self, count: int) -> None:
-        pass  # jobs wait until the batch system has room
-
-    def split(self, count: int) -> Mapping[str, int]:
-        return dict(slots_for(count, self._launcher.needs.cores))
-
-    def start(self, id: str) -> None:
-        slot = Slot(id, self.split(self.expected).get(id, 1))  # later ones are given ranks
-        place = f"a job of {self._launcher.name} for workers"
-        self._processes.start(id, place, partial(self._queue.add, slot))
+        return BatchJobs(launcher, folder, request)
 
 
 def _word(name: str, value: Any) -> str:

@@ -1,6 +1,6 @@
 """The contract of a batch system: how it is asked for jobs, about them, and to cancel them.
 
-All of it is text, made and read without running anything; ``job_queue.py`` runs the commands. Jobs
+All of it is text, made and read without running anything; ``batch_jobs.py`` runs the commands. Jobs
 are submitted as arrays. An entry of an array is known by the job's id and its index, a `JobKey`.
 """
 
@@ -36,12 +36,21 @@ _NOT_FOUND: Final = 127
 
 
 class JobState(NamedTuple):
-    """What the batch system says of a job."""
+    """What the system says of a job."""
 
     kind: str
     """`WAITING`, `HELD`, `RUNNING` or `ENDED`."""
     reason: str = ""
     """Why it waits or has ended, in the system's words; empty if it does not say."""
+    details: str = ""
+    """More about that. Other details are no news to people."""
+    status: int | None = None
+    """The exit status of one that has ended by itself."""
+
+    @property
+    def why(self) -> str:
+        """The reason and all that is known about it."""
+        return ": ".join(filter(None, (self.reason, self.details)))
 
 
 class Needs(NamedTuple):

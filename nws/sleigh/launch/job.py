@@ -6,7 +6,6 @@ import sys
 
 from nws.sleigh.launch.job_folder import note_end, read_order
 from nws.sleigh.launch.reachable import reachable_host
-from nws.sleigh.shared.exit_status import TOO_LATE
 from nws.sleigh.supervisor.supervisor import main as supervise
 
 __all__ = ["main", "run"]
@@ -20,7 +19,7 @@ def main() -> None:
     path, index, name = sys.argv[1:]
     status = run(path, int(index), name)
     note_end(path, int(index), status)
-    sys.exit(0 if status == TOO_LATE else status)  # it has not failed, nor is another one wanted
+    sys.exit(status)
 
 
 def run(path: str, index: int, name: str) -> int:

@@ -1,8 +1,8 @@
-"""The jobs of one sleigh in a batch system: submitted, watched, and cancelled in the end.
+"""The jobs of one sleigh, in a system with a queue: submitted, watched, and cancelled in the end.
 
-A thread of its own talks to the batch system, for its commands may take seconds. It asks for all
-jobs at once, every few seconds, and submits jobs in arrays: those that are to be replaced wait for
-each other, so that there are never more than `MAX_SUBMISSIONS` in a minute. It ends when no job is
+A thread of its own talks to the system, whose answers may take seconds. It asks for all jobs at
+once, every few seconds, and submits jobs in arrays: those that are to be replaced wait for each
+other, so that there are never more than `MAX_SUBMISSIONS` in a minute. It ends when no job is
 wanted any more. What people should know (jobs that wait, are held or were ended) is logged once and
 told to the sleigh's page.
 """
@@ -10,29 +10,16 @@ told to the sleigh's page.
 from __future__ import annotations
 
 import logging
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from textwrap import shorten
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
-from nws.counted import counted
 from nws.errors import SleighScriptException
-from nws.sleigh.launch.batch_system import (
-    ENDED,
-    HELD,
-    RUNNING,
-    WAITING,
-    BatchSystem,
-    JobKey,
-    JobRequest,
-    JobState,
-)
-from nws.sleigh.launch.job_folder import JobFolder
+from nws.sleigh.launch.batch_system import ENDED, HELD, RUNNING, WAITING, JobKey, JobState
 from nws.sleigh.launch.pace import Pace
 
-__all__ = ["BatchJob", "JobQueue", "Slot"]
+__all__ = ["BatchJob", "JobQueue", "JobSystem", "Slot"]
 
 _log = logging.getLogger("nws")
 
@@ -45,23 +32,20 @@ _GATHER_SECONDS: Final = 0.1
 _STOP_QUERY_SECONDS: Final = 0.25
 """Likewise, while a sleigh that ends waits for its jobs."""
 
-_COMMAND_SECONDS: Final = 30.0
-"""For a command of the batch system."""
+_ANSWER_SECONDS: Final = 30.0
+"""For an answer of the system."""
 
-_STOP_COMMAND_SECONDS: Final = 10.0
+_STOP_ANSWER_SECONDS: Final = 10.0
 """Likewise, while a sleigh that ends waits for it."""
 
-_MAX_SHOWN_CHARS: Final = 200
-"""Of what a command has printed."""
-
 _UNSEEN_SECONDS: Final = 15.0
-"""After a submission, in which the batch system need not yet know of a job."""
+"""After a submission, in which the system need not yet know of a job."""
 
 MAX_SUBMISSIONS: Final = 10
 _SPAN_SECONDS: Final = 60.0
 
 _KILLED: Final = -9
-"""The exit status of a job that has left none: the batch system has ended it. It has not left in
+"""The exit status of a job that has left none: the system has ended it. It has not left in
 order, so it counts among those that fail."""
 
 _SUBMITTING: Final = "to be submitted"
@@ -77,16 +61,63 @@ class Slot(NamedTuple):
     workers: int
 
 
+class JobSystem(Protocol):
+    """The system in which the jobs of one sleigh are.
+
+    Attributes:
+        name: of its launcher.
+        first_index: of an array.
+    """
+
+    name: str
+    first_index: int
+
+    def submit(self, number: int, slots: Sequence[Slot], timeout: float) -> str:
+        """Submit an array of jobs, one for each slot, and return its id.
+
+        Args:
+            number: of this submission.
+            slots: that the jobs take.
+            timeout: seconds for an answer.
+
+        Raises:
+            SleighScriptException: the system refuses, or does not answer.
+            OSError: what the jobs need cannot be written.
+        """
+
+    def states(self, keys: Sequence[JobKey], timeout: float) -> Mapping[JobKey, JobState]:
+        """Return the states of those of these jobs that the system knows, perhaps others too.
+
+        Raises:
+            SleighScriptException: it does not tell.
+        """
+
+    def cancel(self, keys: Sequence[JobKey], timeout: float) -> None:
+        """Cancel these jobs.
+
+        Raises:
+            SleighScriptException: the system refuses, or does not answer.
+        """
+
+    def job_name(self, key: JobKey) -> str:
+        """Return what the system, and people, call a job."""
+
+    def last_output(self, key: JobKey) -> str:
+        """Return the end of what a job wrote, as far as its state does not have that."""
+
+    def remove(self) -> None:
+        """Remove what is left of all jobs, which have ended. It may not raise."""
+
+
 class BatchJob:
     """A job, from the wish for it to its end; a `nws.sleigh.launch.processes.Process`.
 
     Attributes:
         slot: that it takes.
-        key: by which the batch system knows it; None until it is submitted.
-        submission: the number of that.
+        key: by which the system knows it; None until it is submitted.
         submitted_at: when that was.
-        was_seen: whether the batch system has told of it, or it has begun.
-        state: what the batch system said last.
+        was_seen: whether the system has told of it.
+        state: what the system said last.
         end: its exit status, None as long as it has not ended.
         problem: why it could not be submitted; empty if it could.
         is_released: whether it is to end.
@@ -95,7 +126,6 @@ class BatchJob:
     def __init__(self, queue: JobQueue, slot: Slot) -> None:
         self.slot = slot
         self.key: JobKey | None = None
-        self.submission = 0
         self.submitted_at = 0.0
         self.was_seen = False
         self.state = JobState(WAITING, _SUBMITTING)
@@ -130,35 +160,28 @@ class JobQueue:
 
     def __init__(
         self,
-        system: BatchSystem,
-        folder: JobFolder,
-        request: Callable[[int, Sequence[Slot]], JobRequest],
+        system: JobSystem,
         publish: Callable[[list[dict[str, Any]]], None],
         leaves: Callable[[str], bool],
     ) -> None:
         """Begin without jobs.
 
         Args:
-            system: the batch system.
-            folder: of the sleigh's jobs. It is removed behind the last job.
-            request: makes the request for jobs of these slots, with the number of the submission.
+            system: in which the jobs are.
             publish: is told of all jobs when something has changed. It may not raise.
             leaves: tells whether the supervisor with an id leaves. Its job is cancelled if it has
                 not begun.
         """
         self._system = system
-        self._folder = folder
-        self._request = request
         self._publish = publish
         self._leaves = leaves
         self._pace = Pace(MAX_SUBMISSIONS, _SPAN_SECONDS)
         self._jobs: list[BatchJob] = []
         self._submissions = 0
-        self._name = ""
         self._said: set[str] = set()
         self._published: list[dict[str, Any]] = []
         self._changing = threading.Condition()
-        self._talking = threading.Lock()  # with the batch system
+        self._talking = threading.Lock()  # with the system
         self._thread: threading.Thread | None = None
 
     # For the sleigh's threads
@@ -175,7 +198,7 @@ class JobQueue:
         """Submit what was added, and begin to watch.
 
         Raises:
-            SleighScriptException: the batch system refuses it, or is not there.
+            SleighScriptException: the system refuses it, or is not there.
         """
         self.submit()
         for job in self._jobs:
@@ -191,9 +214,7 @@ class JobQueue:
             return job.problem
         if job.key is None:
             return "the job was not submitted"
-        said = self._folder.read_output(job.submission, job.key[1])
-        silent = f"it wrote nothing (is {self._folder.path} on a file system that all share?)"
-        return f"{job.state.reason}: {said or silent}" if job.state.reason else said or silent
+        return ": ".join(filter(None, (job.state.why, self._system.last_output(job.key))))
 
     def release(self, job: BatchJob) -> None:
         """Give up the wish for a job. One that is just being submitted is waited for."""
@@ -207,10 +228,10 @@ class JobQueue:
         others that are released."""
         deadline = time.monotonic() + grace
         if job.end is None:
-            self.look(_STOP_COMMAND_SECONDS)
+            self.look(_STOP_ANSWER_SECONDS)
         while job.end is None and job.state.kind == RUNNING and time.monotonic() < deadline:
             time.sleep(_STOP_QUERY_SECONDS)
-            self.look(_STOP_COMMAND_SECONDS)
+            self.look(_STOP_ANSWER_SECONDS)
         if job.end is None and job.key is not None:
             with self._changing:
                 released = [each for each in self._jobs if each is job or each.is_released]
@@ -222,7 +243,7 @@ class JobQueue:
             is_last = not self._jobs
             self._changing.notify()
         if is_last:
-            self._folder.remove()
+            self._system.remove()
 
     def _cancel(self, jobs: Sequence[BatchJob]) -> None:
         """Cancel those of these jobs that have not ended."""
@@ -231,9 +252,9 @@ class JobQueue:
         with self._talking:
             try:
                 if keys:
-                    self._ask(self._system.cancel_command(keys), "", _STOP_COMMAND_SECONDS)
+                    self._system.cancel(keys, _STOP_ANSWER_SECONDS)
             except SleighScriptException as error:
-                _log.warning("jobs cannot be cancelled: %s", error)
+                _log.warning("%s: jobs cannot be cancelled: %s", self._system.name, error)
         with self._changing:
             for job in together:
                 job.end = _KILLED
@@ -254,14 +275,14 @@ class JobQueue:
             self._cancel_unwanted()
             self.submit()
             if time.monotonic() >= next_look:
-                self.look(_COMMAND_SECONDS)
+                self.look(_ANSWER_SECONDS)
                 self._say_who_waits()
                 next_look = time.monotonic() + _QUERY_SECONDS
 
     def _cancel_unwanted(self) -> None:
         """Cancel jobs that wait, but are not to begin any more. Those that run leave."""
         if self._unwanted():
-            self.look(_COMMAND_SECONDS)  # some may have begun
+            self.look(_ANSWER_SECONDS)  # some may have begun
             self._cancel(self._unwanted())
 
     def _unwanted(self) -> list[BatchJob]:
@@ -290,22 +311,15 @@ class JobQueue:
         self._tell()
 
     def _submit(self, jobs: Sequence[BatchJob], number: int) -> None:
-        request = self._request(number, [job.slot for job in jobs])
-        self._name = request.name
-        printed = self._ask(
-            self._system.submit_command(), self._system.script(request), _COMMAND_SECONDS
-        )
-        id = self._system.job_id(printed)
-        if not id:
-            raise SleighScriptException(f"it does not say which job was submitted: {printed!r}")
+        id = self._system.submit(number, [job.slot for job in jobs], _ANSWER_SECONDS)
         with self._changing:
             for index, job in enumerate(jobs, self._system.first_index):
-                job.submission, job.submitted_at = number, time.monotonic()
+                job.submitted_at = time.monotonic()
                 job.state = JobState(WAITING)
                 job.key = (id, index)
 
     def look(self, timeout: float) -> None:
-        """Ask the batch system about all jobs.
+        """Ask the system about all jobs.
 
         Args:
             timeout: seconds for its answer.
@@ -315,17 +329,10 @@ class JobQueue:
                 jobs = [job for job in self._jobs if job.key is not None and job.end is None]
             if not jobs:
                 return
-            ids = sorted({job.key[0] for job in jobs if job.key is not None})
             try:
-                printed = self._ask(self._system.query_command(self._name, ids), "", timeout)
+                states = self._system.states([job.key for job in jobs if job.key], timeout)
             except SleighScriptException as error:
                 self._say(f"{self._system.name} does not tell about jobs: {error}")
-                return
-            try:
-                states = self._system.read_states(printed)
-            except ValueError:
-                shown = shorten(printed, _MAX_SHOWN_CHARS, placeholder=" …")
-                self._say(f"what {self._system.name} tells about jobs cannot be read: {shown!r}")
                 return
             with self._changing:
                 self._note_states(jobs, states)
@@ -336,16 +343,13 @@ class JobQueue:
         killed = []
         for job in jobs:
             assert job.key is not None
-            place = job.submission, job.key[1]
             state = states.get(job.key)
-            status = self._folder.read_end(*place)
-            job.was_seen = job.was_seen or state is not None or self._folder.has_begun(*place)
-            if status is not None:
-                job.state = state if state and state.kind == ENDED else JobState(ENDED)
-                job.end = status
-            elif state is not None and state.kind != ENDED:
+            job.was_seen = job.was_seen or state is not None
+            if state is not None and state.kind != ENDED:
                 job.state = state
-            elif state is not None or job.was_seen or now - job.submitted_at > _UNSEEN_SECONDS:
+            elif state is not None and state.status is not None:
+                job.state, job.end = state, state.status
+            elif job.was_seen or now - job.submitted_at > _UNSEEN_SECONDS:
                 job.state, job.end = state or JobState(ENDED), _KILLED
                 killed.append(job)
         if killed:
@@ -362,12 +366,13 @@ class JobQueue:
             ]
             if found:
                 reasons = ", ".join(sorted({job.state.reason for job in found} - {""}))
-                why = f": {reasons}" if reasons else ""
+                known = ", ".join(sorted({job.state.why for job in found} - {""}))
+                why = f": {known}" if known else ""
                 count = f"{len(found)} of {len(jobs)} jobs"
                 self._say(f"{self._system.name}: {count} {text}{why}", once_for=f"{kind} {reasons}")
 
     def _say_who_was_killed(self, jobs: Sequence[BatchJob]) -> None:
-        how = ", ".join(sorted({job.state.reason for job in jobs} - {""})) or "it does not say how"
+        how = ", ".join(sorted({job.state.why for job in jobs} - {""})) or "it does not say how"
         names = ", ".join(self._system.job_name(job.key) for job in jobs if job.key)
         self._say(f"{self._system.name} has ended jobs ({how}): {names}")
 
@@ -376,7 +381,7 @@ class JobQueue:
             "id": job.slot.id,
             "job": "" if job.key is None else self._system.job_name(job.key),
             "state": job.state.kind if job.end is None else ENDED,
-            "reason": job.problem or job.state.reason,
+            "reason": job.problem or job.state.why,
         }
 
     def _say(self, text: str, *, once_for: str = "") -> None:
@@ -391,31 +396,6 @@ class JobQueue:
                 return
             self._published = known
         self._publish(known)
-
-    # Commands
-
-    def _ask(self, command: Sequence[str], text: str, timeout: float) -> str:
-        """Run a command of the batch system, and return what it prints.
-
-        Raises:
-            SleighScriptException: it is not there, fails, or takes too long.
-        """
-        try:
-            done = subprocess.run(
-                command, input=text, capture_output=True, text=True, timeout=timeout, check=False
-            )
-        except OSError as error:
-            raise SleighScriptException(f"`{command[0]}` cannot be run: {error}") from error
-        except subprocess.TimeoutExpired as error:
-            raise SleighScriptException(
-                f"`{command[0]}` has not answered for {counted(timeout, 'second')}"
-            ) from error
-        if done.returncode:
-            said = (done.stderr or done.stdout).strip() or "it said nothing"
-            raise SleighScriptException(
-                f"`{command[0]}` failed with exit status {done.returncode}: {said}"
-            )
-        return done.stdout
 
 
 def _is_wanted(job: BatchJob) -> bool:

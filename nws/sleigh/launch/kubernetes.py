@@ -1,4 +1,4 @@
-"""``launch="kubernetes"``: workers live in the pods of an indexed Job."""
+"""``launch="kubernetes"``: workers live in pods, see ``kubernetes_jobs.py``."""
 
 from __future__ import annotations
 
@@ -11,28 +11,22 @@ from typing import Any, Final
 
 from nws.client import NetWorkSpace
 from nws.errors import SleighIllegalValueException
-from nws.sleigh.launch.elsewhere import FixedLaunch, checked_command, checked_number, slots_for
-from nws.sleigh.launch.job_folder import JobOrder
-from nws.sleigh.launch.jobs_report import publish_jobs
+from nws.sleigh.launch.elsewhere import checked_command, checked_number, slots_for
 from nws.sleigh.launch.kubernetes_api import KubernetesApi
-from nws.sleigh.launch.kubernetes_job import KubernetesJob
+from nws.sleigh.launch.kubernetes_jobs import ORDER_FILE, SLEIGH_LABEL, KubernetesJobs
 from nws.sleigh.launch.launcher import Launch, WorkerOptions
 from nws.sleigh.launch.processes import Processes
-from nws.sleigh.shared.exit_status import LEFT
+from nws.sleigh.launch.queued_launch import QueuedLaunch
 from nws.sleigh.shared.settings import Where
 
 __all__ = ["Kubernetes"]
 
 _ORDER_FOLDER: Final = "/var/run/nws"
-_ORDER_FILE: Final = "order.json"
 
 _KEPT_SECONDS: Final = 60
-"""A Job that has ended, if its master was killed and does not delete it."""
+"""A Job all of whose pods have ended."""
 
-_FAILURES_EACH: Final = 3
-"""Of pods, for each place of a Job, before the cluster gives that up."""
-
-_MAX_PREFIX_CHARS: Final = 40
+_MAX_PREFIX_CHARS: Final = 32
 """The names of pods are longer, and have to be parts of names of hosts."""
 
 
@@ -79,7 +73,7 @@ class Kubernetes:
                 "launch=Kubernetes(image=...), or --image"
             )
         self.namespace = namespace
-        self.workers_per_pod = checked_number("workers_per_pod", workers_per_pod)
+        self.workers_each = checked_number("workers_per_pod", workers_per_pod)
         self.interface = interface
         self._image = image
         self._resources = resources
@@ -93,17 +87,25 @@ class Kubernetes:
 
     def shown_script(self, workers: int) -> str:
         """Return the Job of a sleigh of this size, but for the name that it makes up."""
-        pods = len(slots_for(workers, self.workers_per_pod))
-        return json.dumps(self.job("nws-sleigh-ride-0001", pods), indent=2) + "\n"
+        pods = len(slots_for(workers, self.workers_each))
+        return json.dumps(self.job("nws-sleigh-ride-0001", 1, pods), indent=2) + "\n"
 
-    def job(self, name: str, pods: int) -> dict[str, Any]:
-        """Return a Job with this number of pods, which read the Secret of the same name."""
+    def job(self, sleigh: str, number: int, pods: int) -> dict[str, Any]:
+        """Return a Job, whose pods read the Secret of the same name.
+
+        Args:
+            sleigh: its name for the cluster.
+            number: of the Job.
+            pods: their number.
+        """
+        name = f"{sleigh}-{number}"
+        labels = {SLEIGH_LABEL: sleigh}
         container = {
             "name": "workers",
             "image": self._image,
             "command": self._command,
             "args": [
-                *("-m", "nws.sleigh.launch.job", f"{_ORDER_FOLDER}/{_ORDER_FILE}"),
+                *("-m", "nws.sleigh.launch.job", f"{_ORDER_FOLDER}/{ORDER_FILE}"),
                 *("$(JOB_COMPLETION_INDEX)", "$(POD_NAME)"),
             ],
             "env": [
@@ -122,36 +124,16 @@ class Kubernetes:
         return {
             "apiVersion": "batch/v1",
             "kind": "Job",
-            "metadata": {"name": name},
+            "metadata": {"name": name, "labels": labels},
             "spec": {
                 "completionMode": "Indexed",
                 "completions": pods,
                 "parallelism": pods,
-                "backoffLimit": _FAILURES_EACH * pods,
+                "backoffLimitPerIndex": 0,
                 "ttlSecondsAfterFinished": _KEPT_SECONDS,
-                "podFailurePolicy": {"rules": [_NO_FAULT, _HAS_LEFT]},
-                "template": {"spec": _with(spec, self._pod)},
+                "template": {"metadata": {"labels": labels}, "spec": _with(spec, self._pod)},
             },
         }
-
-
-_NO_FAULT: Final = {
-    "action": "Ignore",
-    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
-}
-"""Pods that are evicted do not count as failures."""
-
-_HAS_LEFT: Final = {"action": "Ignore", "onExitCodes": {"operator": "In", "values": [LEFT]}}
-"""Nor do those that have left in order."""
-
-
-def _secret(name: str, order: JobOrder) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name},
-        "stringData": {_ORDER_FILE: json.dumps(order)},
-    }
 
 
 def _with(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,22 +146,13 @@ def _with(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
     return {**ours, **theirs, **joined}
 
 
-class _KubernetesLaunch(FixedLaunch[Kubernetes]):
+class _KubernetesLaunch(QueuedLaunch[Kubernetes]):
     def __init__(self, launcher: Kubernetes, options: WorkerOptions, processes: Processes) -> None:
         super().__init__(launcher, options, processes)
         self._cluster = KubernetesApi(launcher.namespace)
 
-    def go(self, where: Where, workspace: NetWorkSpace) -> None:
-        launcher = self._launcher
-        slots = slots_for(self.expected, launcher.workers_per_pod)
-        order = self._order(where, workspace)._replace(jobs=slots)
+    def jobs(self, where: Where, workspace: NetWorkSpace) -> KubernetesJobs:
         prefix = re.sub("[^a-z0-9]+", "-", where.workspace.lower())[:_MAX_PREFIX_CHARS].strip("-")
-        publish = partial(publish_jobs, workspace, launcher.name)
-
-        def start() -> KubernetesJob:
-            name = f"nws-{prefix}-{secrets.token_hex(4)}"
-            job = launcher.job(name, len(slots))
-            return KubernetesJob(self._cluster, job, _secret(name, order), publish)
-
-        ids = [id for id, _ in slots]
-        self._processes.start(ids[0], "the Job in Kubernetes", start, ids)
+        name = f"nws-{prefix}-{secrets.token_hex(4)}"
+        job = partial(self._launcher.job, name)
+        return KubernetesJobs(self._cluster, name, job, self._order(where, workspace))

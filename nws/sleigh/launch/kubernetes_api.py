@@ -19,8 +19,6 @@ __all__ = ["KubernetesApi", "Thing"]
 Thing = Mapping[str, Any]
 """An object of the API."""
 
-_CALL_SECONDS: Final = 10.0
-
 _NOT_FOUND: Final = 404
 _SUCCESSES: Final = range(200, 300)
 
@@ -54,36 +52,44 @@ class KubernetesApi:
         self._namespace = namespace
         self._core, self._batch = client.CoreV1Api(), client.BatchV1Api()
 
-    def create_job(self, job: Thing) -> Thing:
+    def create_job(self, job: Thing, timeout: float) -> Thing:
         """Create a Job, and return it.
+
+        Args:
+            job: to be created.
+            timeout: seconds for an answer, as for all methods.
 
         Raises:
             SleighScriptException: the cluster refuses, or does not answer; so do all methods.
         """
-        return self._ask(self._batch.create_namespaced_job, body=job)
+        return self._ask(self._batch.create_namespaced_job, timeout, body=job)
 
-    def create_secret(self, secret: Thing) -> None:
+    def create_secret(self, secret: Thing, timeout: float) -> None:
         """Create a Secret."""
-        self._ask(self._core.create_namespaced_secret, body=secret)
+        self._ask(self._core.create_namespaced_secret, timeout, body=secret)
 
-    def find_job(self, name: str) -> Thing | None:
-        """Return a Job, None if there is none."""
-        try:
-            return self._ask(self._batch.read_namespaced_job, name=name)
-        except _NotFound:
-            return None
+    def jobs(self, selector: str, timeout: float) -> list[Thing]:
+        """Return the Jobs with a label."""
+        listed = self._ask(self._batch.list_namespaced_job, timeout, label_selector=selector)
+        return list(listed["items"])
 
-    def pods(self, job: str) -> list[Thing]:
-        """Return the pods of a Job."""
-        selector = f"batch.kubernetes.io/job-name={job}"
-        return list(self._ask(self._core.list_namespaced_pod, label_selector=selector)["items"])
+    def pods(self, selector: str, timeout: float) -> list[Thing]:
+        """Return the pods with a label."""
+        listed = self._ask(self._core.list_namespaced_pod, timeout, label_selector=selector)
+        return list(listed["items"])
 
-    def delete_job(self, name: str) -> None:
+    def delete_pods(self, selector: str, timeout: float) -> None:
+        """Delete the pods with these labels."""
+        delete = self._core.delete_collection_namespaced_pod
+        self._ask(delete, timeout, label_selector=selector)
+
+    def delete_job(self, name: str, timeout: float) -> None:
         """Delete a Job if it is there, with all that it owns."""
+        delete = self._batch.delete_namespaced_job
         with suppress(_NotFound):
-            self._ask(self._batch.delete_namespaced_job, name=name, propagation_policy="Background")
+            self._ask(delete, timeout, name=name, propagation_policy="Background")
 
-    def _ask(self, call: Callable[..., Any], **arguments: Any) -> Thing:
+    def _ask(self, call: Callable[..., Any], timeout: float, **arguments: Any) -> Thing:
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -91,7 +97,7 @@ class KubernetesApi:
             response = call(
                 namespace=self._namespace,
                 _preload_content=False,
-                _request_timeout=_CALL_SECONDS,
+                _request_timeout=timeout,
                 **arguments,
             )
             status, text = response.status, response.data
