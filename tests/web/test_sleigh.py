@@ -116,6 +116,22 @@ def test_a_worker_of_a_group(sleigh: Sleigh) -> None:
     assert sleigh.data()["workers"]["rows"][0]["rank"] == 0
 
 
+def test_tasks_for_a_group_that_no_worker_has(sleigh: Sleigh) -> None:
+    """Workers that are gone are none."""
+    sleigh.store(b"worker 0", {"rank": 0, "group": "gpu", "state": "idle"})
+    sleigh.store(b"worker 1", {"rank": 1, "group": "tpu", "state": "idle", "id": "1"})
+    sleigh.store(b"gone 1", "its will")
+    for queue in (b"task", b"task gpu", b"task tpu", b"task tpu", b"task \xff<b>"):
+        sleigh.store(queue, "a task")
+    assert sleigh.data()["lacking_groups"] == [
+        {"group": "tpu", "tasks": 2},
+        {"group": "\ufffd<b>", "tasks": 1},
+    ]
+    text = " ".join(sleigh.page().text.split())
+    assert "2 tasks wait for the group tpu, to which no worker belongs." in text
+    assert "1 task waits for the group \ufffd<b>, to which no worker belongs." in text
+
+
 def test_calls_that_have_ended_stand_in_a_table_newest_first(sleigh: Sleigh) -> None:
     sleigh.publish(
         call(1, arrived=100, over=True),

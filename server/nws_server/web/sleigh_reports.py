@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from twisted.logger import Logger
@@ -40,6 +40,7 @@ WAITS_FOR_WORKERS: Final = b"deleteMeWhenAllWorkersStarted"
 
 _SLEIGH_VARIABLES: Final = (TASKS, RESULTS, b"rankCount", WORKER_COUNT)
 _MAX_NAME_CHARS: Final = 64
+MAX_GROUP_CHARS: Final = 64
 _MAX_WORKERS: Final = 5000
 _MAX_FAILURES: Final = 100
 """Of each worker, as many as it keeps."""
@@ -73,8 +74,8 @@ class SleighReports(NamedTuple):
     """By rank, those of each, oldest first."""
     gone: Collection[str]
     """Ids of supervisors that are gone."""
-    queued: int
-    """Tasks that nobody does."""
+    queued: Mapping[str, int]
+    """Tasks that nobody does, by the groups of workers that they wait for; empty for anybody."""
     running: int
     """Tasks that workers do."""
     unread: int
@@ -161,7 +162,7 @@ def read_sleigh(
         workers,
         list(_read_failures(inspector, ws, len(workers))) if failures else [],
         [name[len(GONE) :].decode("utf-8", "replace") for name in gone],
-        sum(len(queue.queue or ()) for queue in queues),
+        {_group_of(queue.name): len(queue.queue or ()) for queue in queues},
         sum(len(queue.leases) for queue in queues),
         unread.values if unread else 0,
         bool(count and count.values),
@@ -169,6 +170,10 @@ def read_sleigh(
         shorten(read_text(inspector, ws, _NAME) or "", _MAX_NAME_CHARS),
         list(_read_output(inspector, ws, len(workers))) if output else [],
     )
+
+
+def _group_of(queue: bytes) -> str:
+    return shorten(queue.partition(b" ")[2].decode("utf-8", "replace"), MAX_GROUP_CHARS)
 
 
 def _read_workers(inspector: Inspector, ws: bytes) -> Iterator[str | None]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from nws_server.web.names import shorten
 from nws_server.web.query import Query
 from nws_server.web.reports import Report
+from nws_server.web.sleigh_reports import MAX_GROUP_CHARS
 from nws_server.web.sleigh_requests import can_be_killed
 from nws_server.web.tables import Column, Table, make_table
 
@@ -27,7 +28,7 @@ def describe_worker(rank: int, report: Report) -> WorkerRow:
     return {
         "rank": rank,
         "host": shorten(report.text("name") or report.text("host"), 100),
-        "group": shorten(report.text("group"), 64),
+        "group": shorten(report.text("group"), MAX_GROUP_CHARS),
         "pid": report.whole("pid"),
         "python": shorten(report.text("python"), 40),
         "state": shorten(report.text("state", "unknown"), 40),

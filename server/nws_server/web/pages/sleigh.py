@@ -34,6 +34,7 @@ _MAX_CALLS: Final = 50
 _MAX_KINDS: Final = 50
 """Of failures."""
 
+_MAX_GROUPS: Final = 50
 _MAX_JOBS: Final = 1000
 _MAX_REASON_CHARS: Final = 500
 _MAX_LINES: Final = 50
@@ -125,10 +126,11 @@ def _see(reports: SleighReports, now: float) -> _Seen:
         "sums": sums_of(workers),
         "closed": reports.closed,
         "tasks": {
-            "queued": reports.queued,
+            "queued": sum(reports.queued.values()),
             "running": reports.running,
             "results": reports.unread,
         },
+        "lacking_groups": [] if reports.ended else _lacking_groups(reports, workers),
         "throughput": activity.draw_throughput(ended=reports.ended),
         "durations": describe_durations(durations),
         "window": TIMELINE_SECONDS,
@@ -139,6 +141,17 @@ def _see(reports: SleighReports, now: float) -> _Seen:
         "lines": [line._asdict() for line in lines.oldest_first()],
     }
     return _Seen(data, workers, reports, now)
+
+
+def _lacking_groups(reports: SleighReports, workers: Iterable[WorkerRow]) -> list[dict[str, Any]]:
+    """Return the groups for which tasks wait and to which no worker belongs, each with how many."""
+    groups = {row["group"] for row in workers if row["state"] != "gone"}
+    lacking = [
+        {"group": group, "tasks": tasks}
+        for group, tasks in sorted(reports.queued.items())
+        if group and tasks and group not in groups
+    ]
+    return lacking[:_MAX_GROUPS]
 
 
 def _calls(reports: Iterable[Report], activity: Activity, now: float) -> list[dict[str, Any]]:
