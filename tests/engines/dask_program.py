@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import psutil
 from distributed import Client, LocalCluster
 
 from nws.sleigh import Sleigh
@@ -25,6 +26,7 @@ from tests.support.processes import (
     started_with,
     until,
     until_file,
+    until_gone,
 )
 from tests.support.server import PATIENCE
 from tests.support.spaces import HOST
@@ -62,9 +64,26 @@ def a_fixed_cluster(port: int, folder: Path) -> dict[str, object]:
             seen["ranks"] = len(set(sleigh.eachWorker(os.getpid)))
             # Two with a worker, which is a fork, and one that waits for a place.
             until(lambda: len(supervisors(folder)) == 5, "a third supervisor")
+            seen["after one retired"] = a_worker_that_is_retired(client, sleigh, folder / "retired")
         until(lambda: not supervisors(folder), "the end of what is in the cluster")
         seen["of Dask"] = client.submit(abs, -5).result()
     return seen
+
+
+def a_worker_that_is_retired(client: Client, sleigh: Sleigh, folder: Path) -> list[int]:
+    """Return the results of a call during which a worker of Dask is retired that has one of ours: a
+    supervisor that waits elsewhere takes its place."""
+    folder.mkdir()
+    call = Aside(partial(sleigh.eachElem, note_then_wait, [range(4)], [folder], chunkSize=1))
+    workers = [int(until_file(folder / str(number))) for number in range(2)]
+    above = {each.pid for each in psutil.Process(workers[0]).parents()}
+    places = client.run(os.getpid)
+    client.retire_workers([place for place, pid in places.items() if pid in above])
+    until_gone(workers[:1])
+    (folder / "go").touch()
+    results: list[int] = call.result()
+    assert len(set(sleigh.eachWorker(os.getpid))) == 2
+    return results
 
 
 def adaptive(port: int, folder: Path) -> dict[str, object]:

@@ -17,11 +17,17 @@ RunWith = Callable[..., Any]
 
 
 def test_workers_follow_the_cluster(run_with: RunWith, server: Server, tmp_path: Path) -> None:
-    """One whose process is killed is replaced, those that come take free places, and those that go
-    leave them; every element is done once, and nothing is left."""
+    """One whose process is killed or retired is replaced, those that come take free places, and
+    those that go leave them; every element is done once, and nothing is left."""
     said = run_with("distributed", "tests.engines.dask_program", str(server.port), str(tmp_path))
     assert json.loads(said) == {
-        "fixed": {"status": [2, 1], "results": [0, 10, 20, 30], "ranks": 2, "of Dask": 5},
+        "fixed": {
+            "status": [2, 1],
+            "results": [0, 10, 20, 30],
+            "ranks": 2,
+            "after one retired": [0, 10, 20, 30],
+            "of Dask": 5,
+        },
         "adaptive": {"results": [0, 10, 20], "ranks": [0, 1]},
     }
 

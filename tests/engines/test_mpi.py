@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from nws.errors import SleighJoinException
@@ -16,7 +17,14 @@ from nws.sleigh import Sleigh
 from nws.sleigh.launch.mpi import Mpi
 from tests.engines.conftest import MakeSleigh
 from tests.engines.elements import note_then_wait
-from tests.support.processes import Aside, children, processes_that_show, until, until_file
+from tests.support.processes import (
+    Aside,
+    children,
+    processes_that_show,
+    until,
+    until_file,
+    until_gone,
+)
 from tests.support.server import PATIENCE, Server
 from tests.support.spaces import HOST
 
@@ -25,10 +33,11 @@ def runs_of_mpi() -> list[int]:
     return children(os.getpid(), running="mpiexec")
 
 
-def test_a_worker_and_then_all_ranks_are_killed(
+def test_a_worker_then_mpiexec_and_then_all_ranks_are_killed(
     mpiexec: list[str], make_sleigh: MakeSleigh, tmp_path: Path, state_folder: Path
 ) -> None:
-    """The death of a worker ends no rank. When mpiexec ends, another one takes its place."""
+    """The death of a worker ends no rank. When mpiexec ends, another one takes its place; so it is
+    when all ranks are killed, as on a node that dies."""
     with make_sleigh(Mpi(command=mpiexec, workers_per_rank=2), 3) as sleigh:
         assert sleigh.status(timeout=PATIENCE) == (3, 1)
         assert {info["job"] for info in sleigh.workerInfo()} == {"rank 0", "rank 1"}
@@ -46,6 +55,11 @@ def test_a_worker_and_then_all_ranks_are_killed(
         (tmp_path / "go").touch()
         assert call.result() == list(range(0, 60, 10))
         assert sleigh.status() == (3, 1)
+        workers = sleigh.eachWorker(os.getpid)
+        for rank in psutil.Process(runs_of_mpi()[0]).children():
+            rank.kill()
+        until_gone(workers)
+        assert sleigh.map(abs, range(-6, 0)) == [6, 5, 4, 3, 2, 1]
     assert runs_of_mpi() == []
     assert list((state_folder / "jobs").iterdir()) == []
 

@@ -60,6 +60,22 @@ def test_jobs_that_are_cancelled_and_killed_are_replaced(
     until_nothing_is_left(slurm)
 
 
+def test_a_node_dies(slurm: SlurmCluster, make_sleigh: MakeSleigh, tmp_path: Path) -> None:
+    """Others do what its workers had; its job is run again by Slurm when there is room."""
+    with make_sleigh(Slurm(lines=["#SBATCH --exclusive"]), 2) as sleigh:
+        assert sleigh.status(timeout=PATIENCE) == (2, 1)
+        call = Aside(partial(sleigh.eachElem, note_then_wait, [range(4)], [tmp_path], chunkSize=1))
+        workers = [int(until_file(tmp_path / str(number))) for number in range(2)]
+        slurm.fail_node("n1")
+        until(lambda: [runs(worker) for worker in workers].count(False) == 1, "the end of one")
+        (tmp_path / "go").touch()
+        assert call.result() == [0, 10, 20, 30]
+        slurm.start_node("n1")
+        assert len(set(sleigh.eachWorker(os.getpid))) == 2
+    until_nothing_is_left(slurm)
+    until(slurm.is_idle, "the nodes")
+
+
 def test_jobs_that_wait_or_are_held_are_said(
     slurm: SlurmCluster, make_sleigh: MakeSleigh, caplog: pytest.LogCaptureFixture
 ) -> None:

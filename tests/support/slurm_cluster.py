@@ -9,9 +9,11 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+import psutil
 
 from tests.support.processes import until
 
@@ -57,6 +59,7 @@ class SlurmCluster:
     def __init__(self, folder: Path, nodes: int) -> None:
         self.config = folder / "slurm.conf"
         self._folder = folder
+        self._nodes: dict[str, subprocess.Popen[bytes]] = {}
         ports = _free_ports(nodes + 1)
         lines = [
             _SETTINGS.format(user=getpass.getuser(), port=ports[0], folder=folder),
@@ -81,11 +84,47 @@ class SlurmCluster:
             start_new_session=True,
         )
 
+    def start_node(self, name: str) -> subprocess.Popen[bytes]:
+        """Start the daemon of a node."""
+        self._nodes[name] = self.start("slurmd", "-D", "-N", name)
+        return self._nodes[name]
+
+    def fail_node(self, name: str) -> None:
+        """Kill all that runs on a node, and let Slurm know: by itself it finds out in minutes."""
+        daemon = self._nodes[name]
+        steps = [each for each in psutil.process_iter(["cmdline"]) if self._is_step(each, name)]
+        below = [child for step in steps for child in step.children(recursive=True)]
+        for each in (*steps, *below):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        daemon.kill()
+        daemon.wait()
+        self.ask("scontrol", "update", f"NodeName={name}", "State=DOWN", "Reason=test")
+
+    def _is_step(self, process: psutil.Process, node: str) -> bool:
+        """Tell whether a process looks after a job on a node."""
+        with suppress(psutil.Error):
+            log = str(self._folder / f"slurmd-{node}.log")
+            return process.name() == "slurmstepd" and log in (
+                file.path for file in process.open_files()
+            )
+        return False
+
     def ask(self, *command: str) -> str:
         """Run a command of Slurm, and return what it prints."""
         env = {**os.environ, "SLURM_CONF": str(self.config)}
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         return done.stdout
+
+    def end_nodes(self) -> None:
+        """End the daemons of all nodes."""
+        for daemon in self._nodes.values():
+            _end(daemon)
+
+    def is_idle(self) -> bool:
+        """Tell whether all nodes are up, and have no jobs."""
+        states = self.ask("sinfo", "-h", "-N", "-o", "%T").split()
+        return states == ["idle"] * len(self._nodes)
 
     def jobs(self) -> list[str]:
         """Return the states of the jobs that have not ended."""
@@ -109,15 +148,9 @@ def running_slurm(folder: Path, nodes: int = 2) -> Iterator[SlurmCluster]:
         later.callback(_end, controller := cluster.start("slurmctld", "-D", "-i"))
         for number in range(1, nodes + 1):
             (folder / f"spool-n{number}").mkdir()
-            later.callback(_end, cluster.start("slurmd", "-D", "-N", f"n{number}"))
-        states = ["idle"] * nodes
-        until(
-            lambda: (
-                controller.poll() is not None
-                or cluster.ask("sinfo", "-h", "-N", "-o", "%T").split() == states
-            ),
-            "the nodes of Slurm",
-        )
+            cluster.start_node(f"n{number}")
+        later.callback(cluster.end_nodes)
+        until(lambda: controller.poll() is not None or cluster.is_idle(), "the nodes of Slurm")
         assert controller.poll() is None, (folder / "slurmctld.log").read_text()
         yield cluster
         cluster.ask("scancel", "--user", getpass.getuser())
