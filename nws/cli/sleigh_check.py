@@ -141,6 +141,10 @@ def _sleigh(
         raise click.UsageError(f"--launch {name} needs --node")
     if name == "web":
         raise click.UsageError("--launch web waits for a person, and starts nothing")
+    if name in ("dask", "ray"):
+        raise click.UsageError(
+            f"--launch {name} is for programs that have joined the cluster, and this one has not"
+        )
     if forward and name != "ssh":
         raise click.UsageError("--forward is for ssh")
     launcher: Any = launcher_with(name, options)

@@ -70,7 +70,13 @@ def test_a_machine_without_a_name(shared: Nws, ssh: None, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--launch", "ssh"], ["--launch", "web"], ["--launch", "local", "--forward", "9"]]
+    "arguments",
+    [
+        ["--launch", "ssh"],
+        ["--launch", "web"],
+        ["--launch", "dask"],
+        ["--launch", "local", "--forward", "9"],
+    ],
 )
 def test_what_does_not_go_together(shared: Nws, arguments: list[str]) -> None:
     shared("sleigh", "check", *arguments, status=2)

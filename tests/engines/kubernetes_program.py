@@ -126,6 +126,30 @@ def growth_and_shrinking(kube: KubeStub, port: int) -> Seen:
     }
 
 
+def a_check(port: int) -> Seen:
+    """Return which pods fit, and why others do not."""
+    fits = check(port, IMAGE, "60s")
+    late = check(port, "nowhere", "0.5s")
+    return {
+        "fits": [each["fits"] for each in fits],
+        "pods": len({each["node"] for each in fits[1:]}),
+        "late": [
+            "; the job is waiting" in problem for each in late[1:] for problem in each["problems"]
+        ],
+    }
+
+
+def check(port: int, image: str, timeout: str) -> list[Any]:
+    """Run `nws sleigh check` for two pods."""
+    place = ["--host", HOST, "--port", str(port), "--workers", "2", "--timeout", timeout]
+    chosen = ["--launch", "kubernetes", "--image", image, "--namespace", "lab"]
+    program = [sys.executable, "-m", "nws", "sleigh", "check", "--json"]
+    done = subprocess.run([*program, *place, *chosen], capture_output=True, text=True, check=False)
+    assert done.returncode == (image != IMAGE), done.stderr
+    found: list[Any] = json.loads(done.stdout)
+    return found
+
+
 def pods_that_wait(kube: KubeStub, port: int) -> Seen:
     with sleigh_in(port, 2, image="nowhere"):
         until(lambda: "2 of 2 jobs wait: ErrImagePull: nowhere" in warnings.text, "what is said")
@@ -171,11 +195,14 @@ def main(port: int, folder: Path) -> None:
     killed.mkdir()
     with KubeStub(pods) as kube:
         os.environ["KUBECONFIG"] = kube.write_config()
+        # The image has this Python.
+        os.environ["PATH"] = os.pathsep.join((os.path.dirname(sys.executable), os.environ["PATH"]))
         seen = {
             "map": a_map(kube, port, folder),
             "deleted": a_job_that_is_deleted(kube, port),
             "scaled": growth_and_shrinking(kube, port),
             "killed": a_master_that_is_killed(kube, port, killed),
+            "checked": a_check(port),
             "waiting": pods_that_wait(kube, port),
             "failing": pods_that_fail(kube, port),
             "refused": a_refusal(kube, port),

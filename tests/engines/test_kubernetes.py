@@ -32,6 +32,11 @@ def test_sleighs(run_with: Callable[..., Any], server: Server, tmp_path: Path) -
             "last": [0],
         },
         "killed": {"running": {}},
+        "checked": {
+            "fits": [True, True, True],
+            "pods": 2,
+            "late": [True, True],
+        },
         "waiting": {"said once": True},
         "failing": {"said": True},
         "refused": {"said": "kubernetes: the cluster refuses (403): jobs.batch is forbidden"},
