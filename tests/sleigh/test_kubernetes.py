@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nws.errors import SleighIllegalValueException
+from nws.errors import SleighIllegalValueException, SleighScriptException
 from nws.sleigh import Sleigh
 from nws.sleigh.launch.batch_system import ENDED, RUNNING, WAITING, JobState
 from nws.sleigh.launch.kubernetes import Kubernetes
@@ -118,6 +118,12 @@ def test_a_pod_that_is_preempted() -> None:
     status = {"phase": "Running", "conditions": [condition]}
     found = read_pod({"metadata": metadata, "status": status}).state
     assert (found.kind, found.why, found.status) == (ENDED, "PreemptionByScheduler", None)
+
+
+def test_a_cluster_that_is_too_old() -> None:
+    metadata = {"name": "a-3-x", "labels": {"batch.kubernetes.io/job-name": "a"}}
+    with pytest.raises(SleighScriptException, match=r"a-3-x has no label .*older than 1\.29"):
+        read_pod({"metadata": metadata})
 
 
 class Cluster:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from nws.errors import SleighScriptException
 from nws.sleigh.launch.batch_system import ENDED, RUNNING, WAITING, JobKey, JobState
 from nws.sleigh.shared.exit_status import name_of_end
 
@@ -40,9 +41,16 @@ def read_pod(pod: Mapping[str, Any]) -> Pod:
 
     Args:
         pod: as the API sends it.
+
+    Raises:
+        SleighScriptException: nothing says which of its Job it is.
     """
     metadata, status = pod["metadata"], pod.get("status", {})
     labels = metadata["labels"]
+    if INDEX_LABEL not in labels:
+        raise SleighScriptException(
+            f"the pod {metadata['name']} has no label {INDEX_LABEL}: Kubernetes is older than 1.29"
+        )
     key = labels[JOB_LABEL], int(labels[INDEX_LABEL])
     is_deleted = "deletionTimestamp" in metadata
     return Pod(metadata["name"], key, _state(status, is_deleted=is_deleted))
