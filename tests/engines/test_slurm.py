@@ -76,6 +76,23 @@ def test_a_node_dies(slurm: SlurmCluster, make_sleigh: MakeSleigh, tmp_path: Pat
     until(slurm.is_idle, "the nodes")
 
 
+@pytest.mark.nightly  # Slurm looks at the time of jobs twice a minute only
+def test_a_walltime_that_the_sleigh_does_not_know(
+    slurm: SlurmCluster, make_sleigh: MakeSleigh, tmp_path: Path
+) -> None:
+    """Slurm ends the job at work: it is replaced, and no element is blamed."""
+    with make_sleigh("slurm", 1) as sleigh:
+        call = Aside(partial(sleigh.eachElem, note_then_wait, [range(2)], [tmp_path], chunkSize=1))
+        worker = int(until_file(tmp_path / "0"))
+        job = sleigh.workerInfo()[0]["job"]
+        slurm.ask("scontrol", "update", f"JobId={job}", "EndTime=now")
+        until_gone([worker], within=120.0)
+        (tmp_path / "go").touch()
+        assert call.result() == [0, 10]
+        assert sleigh.workerInfo()[0]["job"] != job
+    until_nothing_is_left(slurm)
+
+
 def test_jobs_that_wait_or_are_held_are_said(
     slurm: SlurmCluster, make_sleigh: MakeSleigh, caplog: pytest.LogCaptureFixture
 ) -> None:
