@@ -31,7 +31,7 @@ def test_there_and_back(shared: Nws, ws: NetWorkSpace, tmp_path: Path, mode: str
 
 def test_through_a_pipe_into_another_workspace(shared: Nws, ws: NetWorkSpace) -> None:
     ws.declare("only declared", "lifo")
-    ws.store_many("x", range(2000))
+    ws.store_many("x", range(300))
     exported = shared("export", WS).stdout
     shared("import", "the copy", stdin=exported)
     assert shared("export", "the copy").stdout.splitlines()[1:] == exported.splitlines()[1:]

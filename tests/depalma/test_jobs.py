@@ -214,12 +214,13 @@ def test_load_shows_hosts_and_their_machines(user: User) -> None:
     assert big["load"] >= 0
 
 
-def test_hundreds_of_short_jobs_run_once_each(user: User, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [50, pytest.param(200, marks=pytest.mark.nightly)])
+def test_many_short_jobs_run_once_each(user: User, tmp_path: Path, count: int) -> None:
     done = tmp_path / "done"
     code = user.rpc.load_code(["sh", "-c", f"echo $0 >> {done}"], {})
-    pids = [user.rpc.exec_code(code, [number]) for number in range(200)]
-    assert [user.end_of(pid)["status"] for pid in pids] == [0] * 200
-    assert sorted(map(int, done.read_text().split())) == list(range(200))
+    pids = [user.rpc.exec_code(code, [number]) for number in range(count)]
+    assert [user.end_of(pid)["status"] for pid in pids] == [0] * count
+    assert sorted(map(int, done.read_text().split())) == list(range(count))
 
 
 def test_a_long_job_behind_short_ones_does_not_hold_up_others(user: User) -> None:

@@ -75,11 +75,14 @@ def test_results_of_one_tag_and_of_any(master: MasterProcess, slave: Slave) -> N
     ]
 
 
-def test_thousands_of_requests_before_the_first_result(master: MasterProcess, slave: Slave) -> None:
-    for number in range(2000):
+@pytest.mark.parametrize("count", [300, pytest.param(2000, marks=pytest.mark.nightly)])
+def test_many_requests_before_the_first_result(
+    master: MasterProcess, slave: Slave, count: int
+) -> None:
+    for number in range(count):
         master.requestTask("second", None, number)
-    results = [master.retrieveResult("second")[2] for _ in range(2000)]
-    assert results == list(range(2000))
+    results = [master.retrieveResult("second")[2] for _ in range(count)]
+    assert results == list(range(count))
 
 
 def test_an_exception_with_its_traceback(master: MasterProcess, slave: Slave) -> None:

@@ -71,7 +71,7 @@ def test_raw_results(job_server: pp.Server, capfd: pytest.CaptureFixture[str]) -
     assert job() == {"a": 1}
 
 
-@pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.nightly)])
 def test_many(job_server: pp.Server, count: int) -> None:
     results: list[int] = []
     jobs = [

@@ -59,10 +59,10 @@ def test_jobs_run_on_both(cluster: pp.Server, two: list[PpNode], tmp_path: Path)
     assert cluster.get_active_nodes() == {"local": 0, names[0]: 1, names[1]: 1}
     meeting = [cluster.submit(functions.meet_in, (tmp_path, n, 2)) for n in range(2)]
     assert [job() for job in meeting] == [0, 1]
-    jobs = [cluster.submit(lambda n: n + len(names), (n,)) for n in range(500)]
-    assert [job() for job in jobs] == list(range(2, 502))
+    jobs = [cluster.submit(lambda n: n + len(names), (n,)) for n in range(100)]
+    assert [job() for job in jobs] == list(range(2, 102))
     statistics = cluster.get_stats()
-    assert sum(statistics[name].njobs for name in names) == 502
+    assert sum(statistics[name].njobs for name in names) == 102
     assert all(statistics[name].njobs for name in names)
 
 

@@ -132,8 +132,8 @@ def test_a_load_factor_bounds_the_servers_memory(sleigh: Sleigh) -> None:
     def look(values: list[Any], tags: list[int]) -> None:
         held.append(sleigh.nws.server.status()["memory"])
 
-    sleigh.eachElem(abs, range(300_000), loadFactor=3, accumulator=look)
-    assert max(held) < 1_500_000, "all elements at once take some five million bytes"
+    sleigh.eachElem(abs, range(150_000), loadFactor=3, accumulator=look)
+    assert max(held) < 1_500_000, "all elements at once take some 2.5 million bytes"
 
 
 # Accumulators

@@ -6,7 +6,7 @@ import gc
 import sys
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -159,36 +159,38 @@ def test_output_that_cannot_be_written(
 # What the server refuses
 
 
-def test_a_submitted_call_that_the_server_refuses(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sleigh]:
+    """One worker, and a server with little room."""
     with (
-        running(tmp_path, "--memory-limit", "200000") as server,
+        running(tmp_path_factory.mktemp("confined"), "--memory-limit", "200000") as server,
         Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as sleigh,
     ):
-        error = sleigh.submit(functions.echo, bytes(300_000)).exception(SOON)
-        assert isinstance(error, SleighNwsException)
-        assert "memory limit" in str(error)
-        assert sleigh.submit(times_ten, 1).result(SOON) == 10
+        yield sleigh
+
+
+def test_a_submitted_call_that_the_server_refuses(confined: Sleigh) -> None:
+    error = confined.submit(functions.echo, bytes(300_000)).exception(SOON)
+    assert isinstance(error, SleighNwsException)
+    assert "memory limit" in str(error)
+    assert confined.submit(times_ten, 1).result(SOON) == 10
 
 
 @pytest.mark.slow
-def test_a_refused_call_that_travels_with_another(tmp_path: Path) -> None:
-    with (
-        running(tmp_path, "--memory-limit", "200000") as server,
-        Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as sleigh,
-    ):
-        sleigh.submit(times_ten, 0).result(SOON)
-        submissions = sleigh._submissions["task"]
-        submissions._next_message = time.monotonic() + SOON / 2  # hold them back
-        calls = [
-            (functions.echo, bytes(300_000)),
-            (lambda number: 10 * number, 1),
-            (times_ten, 2),
-        ]
-        large, *small = [sleigh.submit(fun, argument) for fun, argument in calls]
-        submissions._next_message = 0.0
-        submissions.notify()
-        assert [each.result(SOON) for each in small] == [10, 20]
-        assert isinstance(large.exception(SOON), SleighNwsException)
+def test_a_refused_call_that_travels_with_another(confined: Sleigh) -> None:
+    confined.submit(times_ten, 0).result(SOON)
+    submissions = confined._submissions["task"]
+    submissions._next_message = time.monotonic() + SOON / 2  # hold them back
+    calls = [
+        (functions.echo, bytes(300_000)),
+        (lambda number: 10 * number, 1),
+        (times_ten, 2),
+    ]
+    large, *small = [confined.submit(fun, argument) for fun, argument in calls]
+    submissions._next_message = 0.0
+    submissions.notify()
+    assert [each.result(SOON) for each in small] == [10, 20]
+    assert isinstance(large.exception(SOON), SleighNwsException)
 
 
 # Memory

@@ -220,7 +220,7 @@ def test_ssh_is_lost_for_good(
     ("options", "said"),
     [
         (
-            {"launch": sshcmd, "scriptName": "nonsense"},
+            {"scriptName": "nonsense"},
             r"exit status 127: .*nonsense.*[Nn]o such file",
         ),
         ({"logDir": "/nowhere"}, r"exit status 1: .*cannot join: .*'/nowhere/"),

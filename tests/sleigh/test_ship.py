@@ -314,10 +314,10 @@ def test_who_cannot_join_leaves_nothing(server: Server, package: Path, temporary
 
 @pytest.mark.slow
 def test_workers_find_it_also_after_their_supervisor_was_killed(
-    package: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+    package: Path, temporary: Path, on_server: dict[str, Any]
 ) -> None:
     read = "__import__('shipped_package').read()"
-    with Sleigh(workerCount=2, ship=[package]) as sleigh:
+    with Sleigh(**on_server, workerCount=2, ship=[package]) as sleigh:
         (package / "data.txt").write_text("changed")
         for text, file in sleigh.eachWorker(read):
             assert text == "some data", "as it was when the sleigh was made"
@@ -330,5 +330,5 @@ def test_workers_find_it_also_after_their_supervisor_was_killed(
         until_gone([supervisor, *workers])
         assert sleigh.eachElem(read, [0])[0][0] == "some data"
     until(lambda: not shipped_folders(temporary), "the folder is removed")
-    with Sleigh(workerCount=1, ship=[package]) as sleigh:
+    with Sleigh(**on_server, workerCount=1, ship=[package]) as sleigh:
         assert sleigh.eachElem(read, [0])[0][0] == "changed"
