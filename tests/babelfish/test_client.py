@@ -25,7 +25,8 @@ R_TEXT, R_BYTES, R_VALUE = "50331649", "50331651", "50331648"
 WITH_BUFFERS = "16777232"
 
 
-@pytest.fixture(params=["safe", "trusting"])
+# They differ in how they read values, which the tests by name and test_text.py show.
+@pytest.fixture(params=["safe", pytest.param("trusting", marks=pytest.mark.nightly)])
 def either(request: pytest.FixtureRequest) -> RunningBabelfish:
     """A babelfish of each kind, one after the other."""
     babelfish: RunningBabelfish = request.getfixturevalue(request.param)

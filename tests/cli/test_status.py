@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 
 from nws.version import __version__
 from tests.cli.conftest import Nws
-from tests.support.processes import Aside, until_gone
+from tests.support.processes import Aside
 from tests.support.server import PATIENCE
 from tests.support.spaces import HOST
 
@@ -26,21 +24,17 @@ def lines(text: str) -> dict[str, str]:
     return found
 
 
-def test_for_people(started: Nws) -> None:
-    with started.open() as ws:
-        for number in range(3):
-            ws.store("x", number)
-        report = lines(started.server("status").stdout)
-    assert report["version"] == __version__
-    assert report["pid"] == str(started.pid)
-    assert report["workspaces"] == "2", "the default one too"
-    assert report["values"] == "3"
-
-
-def test_for_programs(started: Nws) -> None:
+def test_for_people_and_for_programs(started: Nws) -> None:
+    for _ in range(2):
+        empty = json.loads(started.server("status", "--json").stdout)
+    assert (empty["connections"], empty["sessions"]) == (1, 1), "it leaves nothing there"
+    assert empty["workspaces"] == 1
     with started.open() as ws:
         ws.store("x", "abc")
+        shown = lines(started.server("status").stdout)
         report = json.loads(started.server("status", "--json").stdout)
+    assert (shown["version"], shown["pid"]) == (__version__, str(started.pid))
+    assert (shown["workspaces"], shown["values"]) == ("2", "1"), "the default one too"
     assert (report["version"], report["pid"]) == (__version__, started.pid)
     assert (report["workspaces"], report["variables"], report["values"]) == (2, 1, 1)
     assert report["bytes"] == 3
@@ -57,13 +51,6 @@ def test_of_a_server_that_speaks_the_original_protocol(nws: Nws) -> None:
         assert lines(nws.server("status").stdout).keys() == report.keys()
     assert report["version"] == "speaks only the original protocol"
     assert (report["workspaces"], report["variables"]) == (2, 2)
-
-
-def test_it_leaves_nothing_on_the_server(started: Nws) -> None:
-    for _ in range(2):
-        report = json.loads(started.server("status", "--json").stdout)
-    assert (report["connections"], report["sessions"]) == (1, 1), "itself"
-    assert report["workspaces"] == 1
 
 
 def test_of_a_server_on_another_interface(nws: Nws) -> None:
@@ -100,13 +87,6 @@ def test_no_server(nws: Nws) -> None:
         assert f"localhost:{nws.port}" in done.stderr
         assert "Traceback" not in done.stderr
     assert not nws.folder.exists(), "looking makes no files"
-
-
-def test_a_server_that_was_killed(started: Nws) -> None:
-    pid = started.pid
-    os.kill(pid, signal.SIGKILL)
-    until_gone([pid])
-    started.server("status", status=3)
 
 
 def test_something_else_at_the_port(nws: Nws) -> None:

@@ -43,6 +43,7 @@ def test_callbacks(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # such nodes are in tests/pp/test_nodes.py
 def test_a_cluster(tmp_path: Path) -> None:
     with ppnode("-w", "1", home=tmp_path) as one, ppnode("-w", "2", home=tmp_path) as other:
         names = [one.name, other.name]

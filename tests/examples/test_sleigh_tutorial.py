@@ -64,6 +64,7 @@ True
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("programs_on_server")
 def test_the_tutorial(tmp_path: Path) -> None:
     session = SESSION.strip().splitlines()
     typed = [line for line in session if line.startswith((">>>", "..."))]

@@ -47,6 +47,7 @@ def test_with_a_server_of_its_own(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # the same counts as above
 def test_with_a_server_that_then_keeps_the_totals(
     folder: Path, tmp_path: Path, server: Server
 ) -> None:

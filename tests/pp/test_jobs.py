@@ -56,6 +56,7 @@ def test_what_a_job_tells_of_itself(job_server: pp.Server) -> None:
     job_server.wait()
 
 
+@pytest.mark.nightly  # that each is the next one is above
 def test_tids_count_from_zero() -> None:
     server = pp.Server(0)
     assert [server.submit(abs, (1,)).tid for _ in range(3)] == [0, 1, 2]

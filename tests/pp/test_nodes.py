@@ -273,6 +273,7 @@ def test_a_wrong_secret(two: list[PpNode], caplog: pytest.LogCaptureFixture) -> 
     node.until_logged("wrong secret")
 
 
+@pytest.mark.nightly  # as that of test_a_node_that_is_not_there_hinders_no_local_workers
 def test_a_port_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nws.sleigh.node.roster._COME_SECONDS", 0.1)
     port = free_port()

@@ -70,6 +70,7 @@ def test_limits_of_memory_and_processor_time_hold() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # that the limit is set is above
 def test_processor_time_beyond_the_limit_ends_a_job() -> None:
     end = run([sys.executable, "-c", "while True: pass"], cpu=1)
     assert end.signal == signal.SIGXCPU

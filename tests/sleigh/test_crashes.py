@@ -280,6 +280,7 @@ def test_the_supervisor_is_killed_between_calls(on_server: dict[str, Any]) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # once in tests/faults/test_lost_ends.py
 def test_the_supervisor_is_killed_during_a_call(on_server: dict[str, Any], tmp_path: Path) -> None:
     with Sleigh(**on_server, workerCount=2) as sleigh:
         call = Aside(partial(sleigh.eachElem, wait_the_first_time, range(4), [tmp_path]))

@@ -60,7 +60,8 @@ def test_stop_before_the_workers_are_there(short: Path) -> None:
 
 
 def test_with(short: Path) -> None:
-    with pytest.raises(LookupError), Sleigh(workerCount=1) as sleigh:
+    with pytest.raises(LookupError), Sleigh(serial=True) as sleigh:
+        assert processes() == (1, 0, 0)
         raise LookupError
     assert processes() == (0, 0, 0)
     with pytest.raises(SleighStoppedException):
@@ -141,6 +142,7 @@ def test_stop_of_a_supervisor_that_is_stopped(short: Path, monkeypatch: pytest.M
 # The server dies
 
 
+@pytest.mark.nightly  # also in tests/faults/test_lost_ends.py
 def test_the_server_dies_during_a_call(short: Path, tmp_path: Path) -> None:
     with Sleigh(workerCount=2) as sleigh:
         call = Aside(partial(sleigh.eachElem, note_and_wait, range(4), [tmp_path]))

@@ -80,6 +80,7 @@ def test_a_frozen_program_that_supports_it(tmp_path: Path, first: str) -> None:
     assert generations(tmp_path) == 3
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("executable", ["None", "''"])
 def test_python_is_nowhere(tmp_path: Path, executable: str) -> None:
     said = run(tmp_path, executable)
@@ -87,6 +88,7 @@ def test_python_is_nowhere(tmp_path: Path, executable: str) -> None:
     assert generations(tmp_path) == 1
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize("executable", ["'/nowhere/python'", "'/bin/true'", "'/bin/false'"])
 def test_another_program(tmp_path: Path, executable: str) -> None:
     said = run(tmp_path, executable)
@@ -141,6 +143,7 @@ with sleigh:
 """
 
 
+@pytest.mark.usefixtures("programs_on_server")
 def test_a_module_that_makes_a_sleigh(script: Script, tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text(MODULE)
     assert script(OF_MODULE).stdout == 10 * "True\n"

@@ -65,6 +65,7 @@ def test_no_limit(sleigh: Sleigh) -> None:
     assert sum(iterator) == 10 * sum(range(3000))
 
 
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.parametrize(("factor", "size"), [(10, None), (1, None), (3, 1), (2, 7)])
 def test_an_endless_input_is_taken_within_bounds(
     sleigh: Sleigh, factor: int, size: int | None

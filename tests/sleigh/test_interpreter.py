@@ -38,7 +38,7 @@ if __name__ == "__main__":
     AS_ARGUMENTS, ways = sys.argv[1] == "arguments", {"workerCount": 1}
     if sys.argv[1] != "local":
         ways = {"launch": here, "nodeList": ["a"], "scriptExec": script}
-        ways |= {"nwsHost": "HOST", "nwsPort": int(sys.argv[2])}
+    ways |= {"nwsHost": "HOST", "nwsPort": int(sys.argv[2])}
     if sys.argv[1] == "another version":
         interpreter.platform.python_version = lambda: "3.0.0"
     with Sleigh(**ways) as sleigh:

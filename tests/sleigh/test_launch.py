@@ -156,6 +156,7 @@ sleigh.eachElem(note_and_wait, [0, 1], [Path(sys.argv[1])])
 """
 
 
+@pytest.mark.nightly  # with local workers in tests/faults/test_lost_ends.py
 def test_the_master_is_killed(ssh: Ssh, server: Server, tmp_path: Path) -> None:
     arguments = ("-c", KILLED, str(tmp_path), str(server.port))
     with python(*arguments, cwd=tmp_path) as master:
@@ -352,6 +353,7 @@ def test_the_group_is_closed_before_anybody_has_come(elsewhere: Elsewhere, tmp_p
         (tmp_path / "go").touch()
 
 
+@pytest.mark.nightly  # lost between calls in test_scale.py
 def test_workers_are_lost_as_soon_as_they_have_joined(on_server: dict[str, Any]) -> None:
     with Sleigh(**on_server, workerCount=4) as sleigh:
         assert sleigh.status(timeout=PATIENCE) == (4, 1)

@@ -61,6 +61,7 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.nightly  # as in test_jobs_that_wait_are_not_lost
 def test_a_job(jobs: Path, on_server: dict[str, Any], tmp_path: Path) -> None:
     """What it runs has some time to end, and is done by the next one."""
     with Sleigh(**on_server, launch=Pbs(walltime=3600), workerCount=1) as sleigh:

@@ -82,7 +82,7 @@ def test_only_who_runs_an_element_of_a_dropped_call_is_killed(two: Workers, tmp_
     assert (two.deaths(dropped), two.died) == ([], [])
 
 
-@pytest.mark.nightly(but_each=3)
+@pytest.mark.nightly(but_each=5)
 @pytest.mark.parametrize(
     "junk", ["junk", 3, None, (1,), (1, 2), (1, ("x",)), (-1, ()), (2**70, ())]
 )

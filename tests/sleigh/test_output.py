@@ -269,7 +269,7 @@ def test_many_small_pieces_of_a_line(sleigh: Sleigh, lines: Lines) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "length", "most"),
-    [(60_000, 200, 30_000), pytest.param(180_000, 0, 150_000, marks=pytest.mark.nightly)],
+    [(15_000, 800, 7_500), pytest.param(180_000, 0, 150_000, marks=pytest.mark.nightly)],
 )
 def test_output_that_nobody_reads_is_bounded(
     sleigh: Sleigh, lines: Lines, tmp_path: Path, count: int, length: int, most: int
@@ -289,7 +289,7 @@ def test_output_that_nobody_reads_is_bounded(
 
 @pytest.mark.slow
 def test_all_that_is_read_slowly_arrives(on_server: dict[str, Any], tmp_path: Path) -> None:
-    count, length = 30_000, 200
+    count, length = 8_000, 800
     read: Lines = []
 
     def read_slowly(some: Sequence[Line]) -> None:

@@ -69,6 +69,13 @@ VARIABLES = [
     PROTOCOL,
     REFUSED,
 ]
+in_all_variables_and_in_each = pytest.mark.parametrize(
+    "variables",
+    [
+        pytest.param(VARIABLES, id="all"),
+        *(pytest.param([each], id=each, marks=pytest.mark.nightly) for each in VARIABLES),
+    ],
+)
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +122,13 @@ class Ends:
 ENDS = [SystemExit, KeyboardInterrupt, TimeoutError]
 
 
-@pytest.mark.nightly(but_each=4)
 @pytest.mark.parametrize("error", ENDS)
-@pytest.mark.parametrize("variable", VARIABLES)
+@in_all_variables_and_in_each
 def test_a_value_that_ends_its_reader(
-    sleigh: Sleigh, rogue: NetWorkSpace, variable: str, error: type[BaseException]
+    sleigh: Sleigh, rogue: NetWorkSpace, variables: list[str], error: type[BaseException]
 ) -> None:
-    rogue.store(variable, Ends(error))
+    for variable in variables:
+        rogue.store(variable, Ends(error))
     assert sleigh.eachElem(times_ten, range(10)) == [10 * n for n in range(10)]
     assert list(sleigh.imap(times_ten, range(3))) == [0, 10, 20]
     assert sleigh.submit(times_ten, 4).result(30) == 40
@@ -148,11 +155,12 @@ def inverse(element: int) -> float:
     return 1 / element
 
 
-@pytest.mark.parametrize("variable", VARIABLES)
-def test_odd_things(sleigh: Sleigh, rogue: NetWorkSpace, variable: str) -> None:
-    for value in ODD.values():
-        rogue.store(variable, value)
-    store_unreadable(rogue, variable)
+@in_all_variables_and_in_each
+def test_odd_things(sleigh: Sleigh, rogue: NetWorkSpace, variables: list[str]) -> None:
+    for variable in variables:
+        for value in ODD.values():
+            rogue.store(variable, value)
+        store_unreadable(rogue, variable)
     assert sleigh.eachElem(times_ten, range(10)) == [10 * n for n in range(10)]
     assert sleigh.eachWorker("SleighRank") == [0, 1]
     assert sleigh.submit(times_ten, 4).result(30) == 40

@@ -138,6 +138,7 @@ def test_sleighs_that_share_a_server(server: Server) -> None:
     assert not names & workspaces(server)
 
 
+@pytest.mark.nightly  # private servers are on one, too
 def test_a_given_server_on_a_unix_socket(tmp_path: Path, short: Path) -> None:
     place = short / "socket"
     with (

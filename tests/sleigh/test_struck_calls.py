@@ -48,7 +48,7 @@ def ask_everyone(sleigh: Sleigh) -> None:
     assert sleigh.eachWorker(times_ten, 1) == [10, 10]
 
 
-@pytest.mark.nightly(but_each=3)
+@pytest.mark.nightly(but_each=6)
 @pytest.mark.parametrize(
     "act",
     [

@@ -51,7 +51,10 @@ def master_on(link: str, *arguments: object) -> Iterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("takes_the_server_along", [False, True])
+@pytest.mark.parametrize(
+    "takes_the_server_along",
+    [True, pytest.param(False, marks=pytest.mark.nightly)],  # a private server goes along
+)
 def test_workers_end_with_a_master_that_vanishes(
     tmp_path: Path, takes_the_server_along: bool
 ) -> None:

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from html import unescape
 from http.cookiejar import CookieJar
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import pytest
 
-from nws.client import NwsServer
 from nws.errors import SleighNwsException, SleighStoppedException
 from nws.sleigh import Sleigh
 from tests.support.server import LOOPBACK, running
@@ -91,25 +91,18 @@ def test_a_server_with_an_inspector(tmp_path: Path, opened: list[str]) -> None:
 
 
 def test_a_server_without_one(tmp_path: Path, opened: list[str]) -> None:
-    with (
-        on_a_server(tmp_path) as sleigh,
-        pytest.raises(SleighNwsException, match="has no inspector"),
-    ):
-        sleigh.view()
-    assert opened == []
+    """The server itself is viewed where that of the original is."""
+    with on_a_server(tmp_path) as sleigh:
+        with pytest.raises(SleighNwsException, match="has no inspector"):
+            sleigh.view()
+        assert opened == []
+        sleigh.nws.server.view()
+        sleigh.nws.server.view(1234)
+    assert opened == ["http://127.0.0.1:8766/", "http://127.0.0.1:1234/"]
 
 
-def test_a_sleigh_that_was_stopped(opened: list[str]) -> None:
-    with Sleigh(workerCount=1) as sleigh:
+def test_a_sleigh_that_was_stopped(opened: list[str], on_server: dict[str, Any]) -> None:
+    with Sleigh(**on_server, serial=True) as sleigh:
         pass
     with pytest.raises(SleighStoppedException):
         sleigh.view()
-
-
-def test_a_server_is_viewed_where_it_says_or_where_the_original_is(
-    tmp_path: Path, opened: list[str]
-) -> None:
-    with running(tmp_path) as plain, NwsServer("127.0.0.1", plain.port) as server:
-        server.view()
-        server.view(1234)
-    assert opened == ["http://127.0.0.1:8766/", "http://127.0.0.1:1234/"]
