@@ -35,21 +35,15 @@ def test_each_example_is_in_the_gallery() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_it_is_short(file: Path) -> None:
-    assert len(file.read_text().splitlines()) < 60
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_it_says_what_it_teaches_and_how_to_run_it(file: Path) -> None:
-    text = ast.get_docstring(ast.parse(file.read_text()))
+def test_it_is_short_says_what_it_teaches_and_uses_public_names_only(file: Path) -> None:
+    program = file.read_text()
+    assert len(program.splitlines()) < 60
+    tree = ast.parse(program)
+    text = ast.get_docstring(tree)
     assert text is not None
     assert "\nTeaches: " in text
     assert f"python examples/{file.name}" in text
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_it_uses_public_names_only(file: Path) -> None:
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules, names = [alias.name for alias in node.names], []
         elif isinstance(node, ast.ImportFrom):

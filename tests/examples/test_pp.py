@@ -20,6 +20,7 @@ def output(name: str, *arguments: str, cwd: Path, env: dict[str, str] | None = N
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # such a program is in tests/docs/test_parallel_python.py
 def test_the_quick_start(tmp_path: Path) -> None:
     said = output("pp_quick_start", "2", cwd=tmp_path)
     assert said[:2] == ["Starting pp with 2 workers", "Sum of primes below 10000 is 5736396"]

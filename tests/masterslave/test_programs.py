@@ -60,6 +60,7 @@ def end_of(process: Popen, status: int = 0) -> str:
     return out + err
 
 
+@pytest.mark.nightly  # as the example in tests/examples/test_master_slave.py
 def test_one_script(label: str, tmp_path: Path) -> None:
     with job(label, "roots", 1, tmp_path) as master:
         # In any order: the slave takes the next task while the master looks at one.

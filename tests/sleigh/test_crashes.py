@@ -227,7 +227,7 @@ def test_nothing_of_the_dead_is_kept() -> None:
     with Sleigh(workerCount=1) as lonely:
         kill(*workers_that_answer(lonely))
         before = counted(lonely)
-        for _ in range(8):
+        for _ in range(4):
             kill(*workers_that_answer(lonely))
         until(lambda: counted(lonely) == before, f"as many open files as before: {before}")
         _kill_the_supervisor(workers_that_answer(lonely))

@@ -61,7 +61,6 @@ def test_stop_before_the_workers_are_there(short: Path) -> None:
 
 def test_with(short: Path) -> None:
     with pytest.raises(LookupError), Sleigh(serial=True) as sleigh:
-        assert processes() == (1, 0, 0)
         raise LookupError
     assert processes() == (0, 0, 0)
     with pytest.raises(SleighStoppedException):

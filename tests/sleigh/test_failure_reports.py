@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nws.client import NetWorkSpace
-from nws.sleigh import Sleigh
+from nws.sleigh import Sleigh, SleighTaskException
 from nws.sleigh.shared.messages import Failure
 from nws.sleigh.worker.failure_report import FailureReport
 from tests.sleigh.functions import fail
@@ -111,9 +111,12 @@ def test_a_result_that_is_refused(tmp_path: Path) -> None:
     ):
         results = sleigh.eachElem("'x' * SleighArguments[0]", [1, 10_000, 2])
         assert [len(result) for result in (results[0], results[2])] == [1, 2]
+        assert isinstance(results[1], SleighTaskException)
+        assert "the server does not take the result" in str(results[1])
         (entry,) = failures(sleigh.nws)
         assert (entry["call"], entry["element"]) == (1, 1)
         assert "the server does not take the result" in entry["text"]
+        assert sleigh.eachElem(times_ten, [1]) == [10]
 
 
 def test_a_report_of_failures_that_is_refused(tmp_path: Path) -> None:

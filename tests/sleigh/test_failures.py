@@ -29,7 +29,6 @@ from tests.sleigh.functions import (
     worker,
 )
 from tests.support.deadly import times_ten
-from tests.support.server import running
 
 
 @pytest.fixture(autouse=True)
@@ -209,17 +208,6 @@ def test_a_module_that_is_imported_in_the_function(sleigh: Sleigh) -> None:
     for result in sleigh.eachElem(imports, [1, 2]):
         assert f"it cannot do what it needs on {platform.node()} " in str(failure(result))
         assert f"({sys.executable}): install it there" in str(result)
-
-
-def test_what_the_server_does_not_take(tmp_path: Path) -> None:
-    with (
-        running(tmp_path, "--max-value-size", "5000") as server,
-        Sleigh(workerCount=2, nwsHost="127.0.0.1", nwsPort=server.port) as sleigh,
-    ):
-        results = sleigh.eachElem(bytes, [10, 10000, 20])
-        assert (results[0], results[2]) == (bytes(10), bytes(20))
-        assert "the server does not take the result" in str(failure(results[1]))
-        assert sleigh.eachElem(times_ten, [1]) == [10]
 
 
 @pytest.mark.parametrize("lines", [1, 10_000])

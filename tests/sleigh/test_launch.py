@@ -277,8 +277,8 @@ def own_script(machine: str, variables: Sequence[str], options: LaunchOptions) -
 @pytest.mark.parametrize(
     ("launch", "script"),
     [
-        (sshcmd, own_script),
         (here, scriptcmd),
+        pytest.param(sshcmd, own_script, marks=pytest.mark.nightly),
         # The first is the usual one, as in test_over_ssh.
         pytest.param(sshcmd, envcmd, marks=pytest.mark.nightly),
         pytest.param(sshcmd, scriptcmd, marks=pytest.mark.nightly),

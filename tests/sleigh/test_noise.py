@@ -100,7 +100,7 @@ def run(folder: Path, *before: str, **env: str) -> str:
 )
 def test_what_is_printed_as_python_starts(tmp_path: Path, noise: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(f"{NOISES[noise]}\n")
-    assert run(tmp_path) == "[3, 2, 1, 8, 8, 4]"
+    assert run(tmp_path, PYTHONIOENCODING="utf-16") == "[3, 2, 1, 8, 8, 4]"
 
 
 CLOSED = 'exec "$@" <&- >&- 2>&-'
@@ -112,7 +112,7 @@ def test_a_program_that_has_closed_its_streams(tmp_path: Path) -> None:
     assert run(tmp_path, "sh", "-c", CLOSED, "sh") == "[3, 2, 1, 8, 8, 4]"
 
 
-@pytest.mark.nightly(but_each=4)
+@pytest.mark.nightly  # an encoding is above
 @pytest.mark.parametrize("settings", SETTINGS, ids="-".join)
 def test_settings_of_python(tmp_path: Path, settings: dict[str, str]) -> None:
     assert run(tmp_path, **settings) == "[3, 2, 1, 8, 8, 4]"

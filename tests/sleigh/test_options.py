@@ -226,6 +226,7 @@ def test_permutations() -> None:
 # In calls
 
 
+@pytest.mark.nightly(but_each=4)
 @pytest.mark.parametrize("timeout", [*LONG, 60, Decimal(60), Number(60), np.float32(60)], ids=repr)
 def test_calls_with_a_timeout(sleigh: Sleigh, timeout: Any) -> None:
     assert Aside(partial(sleigh.eachElem, times_ten, [1, 2], timeout=timeout)).result() == [10, 20]

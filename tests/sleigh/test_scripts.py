@@ -73,6 +73,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.usefixtures("programs_on_server")
+@pytest.mark.nightly  # more of them in test_main_program.py
 def test_functions_and_classes_of_the_main_program(script: Script) -> None:
     assert script(OF_MAIN).stdout.splitlines() == [
         "[101, 102]",

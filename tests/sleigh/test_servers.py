@@ -127,6 +127,7 @@ def workspaces(server: Server) -> set[str]:
         return set(listing)
 
 
+@pytest.mark.nightly  # so do the sleighs of most tests
 def test_sleighs_that_share_a_server(server: Server) -> None:
     with (
         Sleigh(workerCount=1, nwsHost=HOST, nwsPort=server.port) as one,
