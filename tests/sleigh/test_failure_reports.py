@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh, SleighTaskException
@@ -17,6 +20,7 @@ from tests.support.server import running
 from tests.support.spaces import HOST, fill
 
 Report = dict[str, Any]
+Noted = Callable[[], list[Report]]
 
 
 class Unreadable:
@@ -31,8 +35,24 @@ def failures(ws: NetWorkSpace, rank: int = 0) -> list[Report]:
     return [json.loads(text) for text in ws.ifindTry(f"failures {rank}")]
 
 
+@pytest.fixture(scope="module")
+def one(on_server: dict[str, Any]) -> Iterator[Sleigh]:
+    """One worker, shared by tests that have few failures."""
+    with Sleigh(**on_server, workerCount=1) as sleigh:
+        yield sleigh
+
+
+@pytest.fixture
+def noted(one: Sleigh) -> Noted:
+    """Returns those of the test so far."""
+    before = len(failures(one.nws))
+    return lambda: failures(one.nws)[before:]
+
+
 def seen(noted: list[Report]) -> list[tuple[int, int, int | None]]:
-    return [(entry["call"], entry["element"], entry.get("attempt")) for entry in noted]
+    """Return call, element and attempt of each; calls count from the first one that has failed."""
+    before = noted[0]["call"] - 1
+    return [(entry["call"] - before, entry["element"], entry.get("attempt")) for entry in noted]
 
 
 def test_without_failures_there_is_no_report_of_them(lonely: Sleigh) -> None:
@@ -41,29 +61,29 @@ def test_without_failures_there_is_no_report_of_them(lonely: Sleigh) -> None:
     assert not any(name.startswith("failures") for name in listing)
 
 
-def test_failures(lonely: Sleigh) -> None:
-    lonely.eachElem(fail, [[KeyError, ValueError], ["one", "another"]])
-    one, other = failures(lonely.nws)
-    assert one.keys() == {"time", "call", "element", "summary", "text"}
-    assert abs(one["time"] - time.time()) < 60
-    assert seen([one, other]) == [(1, 0, None), (1, 1, None)]
-    assert one["text"].startswith("Traceback")
-    assert one["text"].endswith("KeyError: 'one'\n")
+def test_failures(one: Sleigh, noted: Noted) -> None:
+    one.eachElem(fail, [[KeyError, ValueError], ["one", "another"]])
+    first, other = noted()
+    assert first.keys() == {"time", "call", "element", "summary", "text"}
+    assert abs(first["time"] - time.time()) < 60
+    assert seen([first, other]) == [(1, 0, None), (1, 1, None)]
+    assert first["text"].startswith("Traceback")
+    assert first["text"].endswith("KeyError: 'one'\n")
     assert other["text"].endswith("ValueError: another\n")
-    assert [one["summary"], other["summary"]] == ["KeyError: 'one'", "ValueError: another"]
+    assert [first["summary"], other["summary"]] == ["KeyError: 'one'", "ValueError: another"]
 
 
-def test_failures_that_are_tried_again(lonely: Sleigh, tmp_path: Path) -> None:
-    lonely.eachElem("1 / 0", [1, 2], retries=2)
-    assert sorted(seen(failures(lonely.nws)), key=str) == [
+def test_failures_that_are_tried_again(one: Sleigh, noted: Noted) -> None:
+    one.eachElem("1 / 0", [1, 2], retries=2)
+    assert sorted(seen(noted()), key=str) == [
         *((1, 0, 1), (1, 0, 2), (1, 0, None)),
         *((1, 1, 1), (1, 1, 2), (1, 1, None)),
     ]
 
 
-def test_failures_of_each_worker(lonely: Sleigh) -> None:
-    lonely.eachWorker("1 / 0", retries=1)
-    assert seen(failures(lonely.nws)) == [(1, 0, 1), (1, 0, None)]
+def test_failures_of_each_worker(one: Sleigh, noted: Noted) -> None:
+    one.eachWorker("1 / 0", retries=1)
+    assert seen(noted()) == [(1, 0, 1), (1, 0, None)]
 
 
 def test_the_last_failures_and_their_ends(lonely: Sleigh) -> None:
@@ -80,26 +100,26 @@ def test_the_last_failures_and_their_ends(lonely: Sleigh) -> None:
     assert noted[-1]["text"].endswith("x69\n")
 
 
-def test_a_verdict_about_deaths(lonely: Sleigh) -> None:
-    lonely.eachElem("1 / 0", [1])
-    lonely.eachElem(die, ["exit status 7"])
-    noted = failures(lonely.nws)
-    assert seen(noted) == [(1, 0, None), (2, 0, None)], "those of the dead are still there"
+def test_a_verdict_about_deaths(one: Sleigh, noted: Noted) -> None:
+    one.eachElem("1 / 0", [1])
+    one.eachElem(die, ["exit status 7"])
+    entries = noted()
+    assert seen(entries) == [(1, 0, None), (2, 0, None)], "those of the dead are still there"
     said = "each of the 3 workers that ran it ended before it was done: exit status 7 (3 times)"
-    assert noted[1]["text"].startswith(f"{said}\n")
-    assert noted[1]["summary"] == said
+    assert entries[1]["text"].startswith(f"{said}\n")
+    assert entries[1]["summary"] == said
 
 
-def test_an_element_that_takes_too_long(lonely: Sleigh, tmp_path: Path) -> None:
-    lonely.eachElem(note_and_wait, [0], [tmp_path], timeout=0.1)
-    (entry,) = failures(lonely.nws)
+def test_an_element_that_takes_too_long(one: Sleigh, noted: Noted, tmp_path: Path) -> None:
+    one.eachElem(note_and_wait, [0], [tmp_path], timeout=0.1)
+    (entry,) = noted()
     assert entry["text"].startswith("it took longer than timeout=0.1 seconds\n")
     assert entry["summary"] == "it took longer than timeout=0.1 seconds"
 
 
-def test_arguments_that_cannot_be_read(lonely: Sleigh) -> None:
-    lonely.eachElem(times_ten, [Unreadable()])
-    (entry,) = failures(lonely.nws)
+def test_arguments_that_cannot_be_read(one: Sleigh, noted: Noted) -> None:
+    one.eachElem(times_ten, [Unreadable()])
+    (entry,) = noted()
     assert entry["text"].startswith("the arguments cannot be read by the worker\nTraceback")
     assert entry["summary"] == "ValueError: not a number"
 
