@@ -32,6 +32,13 @@ def sleigh(on_server: dict[str, Any]) -> Iterator[Sleigh]:
         yield sleigh
 
 
+@pytest.fixture(scope="module")
+def alone(on_server: dict[str, Any]) -> Iterator[Sleigh]:
+    """One worker, shared by tests of a module that leave no call under way."""
+    with Sleigh(**on_server, workerCount=1) as sleigh:
+        yield sleigh
+
+
 @pytest.fixture
 def lonely(on_server: dict[str, Any]) -> Iterator[Sleigh]:
     """One worker for one test."""

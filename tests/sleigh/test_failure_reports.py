@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +35,11 @@ def failures(ws: NetWorkSpace, rank: int = 0) -> list[Report]:
     return [json.loads(text) for text in ws.ifindTry(f"failures {rank}")]
 
 
-@pytest.fixture(scope="module")
-def one(on_server: dict[str, Any]) -> Iterator[Sleigh]:
-    """One worker, shared by tests that have few failures."""
-    with Sleigh(**on_server, workerCount=1) as sleigh:
-        yield sleigh
-
-
 @pytest.fixture
-def noted(one: Sleigh) -> Noted:
+def noted(alone: Sleigh) -> Noted:
     """Returns those of the test so far."""
-    before = len(failures(one.nws))
-    return lambda: failures(one.nws)[before:]
+    before = len(failures(alone.nws))
+    return lambda: failures(alone.nws)[before:]
 
 
 def seen(noted: list[Report]) -> list[tuple[int, int, int | None]]:
@@ -61,8 +54,8 @@ def test_without_failures_there_is_no_report_of_them(lonely: Sleigh) -> None:
     assert not any(name.startswith("failures") for name in listing)
 
 
-def test_failures(one: Sleigh, noted: Noted) -> None:
-    one.eachElem(fail, [[KeyError, ValueError], ["one", "another"]])
+def test_failures(alone: Sleigh, noted: Noted) -> None:
+    alone.eachElem(fail, [[KeyError, ValueError], ["one", "another"]])
     first, other = noted()
     assert first.keys() == {"time", "call", "element", "summary", "text"}
     assert abs(first["time"] - time.time()) < 60
@@ -73,16 +66,16 @@ def test_failures(one: Sleigh, noted: Noted) -> None:
     assert [first["summary"], other["summary"]] == ["KeyError: 'one'", "ValueError: another"]
 
 
-def test_failures_that_are_tried_again(one: Sleigh, noted: Noted) -> None:
-    one.eachElem("1 / 0", [1, 2], retries=2)
+def test_failures_that_are_tried_again(alone: Sleigh, noted: Noted) -> None:
+    alone.eachElem("1 / 0", [1, 2], retries=2)
     assert sorted(seen(noted()), key=str) == [
         *((1, 0, 1), (1, 0, 2), (1, 0, None)),
         *((1, 1, 1), (1, 1, 2), (1, 1, None)),
     ]
 
 
-def test_failures_of_each_worker(one: Sleigh, noted: Noted) -> None:
-    one.eachWorker("1 / 0", retries=1)
+def test_failures_of_each_worker(alone: Sleigh, noted: Noted) -> None:
+    alone.eachWorker("1 / 0", retries=1)
     assert seen(noted()) == [(1, 0, 1), (1, 0, None)]
 
 
@@ -100,9 +93,9 @@ def test_the_last_failures_and_their_ends(lonely: Sleigh) -> None:
     assert noted[-1]["text"].endswith("x69\n")
 
 
-def test_a_verdict_about_deaths(one: Sleigh, noted: Noted) -> None:
-    one.eachElem("1 / 0", [1])
-    one.eachElem(die, ["exit status 7"])
+def test_a_verdict_about_deaths(alone: Sleigh, noted: Noted) -> None:
+    alone.eachElem("1 / 0", [1])
+    alone.eachElem(die, ["exit status 7"])
     entries = noted()
     assert seen(entries) == [(1, 0, None), (2, 0, None)], "those of the dead are still there"
     said = "each of the 3 workers that ran it ended before it was done: exit status 7 (3 times)"
@@ -110,15 +103,15 @@ def test_a_verdict_about_deaths(one: Sleigh, noted: Noted) -> None:
     assert entries[1]["summary"] == said
 
 
-def test_an_element_that_takes_too_long(one: Sleigh, noted: Noted, tmp_path: Path) -> None:
-    one.eachElem(note_and_wait, [0], [tmp_path], timeout=0.1)
+def test_an_element_that_takes_too_long(alone: Sleigh, noted: Noted, tmp_path: Path) -> None:
+    alone.eachElem(note_and_wait, [0], [tmp_path], timeout=0.1)
     (entry,) = noted()
     assert entry["text"].startswith("it took longer than timeout=0.1 seconds\n")
     assert entry["summary"] == "it took longer than timeout=0.1 seconds"
 
 
-def test_arguments_that_cannot_be_read(one: Sleigh, noted: Noted) -> None:
-    one.eachElem(times_ten, [Unreadable()])
+def test_arguments_that_cannot_be_read(alone: Sleigh, noted: Noted) -> None:
+    alone.eachElem(times_ten, [Unreadable()])
     (entry,) = noted()
     assert entry["text"].startswith("the arguments cannot be read by the worker\nTraceback")
     assert entry["summary"] == "ValueError: not a number"

@@ -53,7 +53,7 @@ def test_a_lambda_as_it_is_when_it_is_submitted(sleigh: Sleigh) -> None:
     assert [future.result(SOON) for future in futures] == list(range(0, 200, 10))
 
 
-def test_what_a_function_carries_is_as_it_was_sent(lonely: Sleigh) -> None:
+def test_what_a_function_carries_is_as_it_was_sent(alone: Sleigh) -> None:
     """Also for the next call of the same function on the same worker."""
     seen: list[int] = []
 
@@ -61,8 +61,8 @@ def test_what_a_function_carries_is_as_it_was_sent(lonely: Sleigh) -> None:
         seen.append(number)
         return len(seen)
 
-    assert [lonely.submit(remember, 1).result(SOON) for _ in range(3)] == [1, 1, 1]
-    assert [lonely.eachElem(remember, [1]) for _ in range(3)] == [[1], [1], [1]]
+    assert [alone.submit(remember, 1).result(SOON) for _ in range(3)] == [1, 1, 1]
+    assert [alone.eachElem(remember, [1]) for _ in range(3)] == [[1], [1], [1]]
 
 
 def test_a_failure_is_the_exception(sleigh: Sleigh) -> None:
@@ -217,21 +217,21 @@ def test_lines_come_before_the_result(on_server: dict[str, Any]) -> None:
 
 
 def test_lines_that_do_not_come_hold_up_nothing(
-    lonely: Sleigh, monkeypatch: pytest.MonkeyPatch
+    alone: Sleigh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nws.sleigh.master.submissions._MAX_LINES_SECONDS", 0.1)
-    monkeypatch.setattr(lonely._team, "missing_lines", lambda said: 1)
-    assert lonely.submit(functions.say, "heard by nobody").result(SOON) is None
+    monkeypatch.setattr(alone._team, "missing_lines", lambda said: 1)
+    assert alone.submit(functions.say, "heard by nobody").result(SOON) is None
 
 
 # Cancelling
 
 
-def test_a_waiting_call_is_withdrawn(lonely: Sleigh, tmp_path: Path) -> None:
-    first = lonely.submit(functions.arrive, 0, tmp_path)
+def test_a_waiting_call_is_withdrawn(alone: Sleigh, tmp_path: Path) -> None:
+    first = alone.submit(functions.arrive, 0, tmp_path)
     until_file(tmp_path / "0")
-    second = lonely.submit(functions.arrive, 1, tmp_path)
-    third = lonely.submit(functions.arrive, 2, tmp_path)
+    second = alone.submit(functions.arrive, 1, tmp_path)
+    third = alone.submit(functions.arrive, 2, tmp_path)
     assert second.cancel()
     assert second.cancel(), "a second time, too"
     assert second.cancelled()
@@ -260,9 +260,9 @@ def test_one_that_is_done_is_not_cancelled(sleigh: Sleigh) -> None:
     assert future.result() == 10
 
 
-def test_those_who_wait_are_told(lonely: Sleigh, tmp_path: Path) -> None:
-    blocking = lonely.submit(functions.arrive, 0, tmp_path)
-    waiting = lonely.submit(functions.arrive, 1, tmp_path)
+def test_those_who_wait_are_told(alone: Sleigh, tmp_path: Path) -> None:
+    blocking = alone.submit(functions.arrive, 0, tmp_path)
+    waiting = alone.submit(functions.arrive, 1, tmp_path)
     aside = Aside(lambda: wait([waiting], SOON).done)
     assert waiting.cancel()
     assert aside.result(SOON) == {waiting}
@@ -270,10 +270,10 @@ def test_those_who_wait_are_told(lonely: Sleigh, tmp_path: Path) -> None:
     assert blocking.result(SOON) == 0
 
 
-def test_cancelling_a_call_of_the_guide_does_not_touch_it(lonely: Sleigh, tmp_path: Path) -> None:
-    pending = lonely.eachElem(functions.arrive, [range(5)], [tmp_path], blocking=False)
+def test_cancelling_a_call_of_the_guide_does_not_touch_it(alone: Sleigh, tmp_path: Path) -> None:
+    pending = alone.eachElem(functions.arrive, [range(5)], [tmp_path], blocking=False)
     until_file(tmp_path / "0")
-    future = lonely.submit(deadly.times_ten, 4)
+    future = alone.submit(deadly.times_ten, 4)
     pending.cancel()
     assert future.result(SOON) == 40
 
