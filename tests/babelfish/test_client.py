@@ -164,6 +164,7 @@ def test_a_value_that_needs_too_much_memory(start: Start) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # one that needs too much is above
 def test_a_value_that_does_not_even_fit_into_the_memory(start: Start) -> None:
     babelfish = start("--safe", "--memory-limit", str(150_000_000))
     assert babelfish.ask(b"x" * 160_000_000) == TOO_LARGE

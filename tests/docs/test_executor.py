@@ -20,11 +20,14 @@ OUTPUTS = ["[1, 1, 4, 27, 256]\n[1, 2, 3]\n", "[0, 1, 4]\n", "[0, 1, 4, 9, 16]\n
 
 
 @pytest.mark.slow
+@pytest.mark.nightly(but_each=3)
 @pytest.mark.usefixtures("programs_on_server")
-def test_the_programs(tmp_path: Path) -> None:
-    for program, output in zip(PROGRAMS, OUTPUTS, strict=True):
-        (tmp_path / "program.py").write_text(program)
-        assert run_python(tmp_path / "program.py", cwd=tmp_path).stdout == output
+@pytest.mark.parametrize(
+    ("program", "output"), [*zip(PROGRAMS, OUTPUTS, strict=True)], ids=["first", "second", "third"]
+)
+def test_the_programs(tmp_path: Path, program: str, output: str) -> None:
+    (tmp_path / "program.py").write_text(program)
+    assert run_python(tmp_path / "program.py", cwd=tmp_path).stdout == output
 
 
 def test_each_argument_is_named() -> None:

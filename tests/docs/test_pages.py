@@ -66,6 +66,7 @@ def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("programs_on_server", "ssh")
+@pytest.mark.nightly  # over ssh and through a tunnel in tests/sleigh/test_launch.py
 def test_a_cluster(server: Server, tmp_path: Path) -> None:
     with held_port() as port:
         replace = {"nwsPortRemote=18765": f"nwsPortRemote={port}"}

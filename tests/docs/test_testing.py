@@ -19,6 +19,7 @@ def test_there_are_all() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # such programs are in tests/testing
 def test_of_a_program(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(BLOCKS[0])
     pytester.runpytest_subprocess("-p", "nws.testing.plugin").assert_outcomes(passed=1)

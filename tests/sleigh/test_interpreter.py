@@ -83,7 +83,7 @@ def test_another_version_of_python(tmp_path: Path, server: Server) -> None:
 
 
 def test_no_options_of_a_single_run() -> None:
-    for flags in ([], ["-i"], ["-I"], ["-u", "-B", "-E", "-s", "-S", "-q"]):
+    for flags in (["-I"], ["-i", "-u", "-B", "-E", "-s", "-S", "-q"]):
         text = "import nws.sleigh.shared.interpreter as i; print(i.interpreter_flags())"
         path = f"import sys; sys.path[:] = {sys.path!r}; "
         done = subprocess.run(

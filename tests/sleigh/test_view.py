@@ -80,6 +80,7 @@ def test_where_a_browser_needs_the_key_nobody_else_sees_it(
                 assert "<h1>Sleigh</h1>" in shown_page.read().decode()
 
 
+@pytest.mark.nightly  # as where the key is needed
 def test_a_server_with_an_inspector(tmp_path: Path, opened: list[str]) -> None:
     with on_a_server(tmp_path, "--web", LOOPBACK) as sleigh:
         address = sleigh.view()

@@ -203,6 +203,7 @@ def test_one_leaves_during_an_each_worker(by_hand: ByHand, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # who comes and leaves is above, and in test_tls.py
 def test_workers_come_and_go_at_any_time(server: Server, tmp_path: Path) -> None:
     with ExitStack() as later:
         by_hand = ByHand(server, tmp_path, later, workerCount=(1, 100))
