@@ -165,6 +165,7 @@ def test_a_setting_that_the_server_cannot_use(nws: Nws) -> None:
     assert "NWS_MEMORY_LIMIT='a lot'" in nws.server("start", status=1).stderr
 
 
+@pytest.mark.nightly  # what the server says is shown as above
 def test_the_servers_own_help(nws: Nws) -> None:
     done = nws.server("start", "--", "--help", status=1)
     assert "--memory-limit" in done.stderr

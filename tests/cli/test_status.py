@@ -67,7 +67,7 @@ def test_of_a_server_on_another_interface(nws: Nws) -> None:
     assert "--host" in nws.server("status", status=3).stderr
 
 
-@pytest.mark.nightly(but_each=3)
+@pytest.mark.nightly  # one on another interface is above
 @pytest.mark.parametrize(
     "listen", ["tcp:0:interface=127.0.0.4", "tcp:0:interface=0.0.0.0", "unix:"]
 )
