@@ -8,9 +8,10 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.cases import each
 
 from nws_server.web.names import DisplayName
-from nws_server.web.rendering import Renderer, age, count, duration, link, moment, size
+from nws_server.web.rendering import _templates, age, count, duration, link, moment, size
 
 
 @pytest.mark.parametrize(
@@ -38,8 +39,8 @@ def test_any_size_is_short(number: int) -> None:
     assert len(size(number)) <= 9
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
+@each(
+    "seconds, text",
     [
         (None, "-"),
         (-1, "0 milliseconds"),
@@ -112,8 +113,7 @@ def test_links() -> None:
 
 
 def shown(template: str, *, live: bool = False, **data: object) -> str:
-    environment = Renderer()._environment
-    return environment.from_string(template).render({**data, "live": live})
+    return _templates().from_string(template).render({**data, "live": live})
 
 
 def test_a_time_is_shown_as_its_age_and_exactly_as_a_tooltip(

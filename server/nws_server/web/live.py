@@ -20,7 +20,7 @@ from nws_server.web.duty_cycle import DutyCycle
 from nws_server.web.inspector import Inspector
 from nws_server.web.not_found import NotFound
 from nws_server.web.query import BadQuery, Query
-from nws_server.web.rendering import Renderer
+from nws_server.web.rendering import render_live
 from nws_server.web.routes import Page, look_at
 
 __all__ = ["LivePages"]
@@ -106,10 +106,9 @@ class _LivePage:
 class LivePages:
     """The pages that browsers follow."""
 
-    def __init__(self, inspector: Inspector, renderer: Renderer, reactor: Any) -> None:
-        """Serve the pages of an inspector, rendered by a renderer."""
+    def __init__(self, inspector: Inspector, reactor: Any) -> None:
+        """Serve the pages of an inspector."""
         self._inspector = inspector
-        self._renderer = renderer
         self._reactor = reactor
         self._pages: OrderedDict[str, _LivePage] = OrderedDict()  # next to render first
         self._timer: IDelayedCall | None = None
@@ -171,9 +170,7 @@ class LivePages:
             return
         address, live_page = next(iter(self._pages.items()))
         self._pages.move_to_end(address)
-        self._rendering = showing = Deferred.fromCoroutine(
-            _show(live_page, self._inspector, self._renderer)
-        )
+        self._rendering = showing = Deferred.fromCoroutine(_show(live_page, self._inspector))
         showing.addErrback(self._failed, live_page).addCallback(self._pause)
 
     def _pause(self, busy: float) -> None:
@@ -189,7 +186,7 @@ class LivePages:
         return 0.0
 
 
-async def _show(live_page: _LivePage, inspector: Inspector, renderer: Renderer) -> float:
+async def _show(live_page: _LivePage, inspector: Inspector) -> float:
     """Send a page to its followers; return for how many seconds the server was busy with it."""
     clock = inspector.hub.clock
     began = clock()
@@ -197,7 +194,7 @@ async def _show(live_page: _LivePage, inspector: Inspector, renderer: Renderer) 
     looked = clock() if looking.called else began
     data = await looking
     resumed = clock()
-    html = renderer.live(live_page.page.name, **live_page.data, **data).replace("\r", "&#13;")
+    html = render_live(live_page.page.name, **live_page.data, **data).replace("\r", "&#13;")
     now = clock()
     for follower in list(live_page.followers):
         follower.show(html, now)

@@ -33,7 +33,7 @@ from nws_server.web.inspector import Inspector
 from nws_server.web.live import LivePages
 from nws_server.web.probes import PROBES
 from nws_server.web.query import Query
-from nws_server.web.rendering import Renderer, link
+from nws_server.web.rendering import link, render_page
 from nws_server.web.request_checks import RequestChecks
 from nws_server.web.request_queue import RequestQueue
 from nws_server.web.responses import JSON, HttpRefusal, Response, redirect, refusal_for
@@ -150,9 +150,8 @@ class _Root(Resource):
         self._inspector = inspector
         self._authenticator = authenticator
         self._checks = RequestChecks(inspector.config.web_names, inspector.config.web_key)
-        self._renderer = Renderer()
         self._metrics: Metrics | None = None
-        self.live = LivePages(inspector, self._renderer, reactor)
+        self.live = LivePages(inspector, reactor)
         space = inspector.hub.space
         self.requests = RequestQueue(reactor, self._begin_response, lambda: space.now)
         folder = Path(__file__).parent / "static"
@@ -197,7 +196,7 @@ class _Root(Resource):
         if request.path.startswith(b"/api/"):
             body = to_json({"error": str(refusal)})
             return Response(body, JSON, refusal.status, refusal.headers)
-        html = self._renderer.page(
+        html = render_page(
             "error",
             page="",
             notice="",
@@ -369,7 +368,7 @@ class _Root(Resource):
             if cookie != given:
                 name = _cookie_name(request)
                 headers["Set-Cookie"] = f"{name}={cookie}; Path=/; SameSite=Strict; HttpOnly"
-        html = self._renderer.page(template, **{"page": "", "notice": "", "token": token, **data})
+        html = render_page(template, **{"page": "", "notice": "", "token": token, **data})
         return Response(html.encode("utf-8", "replace"), headers=headers)
 
     def _cookie(self, request: Request) -> str:
