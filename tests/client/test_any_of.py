@@ -15,6 +15,7 @@ from nws.client import (
     NwsUnpicklingException,
     NwsUnsupportedOperationException,
 )
+from tests.support.cases import each
 from tests.support.programs import started
 from tests.support.server import Server
 from tests.support.spaces import Opener, until_waiting, variable
@@ -83,7 +84,7 @@ def test_a_value_that_cannot_be_read_stays(opened_by_any: Opener) -> None:
     assert (info.values, info.leased) == (1, 0)
 
 
-@pytest.mark.parametrize("names", ["x", b"x", [], [1], ["x" * 70_000]])
+@each("names", ["x", b"x", [], [1], ["x" * 70_000]])
 def test_bad_names(opened_by_any: Opener, names: Any) -> None:
     ws = opened_by_any()
     for call in (ws.fetchAny, ws.findAny, ws.leaseAny):

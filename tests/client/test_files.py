@@ -20,6 +20,7 @@ from nws.client import (
     NwsOperationException,
     NwsTimeoutException,
 )
+from tests.support.cases import each
 from tests.support.spaces import Opener, until_waiting, variable
 
 CONTENT = bytes(range(256)) * 10
@@ -102,14 +103,14 @@ def test_a_negative_limit(opened_anyhow: Opener, n: int) -> None:
     assert ws.listVars() == ""
 
 
-@pytest.mark.parametrize("mode", ["rb", "r+b", "rb+"])
-@pytest.mark.parametrize("buffering", [-1, 0])
+@each("mode", ["rb", "r+b", "rb+"])
+@each("buffering", [-1, 0])
 def test_all_that_can_be_read(opened_anyhow: Opener, file: Path, mode: str, buffering: int) -> None:
     with cast(BinaryIO, file.open(mode, buffering=buffering)) as stream:
         assert opened_anyhow().storeFile("x", stream) == len(CONTENT)
 
 
-@pytest.mark.parametrize("mode", ["r", "wb", "ab", "w"])
+@each("mode", ["r", "wb", "ab", "w"])
 def test_what_is_not_for_reading_bytes(opened_anyhow: Opener, file: Path, mode: str) -> None:
     ws: Any = opened_anyhow()
     with file.open(mode) as stream, pytest.raises(TypeError, match="reading bytes"):
@@ -249,7 +250,7 @@ def test_all_that_can_be_written(
     assert path.read_bytes() == LARGE
 
 
-@pytest.mark.parametrize("get", GETS)
+@each("get", GETS)
 def test_what_is_not_for_writing_bytes(opened_anyhow: Opener, file: Path, get: str) -> None:
     ws = opened_anyhow()
     ws.store("x", b"value")

@@ -13,6 +13,7 @@ import pytest
 import nws
 from nws import client, sleigh
 from nws.client import NetWorkSpace, NwsServer, NwsTextFile, NwsValueIterator
+from tests.support.cases import each
 
 CONSTANTS: Final[dict[str, object]] = {
     "DICT": "dict",
@@ -112,12 +113,12 @@ def test_what_is_public_is_known() -> None:
     assert all(hasattr(client, name) for name in client.__all__)
 
 
-@pytest.mark.parametrize(("name", "value"), CONSTANTS.items())
+@each("name, value", CONSTANTS.items())
 def test_constants(name: str, value: object) -> None:
     assert getattr(client, name) == value
 
 
-@pytest.mark.parametrize(("name", "parent"), PARENTS.items())
+@each("name, parent", PARENTS.items())
 def test_exceptions(name: str, parent: str) -> None:
     kind = getattr(client, name)
     assert kind.__bases__[0].__name__ == parent
@@ -136,7 +137,7 @@ def test_exceptions_about_values_carry_what_they_are_about() -> None:
     assert str(unreadable) == "text"
 
 
-@pytest.mark.parametrize(("name", "arguments"), GUIDE.items())
+@each("name, arguments", GUIDE.items())
 def test_the_guides_arguments(name: str, arguments: str) -> None:
     owner, method = name.split(".")
     signature = inspect.signature(getattr(getattr(client, owner), method))

@@ -25,6 +25,7 @@ from nws.client import (
     NwsUnsupportedOperationException,
     WorkspaceInfo,
 )
+from tests.support.cases import each
 from tests.support.processes import until
 from tests.support.server import running
 from tests.support.spaces import HOST, Opener
@@ -194,7 +195,7 @@ def test_unknown_keywords(opened_anyhow: Opener) -> None:
         opened_anyhow("x", unknown=True)
 
 
-@pytest.mark.parametrize("name", ["a b", "a,b", "größer", "日本", "x" * 1000, "", "%d", ">x"])
+@each("name", ["a b", "a,b", "größer", "日本", "x" * 1000, "", "%d", ">x"])
 def test_names_may_be_nearly_anything(opened_anyhow: Opener, name: str) -> None:
     ws = opened_anyhow(opened_anyhow.name + name)
     ws.store("var" + name, "value")
@@ -267,7 +268,7 @@ def test_the_listing_as_a_dict(opened_anyhow: Opener) -> None:
     server.deleteWs(name + " too")
 
 
-@pytest.mark.parametrize("format", ["", "list", None, "DICT"])
+@each("format", ["", "list", None, "DICT"])
 def test_other_formats(opened_anyhow: Opener, format: Any) -> None:
     ws = opened_anyhow()
     with pytest.raises(ValueError, match="neither"):
@@ -289,7 +290,7 @@ def test_temporary_workspaces(opened_anyhow: Opener) -> None:
     assert server.mktempWs() not in (first, second)
 
 
-@pytest.mark.parametrize("template", ["plain", "%d%d", "%s", "%", "%1000000d", "%f %d", ""])
+@each("template", ["plain", "%d%d", "%s", "%", "%1000000d", "%f %d", ""])
 def test_bad_templates(opened_anyhow: Opener, template: str) -> None:
     with pytest.raises(NwsOperationException):
         opened_anyhow.server().mktempWs(template)

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from nws.client import NwsDeclarationFailedException, NwsTextFile
+from tests.support.cases import each
 from tests.support.spaces import Opener, variable
 
 
@@ -29,7 +30,7 @@ def test_what_it_is(opened_either: Opener) -> None:
     assert opened_either().makefile(varName="x", mode="a").mode == "a"
 
 
-@pytest.mark.parametrize("mode", ["", "rb", "w+", "rw", "x", None])
+@each("mode", ["", "rb", "w+", "rw", "x", None])
 def test_other_modes(opened_anyhow: Opener, mode: Any) -> None:
     ws = opened_anyhow()
     with pytest.raises(ValueError, match="mode"):

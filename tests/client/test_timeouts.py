@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 
 from nws.client import NetWorkSpace, NwsOperationException, NwsTimeoutException
+from tests.support.cases import each
 from tests.support.spaces import Opener, until_waiting, variable
 
 Call = Callable[[NetWorkSpace, float], Any]
@@ -77,7 +78,7 @@ def test_an_original_server_is_asked_until_the_time_is_over(
         assert clock.now == pytest.approx(1020)
 
 
-@pytest.mark.parametrize(
+@each(
     "seconds", [0, 0.001, 5, 10**9, Decimal("0.5"), Fraction(1, 2), math.inf, Decimal("inf"), None]
 )
 def test_what_is_there_is_not_waited_for(opened_anyhow: Opener, seconds: Any) -> None:
@@ -87,7 +88,7 @@ def test_what_is_there_is_not_waited_for(opened_anyhow: Opener, seconds: Any) ->
         call(ws, seconds)
 
 
-@pytest.mark.parametrize("seconds", [-1, -0.001, math.nan, -math.inf, 10**9 + 1, 10**400])
+@each("seconds", [-1, -0.001, math.nan, -math.inf, 10**9 + 1, 10**400])
 def test_what_is_no_timeout(opened_anyhow: Opener, seconds: float) -> None:
     ws = opened_anyhow()
     ws.store("x", 1)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from nws.client import NwsPicklingException, NwsUnpicklingException
 from nws.descriptors import BINARY, PICKLE, PICKLE_WITH_BUFFERS, TEXT
 from nws.values import Encoder, decode
+from tests.support.cases import each
 from tests.support.processes import Aside
 
 WITH_BUFFERS = int(PICKLE_WITH_BUFFERS)
@@ -110,8 +111,8 @@ def test_unknown_protocols(protocol: int) -> None:
         Encoder(protocol)
 
 
-@pytest.mark.parametrize("protocol", range(3))
-@pytest.mark.parametrize(
+@each("protocol", range(3))
+@each(
     "value", [42, 2**70, 1.5, "x" * 300, b"bytes", [None, True], {"a": (1,)}, OrderedDict(a=1), {1}]
 )
 def test_python_2_can_read_what_is_written_for_it(value: object, protocol: int) -> None:
@@ -312,14 +313,14 @@ def test_text_that_is_no_utf8_is_bytes() -> None:
     assert decode(int(TEXT), bytearray(b"\xff\xfe")) == b"\xff\xfe"
 
 
-@pytest.mark.parametrize("language", range(1, 128))
+@each("language", range(1, 128))
 def test_direct_values_of_every_language_can_be_read(language: int) -> None:
     assert decode(language << 24 | 1, b"text") == "text"
     assert decode(language << 24 | 3, b"data") == b"data"
 
 
-@pytest.mark.parametrize(
-    ("language", "name"),
+@each(
+    "language, name",
     [
         (0, "language number 0"),
         (2, "Matlab"),
@@ -334,7 +335,7 @@ def test_direct_values_of_every_language_can_be_read(language: int) -> None:
         (99, "language number 99"),
     ],
 )
-@pytest.mark.parametrize("bits", [0, 16])
+@each("bits", [0, 16])
 def test_formats_of_other_languages_are_refused_by_name(
     language: int, name: str, bits: int
 ) -> None:

@@ -22,6 +22,7 @@ from nws.client import (
     NwsNoWorkSpaceException,
     NwsOperationException,
 )
+from tests.support.cases import each
 from tests.support.spaces import HOST, Opener, until_waiting, variable
 
 WAITING: Final = {"fetch": {"fetchers": 1}, "find": {"finders": 1}}
@@ -116,7 +117,7 @@ def test_a_variable_that_was_only_asked_for_has_no_mode_yet(opened_anyhow: Opene
     assert variable(ws, "x").mode == SINGLE
 
 
-@pytest.mark.parametrize("mode", ["", "FIFO", "queue", "unknown", "_x"])
+@each("mode", ["", "FIFO", "queue", "unknown", "_x"])
 def test_unknown_modes(opened_anyhow: Opener, mode: str) -> None:
     ws = opened_anyhow()
     with pytest.raises(ValueError, match="mode"):
@@ -211,7 +212,7 @@ def test_none_and_falsehood_are_values(opened_anyhow: Opener) -> None:
 
 
 @pytest.mark.nightly(but_each=3)
-@pytest.mark.parametrize(
+@each(
     "call",
     [
         "declare fifo",
@@ -230,7 +231,7 @@ def test_none_and_falsehood_are_values(opened_anyhow: Opener) -> None:
         "fetch_many",
     ],
 )
-@pytest.mark.parametrize("name", [b"bytes", None, 1])
+@each("name", [b"bytes", None, 1])
 def test_names_are_strings(opened_anyhow: Opener, call: str, name: Any) -> None:
     ws = opened_anyhow()
     method, *arguments = call.split()

@@ -8,6 +8,7 @@ import pytest
 
 from nws_server.core.queues import QUEUES, Fifo, Lifo, Multi, Queue, Single
 from nws_server.core.values import Value
+from tests.support.cases import each
 from tests.support.values import numbered
 
 ORDERED = [Fifo, Lifo]
@@ -62,8 +63,8 @@ def test_order(kind: type[Queue], order: list[int]) -> None:
     assert [queue.take().index for _ in range(4)] == order
 
 
-@pytest.mark.parametrize("kind", ORDERED)
-@pytest.mark.parametrize("seed", range(20))
+@each("kind", ORDERED)
+@each("seed", range(20))
 def test_any_mix_of_appending_taking_and_returning(kind: type[Queue], seed: int) -> None:
     chance = random.Random(seed)
     queue = kind()
@@ -198,8 +199,8 @@ def test_fifo_and_single_can_be_iterated(kind: type[Queue]) -> None:
     assert kind.iterable
 
 
-@pytest.mark.parametrize("kind", [Fifo, Lifo, Multi])
-@pytest.mark.parametrize("seed", range(10))
+@each("kind", [Fifo, Lifo, Multi])
+@each("seed", range(10))
 def test_any_value_can_be_removed(kind: type[Queue], seed: int) -> None:
     chance = random.Random(seed)
     queue = filled(kind, 40)

@@ -17,6 +17,7 @@ from nws_server.core.invariants import check_invariants
 from nws_server.core.memory import MemorySpace
 from nws_server.core.space import Space
 from tests.support.answers import Answer, Kind, ReplyError
+from tests.support.cases import each
 from tests.support.clients import WS, Client, Company
 from tests.support.recorder import MemoryRecorder, describe
 from tests.support.values import text_value
@@ -208,7 +209,7 @@ def _run(operation: Operation, fails_at: Container[int]) -> Scene:
     return scene
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@each("name", OPERATIONS)
 def test_nothing_is_lost_and_nobody_is_left_out(name: str) -> None:
     undisturbed = _run(OPERATIONS[name], ())
     expected = undisturbed.whereabouts()
@@ -228,7 +229,7 @@ def test_nothing_is_lost_and_nobody_is_left_out(name: str) -> None:
             assert describe(scene.space) == holds
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@each("name", OPERATIONS)
 def test_when_all_replies_raise(name: str) -> None:
     scene = Scene()
     scene.journal.fails_at = range(1, 1000)

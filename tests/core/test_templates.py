@@ -3,10 +3,11 @@
 import pytest
 
 from nws_server.core.templates import MAX_WIDTH, fill, is_template
+from tests.support.cases import each
 
 
-@pytest.mark.parametrize(
-    ("template", "name"),
+@each(
+    "template, name",
     [
         (b"%d", b"7"),
         (b"__pyws__%d", b"__pyws__7"),
@@ -32,7 +33,7 @@ def test_good_templates(template: bytes, name: bytes) -> None:
     assert fill(template, 7) == name
 
 
-@pytest.mark.parametrize(
+@each(
     "template",
     [
         b"",

@@ -10,6 +10,7 @@ from nws.wire.requests import MAX_NAME_BYTES
 from nws_server.hub import Limits
 from nws_server.incidents import REFUSED_REQUESTS
 from nws_server.operations import EXTENDED_OPERATIONS, OPERATIONS, Handler
+from tests.support.cases import each
 from tests.support.frames import BLANK, EXTENDED_KINDS, KINDS, ORIGINAL_KINDS, Answer, framed_dict
 from tests.support.link import Link, MemoryServer
 
@@ -52,7 +53,7 @@ def assert_goes_on(link: Link) -> None:
 
 
 @any_kind
-@pytest.mark.parametrize("name", ["", "nonsense", "STORE", "store ", "\0\xff", 60_000 * "x"])
+@each("name", ["", "nonsense", "STORE", "store ", "\0\xff", 60_000 * "x"])
 def test_an_unknown_operation(server: MemoryServer, kind: str, name: str) -> None:
     link = server.connect(kind)
     assert_refused(link.ask(name, "some", "arguments"), link, Status.FAILED)
@@ -60,7 +61,7 @@ def test_an_unknown_operation(server: MemoryServer, kind: str, name: str) -> Non
 
 
 @original_kind
-@pytest.mark.parametrize("name", sorted(set(EXTENDED_OPERATIONS) - set(OPERATIONS)))
+@each("name", sorted(set(EXTENDED_OPERATIONS) - set(OPERATIONS)))
 def test_the_extensions_are_unknown_without_negotiation(
     server: MemoryServer, kind: str, name: bytes
 ) -> None:
@@ -76,7 +77,7 @@ def wrong_counts(operation: Handler) -> list[int]:
 
 
 @original_kind
-@pytest.mark.parametrize("name", OPERATIONS)
+@each("name", OPERATIONS)
 def test_a_wrong_number_of_arguments(server: MemoryServer, kind: str, name: bytes) -> None:
     operation = OPERATIONS[name]
     for count in wrong_counts(operation):
@@ -87,7 +88,7 @@ def test_a_wrong_number_of_arguments(server: MemoryServer, kind: str, name: byte
 
 
 @extended_kind
-@pytest.mark.parametrize("name", EXTENDED_OPERATIONS)
+@each("name", EXTENDED_OPERATIONS)
 def test_a_wrong_number_of_arguments_with_the_extensions(
     server: MemoryServer, kind: str, name: bytes
 ) -> None:
@@ -103,9 +104,7 @@ def test_a_wrong_number_of_arguments_with_the_extensions(
 
 
 @extended_kind
-@pytest.mark.parametrize(
-    ("name", "counts"), [("store many", (6, 8, 9998)), ("settle", (3, 4, 5, 7, 9999))]
-)
+@each("name, counts", [("store many", (6, 8, 9998)), ("settle", (3, 4, 5, 7, 9999))])
 def test_batches_need_whole_groups(
     server: MemoryServer, kind: str, name: str, counts: tuple[int, ...]
 ) -> None:
@@ -119,7 +118,7 @@ def test_batches_need_whole_groups(
 
 
 @any_kind
-@pytest.mark.parametrize("descriptor", [*BAD_NUMBERS, str(2**31), 20 * "9"])
+@each("descriptor", [*BAD_NUMBERS, str(2**31), 20 * "9"])
 def test_a_bad_descriptor(server: MemoryServer, kind: str, descriptor: str) -> None:
     link = server.connect(kind)
     assert_refused(link.ask("store", "ws", "x", descriptor, "value"), link)
@@ -128,19 +127,16 @@ def test_a_bad_descriptor(server: MemoryServer, kind: str, descriptor: str) -> N
 
 
 @any_kind
-@pytest.mark.parametrize(
-    ("descriptor", "echo"), [("0", 0), (" 7 ", 7), (f"{2**31 - 1:020}", 2**31 - 1)]
-)
+@each("descriptor, echo", [("0", 0), (" 7 ", 7), (f"{2**31 - 1:020}", 2**31 - 1)])
 def test_a_good_descriptor(server: MemoryServer, kind: str, descriptor: str, echo: int) -> None:
     link = server.connect(kind)
     assert link.ask("store", "ws", "x", descriptor, "value").status == 0
     assert link.get("fetch", "ws", "x").descriptor == echo
 
 
-@pytest.mark.nightly(but_each=4)
 @any_kind
-@pytest.mark.parametrize("name", ITERATED_GETS)
-@pytest.mark.parametrize("index", BAD_NUMBERS)
+@each("name", ITERATED_GETS)
+@each("index", BAD_NUMBERS)
 def test_a_bad_index_with_an_id(server: MemoryServer, kind: str, name: str, index: str) -> None:
     link = server.connect(kind)
     link.store("x", "value")
@@ -150,8 +146,8 @@ def test_a_bad_index_with_an_id(server: MemoryServer, kind: str, name: str, inde
 
 
 @any_kind
-@pytest.mark.parametrize("name", ITERATED_GETS)
-@pytest.mark.parametrize("index", ["", "x", "-1"])
+@each("name", ITERATED_GETS)
+@each("index", ["", "x", "-1"])
 def test_an_index_without_an_id_is_not_looked_at(
     server: MemoryServer, kind: str, name: str, index: str
 ) -> None:
@@ -161,7 +157,7 @@ def test_an_index_without_an_id_is_not_looked_at(
 
 
 @any_kind
-@pytest.mark.parametrize("name", LONG_GETS)
+@each("name", LONG_GETS)
 def test_gets_that_do_not_iterate_ignore_id_and_index(
     server: MemoryServer, kind: str, name: str
 ) -> None:
@@ -171,7 +167,7 @@ def test_gets_that_do_not_iterate_ignore_id_and_index(
 
 
 @extended_kind
-@pytest.mark.parametrize("bad", [text for text in BAD_NUMBERS if text])
+@each("bad", [text for text in BAD_NUMBERS if text])
 def test_bad_numbers_in_the_extensions(server: MemoryServer, kind: str, bad: str) -> None:
     link = server.connect(kind)
     link.store("x", "value")
@@ -217,7 +213,7 @@ def test_control_characters_in_names(server: MemoryServer, kind: str, character:
 
 
 @any_kind
-@pytest.mark.parametrize("name", ["", " ", "a,b", "with blanks", "käse", b"\xff\xfe", "%s %d {}"])
+@each("name", ["", " ", "a,b", "with blanks", "käse", b"\xff\xfe", "%s %d {}"])
 def test_other_characters_are_fine(server: MemoryServer, kind: str, name: str | bytes) -> None:
     link = server.connect(kind)
     link.open_ws(name)
@@ -288,7 +284,7 @@ def test_the_connection_ends_where_it_cannot_be_read(
 
 
 @pytest.mark.parametrize("kind", ["metadata", "everything"])
-@pytest.mark.parametrize("garbage", [b"0065", b"x000", b"0001-001", b"00010001n-001"])
+@each("garbage", [b"0065", b"x000", b"0001-001", b"00010001n-001"])
 def test_the_connection_ends_where_a_dict_cannot_be_read(
     server: MemoryServer, kind: str, garbage: bytes
 ) -> None:
@@ -317,7 +313,7 @@ def test_no_client_may_stop_the_server(server: MemoryServer, kind: str) -> None:
 
 
 @any_kind
-@pytest.mark.parametrize("operation", ["store", "store with id"])
+@each("operation", ["store", "store with id"])
 def test_a_value_over_the_limit(kind: str, operation: str) -> None:
     server = MemoryServer(limits=Limits(max_value=1000))
     link = server.connect(kind)
@@ -378,7 +374,7 @@ def test_an_unknown_mode(server: MemoryServer, kind: str, mode: str) -> None:
 
 
 @any_kind
-@pytest.mark.parametrize(
+@each(
     "template",
     ["plain", "%d%d", "%", "%s", "%ld", "%-3d", "%21d", "%999999999d", "%(x)d", "%*d", ""],
 )

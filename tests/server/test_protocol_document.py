@@ -13,6 +13,7 @@ from nws.errors import Status
 from nws.wire.dialect import LOGIN
 from nws.wire.operations import EXTENDED_OPERATIONS, OPERATIONS, Form, Operation
 from tests.support.bytescript import MemoryStage, Player, parse
+from tests.support.cases import each
 from tests.support.link import MemoryServer
 
 DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
@@ -41,7 +42,7 @@ def examples() -> dict[str, str]:
 EXAMPLES: Final = examples()
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@each("name", EXAMPLES)
 def test_an_example_is_true(name: str) -> None:
     server = MemoryServer()
     player = Player(MemoryStage(server), OFFERS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cases import each
 from tests.support.memory_site import MemorySite
 from tests.support.web import form
 
@@ -23,8 +24,8 @@ def memory_site(tmp_path: Path) -> Iterator[MemorySite]:
         yield site
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
+@each(
+    "headers, status",
     [
         ({"Host": "evil.example"}, b"421"),
         ({"Host": "evil.example", **FORM}, b"421"),
@@ -37,7 +38,7 @@ def memory_site(tmp_path: Path) -> Iterator[MemorySite]:
         ({"Content-Type": "Application/X-WWW-Form-URLEncoded; charset=utf-8"}, b"403"),
     ],
 )
-@pytest.mark.parametrize("chunked", [False, True])
+@each("chunked", [False, True])
 def test_who_sent_a_form_is_checked_first(
     memory_site: MemorySite, headers: dict[str, str], status: bytes, chunked: bool
 ) -> None:
@@ -60,7 +61,7 @@ def test_a_header_of_many_parameters_is_not_parsed(
     assert link.transport.value().split()[1] in (b"415", b"421")
 
 
-@pytest.mark.parametrize("name", ["Content-Type", "Cookie", "Connection", "Host", "X"])
+@each("name", ["Content-Type", "Cookie", "Connection", "Host", "X"])
 def test_a_header_is_bounded(memory_site: MemorySite, name: str) -> None:
     link = memory_site.connect()
     link.send(

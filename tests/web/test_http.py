@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nws.client import NwsServer
 from nws.errors import NwsConnectException
+from tests.support.cases import each
 from tests.support.memory_site import MemorySite
 from tests.support.server import Client, running
 from tests.support.web import Browser, Inspected, Wire, assert_guarded, form, inspected
@@ -109,7 +110,7 @@ def test_head_of_events_ends(browser: Browser) -> None:
 # Addresses
 
 
-@pytest.mark.parametrize(
+@each(
     "target",
     [
         *("//evil.example/path", "//evil.example/%2e%2e", "///", "/.", "/..", "/../../etc/passwd"),
@@ -271,8 +272,8 @@ def test_forms_of_other_kinds_do_nothing(
 # Odd bytes
 
 
-@pytest.mark.parametrize("name", ["Host", "Origin", "Cookie", "Content-Type", "X", "Connection"])
-@pytest.mark.parametrize("value", [b"\xff\xfe", b"\xe2\x82", b"", b"\x01", "ä".encode("latin-1")])
+@each("name", ["Host", "Origin", "Cookie", "Content-Type", "X", "Connection"])
+@each("value", [b"\xff\xfe", b"\xe2\x82", b"", b"\x01", "ä".encode("latin-1")])
 def test_headers_hold_any_bytes(browser: Browser, name: str, value: bytes) -> None:
     for method in ("GET", "POST"):
         reply = browser.ask(

@@ -12,6 +12,7 @@ import pytest
 from nws.connection_file import SECRET
 from nws.wire.tickets import new_ticket
 from nws_server.web.request_checks import RequestChecks
+from tests.support.cases import each
 from tests.support.server import Client
 from tests.support.web import Browser, Inspected, inspected
 
@@ -40,10 +41,10 @@ def owner(locked: Inspected) -> Iterator[Client]:
         yield client
 
 
-@pytest.mark.parametrize(
+@each(
     "page", ["", "workspaces", "api/server", "events", "raw", "confirm", "nowhere", "clientCode/x"]
 )
-@pytest.mark.parametrize("fields", [{}, {"key": "wrong"}, {"key": ""}, {"op": "listWss"}])
+@each("fields", [{}, {"key": "wrong"}, {"key": ""}, {"op": "listWss"}])
 def test_without_the_key_there_is_nothing(
     stranger: Browser, page: str, fields: dict[str, str]
 ) -> None:

@@ -20,6 +20,7 @@ from nws_server.web.kinds import (
     language_of,
     numbers_in,
 )
+from tests.support.cases import each
 
 OBJECT, TEXT, BYTES = 0, 1, 3
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -51,8 +52,8 @@ class Lost(Elsewhere):
         raise FileNotFoundError(2, "No such file or directory")
 
 
-@pytest.mark.parametrize(
-    ("payload", "flags", "kind"),
+@each(
+    "payload, flags, kind",
     [
         (b"hello", TEXT, Kind("text")),
         (b"", TEXT, Kind("text")),
@@ -126,8 +127,8 @@ def test_a_hexdump_gives_the_bytes_back(data: bytes) -> None:
 # Numbers
 
 
-@pytest.mark.parametrize(
-    ("text", "numbers"),
+@each(
+    "text, numbers",
     [
         ("", []),
         ("hello", []),

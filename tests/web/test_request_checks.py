@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from nws_server.web.request_checks import RequestChecks
+from tests.support.cases import each
 
 OWN = socket.gethostname()
 
@@ -17,7 +18,7 @@ def checks() -> RequestChecks:
     return RequestChecks(["Inspector.Example", "[odd"])
 
 
-@pytest.mark.parametrize(
+@each(
     "host",
     [
         *("localhost", "localhost:8766", "LOCALHOST:1", "localhost.", "localhost.:8766"),
@@ -30,7 +31,7 @@ def test_names_of_this_machine(checks: RequestChecks, host: str) -> None:
     assert checks.accepts_host(host)
 
 
-@pytest.mark.parametrize(
+@each(
     "host",
     [
         *("", ":", ":80", ".", "..", "evil.example", "evil.example:8766", "localhost.evil.example"),
@@ -72,8 +73,8 @@ def test_wrong_tokens(checks: RequestChecks, token: str) -> None:
     assert not checks.accepts_form(checks.cookie(""), token, "", "localhost")
 
 
-@pytest.mark.parametrize(
-    ("origin", "right"),
+@each(
+    "origin, right",
     [
         ("", True),
         ("http://localhost:8766", True),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nws_server.web.request_checks import VALUE_HEADERS
+from tests.support.cases import each
 from tests.support.server import Client
 from tests.support.web import Browser, Inspected, Wire, assert_guarded, inspected, target
 
@@ -45,7 +46,7 @@ def snapshot(client: Client) -> bytes:
 # Headers
 
 
-@pytest.mark.parametrize(
+@each(
     "page",
     [
         *("/", "/workspaces", "/clients", "/server", "/workspace?name=ws", "/api/workspaces"),
@@ -100,8 +101,8 @@ def test_followed_pages_are_guarded_too(browser: Browser) -> None:
 # Names of this machine
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "", "127.0.0.1.nip.io", "x y"])
-@pytest.mark.parametrize("page", ["/", "/api/server", "/events?of=server", "/static/style.css"])
+@each("host", ["evil.example", "evil.example:80", "", "127.0.0.1.nip.io", "x y"])
+@each("page", ["/", "/api/server", "/events?of=server", "/static/style.css"])
 def test_a_name_that_is_not_ours_gets_nothing(browser: Browser, host: str, page: str) -> None:
     reply = browser.ask("GET", page, Host=host)
     assert reply.status == 421
@@ -138,8 +139,8 @@ LOADED = (
 )
 
 
-@pytest.mark.parametrize("headers", LOADED, ids=str)
-@pytest.mark.parametrize("page", ["/", "/api/server", "/events?of=server", "/static/style.css"])
+@each("headers", LOADED)
+@each("page", ["/", "/api/server", "/events?of=server", "/static/style.css"])
 def test_another_site_can_load_nothing(
     browser: Browser, page: str, headers: dict[str, str]
 ) -> None:
@@ -290,7 +291,7 @@ def test_files_for_clients(serving: Browser, path: str, kind: str) -> None:
     assert serving.ask("HEAD", f"/clientCode/{path}").body == b""
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     [
         *("", ".", "..", "../secret", "inner/../../secret", "%2e%2e/secret", "..%2Fsecret"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nws_server.web.value_tables import ValueTable, join_records, read_table
+from tests.support.cases import each
 
 GOOD: dict[str, Any] = {
     "kind": "list",
@@ -29,7 +30,7 @@ def test_a_table_is_read_as_it_was_written() -> None:
     assert read_table(json.dumps(GOOD).encode()) == ValueTable(**GOOD)
 
 
-@pytest.mark.parametrize(
+@each(
     "wrong",
     [
         {"kind": 1},
