@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,15 +73,3 @@ def test_jobs_are_seen_and_killed_while_the_page_is_open(page: Page, master: mas
         assert master.finished(pid, PATIENCE)
         assert master.pickup(pid)["signal"] == 15
         expect(row(page, str(pid))).to_have_count(0)
-
-
-def test_a_cluster_that_is_over_stays_as_it_was_seen(
-    page: Page, inspected: Inspected, tmp_path: Path
-) -> None:
-    server = f"127.0.0.1:{inspected.server.port}"
-    config = configuration(tmp_path, "", name="short", server=server)
-    with master_server(config) as master:
-        master.init_server()
-        inspected.see(page, "depalma", name="depalma short")
-        expect(page.get_by_text("No host has joined.")).to_be_visible()
-    expect(page.get_by_text("The cluster has ended.")).to_be_visible()

@@ -36,6 +36,7 @@ TEXTS = {
     "characters": CONTROL + "a" + "\u0301" * 300,
 }
 THOROUGHLY = ("markup", "long")
+"""What the page of a sleigh has to bear by day, too; in its data all are in tests/web."""
 
 
 @pytest.fixture
@@ -171,22 +172,31 @@ def report(text: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_what_a_sleigh_says_of_itself_is_only_shown(page: Page, inspected: Inspected) -> None:
+@pytest.mark.parametrize(
+    "which",
+    [
+        pytest.param(which, marks=[pytest.mark.nightly] * (which not in THOROUGHLY))
+        for which in TEXTS
+    ],
+)
+def test_what_a_sleigh_says_of_itself_is_only_shown(
+    page: Page, inspected: Inspected, which: str
+) -> None:
+    text = TEXTS[which]
     ws = inspected.open("strange sleigh")
     for name in ("task", "result", "rankCount", "workerCount", "deleteMeWhenAllWorkersStarted"):
         ws.declare(name, "fifo")
     for name in ("calls", "worker 0", "failures 0", "runMe"):
         ws.declare(name, "single")
-    for which, text in TEXTS.items():
-        call = {"number": 1, "kind": text, "function": text, "elements": 1e18, "began": 1e17}
-        ended = {**call, "number": 2, "over": True}
-        ws.store("calls", json.dumps({"calls": [call, ended]}))
-        ws.store("worker 0", json.dumps(report(text)))
-        failure = {"time": 1, "call": 1, "element": 1, "text": f"{text}\n{text}", "attempt": text}
-        ws.store("failures 0", json.dumps(failure))
-        ws.store("runMe", text)
-        inspected.see(page, "sleigh", name=ws.currentWs())
-        page.locator("summary").first.click()
-        assert_harmless(page)
-        if which in THOROUGHLY:
-            assert_accessible(page)
+    call = {"number": 1, "kind": text, "function": text, "elements": 1e18, "began": 1e17}
+    ended = {**call, "number": 2, "over": True}
+    ws.store("calls", json.dumps({"calls": [call, ended]}))
+    ws.store("worker 0", json.dumps(report(text)))
+    failure = {"time": 1, "call": 1, "element": 1, "text": f"{text}\n{text}", "attempt": text}
+    ws.store("failures 0", json.dumps(failure))
+    ws.store("runMe", text)
+    inspected.see(page, "sleigh", name=ws.currentWs())
+    page.locator("summary").first.click()
+    assert_harmless(page)
+    if which in THOROUGHLY:
+        assert_accessible(page)

@@ -12,6 +12,8 @@ import pytest
 from playwright.sync_api import expect
 
 from nws.client import NetWorkSpace
+from nws.depalma import master_server
+from tests.depalma.conftest import configuration
 from tests.support.browser import Browsing
 from tests.support.inspected import Inspected, inspecting, row, tile, until_live
 from tests.support.processes import Aside
@@ -303,7 +305,19 @@ def test_without_javascript_a_page_says_that_it_stands_still(
     expect(page.locator("time").first).to_have_text(re.compile("now|ago"))
 
 
-# A server that goes and comes back
+# What is over, and a server that goes and comes back
+
+
+def test_a_cluster_that_is_over_stays_as_it_was_seen(
+    page: Page, inspected: Inspected, tmp_path: Path
+) -> None:
+    server = f"127.0.0.1:{inspected.server.port}"
+    config = configuration(tmp_path, "", name="short", server=server)
+    with master_server(config) as master:
+        master.init_server()
+        inspected.see(page, "depalma", name="depalma short")
+        expect(page.get_by_text("No host has joined.")).to_be_visible()
+    expect(page.get_by_text("The cluster has ended.")).to_be_visible()
 
 
 @pytest.mark.slow

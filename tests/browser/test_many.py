@@ -39,7 +39,8 @@ def assert_quick(session: CDPSession) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [300, pytest.param(1000, marks=pytest.mark.nightly)])
+@pytest.mark.nightly  # that a page has no more than 50 rows is in tests/web/test_pages.py
+@pytest.mark.parametrize("count", [300, 1000])
 def test_a_workspace_of_many_variables_stays_responsive(
     browsing: Browsing, inspected: Inspected, count: int
 ) -> None:

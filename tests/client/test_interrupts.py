@@ -210,12 +210,20 @@ def test_another_exception_during_the_recovery(opened: Opener, call: str) -> Non
 
 # What is given back is given back in the same way by all of them.
 @pytest.mark.slow
-@pytest.mark.nightly(but_each=3)
-@pytest.mark.parametrize(("call", "step"), [("fetch", 1), ("fetch_many", 4), ("lease", 4)])
+@pytest.mark.parametrize(
+    ("call", "step"),
+    [
+        ("fetch", 3),
+        pytest.param("fetch", 1, marks=pytest.mark.nightly),
+        pytest.param("fetch_many", 4, marks=pytest.mark.nightly),
+        pytest.param("lease", 4, marks=pytest.mark.nightly),
+    ],
+)
 def test_another_exception_while_a_value_is_given_back(
     opened: Opener, call: str, step: int
 ) -> None:
-    """The first strikes when the value has come; the second one, each moment after that."""
+    """The first strikes when the value has come; the second one, moments after that: each of them
+    by night."""
     ws = opened()
     ws.store("x", Mine())
     calls: dict[str, Any] = {

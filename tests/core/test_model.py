@@ -420,7 +420,7 @@ class SpaceMachine(RuleBasedStateMachine):
 
 
 SpaceMachine.TestCase.settings = settings(
-    max_examples=2 * settings().max_examples, stateful_step_count=60
+    max_examples=settings().max_examples, stateful_step_count=60
 )
 
 

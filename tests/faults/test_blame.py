@@ -32,7 +32,7 @@ def times_run(folder: Path, element: int) -> int:
     return len(list(folder.glob(f"first run * of {element}")))
 
 
-@pytest.mark.parametrize("size", [1, 24, None])
+@pytest.mark.parametrize("size", [pytest.param(1, marks=pytest.mark.nightly), 24, None])
 def test_others_of_the_same_task(sleigh: Sleigh, tmp_path: Path, size: int | None) -> None:
     """Each worker dies of three elements in a row. Others of their tasks see many deaths."""
     victims = {5, 6, 7, 20}

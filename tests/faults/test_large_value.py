@@ -11,7 +11,7 @@ import pytest
 from tests.support.processes import run_python
 from tests.support.server import running
 
-SIZE: Final = 1 << 28
+SIZE: Final = 1 << 27
 MAX_GROWTH_BYTES: Final = SIZE // 10
 PROGRAM: Final = """
 import sys

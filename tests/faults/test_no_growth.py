@@ -50,7 +50,7 @@ def master_objects() -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("calls", [300, pytest.param(1000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("calls", [150, pytest.param(1000, marks=pytest.mark.nightly)])
 def test_many_calls(sleigh: Sleigh, calls: int) -> None:
     for number in range(100):
         call(sleigh, number)

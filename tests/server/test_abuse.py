@@ -131,8 +131,8 @@ FLOODS: Final[dict[str, tuple[Text, ...]]] = {
     "large answers": ("find", "ws", "large"),
     "middling answers": ("find", "ws", "middling"),
     "listings": ("list vars", "ws"),
-    "small answers": ("findTry", "ws", "nothing"),
     "failures": ("no such operation",),
+    "small answers": ("findTry", "ws", "nothing"),
     "waits": ("fetch", "ws", "never"),
     "values behind a wait": ("store", "ws", "never", "0", 1000 * "v"),
 }

@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from nws_server.authenticator import ORIGINAL_KINDS
+from tests.support.cases import each
 from tests.support.frames import request
 from tests.support.server import Client, Server, running
 
@@ -66,7 +67,7 @@ def assert_nothing_is_stored(process: Server) -> None:
         assert witness.get("list vars", "__default").payload == b""
 
 
-@pytest.mark.parametrize("method", METHODS)
+@each("method", METHODS)
 def test_a_browser_stores_nothing(process: Server, method: bytes) -> None:
     with process.client(None) as browser:
         browser.write(http_request(method))
@@ -75,7 +76,7 @@ def test_a_browser_stores_nothing(process: Server, method: bytes) -> None:
     assert_nothing_is_stored(process)
 
 
-@pytest.mark.parametrize("text", OTHERS.values(), ids=list(OTHERS))
+@each("text", OTHERS.values())
 def test_nor_does_another_protocol(process: Server, text: bytes) -> None:
     with process.client(None) as browser:
         browser.write(text)
