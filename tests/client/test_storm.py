@@ -22,7 +22,7 @@ from tests.support.server import running
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "rounds"),
-    [(0, 3000), *(pytest.param(n, 4000, marks=pytest.mark.nightly) for n in range(1, 4))],
+    [(0, 2000), *(pytest.param(n, 4000, marks=pytest.mark.nightly) for n in range(1, 4))],
 )
 def test_every_value_is_accounted_for(tmp_path: Path, seed: int, rounds: int) -> None:
     with running(tmp_path) as server:

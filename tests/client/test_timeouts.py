@@ -141,7 +141,7 @@ def test_the_place_in_line_is_free_again(opened_by_any: Opener) -> None:
 def test_no_value_is_lost_in_the_race_with_the_deadline(opened_either: Opener) -> None:
     ws, other = opened_either(useUse=True), opened_either()
     random = Random(4711)
-    count = 300
+    count = 150
     got: list[int] = []
 
     def fetch_all() -> None:

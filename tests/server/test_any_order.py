@@ -132,6 +132,7 @@ def server() -> Iterator[MemoryServer]:
     server.check()
 
 
+@pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("seed", range(60))
 def test_each_request_is_answered_once(server: MemoryServer, seed: int) -> None:
     choose = random.Random(seed)

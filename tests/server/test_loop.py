@@ -249,7 +249,7 @@ sys.exit(main())
     ("way", "io"),
     [
         ("python -m", "fast"),
-        ("python -m", "plain"),
+        pytest.param("python -m", "plain", marks=pytest.mark.nightly),
         *(
             pytest.param(way, "fast", marks=pytest.mark.nightly)
             for way in WAYS

@@ -6,6 +6,7 @@ import pytest
 
 from nws.errors import Status
 from nws_server.hub import Limits
+from tests.support.cases import each
 from tests.support.costs import cost_of
 from tests.support.frames import EXTENDED_KINDS, KINDS, ORIGINAL_KINDS
 from tests.support.link import Link, MemoryServer
@@ -123,14 +124,15 @@ def test_pairs_of_a_wait_and_its_cancel_cost_the_same_however_many(
 
 
 @original_kind
-@pytest.mark.parametrize("second", [("findTry", "ws", "y"), ("store", "ws", "y", 0, "v")])
-@pytest.mark.parametrize("part", [1, 3, 4, 20, None])
-@pytest.mark.parametrize("how", ["later", "together", "while it does not read"])
+@each("second", [("findTry", "ws", "y"), ("store", "ws", "y", 0, "v")])
+@each("part", [1, 3, 4, 20, None])
+@each("how", ["later", "together", "while it does not read"])
 def test_an_original_client_that_sends_behind_a_wait_is_hung_up_on(
-    server: MemoryServer, kind: str, second: tuple[object, ...], part: int | None, how: str
+    kind: str, second: tuple[object, ...], part: int | None, how: str
 ) -> None:
     """Its user interrupted the wait: each answer would be taken for that of another call. Any part
     of the second request tells."""
+    server = MemoryServer()
     link, other = server.connect(kind), server.connect()
     first, rest = several(link, ("fetch", "ws", "x")), several(link, second)[:part]
     if how == "while it does not read":
@@ -148,6 +150,7 @@ def test_an_original_client_that_sends_behind_a_wait_is_hung_up_on(
     other.store("x", "kept")
     assert other.get("fetchTry", "ws", "x").payload == b"kept"
     assert other.get("findTry", "ws", "y").status == Status.FAILED
+    server.check()
 
 
 # The backlog is bounded

@@ -31,29 +31,27 @@ def test_a_sleigh(sleigh):
 """
 
 
+IS_LIGHT = """
+import sys
+
+LOADED = set(sys.modules)  # before the other file of tests is
+
+def test_the_plugin_is_light(pytestconfig):
+    assert pytestconfig.pluginmanager.has_plugin("nws.testing.plugin")
+    loaded = {name.partition(".")[0] for name in LOADED}
+    assert not loaded & {"nws_server", "click", "cloudpickle", "psutil"}
+    assert "nws.client" not in LOADED
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.nightly(but_each=2)
 @pytest.mark.parametrize("serial", [False, True])
-def test_fixtures(pytester: pytest.Pytester, serial: bool) -> None:
-    pytester.makepyfile(f"SERIAL = {serial}\n{TESTS}")
+def test_it_is_light_and_has_fixtures(pytester: pytest.Pytester, serial: bool) -> None:
+    pytester.makepyfile(test_1=IS_LIGHT, test_2=f"SERIAL = {serial}\n{TESTS}")
     options = ["--nws-serial"] if serial else []
     done = pytester.runpytest_subprocess("-p", "nws.testing.plugin", "-W", "error", *options)
-    done.assert_outcomes(passed=4)
-
-
-def test_the_plugin_is_light(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import sys
-
-        def test_what_is_loaded(pytestconfig):
-            assert pytestconfig.pluginmanager.has_plugin("nws.testing.plugin")
-            loaded = {name.partition(".")[0] for name in sys.modules}
-            assert not loaded & {"nws_server", "click", "cloudpickle", "psutil"}
-            assert "nws.client" not in sys.modules
-        """
-    )
-    pytester.runpytest_subprocess("-p", "nws.testing.plugin").assert_outcomes(passed=1)
+    done.assert_outcomes(passed=5)
 
 
 def test_pytest_finds_it() -> None:

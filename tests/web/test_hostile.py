@@ -243,8 +243,17 @@ VALUES: dict[str, bytes] = {
     "binary": bytes(range(256)),
 }
 
+MARKUP = ("closing", "svg", "xml", "pdf", "entities", "quotes")
+"""Texts that are as bad anywhere in a value: all in one, and each by itself by night."""
 
-@pytest.fixture(params=VALUES)
+VALUES["markup"] = b" ".join(VALUES[which] for which in MARKUP)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(which, marks=[pytest.mark.nightly] * (which in MARKUP)) for which in VALUES
+    ]
+)
 def value(request: pytest.FixtureRequest, client: Client) -> bytes:
     """A value, stored in several ways: as a text, as bytes, and in another language."""
     value = VALUES[request.param]
