@@ -21,8 +21,8 @@ def executor(sleigh: Sleigh) -> Iterator[SleighExecutor]:
         yield executor
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def lonely(on_server: dict[str, Any]) -> Iterator[Sleigh]:
-    """One worker for one test."""
+    """One worker, for one test of the module after the other."""
     with Sleigh(**on_server, workerCount=1) as lonely:
         yield lonely
