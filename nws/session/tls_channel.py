@@ -8,6 +8,11 @@ has encrypted something calls `TlsChannel.flush`, again if an exception struck t
 one C function to the next without a byte code in between, as in `exchange.py`. Hence these are the
 ones below those of `ssl.SSLObject`, which are written in Python. They are not documented, but are
 what Python's own have called since 3.2.
+
+Both run the handlers of signals themselves, once their work is done, and what a handler raises
+takes the place of their result. So bytes count as encrypted before they are, and a channel is
+``torn`` where decrypted bytes were lost. Elsewhere Python runs handlers only where a call has
+returned or a loop goes back: nothing strikes between two statements that do neither.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from itertools import starmap
 from typing import Any, Final
 
 __all__ = ["BLOCK_BYTES", "RECORD_BYTES", "TlsChannel"]
@@ -40,13 +46,10 @@ class TlsChannel:
 
     Attributes:
         socket: to which `set_poll_interval` is applied once there are exchanges.
-        encrypt: takes bytes, and returns how many; then call `flush`.
-        decrypt: takes the most that it shall return, and a buffer if it shall fill that; returns
-            bytes, or how many, none at the end. `ssl.SSLWantReadError`: call `receive`.
+        torn: what was decrypted is lost, and nothing behind it can be understood.
     """
 
-    encrypt: Callable[[bytes | memoryview], int]
-    decrypt: Callable[..., Any]
+    torn = False
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> None:
         """Prepare one, on a socket that is connected.
@@ -60,7 +63,8 @@ class TlsChannel:
         self._arrived, self._to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._arrived, self._to_send, server_hostname=host)
         below: Any = self._tls._sslobj  # type: ignore[attr-defined]
-        self.encrypt, self.decrypt = below.write, below.read
+        self._write: Callable[[bytes | memoryview], int] = below.write
+        self._read: Callable[..., Any] = below.read
         self._decrypted: Callable[[], int] = below.pending
         self._piece = _Piece()
 
@@ -73,6 +77,30 @@ class TlsChannel:
     def may_decrypt(self) -> bool:
         """Whether something has come that was not decrypted yet; it may be a part of a record."""
         return self._arrived.pending > 0 or self._decrypted() > 0
+
+    def encrypt(self, data: bytes | memoryview, sent: list[int]) -> None:
+        """Encrypt bytes, and append to ``sent`` how many. Then call `flush`."""
+        size = [len(data)]
+        sent += size
+        self._write(data)  # nothing can strike before it has begun
+
+    def decrypt(self, taken: list[Any], size: int, *buffer: memoryview) -> bool:
+        """Decrypt a record, or what is left of one; return whether all of it has come.
+
+        Args:
+            taken: is given the bytes, or their number if there is a buffer; none at the end.
+            size: the most to take.
+            buffer: to be filled.
+        """
+        records = starmap(self._read, ((size, *buffer),))
+        self.torn = True
+        try:
+            taken += records
+        except ssl.SSLWantReadError:
+            self.torn = False
+            return False
+        self.torn = False
+        return True
 
     def flush(self) -> None:
         """Send what is encrypted. After any exception it can be called again."""
@@ -116,15 +144,13 @@ class TlsChannel:
 
     def sendall(self, data: bytes) -> None:
         """Send all bytes."""
-        self.encrypt(data)
+        self.encrypt(data, [])
         self.flush()
 
     def recv(self, size: int) -> bytes:
         """Receive up to ``size`` bytes; none at the end."""
-        while True:
-            try:
-                data: bytes = self.decrypt(size)
-                return data
-            except ssl.SSLWantReadError:
-                if not self.receive():
-                    return b""
+        taken: list[bytes] = []
+        while not self.decrypt(taken, size):
+            if not self.receive():
+                return b""
+        return taken[0]

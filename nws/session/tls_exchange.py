@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Any
 
+from nws.errors import NwsConnectionDroppedException
 from nws.session.exchange import Exchange
 from nws.session.tls_channel import BLOCK_BYTES, RECORD_BYTES, TlsChannel
-from nws.wire.replies import ReplyDecoder
+from nws.wire.replies import Answer, ReplyDecoder
 
 __all__ = ["TlsExchange"]
 
@@ -28,10 +28,10 @@ class TlsExchange(Exchange):
         while done < len(data):
             block = memoryview(data)[done : done + BLOCK_BYTES]
             try:
-                self._sent.extend(map(self._channel.encrypt, (block,)))
+                self._channel.encrypt(block, self._sent)
             except OSError as error:
                 self._check_silence(error, self._timeouts.reply)
-            done += self._sent[-1]
+            done += len(block)
             self._flush()
 
     def _flush(self) -> None:
@@ -42,6 +42,11 @@ class TlsExchange(Exchange):
             except OSError as error:
                 self._check_silence(error, self._timeouts.reply)
 
+    def read(self) -> Answer:
+        if self._channel.torn:
+            raise NwsConnectionDroppedException("an exception took the place of what had come")
+        return super().read()
+
     def _receive(self, decoder: ReplyDecoder) -> None:
         lacking = decoder.lacking
         pieces = decoder.pieces
@@ -49,27 +54,27 @@ class TlsExchange(Exchange):
             timeout = self._timeouts.reply if decoder.begun else self._reply_timeout
             if not self._channel.may_decrypt:
                 self._receive_more(timeout)
-            try:
-                pieces.extend(map(self._channel.decrypt, (RECORD_BYTES,)))
-            except ssl.SSLWantReadError:
-                self._receive_more(timeout)
-            except OSError as error:
-                self._check_silence(error, timeout)
-            else:
+            if self._decrypt(pieces, timeout, RECORD_BYTES):
                 lacking -= self._check_received(len(pieces[-1]))
 
     def _fill(self, filled: list[int], buffer: memoryview) -> None:
         done = 0
         while done < len(buffer):
             with buffer[done:] as rest:
-                try:
-                    filled.extend(map(self._channel.decrypt, (len(rest),), (rest,)))
-                except ssl.SSLWantReadError:
-                    self._receive_more(self._timeouts.reply)
-                except OSError as error:
-                    self._check_silence(error, self._timeouts.reply)
-                else:
+                if self._decrypt(filled, self._timeouts.reply, RECORD_BYTES, rest):
                     done += self._check_received(filled[-1])
+
+    def _decrypt(
+        self, taken: list[Any], timeout: float | None, size: int, *buffer: memoryview
+    ) -> bool:
+        """Decrypt something, see `TlsChannel.decrypt`; if it is not there, receive more."""
+        try:
+            if self._channel.decrypt(taken, size, *buffer):
+                return True
+        except OSError as error:
+            self._check_silence(error, timeout)
+        self._receive_more(timeout)
+        return False
 
     def _receive_more(self, timeout: float | None) -> None:
         """Receive something to decrypt."""
