@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
+import cloudpickle
+
 try:
     from joblib.parallel import (
         AutoBatchingMixin,
@@ -45,7 +47,9 @@ _MIN_SCATTERED_BYTES: Final = 1024 * 1024
 def register() -> None:
     """Make ``joblib.parallel_config("nws")`` known. It takes ``executor=``, a
     `nws.futures.SleighExecutor` to use; by default there is one for all calls with as many workers
-    as ``n_jobs`` says, which stay until the program ends."""
+    as ``n_jobs`` says, which stay until the program ends. For these it takes what loky does:
+    ``initializer=`` and ``initargs=``, which each worker calls before its first call, and
+    ``inner_max_num_threads=``."""
     register_parallel_backend("nws", SleighBackend)
 
 
@@ -56,9 +60,19 @@ class SleighBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
     supports_retrieve_callback = True
     supports_inner_max_num_threads = True
 
-    def __init__(self, executor: SleighExecutor | None = None, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(
+        self,
+        executor: SleighExecutor | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        *,
+        nesting_level: int | None = None,
+        inner_max_num_threads: int | None = None,
+    ) -> None:
+        super().__init__(nesting_level=nesting_level, inner_max_num_threads=inner_max_num_threads)
         self._given = executor
+        self._initializer = initializer
+        self._initargs = initargs
         self._executor: SleighExecutor | None = None
         self._futures: set[Future[Any]] = set()
         self._scattered: dict[int, tuple[Any, Any]] = {}  # arrays and their handles, by id
@@ -73,12 +87,32 @@ class SleighBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         workers = available_cores() if self._given is None else self._given.max_workers
         return max(1, workers + 1 + n_jobs)
 
-    def configure(self, n_jobs: int | None = 1, parallel: Any = None, **_: Any) -> int:
+    def configure(
+        self,
+        n_jobs: int | None = 1,
+        parallel: Any = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        **_: Any,
+    ) -> int:
+        """Find workers for a call of ``Parallel``, whose initializer counts before the one that
+        `parallel_config` was given."""
         workers = self.effective_n_jobs(n_jobs)
         if workers == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
         self.parallel = parallel
-        self._executor = self._given or _executors.get(workers, self._thread_limits(workers))
+        if initializer is None:
+            initializer, initargs = self._initializer, self._initargs
+        if self._given is None:
+            variables = self._thread_limits(workers)
+            self._executor = _executors.get(workers, variables, initializer, initargs)
+        elif initializer is None:
+            self._executor = self._given
+        else:
+            raise ValueError(
+                "executor= has workers already: give it the initializer, "
+                "as SleighExecutor(initializer=...)"
+            )
         return workers
 
     def _thread_limits(self, workers: int) -> Mapping[str, str]:
@@ -151,23 +185,30 @@ def _is_array(argument: Any) -> bool:
 
 
 class _Executors:
-    """The executor that all calls share, as long as they want the same number of workers."""
+    """The executor that all calls share, as long as they want the same of its workers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._executor: SleighExecutor | None = None
         self._wanted: tuple[object, ...] = ()
 
-    def get(self, workers: int, variables: Mapping[str, str]) -> SleighExecutor:
-        """Return it; with these variables in the environment of its workers."""
-        wanted = os.getpid(), workers, *variables.items()
+    def get(
+        self,
+        workers: int,
+        variables: Mapping[str, str],
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+    ) -> SleighExecutor:
+        """Return it; with these variables in the environment of its workers, which have called
+        this initializer."""
+        beginning = dict(variables), initializer, tuple(initargs)
+        # Arrays among the arguments could not be compared as they are.
+        wanted = os.getpid(), workers, cloudpickle.dumps(beginning)
         with self._lock:
             if self._executor is None or self._wanted != wanted or self._executor.broken:
                 if self._executor is not None:
                     self._executor.shutdown(wait=False)
-                self._executor = SleighExecutor(
-                    workers, _set_variables, (dict(variables),), cancel_running=True
-                )
+                self._executor = SleighExecutor(workers, _begin, beginning, cancel_running=True)
                 self._wanted = wanted
             return self._executor
 
@@ -175,5 +216,11 @@ class _Executors:
 _executors: Final = _Executors()
 
 
-def _set_variables(variables: Mapping[str, str]) -> None:
+def _begin(
+    variables: Mapping[str, str],
+    initializer: Callable[..., object] | None,
+    initargs: tuple[Any, ...],
+) -> None:
     os.environ.update(variables)
+    if initializer is not None:
+        initializer(*initargs)

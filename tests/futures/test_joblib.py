@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import json
 import multiprocessing
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,38 +118,85 @@ def test_large_arrays_are_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_workers_of_its_own_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     import nws.joblib
 
-    variables = [delayed(os.getenv)("OMP_NUM_THREADS")]
+    look = [delayed(look_around)()]
     executors = nws.joblib._Executors()
     monkeypatch.setattr(nws.joblib, "_executors", executors)
-    with joblib.parallel_config("nws", n_jobs=2, inner_max_num_threads=3):
-        assert Parallel()(2 * variables) == ["3", "3"]
+    painted = partial(joblib.parallel_config, "nws", n_jobs=2, initializer=os.putenv)
+    with painted(inner_max_num_threads=3, initargs=("COLOR", "red")):
+        assert Parallel()(2 * look) == 2 * [("3", "red")]
         first = executors._executor
-        assert Parallel()(2 * variables) == ["3", "3"]
+        assert Parallel()(2 * look) == 2 * [("3", "red")]
         assert executors._executor is first
-    assert first is not None
-    first.shutdown()
+    with painted(inner_max_num_threads=3, initargs=("COLOR", "blue")):
+        assert Parallel()(2 * look) == 2 * [("3", "blue")]
+    assert executors._executor is not None
+    executors._executor.shutdown()
 
 
-def test_scikit_learn() -> None:
-    pytest.importorskip("sklearn")
+def look_around() -> tuple[str, ...]:
+    """Return what the environment has, as a child process of the worker would see it."""
+    shown = subprocess.check_output(["printenv", "OMP_NUM_THREADS", "COLOR"], text=True)
+    return tuple(shown.split())
+
+
+def test_an_initializer_is_for_workers_of_its_own(sleigh: Sleigh) -> None:
+    options = {"executor": SleighExecutor(sleigh), "initializer": os.putenv}
+    with (
+        joblib.parallel_config("nws", n_jobs=2, **options),
+        pytest.raises(ValueError, match="executor= has workers already"),
+    ):
+        Parallel()([delayed(abs)(-1)])
+
+
+def test_unknown_options_are_refused() -> None:
+    with pytest.raises(TypeError, match="exector"), joblib.parallel_config("nws", exector=None):
+        pass
+
+
+def fits() -> list[Any]:
     from sklearn.datasets import make_classification
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV, cross_val_score
 
     data = make_classification(200, 10, random_state=0)
+    search = GridSearchCV(LogisticRegression(), {"C": [0.01, 0.1, 1.0]}, cv=3, n_jobs=2)
+    forest = RandomForestClassifier(8, random_state=0, n_jobs=2)
+    scores = cross_val_score(forest, *data, cv=3, n_jobs=2)
+    found = search.fit(*data)
+    votes = forest.fit(*data).predict_proba(data[0])
+    return [found.best_params_, found.best_score_, scores.tolist(), votes.tolist()]
 
-    def fits() -> list[Any]:
-        search = GridSearchCV(LogisticRegression(), {"C": [0.01, 0.1, 1.0]}, cv=3, n_jobs=2)
-        forest = RandomForestClassifier(8, random_state=0, n_jobs=2)
-        scores = cross_val_score(forest, *data, cv=3, n_jobs=2)
-        found = search.fit(*data)
-        votes = forest.fit(*data).predict_proba(data[0])
-        return [found.best_params_, found.best_score_, scores.tolist(), votes.tolist()]
 
+def test_scikit_learn() -> None:
+    pytest.importorskip("sklearn")
     ours = fits()
     with joblib.parallel_config("sequential"):
         assert ours == fits()
+
+
+@pytest.mark.nightly
+def test_scikit_learn_as_with_loky() -> None:
+    pytest.importorskip("sklearn")
+    program = "import json; from tests.futures.test_joblib import fits; print(json.dumps(fits()))"
+    theirs = subprocess.check_output([sys.executable, "-c", program], timeout=120)
+    assert fits() == json.loads(theirs)
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
+def test_the_oldest_joblib(tmp_path: Path) -> None:
+    """These tests, and joblib's own, with the oldest joblib that is supported. A folder of its own
+    comes before what is installed."""
+    pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "--no-deps", "--target", tmp_path, "joblib==1.4.0"], check=True)
+    files = [__file__, str(Path(__file__).with_name("test_joblib_standard.py"))]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    found = subprocess.check_output(
+        [sys.executable, "-c", "import joblib; print(joblib.__version__)"], env=environment
+    )
+    assert found == b"1.4.0\n"
+    subprocess.run([sys.executable, "-m", "pytest", "-q", *files], env=environment, check=True)
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
