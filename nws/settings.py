@@ -44,7 +44,7 @@ class Setting(NamedTuple):
         name: its key in a file.
         default: as a text; empty if there is none.
         span: of a whole number; None for a text.
-        words: texts that are allowed in place of a number.
+        words: texts that are allowed: in place of a number, or as its only values.
         secret: is not shown.
     """
 
@@ -68,6 +68,8 @@ class Setting(NamedTuple):
         if self.span is None:
             if not isinstance(value, str):
                 raise ValueError(f"{value!r} is no text: put it into quotes")
+            if self.words and value not in self.words:
+                raise ValueError(f"{value!r} is not one of {', '.join(self.words)}")
             return value
         low, high = self.span
         if value in self.words:
@@ -77,6 +79,12 @@ class Setting(NamedTuple):
             words = "".join(f' or "{word}"' for word in self.words)
             raise ValueError(f"{value!r} is not a whole number {span}{words}")
         return str(value)
+
+    def check_text(self, text: str) -> None:
+        """Raise ValueError if what a variable of the environment holds is no value of this setting;
+        the message says what is."""
+        text = text.strip()
+        self.check(int(text) if self.span is not None and text.isdecimal() else text)
 
 
 SETTINGS: Final = (
@@ -94,8 +102,8 @@ SETTINGS: Final = (
     Setting("max_connections", "10000", (1, _MAX_NUMBER)),
     Setting("peer_timeout", "30", (3, _MAX_NUMBER)),
     Setting("keep_runs", "3600", (0, _MAX_NUMBER)),
-    Setting("io", "fast"),
-    Setting("tls", "no"),
+    Setting("io", "fast", words=("fast", "plain")),
+    Setting("tls", "no", words=("yes", "no")),
     Setting("tls_certificate"),
     Setting("tls_key"),
 )

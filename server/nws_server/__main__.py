@@ -86,11 +86,24 @@ def _without_twisted_info() -> LogLevelFilterPredicate:
     return chosen
 
 
+def _parse(options: RunOptions, arguments: list[str] | None) -> None:
+    """Read the options. End the process quietly if whoever reads their help has enough of it."""
+    try:
+        try:
+            options.parseOptions(arguments)  # type: ignore[no-untyped-call]
+        finally:
+            print(end="", flush=True)
+    except BrokenPipeError:
+        # Python writes the rest at the end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a server until it is told to stop; return the exit status."""
     options = RunOptions()
     try:
-        options.parseOptions(arguments)  # type: ignore[no-untyped-call]
+        _parse(options, arguments)
         pidfile: Path | None = options["pidfile"]
         service = make_service(options.config())
     except usage.UsageError as error:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nws import settings
-from nws.settings import SETTINGS, SettingsError, environment, find_settings, setting_files
-from nws_server.config import NUMBERS, Config, ConfigError
+from nws.settings import SETTINGS, Setting, SettingsError, environment, find_settings, setting_files
+from nws_server.config import IO_KINDS, NUMBERS, Config, ConfigError
 from tests.cli.conftest import Nws
 from tests.support.processes import run_python
 from tests.support.spaces import HOST
@@ -132,7 +132,9 @@ def test_the_table_is_that_of_the_server() -> None:
     for name in NUMBERS:
         default = getattr(Config(), name)
         assert defaults[name] == ("" if default is None else str(default))
+    words = {setting.name: setting.words for setting in SETTINGS}
     assert defaults["io"] == Config().io
+    assert words["io"] == IO_KINDS
 
 
 def test_an_environment_is_completed(file: Path) -> None:
@@ -155,6 +157,22 @@ def test_shown_by_the_command(nws: Nws, file: Path) -> None:
     text = nws("config").stdout
     assert f"{file}: read" in text
     assert "secret" not in text
+
+
+def test_wrong_variables_are_named(nws: Nws, file: Path) -> None:
+    nws.env = {"NWS_CONFIG": "", "NWS_MEMORY_LIMIT": "x", "NWS_IO": "slow", "NWS_WEB_PORT": "none"}
+    done = nws("config", status=2)
+    assert "NWS_MEMORY_LIMIT: 'x' is not a whole number of at least 0; " in done.stderr
+    assert "NWS_IO: 'slow' is not one of fast, plain" in done.stderr
+    assert "NWS_WEB_PORT" not in done.stderr
+    assert "server_port" in done.stdout
+
+
+@pytest.mark.parametrize("text", ["5", " 5 ", "0"])
+def test_numbers_of_variables(text: str) -> None:
+    Setting("memory_limit", span=(0, 9)).check_text(text)
+    with pytest.raises(ValueError, match="not a whole number"):
+        Setting("memory_limit", span=(6, 9)).check_text(text)
 
 
 def test_commands_use_them(shared: Nws, file: Path) -> None:

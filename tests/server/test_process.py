@@ -84,6 +84,22 @@ def test_its_parent_need_not_listen(tmp_path: Path) -> None:
             client.store("x", "v")
 
 
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_that_nobody_reads(tmp_path: Path, option: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*MODULE, option],
+        cwd=tmp_path,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=PATIENCE,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 @pytest.mark.nightly(but_each=2)
 @unix_only
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
