@@ -131,7 +131,7 @@ class MasterProcess:
             The id of this state: 1, 2, and so on. A state never changes.
 
         Raises:
-            NwsException: as for `TaskManager.storeData`.
+            TaskManagerTermination, NwsException: as for `TaskManager.storeData`.
         """
         state_id = next(self._state_ids)
         values = {GlobalStateValue(state_id, name).label: value for name, value in items.items()}
@@ -159,6 +159,7 @@ class MasterProcess:
         Raises:
             TypeError, ValueError: that is no such number.
             KeyError: no code for slaves was stored.
+            TaskManagerTermination: the master was shut down.
             SleighScriptException: this process may start none, or does not know its Python.
             OSError: one cannot be started.
         """

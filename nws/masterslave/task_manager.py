@@ -69,12 +69,15 @@ class TaskManager:
 
         Raises:
             TypeError: the label is no text.
-            ValueError, NwsException: it cannot be part of the name of a workspace.
+            ValueError: it has control characters, or is too long.
+            NwsException: the server refuses it, or is gone.
             MasterSlaveException: there is no such server; there is no master of this label; or, if
                 it is created, there is one already.
         """
         if not isinstance(label, str):
             raise TypeError(f"a label must be a text, not {type(label).__name__}")
+        if any(char < " " or char == "\x7f" for char in label):
+            raise ValueError(f"the label {label!r} has control characters; leave them out")
         self.label = label
         self._server = connect(master_host)
         self.is_closed = False
@@ -213,8 +216,7 @@ class TaskManager:
             NwsException: the space cannot be reached, or refuses the tag or the task.
         """
         _check_tag(tag)
-        if self.is_closed:
-            raise TaskManagerTermination("the task manager was shut down: it takes no tasks")
+        self._check_open("takes no tasks")
         packed = pack(parameters, f"the parameters of a task with the tag {tag!r}")
         task_id = f"{tag}_{next(self._numbers or self._draw_numbers())}"
         self._queues.add(TaskRequest(task_id, tag, packed))
@@ -391,8 +393,10 @@ class TaskManager:
 
         Raises:
             NwsPicklingException: one cannot be pickled.
+            TaskManagerTermination: the manager was closed.
             NwsException: the space cannot be reached, or refuses one.
         """
+        self._check_open("stores nothing")
         for label, value in items.items():
             self._workspace.declare(_DATA + label, "single")
             self._workspace.store(_DATA + label, value)
@@ -403,7 +407,9 @@ class TaskManager:
         Raises:
             KeyError: there is none of this name.
             NwsUnpicklingException: it cannot be read here.
+            TaskManagerTermination: the manager was closed.
         """
+        self._check_open("has nothing")
         missing = object()
         value = self._workspace.findTry(_DATA + label, missing)
         if value is missing:
@@ -415,7 +421,9 @@ class TaskManager:
 
         Raises:
             KeyError: there is none of this name.
+            TaskManagerTermination: the manager was closed.
         """
+        self._check_open("has nothing")
         listing = self._workspace.listVars(format=DICT)
         variable = listing.get(_DATA + label) if isinstance(listing, dict) else None
         if variable is None or not variable.values:
@@ -423,6 +431,10 @@ class TaskManager:
         self._workspace.deleteVar(_DATA + label)
 
     # The end
+
+    def _check_open(self, what: str) -> None:
+        if self.is_closed:
+            raise TaskManagerTermination(f"the task manager was shut down: it {what}")
 
     def terminate(self) -> None:
         """Tell all who wait that there will be no further tasks; those that wait are done first."""

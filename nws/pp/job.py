@@ -42,7 +42,7 @@ class Job:
         callbackargs: tuple[Any, ...],
         proto: int,
     ) -> None:
-        """Prepare; `settle` gives it its result. Users get jobs from `Server.submit`.
+        """Prepare; `Server` gives it its result. Users get jobs from `Server.submit`.
 
         Args:
             tid, group, callback, callbackargs: see above.
@@ -87,14 +87,14 @@ class Job:
         """
         self.wait()
         if not raw_result:
-            self.show_output()
+            self._show_output()
         if self._error is not None:
             raise self._error
         if raw_result:
             return pickle.dumps((self._result, self._printed()), self._proto)
         return self._result
 
-    def settle(
+    def _settle(
         self,
         result: Any,
         error: BaseException | None,
@@ -121,28 +121,28 @@ class Job:
                 self._output = output
         self._has_result.set()
 
-    def await_result(self, timeout: float) -> None:
+    def _await_result(self, timeout: float) -> None:
         """Wait up to ``timeout`` seconds for the result."""
         self._has_result.wait(timeout)
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """Note that the callback has returned, or that there is none."""
         self._has_result.set()
         self._over.set()
 
-    def run_callback(self) -> None:
+    def _run_callback(self) -> None:
         """Print what the job has printed, and call the callback, if there is a result for it.
 
         Raises:
             BaseException: the job has failed, or what the callback raises.
         """
-        self.show_output()
+        self._show_output()
         if self._error is not None:
             raise self._error
         if self.callback is not None:
             self.callback(*self.callbackargs, self._result)
 
-    def show_output(self) -> None:
+    def _show_output(self) -> None:
         """Print what the job has printed, once."""
         with self._showing:
             shown, self._is_shown = self._is_shown, True
@@ -152,7 +152,7 @@ class Job:
     def _printed(self) -> str:
         return f"{self._output}{self._legacy_traceback}"
 
-    def add_output(self, text: str) -> None:
+    def _add_output(self, text: str) -> None:
         """Take what has come behind the result, as happens with the output of child processes. If
         the rest was printed, print it now."""
         with self._showing:

@@ -188,7 +188,7 @@ class Server:
             elif self._pool.is_under_way(line.call):
                 self._outputs[line.call].add(f"{line.text}\n")
             elif (job := self._by_call.get(line.call)) is not None:
-                job.add_output(f"{line.text}\n")
+                job._add_output(f"{line.text}\n")
             else:
                 echo([line])
 
@@ -199,13 +199,13 @@ class Server:
         result = None if error is not None else future.result()
         if future.rank >= 0:
             self._done.add(future.rank, future.seconds)
-        job.settle(result, error, output, legacy_errors=self._legacy_errors)
+        job._settle(result, error, output, legacy_errors=self._legacy_errors)
         if job.callback is None or not self._callbacks.call(partial(self._run_callback, job)):
             self._finish(job)
 
     def _run_callback(self, job: Job) -> None:
         try:
-            job.run_callback()
+            job._run_callback()
         except BaseException:  # such as sys.exit(), which ends no program here and no thread
             _log.exception("job %d has failed, or its callback has", job.tid)
         finally:
@@ -213,7 +213,7 @@ class Server:
 
     def _finish(self, job: Job) -> None:
         self._unfinished.pop(job.tid, None)
-        job.finish()
+        job._finish()
 
     # Workers
 
@@ -311,7 +311,7 @@ class Server:
         self._callbacks.close()
         self._pool.close()
         for job in self._jobs(None):
-            job.await_result(_END_SECONDS)
+            job._await_result(_END_SECONDS)
             self._finish(job)
         if self._log_handler is not None:
             _log.removeHandler(self._log_handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,11 @@ def test_results_after_the_end_are_none(label: str) -> None:
     assert master.retrieveResult() == (None, None, None)
     with pytest.raises(MasterSlaveException, match="was shut down: it takes no tasks"):
         master.requestTask("x")
+    with pytest.raises(MasterSlaveException, match="was shut down: it stores nothing"):
+        master.setGlobalState(x=1)
+    for ended in (master.launchSlaveJobs, partial(master.task_manager.deleteData, "x")):
+        with pytest.raises(MasterSlaveException, match="was shut down: it has nothing"):
+            ended()
 
 
 def test_start_runs_and_shuts_down_whatever_happens(label: str) -> None:

@@ -294,6 +294,9 @@ class TestBadInput:
     def test_what_is_no_label(self) -> None:
         with pytest.raises(TypeError, match="a label must be a text, not int"):
             TaskManager(5, create=True)  # type: ignore[arg-type]
+        for label in ("a\nb", "\x7f"):
+            with pytest.raises(ValueError, match="has control characters"):
+                TaskManager(label)
 
     def test_what_is_no_line_about_a_process(self, manager: TaskManager) -> None:
         with pytest.raises(TypeError, match="info must be a text, not int"):

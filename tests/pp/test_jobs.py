@@ -214,9 +214,9 @@ def test_what_comes_between_the_end_and_the_result_is_printed_too(
 ) -> None:
     job, output = Job(0, "default", None, (), 0), JobOutput()
     output.add("early\n")
-    job.add_output("late\n")
-    job.settle(1, None, output, legacy_errors=False)
-    job.finish()
+    job._add_output("late\n")
+    job._settle(1, None, output, legacy_errors=False)
+    job._finish()
     assert job() == 1
     assert capfd.readouterr().out == "early\nlate\n"
 
