@@ -8,10 +8,10 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.cases import each
 
 from nws_server.web.names import DisplayName
 from nws_server.web.rendering import _templates, age, count, duration, link, moment, size
+from tests.support.cases import each
 
 
 @pytest.mark.parametrize(
