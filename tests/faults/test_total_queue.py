@@ -108,7 +108,7 @@ class Crowd:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "crowd_size", "victims"),
-    [(5_000, 2, 3), pytest.param(40_000, 8, 16, marks=pytest.mark.nightly)],
+    [(5_000, 4, 4), pytest.param(40_000, 8, 16, marks=pytest.mark.nightly)],
 )
 def test_nothing_is_lost_or_doubled(
     tmp_path: Path, values: int, crowd_size: int, victims: int
