@@ -73,18 +73,25 @@ class Crowd:
         """Start a consumer that writes to a file of this name."""
         return self.start(role, len(name), self.folder / name)
 
+    def wait_for_values(self) -> None:
+        """Wait until producers have begun."""
+        self._ws.find("begun", timeout=PATIENCE)
+
     def let_pass(self, most: int) -> None:
         """Let a random time pass, which is as long as the server needs for some requests."""
         for _ in range(self._random.randrange(most)):
             self._ws.findTry("nothing")
 
-    def strike(self, interrupted: list[subprocess.Popen[str]]) -> None:
-        """Kill a new consumer at a random moment, and interrupt the others meanwhile."""
+    def victim(self) -> subprocess.Popen[str]:
+        """Start a consumer that is to be killed."""
         path = self.folder / f"victim {len(self.victims)}"
         self.victims.append(path)
-        victim = self.consumer(path.name)
-        assert victim.stdout is not None
-        assert victim.stdout.readline() == "ready\n"
+        return self.consumer(path.name)
+
+    def strike(
+        self, victim: subprocess.Popen[str], interrupted: list[subprocess.Popen[str]]
+    ) -> None:
+        """Kill a consumer at a random moment, and interrupt others meanwhile."""
         for _ in range(10):
             self.let_pass(20)
             self._random.choice(interrupted).send_signal(signal.SIGINT)
@@ -122,12 +129,14 @@ def test_nothing_is_lost_or_doubled(
             crowd.consumer(f"interrupted {number}", "be_interrupted")
             for number in range(INTERRUPTED)
         ]
-        for process in interrupted:
+        killed = [crowd.victim() for _ in range(victims)]
+        for process in interrupted + killed:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
         producers = [crowd.start("produce", n, n * share, share) for n in range(crowd_size)]
-        for _ in range(victims):
-            crowd.strike(interrupted)
+        crowd.wait_for_values()
+        for victim in killed:
+            crowd.strike(victim, interrupted)
         for process in producers:
             assert process.wait(2 * PATIENCE) == 0
         crowd.end(len(consumers) + len(interrupted))
@@ -135,10 +144,10 @@ def test_nothing_is_lost_or_doubled(
             assert process.wait(2 * PATIENCE) == 0
         assert crowd.left() == 0
     steady = [Log.read(path) for path in tmp_path.glob("[ci]*") if path.is_file()]
-    killed = [Log.read(path) for path in crowd.victims]
-    fetched = Counter(value for log in steady + killed for value in log.values)
+    struck = [Log.read(path) for path in crowd.victims]
+    fetched = Counter(value for log in steady + struck for value in log.values)
     assert max(fetched.values()) == 1, "doubled"
     assert set(fetched) <= set(range(values)), "invented"
     lost = values - len(fetched)
-    assert lost <= sum(log.in_doubt for log in killed), "lost"
-    assert sum(len(log.values) for log in killed) > 0, "they took part"
+    assert lost <= sum(log.in_doubt for log in struck), "lost"
+    assert sum(len(log.values) for log in struck) > 0, "they took part"

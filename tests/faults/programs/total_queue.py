@@ -25,6 +25,8 @@ BATCH = 100
 def produce(ws: NetWorkSpace, rng: random.Random, first: str, count: str) -> None:
     """Store numbers, some one by one and some together."""
     numbers = list(range(int(first), int(first) + int(count)))
+    ws.store(VARIABLE, numbers.pop(0))
+    ws.store("begun", True)
     while numbers:
         size = rng.choice((1, 1, BATCH))
         ws.store_many(VARIABLE, numbers[:size]) if size > 1 else ws.store(VARIABLE, numbers[0])
