@@ -58,7 +58,12 @@ def several_machines(count: int) -> Iterator[dict[str, str]]:
             *(command for name in machines.values() for command in _linked(name, network)),
             *(each for address, name in machines.items() for each in _there(name, address)),
         ],
-        [f"ip link del {network}", *(f"ip netns del {name}" for name in machines.values())],
+        # The links as well: a namespace ends later, with the last process in it, and they with it.
+        [
+            *(f"ip link del {name}" for name in machines.values()),
+            *(f"ip netns del {name}" for name in machines.values()),
+            f"ip link del {network}",
+        ],
     ):
         yield machines
 
