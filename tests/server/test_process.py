@@ -157,7 +157,7 @@ def test_the_environment_says_where_and_how(tmp_path: Path) -> None:
     with starting(command, tmp_path, env) as server:
         server.hear()
         assert server.addresses[0].startswith("127.0.0.1:")
-        (spool,) = folder.iterdir()
+        (spool,) = folder.glob("nws-spool-*")
         with server.client(ws="ws") as client:
             client.store("x", 999 * "v")
             assert [path.name for path in spool.iterdir()] == ["lock"]
