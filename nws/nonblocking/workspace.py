@@ -145,6 +145,22 @@ class LoopWorkspace:
         )
         return await self._session.perform(request)
 
+    async def settle_and_lease(
+        self,
+        leases: Iterable[LoopLease],
+        stores: Iterable[tuple[str, Any]],
+        varName: str,
+        limit: int,
+        *,
+        duration: float = 60.0,
+    ) -> list[LoopLease]:
+        """Settle, then take what is there, in one message; see
+        `nws.client.NetWorkSpace.settle_and_lease`."""
+        make = partial(LoopLease, self._leasing)
+        return await self._session.perform(
+            self._requests.settle_and_lease(make, leases, stores, varName, limit, duration=duration)
+        )
+
     def leaseAny(
         self, varNames: Iterable[str], *, timeout: float | None = None, duration: float = 60.0
     ) -> LeaseCall:

@@ -94,6 +94,7 @@ class NetWorkSpace(Deferring[LoopWorkspace]):
     lease_many = deferred(LoopWorkspace.lease_many)
     leaseAny = deferred(LoopWorkspace.lease_any)
     settle = deferred(LoopWorkspace.settle)
+    settle_and_lease = deferred(LoopWorkspace.settle_and_lease)
     withdraw = deferred(LoopWorkspace.withdraw)
     release = deferred(LoopWorkspace.release)
     renew = deferred(LoopWorkspace.renew)

@@ -141,6 +141,13 @@ EXTENDED_OPERATIONS: Final[Mapping[bytes, Operation]] = {
         _operation("release", "IDS BLAME", Form.SHORT, _CHANGES),
         _operation("settle", "IDS [WS VAR DESCRIPTOR VALUE ...]", Form.SHORT, _CHANGES),
         _operation("settle numbered", "IDS [WS VAR DESCRIPTOR VALUE ...]", Form.LONG, _CHANGES),
+        _operation(
+            "settle and lease",
+            "WS VAR LIMIT TIMEOUT TIME IDS [WS VAR DESCRIPTOR VALUE ...]",
+            Form.MANY,
+            _REMOVES,
+            waits=True,
+        ),
         _operation("withdraw", "WS VAR INDEXES [KEEP]", Form.LONG, _CHANGES),
         _operation("list leases", "WS", Form.LONG),
         _operation("ack", "", Form.NONE),

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Final
 
 from nws.errors import NwsException
+from nws.session.session import Session
+from nws.workspace.requests import WorkspaceRequests
 
-__all__ = ["Lease", "LeasingWorkspace"]
+__all__ = ["ANY", "Lease", "Leasing"]
 
-
-class LeasingWorkspace(Protocol):
-    """What a lease needs of its workspace."""
-
-    def settle(
-        self, leases: Iterable[Lease] | None, stores: Iterable[tuple[str, Any]] = ()
-    ) -> None: ...
-    def release(self, leases: Iterable[Lease] | None, *, blame: bool = True) -> None: ...
-    def renew(self, leases: Iterable[Lease] | None, duration: float) -> None: ...
+ANY: Final = "waiting for several variables"
+"""What an original server has not."""
 
 
 class Lease:
@@ -34,9 +30,7 @@ class Lease:
         attempt: 1 for the first time that this value is leased, one more each time it came back.
     """
 
-    def __init__(
-        self, ws: LeasingWorkspace, variable: str, number: int, attempt: int, value: Any
-    ) -> None:
+    def __init__(self, ws: Leasing, variable: str, number: int, attempt: int, value: Any) -> None:
         """Made by `NetWorkSpace.lease`."""
         self._workspace = ws
         self.variable = variable
@@ -95,3 +89,140 @@ class Lease:
             self.release(blame=isinstance(error, Exception))
         except NwsException:
             pass  # then it comes back by itself, and the block's own exception tells more
+
+
+class Leasing:
+    """What `nws.client.NetWorkSpace` does with leases."""
+
+    _session: Session
+    _requests: WorkspaceRequests
+
+    def lease(self, varName: str, *, timeout: float | None = None, duration: float = 60.0) -> Lease:
+        """Take a value for a time; it comes back to its place unless it is settled. Used in a
+        ``with`` statement it is settled at the end, and given back on an exception.
+
+        It comes back when this session ends, for example because the process dies, and when
+        ``duration`` has passed without `Lease.renew`.
+
+        Args:
+            varName: name of the variable.
+            timeout: seconds to wait for a value at most; None or infinity for any time.
+            duration: seconds for which the lease lasts.
+
+        Raises:
+            NwsTimeoutException: no value came in time.
+            NwsUnpicklingException: the value cannot be read here; it went back, as an attempt.
+            NwsUnsupportedOperationException: the server speaks only the original protocol.
+            NwsException: as for `fetch`.
+        """
+        self._session.require_extensions("leases")
+        make = partial(Lease, self)
+        request = self._requests.lease_many(make, varName, 1, timeout=timeout, duration=duration)
+        ((lease,),) = map(self._session.perform, (request,))
+        return lease
+
+    def lease_many(
+        self,
+        varName: str | Sequence[str],
+        limit: int,
+        *,
+        timeout: float | None = None,
+        duration: float = 60.0,
+        keep_unreadable: bool = False,
+    ) -> list[Lease]:
+        """Take from 1 to ``limit`` values, of the first variable that has any; see `lease`. If
+        ``keep_unreadable``, one that cannot be unpickled is the NwsUnpicklingException."""
+        self._session.require_extensions("leases" if isinstance(varName, str) else ANY)
+        request = self._requests.lease_many(
+            partial(Lease, self),
+            varName,
+            limit,
+            timeout=timeout,
+            duration=duration,
+            keep_unreadable=keep_unreadable,
+        )
+        (leases,) = map(self._session.perform, (request,))
+        return leases
+
+    def leaseAny(
+        self, varNames: Iterable[str], *, timeout: float | None = None, duration: float = 60.0
+    ) -> Lease:
+        """Take a value for a time from the first of several variables that has one; see `fetchAny`
+        and `lease`. Its ``variable`` says from which."""
+        self._session.require_extensions(ANY)
+        make = partial(Lease, self)
+        request = self._requests.leaseAny(make, varNames, timeout=timeout, duration=duration)
+        (lease,) = map(self._session.perform, (request,))
+        return lease
+
+    def settle(
+        self, leases: Iterable[Lease] | None, stores: Iterable[tuple[str, Any]] = ()
+    ) -> None:
+        """Remove leased values for good and store others, in one step: all of it or nothing.
+
+        Args:
+            leases: of any variables of one workspace; None for all that the session holds.
+            stores: pairs of a variable in this workspace and a value for it.
+
+        Raises:
+            NwsLeaseLostException: a lease has ended before; nothing was done.
+            NwsOperationException: the leases are of several workspaces; nothing was done.
+            ValueError: there are more than some 2,400 values to store; nothing was done.
+            NwsException: as for `store`.
+        """
+        self._session.perform(self._requests.settle(leases, stores))
+
+    def settle_and_lease(
+        self,
+        leases: Iterable[Lease],
+        stores: Iterable[tuple[str, Any]],
+        varName: str,
+        limit: int,
+        *,
+        duration: float = 60.0,
+    ) -> list[Lease]:
+        """Do `settle`, then `lease_many` with ``keep_unreadable``, in one message. It waits for a
+        value for any time.
+
+        An exception that strikes meanwhile, as Ctrl-C may, does not say whether the leases are
+        settled: settle them again then; NwsLeaseLostException means that they are.
+
+        Args:
+            leases, stores: see `settle`.
+            varName, limit, duration: see `lease_many`.
+
+        Raises:
+            NwsException: as for `settle`; then nothing was done. As for `lease_many`: then the
+                leases are settled.
+        """
+        self._session.require_extensions("leases")
+        make = partial(Lease, self)
+        request = self._requests.settle_and_lease(
+            make, leases, stores, varName, limit, duration=duration
+        )
+        (leased,) = map(self._session.perform, (request,))
+        return leased
+
+    def release(self, leases: Iterable[Lease] | None, *, blame: bool = True) -> None:
+        """Give leased values back to their places.
+
+        Args:
+            leases: of any variables; None for all that the session holds.
+            blame: count this as an attempt at the value.
+
+        Raises:
+            NwsLeaseLostException: a lease has ended before; nothing was done.
+        """
+        self._session.perform(self._requests.release(leases, blame=blame))
+
+    def renew(self, leases: Iterable[Lease] | None, duration: float) -> None:
+        """Let leases last for ``duration`` seconds from now.
+
+        Args:
+            leases: of any variables; None for all that the session holds.
+            duration: in seconds.
+
+        Raises:
+            NwsLeaseLostException: a lease has ended before; nothing was done.
+        """
+        self._session.perform(self._requests.renew(leases, duration))

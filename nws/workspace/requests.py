@@ -204,14 +204,33 @@ class WorkspaceRequests:
 
         return Request(fields, read, _wait(timeout))
 
+    def settle_and_lease(
+        self,
+        make: MakeLease[L],
+        leases: Iterable[_HasId],
+        stores: Iterable[tuple[str, Any]],
+        varName: str,
+        limit: int,
+        *,
+        duration: float = 60.0,
+    ) -> Request[list[L]]:
+        """Remove leased values for good, store others, and take what is there for a time."""
+        lease = self.lease_many(make, varName, limit, duration=duration, keep_unreadable=True)
+        settled = (_ids(leases), *self._stores(stores))
+        fields = [b"settle and lease", *lease.fields[1:], *settled]
+        return Request(fields, lease.read, lease.wait)
+
     def settle(
         self, leases: Iterable[_HasId] | None, stores: Iterable[tuple[str, Any]] = ()
     ) -> Request[None]:
         """Remove leased values for good and store others."""
-        fields: list[Field] = [b"settle", _ids(leases)]
+        return Request([b"settle", _ids(leases), *self._stores(stores)], nothing)
+
+    def _stores(self, stores: Iterable[tuple[str, Any]]) -> Iterator[Field]:
         for varName, value in stores:
-            fields += (self._workspace, encode_name(varName), *self._encoder.encode(value))
-        return Request(fields, nothing)
+            yield self._workspace
+            yield encode_name(varName)
+            yield from self._encoder.encode(value)
 
     def withdraw(
         self, varName: str, indexes: Iterable[int], *, keep: bool = False

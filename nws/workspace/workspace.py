@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import partial
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
 from nws.errors import NwsUnsupportedOperationException
 from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT
@@ -15,7 +14,7 @@ from nws.workspace.constants import STRING
 from nws.workspace.cursor import Cursor
 from nws.workspace.file_transfers import FileTransfers
 from nws.workspace.iterators import NwsValueIterator
-from nws.workspace.leases import Lease
+from nws.workspace.leases import ANY, Leasing
 from nws.workspace.requests import WorkspaceRequests
 from nws.workspace.server import NwsServer
 from nws.workspace.streams import Inbox, Outbox, Watch
@@ -23,10 +22,8 @@ from nws.workspace.textfile import NwsTextFile
 
 __all__ = ["NetWorkSpace"]
 
-_ANY: Final = "waiting for several variables"
 
-
-class NetWorkSpace(FileTransfers):
+class NetWorkSpace(FileTransfers, Leasing):
     """A workspace on a server: variables that hold values, for any process to store and fetch.
 
     What any call can raise is listed in `nws.client`.
@@ -308,72 +305,6 @@ class NetWorkSpace(FileTransfers):
         (values,) = map(self._session.perform, (request,))
         return values
 
-    # Leases
-
-    def lease(self, varName: str, *, timeout: float | None = None, duration: float = 60.0) -> Lease:
-        """Take a value for a time; it comes back to its place unless it is settled. Used in a
-        ``with`` statement it is settled at the end, and given back on an exception.
-
-        It comes back when this session ends, for example because the process dies, and when
-        ``duration`` has passed without `Lease.renew`.
-
-        Args:
-            varName: name of the variable.
-            timeout: seconds to wait for a value at most; None or infinity for any time.
-            duration: seconds for which the lease lasts.
-
-        Raises:
-            NwsTimeoutException: no value came in time.
-            NwsUnpicklingException: the value cannot be read here; it went back, as an attempt.
-            NwsUnsupportedOperationException: the server speaks only the original protocol.
-            NwsException: as for `fetch`.
-        """
-        self._session.require_extensions("leases")
-        make = partial(Lease, self)
-        request = self._requests.lease_many(make, varName, 1, timeout=timeout, duration=duration)
-        ((lease,),) = map(self._session.perform, (request,))
-        return lease
-
-    def lease_many(
-        self,
-        varName: str | Sequence[str],
-        limit: int,
-        *,
-        timeout: float | None = None,
-        duration: float = 60.0,
-        keep_unreadable: bool = False,
-    ) -> list[Lease]:
-        """Take from 1 to ``limit`` values, of the first variable that has any; see `lease`. If
-        ``keep_unreadable``, one that cannot be unpickled is the NwsUnpicklingException."""
-        self._session.require_extensions("leases" if isinstance(varName, str) else _ANY)
-        request = self._requests.lease_many(
-            partial(Lease, self),
-            varName,
-            limit,
-            timeout=timeout,
-            duration=duration,
-            keep_unreadable=keep_unreadable,
-        )
-        (leases,) = map(self._session.perform, (request,))
-        return leases
-
-    def settle(
-        self, leases: Iterable[Lease] | None, stores: Iterable[tuple[str, Any]] = ()
-    ) -> None:
-        """Remove leased values for good and store others, in one step: all of it or nothing.
-
-        Args:
-            leases: of any variables of one workspace; None for all that the session holds.
-            stores: pairs of a variable in this workspace and a value for it.
-
-        Raises:
-            NwsLeaseLostException: a lease has ended before; nothing was done.
-            NwsOperationException: the leases are of several workspaces; nothing was done.
-            ValueError: there are more than some 2,400 values to store; nothing was done.
-            NwsException: as for `store`.
-        """
-        self._session.perform(self._requests.settle(leases, stores))
-
     def withdraw(self, varName: str, indexes: Iterable[int], *, keep: bool = False) -> list[int]:
         """Remove values for good unless somebody has taken or leased them. Return the indexes of
         those that were there.
@@ -385,30 +316,6 @@ class NetWorkSpace(FileTransfers):
         """
         self._session.require_extensions("withdrawing values")
         return self._session.perform(self._requests.withdraw(varName, indexes, keep=keep))
-
-    def release(self, leases: Iterable[Lease] | None, *, blame: bool = True) -> None:
-        """Give leased values back to their places.
-
-        Args:
-            leases: of any variables; None for all that the session holds.
-            blame: count this as an attempt at the value.
-
-        Raises:
-            NwsLeaseLostException: a lease has ended before; nothing was done.
-        """
-        self._session.perform(self._requests.release(leases, blame=blame))
-
-    def renew(self, leases: Iterable[Lease] | None, duration: float) -> None:
-        """Let leases last for ``duration`` seconds from now.
-
-        Args:
-            leases: of any variables; None for all that the session holds.
-            duration: in seconds.
-
-        Raises:
-            NwsLeaseLostException: a lease has ended before; nothing was done.
-        """
-        self._session.perform(self._requests.renew(leases, duration))
 
     # Several variables
 
@@ -431,7 +338,7 @@ class NetWorkSpace(FileTransfers):
             NwsUnsupportedOperationException: the server speaks only the original protocol.
             NwsException: as for `fetch`.
         """
-        self._session.require_extensions(_ANY)
+        self._session.require_extensions(ANY)
         request = self._requests.fetchAny(varNames, timeout=timeout)
         (got,) = map(self._session.perform, (request,))
         return got
@@ -439,19 +346,8 @@ class NetWorkSpace(FileTransfers):
     def findAny(self, varNames: Iterable[str], *, timeout: float | None = None) -> tuple[str, Any]:
         """Return the name and a value of the first of several variables that has one, without
         removing it; see `fetchAny`."""
-        self._session.require_extensions(_ANY)
+        self._session.require_extensions(ANY)
         return self._session.perform(self._requests.findAny(varNames, timeout=timeout))
-
-    def leaseAny(
-        self, varNames: Iterable[str], *, timeout: float | None = None, duration: float = 60.0
-    ) -> Lease:
-        """Take a value for a time from the first of several variables that has one; see `fetchAny`
-        and `lease`. Its ``variable`` says from which."""
-        self._session.require_extensions(_ANY)
-        make = partial(Lease, self)
-        request = self._requests.leaseAny(make, varNames, timeout=timeout, duration=duration)
-        (lease,) = map(self._session.perform, (request,))
-        return lease
 
     # Streams
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
 from nws.errors import Status
 from nws.wire import operations as wire
@@ -243,15 +243,48 @@ def _release(client: Caller, fields: list[Any], _: bytes) -> None:
 
 
 def _settle(client: Caller, fields: list[Any], metadata: bytes) -> None:
-    if len(fields) % 4 != 2:
-        raise Refusal("each store needs a workspace, a variable, a descriptor and a value")
-    stores = [
-        (ws, var, _value(descriptor, payload, metadata))
-        for ws, var, descriptor, payload in zip(*(fields[n::4] for n in (2, 3, 4, 5)), strict=True)
-    ]
+    stores = _stores(fields, 2, metadata)
     ids = _ids(client, fields[1])
     numbered = fields[0] == b"settle numbered"
     client.space.settle(client.session, ids, stores, client, numbered=numbered)
+
+
+class _Settled:
+    """Takes the answer to a `settle` that a lease follows. A failure is the answer to both."""
+
+    def __init__(self, client: Caller) -> None:
+        self._client = client
+        self.success = False
+
+    def done(self) -> None:
+        self.success = True
+
+    def failed(self, status: int, reason: str) -> None:
+        self._client.failed(status, reason)
+
+    def raised(self, error: Exception) -> None:
+        self._client.raised(error)
+
+
+def _settle_and_lease(client: Caller, fields: list[Any], metadata: bytes) -> None:
+    _limit(fields[3]), _timeout(fields, 4), number(fields[5])  # nothing is settled if one is wrong
+    settled = _Settled(client)
+    ids, stores = _ids(client, fields[6]), _stores(fields, 7, metadata)
+    client.space.settle(client.session, ids, stores, cast("Reply", settled))
+    if settled.success:
+        _lease(client, fields, metadata)
+
+
+def _stores(fields: list[Any], begin: int, metadata: bytes) -> Sequence[tuple[bytes, bytes, Value]]:
+    """Read the stores of a `settle`: workspace, variable, and value."""
+    given = fields[begin:]
+    if len(given) % 4:
+        raise Refusal("each store needs a workspace, a variable, a descriptor and a value")
+    parts = (given[place::4] for place in range(4))
+    return [
+        (ws, var, _value(descriptor, payload, metadata))
+        for ws, var, descriptor, payload in zip(*parts, strict=True)
+    ]
 
 
 def _withdraw(client: Caller, fields: list[Any], _: bytes) -> None:
@@ -390,6 +423,7 @@ _PERFORM: Final[dict[bytes, _Perform]] = {
     b"release": _release,
     b"settle": _settle,
     b"settle numbered": _settle,
+    b"settle and lease": _settle_and_lease,
     b"withdraw": _withdraw,
     b"list leases": _list_leases,
     b"ack": _ack,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from threading import Thread
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 import pytest
 
-from nws.client import NetWorkSpace, NwsConnectionDroppedException
+from nws.client import NetWorkSpace, NwsConnectionDroppedException, NwsLeaseLostException
 from nws.session import exchange
 from tests.support.secured import Secured, secured
 from tests.support.server import PATIENCE
@@ -192,6 +193,30 @@ def test_a_step_is_done_whole_or_not_at_all(opened: Opener) -> None:
         assert everything(ws, "y") == (["result"] if done else []), moment
         assert everything(ws, "z") == (["more"] if done else []), moment
         outcomes.add(done)
+        if not goes_on:
+            break
+    assert outcomes == {True, False}
+
+
+def test_an_end_with_what_follows_is_done_once(opened: Opener) -> None:
+    """Who is interrupted settles again, as a worker does."""
+    ws = opened()
+    outcomes = set()
+    for moment in count():
+        ws.store_many("x", ["task", "next"])
+        lease = ws.lease("x")
+        both = partial(ws.settle_and_lease, [lease], [("y", "result")], "x")
+        following, goes_on = struck(moment, both, 1)
+        outcomes.add(bool(following))
+        if not following:
+            with suppress(NwsLeaseLostException):
+                lease.settle([("y", "result")])
+            assert variable(ws, "x").leased == 0, moment
+            following = [ws.lease_many("x", 1)]
+        ((following_lease,),) = following
+        assert (following_lease.value, following_lease.attempt) == ("next", 1), moment
+        following_lease.settle()
+        assert everything(ws, "y") == ["result"], moment
         if not goes_on:
             break
     assert outcomes == {True, False}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from threading import Thread
 from typing import Any
@@ -117,6 +118,49 @@ def test_it_can_last_longer(opened_by_any: Opener) -> None:
     until(lambda: state(ws) == (1, 1), "the end of the lease")
     assert ws.fetch("x") == 2
     longer.settle()
+
+
+def test_the_next_ones_come_with_the_end_of_the_last(opened_by_any: Opener) -> None:
+    ws = opened_by_any()
+    ws.store_many("x", range(4))
+    leases = ws.lease_many("x", 2)
+    following = ws.settle_and_lease(leases, [("y", "a result"), ("y", "another")], "x", 9)
+    assert [lease.value for lease in following] == [2, 3]
+    assert (state(ws), state(ws, "y")) == ((0, 2), (2, 0))
+    (last,) = ws.settle_and_lease(following, [("x", "once more")], "x", 1, duration=60)
+    assert (last.value, last.variable, last.attempt) == ("once more", "x", 1)
+    with pytest.raises(NwsLeaseLostException):
+        ws.settle_and_lease(leases, [("y", "too late")], "x", 1)
+    assert (state(ws), state(ws, "y")) == ((0, 1), (2, 0)), "nothing was done"
+    last.settle()
+
+
+def test_what_is_settled_stays_so_if_nothing_can_be_leased(opened: Opener) -> None:
+    ws, other = opened(), opened()
+    ws.store("x", "a task")
+    lease = ws.lease("x")
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(ws.settle_and_lease, [lease], [("y", "a result")], "x", 1)
+        until_waiting(other, "x", fetchers=1)
+        other.deleteVar("x")
+        with pytest.raises(NwsOperationException, match="settle and lease of 'x'"):
+            waiting.result()
+    assert ws.fetchTry("y") == "a result"
+    with pytest.raises(NwsLeaseLostException):
+        lease.settle()
+
+
+@pytest.mark.parametrize(("limit", "duration"), [(0, 60), ("1", 60), (1, -1), (1, "x")])
+def test_nothing_is_settled_for_a_lease_that_cannot_be(
+    opened_by_any: Opener, limit: Any, duration: Any
+) -> None:
+    ws = opened_by_any()
+    ws.store("x", "a task")
+    lease = ws.lease("x")
+    with pytest.raises((TypeError, ValueError)):
+        ws.settle_and_lease([lease], [("y", "a result")], "x", limit, duration=duration)
+    lease.release()
+    assert ws.fetchTry("y") is None
 
 
 def test_of_several(opened_by_any: Opener) -> None:

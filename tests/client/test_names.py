@@ -99,7 +99,7 @@ GUIDE: Final[dict[str, str]] = {
 }
 OURS: Final = {
     "NetWorkSpace": "fetchAny fetch_many findAny inbox lease leaseAny lease_many outbox "
-    "release renew settle store_many watch withdraw",
+    "release renew settle settle_and_lease store_many watch withdraw",
     "NwsServer": "address endpoint nwsSocket session status view",
     "NwsValueIterator": "",
 }

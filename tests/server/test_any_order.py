@@ -45,6 +45,7 @@ EXTENDED: Final[list[tuple[Text, ...]]] = [
     ("lease any", "ws", "2", "300", "500", "x", "y"),
     ("find any", "ws", "", "x", "y"),
     ("settle", "1", "ws", "y", TEXT, "v"),
+    ("settle and lease", "ws", "x", "2", "", "500", "1", "ws", "x", TEXT, "v"),
     ("release", "2", "yes"),
     ("cancel",),
     ("cancel",),

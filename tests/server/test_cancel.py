@@ -12,14 +12,18 @@ extended_kind = pytest.mark.parametrize("kind", EXTENDED_KINDS)
 
 Wait = tuple[str | bytes, ...]
 
-# What can wait, with a timeout in milliseconds at the end.
+# What can wait.
 WAITING_GETS: list[Wait] = [
-    ("fetch", "ws", "x", "", ""),
-    ("find", "ws", "x", "", ""),
-    ("ifetch", "ws", "x", BLANK, ""),
-    ("ifind", "ws", "x", BLANK, ""),
+    ("fetch", "ws", "x", "", "", "TIMEOUT"),
+    ("find", "ws", "x", "", "", "TIMEOUT"),
+    ("ifetch", "ws", "x", BLANK, "", "TIMEOUT"),
+    ("ifind", "ws", "x", BLANK, "", "TIMEOUT"),
 ]
-WAITING_TAKES: list[Wait] = [("take", "ws", "x", "10"), ("lease", "ws", "x", "10")]
+WAITING_TAKES: list[Wait] = [
+    ("take", "ws", "x", "10", "TIMEOUT"),
+    ("lease", "ws", "x", "10", "TIMEOUT", "60000"),
+    ("settle and lease", "ws", "x", "10", "TIMEOUT", "60000", ""),
+]
 WAITING_ANYS: list[Wait] = [
     ("take any", "ws", "10", "TIMEOUT", "x", "y2"),
     ("lease any", "ws", "10", "TIMEOUT", "60000", "y2", "x"),
@@ -32,10 +36,7 @@ each_wait = pytest.mark.parametrize(
 
 def start(link: Link, wait: Wait, timeout: str = "") -> None:
     """Begin to wait."""
-    if wait in WAITING_ANYS:
-        link.send(*(timeout if field == "TIMEOUT" else field for field in wait))
-    else:
-        link.send(*wait, timeout, *(["60000"] if wait[0] == "lease" else []))
+    link.send(*(timeout if field == "TIMEOUT" else field for field in wait))
     assert link.silent
 
 
@@ -43,7 +44,7 @@ def answer_to(link: Link, wait: Wait) -> Answer:
     """Read the answer in the form that it has."""
     if wait in WAITING_ANYS:
         return link.any()
-    return link.many() if wait[0] in ("take", "lease") else link.long()
+    return link.many() if wait in WAITING_TAKES else link.long()
 
 
 # Cancel
@@ -220,7 +221,7 @@ def test_a_value_that_comes_in_time_is_delivered_once(
     assert answer.payload == b"v" or answer.items[0].payload == b"v"
     server.advance(5)
     assert link.silent
-    assert server.space.next_deadline() is None or wait[0] in ("lease", "lease any")
+    assert server.space.next_deadline() is None or "60000" in wait
 
 
 @extended_kind

@@ -271,5 +271,6 @@ def times_ten(number: int) -> int:
 def refuse_to_send(element: int, victim: int) -> int:
     """Let the worker die of one element after it has run, before its result was sent."""
     if element == victim:
-        NetWorkSpace.settle = lambda *_: os._exit(9)  # type: ignore[method-assign]
+        for name in ("settle", "settle_and_lease"):
+            setattr(NetWorkSpace, name, lambda *_, **__: os._exit(9))
     return 10 * element

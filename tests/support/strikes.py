@@ -124,7 +124,7 @@ def _goes_on_in(caller: FrameType | None) -> bool:
 
 
 def struck(
-    moment: int, act: Callable[[T], R], argument: T, error: Exception | None = None
+    moment: int, act: Callable[[T], R], argument: T, error: BaseException | None = None
 ) -> tuple[list[R], bool]:
     """Act, and be struck at a moment.
 

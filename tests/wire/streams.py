@@ -104,6 +104,7 @@ def _is_value(operation: bytes, place: int) -> bool:
         (operation == b"store" and place == 4)
         or (operation == b"store many" and place >= 4 and place % 2 == 0)
         or (operation in (b"settle", b"settle numbered") and place >= 5 and place % 4 == 1)
+        or (operation == b"settle and lease" and place >= 10 and place % 4 == 2)
     )
 
 
@@ -129,7 +130,16 @@ def sent_requests(draw: st.DrawFn, dialect: Dialect) -> Sent:
     """Make a request of a dialect."""
     operation = draw(
         st.sampled_from(
-            [b"store", b"store many", b"settle", b"settle numbered", b"fetch", b"", b"%"]
+            [
+                b"store",
+                b"store many",
+                b"settle",
+                b"settle numbered",
+                b"settle and lease",
+                b"fetch",
+                b"",
+                b"%",
+            ]
         )
     )
     count = draw(st.integers(0, 20 if dialect.extensions else 15))

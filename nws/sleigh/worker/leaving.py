@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from nws.sleigh.shared.leave_signals import LEAVE_SIGNALS
 from nws.sleigh.shared.status_cells import StatusCells
 
 __all__ = ["LeaveError", "Leaving"]
+
+R = TypeVar("R")
 
 
 class LeaveError(BaseException):
@@ -34,16 +36,11 @@ class _Forking(threading.local):
 
 
 class Leaving:
-    """Whether a worker is to leave.
-
-    Attributes:
-        waits: the worker waits for the server and has nothing to lose: then a signal ends it at
-            once. Look with `check` after this was set.
-    """
+    """Whether a worker is to leave."""
 
     def __init__(self, cells: StatusCells) -> None:
         """Handle signals from now on; forks of this process do not."""
-        self.waits = False
+        self._waits = False  # the worker waits for the server: a signal ends it at once
         self._cells: Final = cells
         self._forking: Final = _Forking()
         for number in LEAVE_SIGNALS:
@@ -54,15 +51,24 @@ class Leaving:
             after_in_child=self._handle_no_more,
         )
 
-    def check(self) -> None:
-        """Raise LeaveError if the worker is to leave."""
-        if self._cells.leaves:
-            raise LeaveError
+    def may_interrupt(self, wait: Callable[[], R]) -> R:
+        """Call something that waits for the server, where nothing is to lose.
+
+        Raises:
+            LeaveError: the worker is to leave.
+        """
+        self._waits = True
+        try:
+            if self._cells.leaves:
+                raise LeaveError
+            return wait()
+        finally:
+            self._waits = False  # a signal interrupts nothing of the user's, at the end too
 
     def _handle(self, *_: object) -> None:
         self._cells.leaves = 1
-        if self.waits:
-            self.waits = False
+        if self._waits:
+            self._waits = False
             raise LeaveError
 
     def _hold_signals(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from nws.client import Lease, NetWorkSpace
 from nws.errors import NwsLeaseLostException, NwsNoWorkSpaceException, NwsOperationException
@@ -23,10 +24,13 @@ from nws.sleigh.shared.messages import (
 from nws.sleigh.shared.output import OutputWriter
 from nws.sleigh.shared.pickling import Packed
 from nws.sleigh.worker.failure_report import FailureReport
+from nws.sleigh.worker.leaving import LeaveError
 from nws.sleigh.worker.runner import failure
 from nws.sleigh.worker.taking import taken
 
 __all__ = ["Settler", "Stores"]
+
+R = TypeVar("R")
 
 Stores = list[tuple[str, Any]]
 
@@ -84,17 +88,39 @@ class Settler:
 
     def settle(self) -> None:
         """Settle all tasks that are finished."""
+        if self._finished:
+            self.settle_by(self._workspace.settle)
+
+    def settle_by(self, send: Callable[[Sequence[Lease], Stores], R]) -> R | None:
+        """Settle all tasks that are finished by a message that may do more.
+
+        Args:
+            send: is given the leases, and what is stored with them.
+
+        Returns:
+            What it returns; None if it was refused. Then the tasks were settled one by one.
+
+        Raises:
+            LeaveError: it has raised this. The tasks are settled.
+            NwsException: the workspace was deleted, or the server is gone.
+        """
         self._bytes = 0
         finished = list(taken(self._finished))
-        if not finished:
-            return
+        leases = [lease for lease, _ in finished]
         stores = [store for _, each in finished for store in each]
         stores += self._failures.news()
         try:
-            self._workspace.settle([lease for lease, _ in finished], stores)
+            return send(leases, stores)
         except NwsOperationException:
-            for lease, each in finished:
-                self._settle_one(lease, each)
+            self._settle_each(finished)
+            return None
+        except LeaveError:
+            self._settle_each(finished)  # it may have come too soon
+            raise
+
+    def _settle_each(self, finished: Iterable[tuple[Lease, Stores]]) -> None:
+        for lease, each in finished:
+            self._settle_one(lease, each)
 
     def _settle_one(self, lease: Lease, stores: Stores) -> None:
         try:

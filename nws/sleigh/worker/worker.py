@@ -31,7 +31,6 @@ from nws.errors import (
     NwsTimeoutException,
     NwsUnpicklingException,
 )
-from nws.sleigh.shared.groups import queue_of
 from nws.sleigh.shared.messages import (
     BARRIER,
     NO_CALL,
@@ -67,6 +66,7 @@ from nws.sleigh.worker.loader import Loader
 from nws.sleigh.worker.runner import Runner
 from nws.sleigh.worker.settler import Settler
 from nws.sleigh.worker.taking import taken, taken_from_the_end
+from nws.sleigh.worker.task_source import TaskSource
 
 __all__ = ["OutdatedError", "Worker"]
 
@@ -116,8 +116,6 @@ class Worker:
         self._runner = runner
         self._writer = writer
         self._lease_time = lease_time
-        queues = [queue_of(group), TASK] if group else TASK
-        self._lease_many = partial(workspace.lease_many, queues)
         self._leaving = Leaving(cells)
         self._spans = Spans(cells)
         self._deaths = Deaths(workspace, replaces=replaces)
@@ -126,6 +124,7 @@ class Worker:
         self._loader = Loader(workspace, cells, runner, self._deaths)
         self._failures = FailureReport(workspace, rank)
         self._settler = Settler(workspace, rank, writer, self._failures)
+        self._source = TaskSource(workspace, self._settler, self._leaving, lease_time, group)
         self._current = CurrentTask(
             workspace, cells, rank, runner, writer, self._failures, self._spans, self._settler
         )
@@ -144,18 +143,10 @@ class Worker:
             InitializerFailedError: this worker can do no tasks; the master has been told why.
             LeaveError: this worker was told to leave.
         """
-        leaving = self._leaving
         self._handback.start()
         self._wait_for_the_others()
         while True:
-            leaving.waits = True
-            try:
-                leaving.check()
-                leases = self._lease_many(
-                    self._wanted, duration=self._lease_time, keep_unreadable=True
-                )
-            finally:
-                leaving.waits = False  # a signal interrupts nothing of the user's, at the end too
+            leases = self._source.next(self._wanted)
             begun, done = time.monotonic(), 0
             self._spare.extend(leases)
             if len(leases) > 1:
@@ -169,8 +160,8 @@ class Worker:
                     self._call = task.call
                     self._do(lease, task)
                 done += 1
-            self._settler.settle()
             if once:
+                self._settler.settle()
                 raise OutdatedError
             self._cells.limit = 0  # the supervisor need not look until the next task
             pace = (time.monotonic() - begun) / max(done, 1)
@@ -349,19 +340,17 @@ class Worker:
         if not number:
             return
         cells.state, cells.limit = WAITING, 0
-        ends = self._workspace.ifind(BARRIER)
-        self._leaving.waits = True
-        try:
-            self._leaving.check()
-            over: Any = 0
-            while type(over) is not int or over < number:  # others may store anything there
-                try:
-                    over = ends.next()
-                except NwsUnpicklingException:
-                    pass
-                except StopIteration:
-                    raise NwsNoWorkSpaceException("the sleigh's workspace is gone") from None
-        finally:
-            self._leaving.waits = False
+        self._leaving.may_interrupt(partial(self._find_end, number))
         cells.barrier = 0
         cells.state = IDLE
+
+    def _find_end(self, number: int) -> None:
+        ends = self._workspace.ifind(BARRIER)
+        over: Any = 0
+        while type(over) is not int or over < number:  # others may store anything there
+            try:
+                over = ends.next()
+            except NwsUnpicklingException:
+                pass
+            except StopIteration:
+                raise NwsNoWorkSpaceException("the sleigh's workspace is gone") from None
