@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from nws.errors import NwsException
 
-__all__ = ["LeaseCall", "Leasing", "LoopLease"]
+__all__ = ["LeaseCall", "LeasingWorkspace", "LoopLease"]
 
 
-class Leasing(Protocol):
+class LeasingWorkspace(Protocol):
     """What a lease needs of its workspace."""
 
     def settle(
@@ -36,7 +36,9 @@ class LoopLease:
         attempt: 1 for the first time that this value is leased, one more each time it came back.
     """
 
-    def __init__(self, ws: Leasing, variable: str, number: int, attempt: int, value: Any) -> None:
+    def __init__(
+        self, ws: LeasingWorkspace, variable: str, number: int, attempt: int, value: Any
+    ) -> None:
         """Made by the methods of a workspace."""
         self._workspace = ws
         self.variable = variable

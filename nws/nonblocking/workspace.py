@@ -7,7 +7,7 @@ from functools import partial, update_wrapper
 from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
 from nws.nonblocking.iterators import LoopValueIterator
-from nws.nonblocking.leases import LeaseCall, Leasing, LoopLease
+from nws.nonblocking.leases import LeaseCall, LeasingWorkspace, LoopLease
 from nws.nonblocking.server import LoopServer
 from nws.nonblocking.streams import LoopInbox, LoopOutbox, LoopWatch
 from nws.nonblocking.textfile import LoopTextFile
@@ -48,7 +48,9 @@ class LoopWorkspace:
         server: the server behind it.
     """
 
-    def __init__(self, name: str, server: LoopServer, leasing: Leasing | None = None) -> None:
+    def __init__(
+        self, name: str, server: LoopServer, leasing: LeasingWorkspace | None = None
+    ) -> None:
         """Take a name and a server; see `bind`.
 
         Args:
