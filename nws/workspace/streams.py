@@ -7,12 +7,12 @@ its way as soon as it is there.
 
 from __future__ import annotations
 
-import os
-import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
+from nws.eager_poll import EagerPoll
 from nws.errors import NwsOperationException
 from nws.session.session import Session
 from nws.values import decode, decode_or_error
@@ -21,16 +21,6 @@ from nws.wire.dialect import BLANK_ID
 from nws.wire.requests import Field
 
 __all__ = ["Inbox", "Outbox", "Watch"]
-
-_yield_core: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
-
-_EAGER_SECONDS: Final = 0.0003
-
-_LOST_SLICE_SECONDS: Final = 0.0005
-"""If yielding takes this long, others compute on this core."""
-
-_PAUSE_SECONDS: Final = 0.1
-"""After that, in which nothing is polled eagerly."""
 
 
 class Outbox:
@@ -140,7 +130,7 @@ class Inbox:
         """Made by `NetWorkSpace.inbox`."""
         self._fields: list[Field] = [b"take", workspace, variable, b"%d" % limit, b""]
         self._stream = session.open_stream(self._fields)
-        self._not_before = 0.0  # not eager until then
+        self._poll_eagerly = EagerPoll()
 
     def take(
         self, timeout: float, *, eager: bool = False, into: deque[Any] | None = None
@@ -161,8 +151,8 @@ class Inbox:
         """
         stream = self._stream
         if not stream.has_reply():
-            has_come = (eager and self._poll_eagerly()) or stream.poll(timeout)
-            if not has_come:
+            has_come = self._poll_eagerly(partial(stream.poll, 0)) if eager else None
+            if not (has_come or stream.poll(timeout)):
                 return []
         items = stream.answer().items
         values = [decode_or_error(item.descriptor, item.payload) for item in items]
@@ -170,21 +160,6 @@ class Inbox:
             into.extend(values)
         stream.ask(self._fields)  # which acknowledges these
         return values
-
-    def _poll_eagerly(self) -> bool:
-        """Poll for a moment, unless others compute on this core: who yields to them waits until
-        they have had their slice, and who sleeps is woken at once."""
-        now = time.perf_counter()
-        end = now + _EAGER_SECONDS if now >= self._not_before else now
-        while now < end:
-            if self._stream.poll(0):
-                return True
-            before = now
-            _yield_core()  # the server may wait for this very core
-            now = time.perf_counter()
-            if now - before > _LOST_SLICE_SECONDS:
-                self._not_before = now + _PAUSE_SECONDS
-        return False
 
     def fileno(self) -> int:
         """Return the number of the socket; it can be read when a value, or the end, has come."""

@@ -1,9 +1,7 @@
 """Twisted's epoll reactor, made for many small requests.
 
-Before it sleeps it polls for a moment: being woken by the system takes longer than the next request
-often does. It does so only while there is a core for that: when others compute on its core, who
-yields to them waits for long. And it makes no log context around each event, which nothing here
-reads and which takes a tenth of the time of a small operation.
+Before it sleeps it polls for a moment; see `nws.eager_poll`. And it makes no log context around
+each event, which nothing here reads and which takes a tenth of the time of a small operation.
 
 For that it overrides `doPoll` and uses three attributes of `EPollReactor` that are not public:
 `_poller`, `_selectables` and `_doReadOrWrite`. So `install` tries the reactor first, and leaves the
@@ -16,7 +14,8 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from time import monotonic, perf_counter
+from functools import partial
+from time import monotonic
 from typing import Any, Final
 
 import twisted
@@ -27,20 +26,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-_Events = list[tuple[int, int]]
+from nws.eager_poll import EagerPoll
 
-_LINGER_SECONDS: Final = 300e-6
-"""How long to poll for events before sleeping. A worker has done a short task by then."""
+_Events = list[tuple[int, int]]
 
 _MAX_DOUBLINGS: Final = 4
 """After polling has found nothing n times in a row, 2**n - 1 sleeps come without it; n is at most
 this."""
-
-_LOST_SLICE_SECONDS: Final = 500e-6
-"""If yielding takes this long, others compute on this core, and do not just answer."""
-
-_PAUSE_SECONDS: Final = 0.1
-"""After that, in which it does not linger; a lost slice takes some 3 ms at most."""
 
 _log = Logger()
 
@@ -68,11 +60,11 @@ else:
 
         _empty_polls = 0  # lingering found nothing this many times in a row
         _to_skip = 0  # sleeps that come without lingering
-        _not_before = 0.0  # no lingering until then
 
         def __init__(self) -> None:
             super().__init__()  # type: ignore[no-untyped-call]
             self._may_linger = len(os.sched_getaffinity(0)) > 1
+            self._poll_eagerly = EagerPoll()
 
         def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - Twisted's name
             poll, max_events = self._poller.poll, len(self._selectables)
@@ -95,24 +87,15 @@ else:
         doIteration = doPoll  # noqa: N815 - Twisted's name
 
         def _linger(self, poll: Callable[[int, int], _Events], max_events: int) -> _Events | None:
-            """Poll for a moment, yielding this core to other processes. After empty polls, skip
-            this for an exponentially growing number of sleeps; after others had the core for long,
-            for a while."""
+            """Poll for a moment. After empty polls, skip this for an exponentially growing number
+            of sleeps."""
             if self._to_skip:
                 self._to_skip -= 1
                 return None
-            now = perf_counter()
-            if now < self._not_before:
-                return None
-            end = now + _LINGER_SECONDS
-            while not (events := poll(0, max_events)) and now < end:
-                before = now
-                os.sched_yield()
-                now = perf_counter()
-                if now - before > _LOST_SLICE_SECONDS:
-                    self._not_before = now + _PAUSE_SECONDS
-            self._empty_polls = 0 if events else min(self._empty_polls + 1, _MAX_DOUBLINGS)
-            self._to_skip = 2**self._empty_polls - 1
+            events = self._poll_eagerly(partial(poll, 0, max_events))
+            if events is not None:
+                self._empty_polls = 0 if events else min(self._empty_polls + 1, _MAX_DOUBLINGS)
+                self._to_skip = 2**self._empty_polls - 1
             return events
 
     @implementer(IReadDescriptor)

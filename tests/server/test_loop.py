@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 import twisted
 
+from nws import eager_poll
 from nws.errors import Status
 from nws_server import loop
 from tests.support.processes import run_python, until
@@ -55,8 +56,8 @@ class Poller:
 @pytest.fixture
 def poller(monkeypatch: pytest.MonkeyPatch) -> Poller:
     poller = Poller()
-    monkeypatch.setattr(loop, "perf_counter", poller.clock)
-    monkeypatch.setattr(os, "sched_yield", poller.yield_core)
+    monkeypatch.setattr(eager_poll, "perf_counter", poller.clock)
+    monkeypatch.setattr(eager_poll, "_yield_core", poller.yield_core)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     return poller
 
@@ -116,19 +117,29 @@ def test_while_nothing_comes_it_polls_less_and_less_often(reactor: Any, poller: 
 def test_who_answers_on_its_core_does_not_keep_it_from_polling(
     reactor: Any, poller: Poller
 ) -> None:
-    poller.taken = 0.7 * loop._LOST_SLICE_SECONDS
+    poller.taken = 0.7 * eager_poll._LOST_SLICE_SECONDS
     for _ in range(10):
         poller.answers = [[], _EVENT]
         assert lingers(reactor, poller)
 
 
 def test_while_others_compute_on_its_core_it_sleeps_at_once(reactor: Any, poller: Poller) -> None:
-    poller.taken = 1.1 * loop._LOST_SLICE_SECONDS
-    poller.answers = [[], _EVENT]
-    assert lingers(reactor, poller)
-    assert not lingers(reactor, poller)
-    poller.time += loop._PAUSE_SECONDS
-    assert lingers(reactor, poller)
+    for pause in (5, 10, 20, 40, 80, 160, 160):  # milliseconds
+        assert lingers_for_what_comes(reactor, poller, taken=0.55)
+        poller.time += pause / 1000 - 0.001
+        assert not lingers_for_what_comes(reactor, poller), f"its {pause} ms are over too soon"
+        poller.time += 0.001
+    assert lingers_for_what_comes(reactor, poller)
+    poller.time += 0.16
+    assert lingers_for_what_comes(reactor, poller, taken=0.55)
+    poller.time += 0.005
+    assert lingers_for_what_comes(reactor, poller), "that was long ago"
+
+
+def lingers_for_what_comes(reactor: Any, poller: Poller, taken: float = 0.0) -> bool:
+    """Do what `lingers` does; something comes when others had the core, for milliseconds."""
+    poller.taken, poller.answers = taken / 1000, [[], _EVENT]
+    return lingers(reactor, poller)
 
 
 def test_on_one_core_it_sleeps_at_once(monkeypatch: pytest.MonkeyPatch, poller: Poller) -> None:

@@ -58,8 +58,8 @@ _log = logging.getLogger("nws")
 _MAX_RECEIVED: Final = 1000
 """Messages in one reply of the server."""
 
-_EAGER_CORES: Final = 3
-"""To look eagerly takes a core, beside those of the server and of the worker that is waited for."""
+_EAGER_CORES: Final = 2
+"""To look eagerly takes a core, beside that of the server."""
 
 
 Dropped = Callable[[], "tuple[int, tuple[int, ...], bool]"]
