@@ -149,7 +149,7 @@ class Calls:
 
 def _failed(error: SleighIllegalValueException) -> SleighFuture:
     """Return the future of a call that cannot be sent: its exception says why."""
-    future = CallFuture(lambda: False, lambda: False)
+    future = CallFuture(None)
     future.set_exception(error.__cause__ or TypeError(str(error)))
     return future
 

@@ -32,7 +32,7 @@ from nws.pp.job_output import JobOutput
 from nws.pp.known_names import prepared
 from nws.pp.secret import PUBLISHED_SECRET, check_secret, secret_for
 from nws.pp.statistics import NodeStatistics, RankTimes, table
-from nws.sleigh.master.submissions import SleighFuture
+from nws.sleigh.master.submission import SleighFuture
 from nws.sleigh.master.worker_pool import LOCAL, WorkerPool
 from nws.sleigh.shared.output import Line, echo
 

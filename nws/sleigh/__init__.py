@@ -41,7 +41,7 @@ from nws.sleigh.master.pending import SleighPending
 from nws.sleigh.master.result_iterator import SleighResultIterator
 from nws.sleigh.master.scatter import Scattered
 from nws.sleigh.master.sleigh import Sleigh
-from nws.sleigh.master.submissions import SleighFuture
+from nws.sleigh.master.submission import SleighFuture
 from nws.sleigh.shared.generation import freeze_support
 from nws.sleigh.shared.output import Line
 

@@ -8,7 +8,7 @@ its way as soon as it is there.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -133,7 +133,12 @@ class Inbox:
         self._poll_eagerly = EagerPoll()
 
     def take(
-        self, timeout: float, *, eager: bool = False, into: deque[Any] | None = None
+        self,
+        timeout: float,
+        *,
+        eager: bool = False,
+        meanwhile: Callable[[], object] | None = None,
+        into: deque[Any] | None = None,
     ) -> list[Any]:
         """Return the values that have come, or none after ``timeout`` seconds. One that cannot be
         unpickled is the NwsUnpicklingException, which carries its bytes.
@@ -143,6 +148,7 @@ class Inbox:
             eager: poll for the first 0.3 ms instead of sleeping. A value that comes that soon is
                 seen before the system would have woken us. It keeps a core busy for that time;
                 where others compute on that core as well, it sleeps nevertheless.
+            meanwhile: is called again and again while it polls; must be quick.
             into: receives the values as well, before the server is told that they were read: so an
                 exception that strikes then, as Ctrl-C may, costs none. It may repeat some.
 
@@ -151,7 +157,7 @@ class Inbox:
         """
         stream = self._stream
         if not stream.has_reply():
-            has_come = self._poll_eagerly(partial(stream.poll, 0)) if eager else None
+            has_come = self._poll_eagerly(partial(self._look, meanwhile)) if eager else False
             if not (has_come or stream.poll(timeout)):
                 return []
         items = stream.answer().items
@@ -160,6 +166,13 @@ class Inbox:
             into.extend(values)
         stream.ask(self._fields)  # which acknowledges these
         return values
+
+    def _look(self, meanwhile: Callable[[], object] | None) -> bool:
+        if self._stream.poll(0):
+            return True
+        if meanwhile is not None:
+            meanwhile()
+        return False
 
     def fileno(self) -> int:
         """Return the number of the socket; it can be read when a value, or the end, has come."""

@@ -83,8 +83,8 @@ def test_an_inbox_is_not_eager_where_others_compute(
     opened: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = _Clock()
-    monkeypatch.setattr("nws.workspace.streams.time", clock)
-    monkeypatch.setattr("nws.workspace.streams._yield_core", clock.lose_slice)
+    monkeypatch.setattr("nws.eager_poll.perf_counter", clock.perf_counter)
+    monkeypatch.setattr("nws.eager_poll._yield_core", clock.lose_slice)
     ws = opened()
     inbox = ws.inbox("x")
     for _ in range(2):  # the second time it sleeps at once
@@ -98,7 +98,7 @@ def test_an_inbox_is_not_eager_where_others_compute(
 
 
 class _Clock:
-    """Stands for the module `time`, on a core on which others compute."""
+    """Stands for time on a core on which others compute."""
 
     now = 1000.0
     lost_slices = 0

@@ -219,7 +219,7 @@ def test_lines_come_before_the_result(on_server: dict[str, Any]) -> None:
 def test_lines_that_do_not_come_hold_up_nothing(
     alone: Sleigh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nws.sleigh.master.submissions._MAX_LINES_SECONDS", 0.1)
+    monkeypatch.setattr("nws.sleigh.master.held_results._MAX_LINES_SECONDS", 0.1)
     monkeypatch.setattr(alone._team, "missing_lines", lambda said: 1)
     assert alone.submit(functions.say, "heard by nobody").result(SOON) is None
 

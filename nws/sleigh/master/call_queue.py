@@ -17,12 +17,8 @@ from nws.errors import NwsException
 from nws.sleigh.master.engine import AnyTeam, Engine
 from nws.sleigh.master.occupancy import Occupancy
 from nws.sleigh.master.options import CallOptions
-from nws.sleigh.master.submissions import (
-    MAX_TASKS_IN_MESSAGE,
-    SleighFuture,
-    Submission,
-    Submissions,
-)
+from nws.sleigh.master.submission import SleighFuture, Submission
+from nws.sleigh.master.submissions import MAX_TASKS_IN_MESSAGE, Submissions
 from nws.sleigh.shared.messages import MAX_BATCH_BYTES, Task
 from nws.sleigh.shared.pickling import size_of
 
@@ -49,32 +45,22 @@ class QueuedFuture(SleighFuture):
     """The future of a call in a `CallQueue`: as `concurrent.futures` has it, it is running from the
     moment on when a worker has taken the call, and can be cancelled until then."""
 
-    def __init__(self, withdraw: Callable[[], bool], runs: Callable[[], bool]) -> None:
-        super().__init__(withdraw)
-        self._runs = runs
-
     def running(self) -> bool:
-        return not self.done() and self._runs()
+        call = self._call
+        return not self.done() and call is not None and call.runs()
 
     def cancel(self) -> bool:
         """Withdraw the call unless a worker has taken it; or stop it, where that was asked for."""
-        if self._withdraw():
+        call = self._call
+        if call is not None and call.withdraw():
             self.note_withdrawn()
         return self.cancelled()
 
     def note_withdrawn(self) -> None:
         """Become cancelled: the call is with nobody any more."""
-        self._withdraw = self._runs = _is_over
+        self._call = None
         Future.cancel(self)
         self.set_running_or_notify_cancel()
-
-    def settle(self, value: Any, *, is_failure: bool) -> None:
-        self._runs = _is_over  # or a large result would be part of a cycle
-        super().settle(value, is_failure=is_failure)
-
-
-def _is_over() -> bool:
-    return False
 
 
 class CallQueue(Submissions):
@@ -102,9 +88,10 @@ class CallQueue(Submissions):
             options: of all calls.
             stops_running: to cancel a call that runs stops it.
         """
-        super().__init__(engine, lambda error: explain(occupancy.explained(error)), options)
+        super().__init__(
+            engine, lambda error: explain(occupancy.explained(error)), options, future_type
+        )
         self._occupancy = occupancy
-        self._future_type = future_type
         self._stops_running = stops_running
         self._window = _CallWindow(engine.team)
         self._places: dict[int, int] = {}  # the indexes of tasks on the server, by call
@@ -120,9 +107,6 @@ class CallQueue(Submissions):
         """
         with self._occupancy.scope():
             return super().submit(fun, args, kwargs)
-
-    def future_for(self, submission: Submission) -> SleighFuture:
-        return self._future_type(submission.withdraw, lambda: self._runs(submission))
 
     # What is sent
 
@@ -230,7 +214,7 @@ class CallQueue(Submissions):
             return [places[place] for place in self._engine.team.withdraw(indexes, keep=keep)]
         return []
 
-    def _runs(self, submission: Submission) -> bool:
+    def runs(self, submission: Submission) -> bool:
         return submission.sent and not self._waiting([submission], keep=True)
 
     # The end

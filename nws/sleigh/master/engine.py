@@ -99,6 +99,7 @@ class Engine:
     Attributes:
         team: the workers.
         report: says for people how far the calls are.
+        receiver: the number of the thread that receives; 0 if none does.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class Engine:
         self._receiving = threading.Lock()
         self._looking = threading.Lock()
         self._next_look = time.monotonic() + LOOK_SECONDS
-        self._receiver = 0  # the thread that receives
+        self.receiver = 0
         self._standby = set[Waiter]()  # who is to receive when that thread leaves
         team.on_refused = _weakly(self._fail_some)  # or we and the team would keep each other
 
@@ -246,7 +247,7 @@ class Engine:
         self, mailbox: Mailbox, timeout: float, *, eager: bool = False, alarm: Alarm | None = None
     ) -> None:
         """Receive messages for all calls, or wait until another thread has received some."""
-        if self._receiver == threading.get_ident():  # a callback makes a call
+        if self.receiver == threading.get_ident():  # a callback makes a call
             self.receive_for_all(timeout, eager=eager)
             return
         with self.as_receiver() as is_receiver:
@@ -273,12 +274,12 @@ class Engine:
             # In one step, so that Ctrl-C cannot fall between the two.
             acquired.extend(map(self._receiving.acquire, (False,)))
             if acquired[0]:
-                self._receiver = threading.get_ident()
+                self.receiver = threading.get_ident()
             yield acquired[0]
         finally:
             # Not by a function: when that returns, Ctrl-C may strike and leave the lock locked.
             if acquired and acquired[0]:
-                self._receiver = 0
+                self.receiver = 0
                 self._receiving.release()
                 self._wake_next_receiver()
 

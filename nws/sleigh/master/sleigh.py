@@ -45,7 +45,8 @@ from nws.sleigh.master.scaling import Scaling
 from nws.sleigh.master.scatter import Scatter, Scattered
 from nws.sleigh.master.serial_team import SerialTeam
 from nws.sleigh.master.shipment import shipment_of
-from nws.sleigh.master.submissions import SleighFuture, Submissions
+from nws.sleigh.master.submission import SleighFuture
+from nws.sleigh.master.submissions import Submissions
 from nws.sleigh.master.team import Team
 from nws.sleigh.shared.groups import checked_group, queue_of
 from nws.sleigh.shared.messages import SHIPMENT

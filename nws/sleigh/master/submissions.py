@@ -3,6 +3,10 @@
 Each is a call of one element with a future. Submissions made in quick succession travel in one
 message. A thread, which lives while there are any, sends them, receives their results, and sets
 the futures; so callbacks run one at a time, on that thread.
+
+Who submits a single call and waits for its result receives that itself, without a hand-over from
+thread to thread. The thread sees that it was so with the last call, and leaves the next one to whom
+waits for it: it is not woken, and looks every few milliseconds whether anybody does.
 """
 
 from __future__ import annotations
@@ -11,8 +15,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, InvalidStateError
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -20,8 +23,10 @@ from nws.errors import NwsException, SleighIllegalValueException, SleighTaskExce
 from nws.sleigh.master.alarm import Alarm
 from nws.sleigh.master.calls_report import CallState
 from nws.sleigh.master.engine import LOOK_SECONDS, Engine
+from nws.sleigh.master.held_results import HeldResults
 from nws.sleigh.master.options import NO_OPTIONS, CallOptions
 from nws.sleigh.master.serial_team import SerialTeam
+from nws.sleigh.master.submission import SleighFuture, Submission
 from nws.sleigh.master.values import value_of
 from nws.sleigh.shared.functions import APPLY, INVOKE, Function, check_function
 from nws.sleigh.shared.messages import (
@@ -34,7 +39,7 @@ from nws.sleigh.shared.messages import (
 )
 from nws.sleigh.shared.pickling import pack, size_of, travels_by_name
 
-__all__ = ["MAX_TASKS_IN_MESSAGE", "SleighFuture", "Submission", "Submissions"]
+__all__ = ["MAX_TASKS_IN_MESSAGE", "Submissions"]
 
 _log = logging.getLogger("nws")
 
@@ -44,83 +49,11 @@ _MIN_PAUSE_SECONDS: Final = 0.0005
 _MAX_PAUSE_SECONDS: Final = 0.004
 """Between messages of a burst. The pause grows as long as a message has several tasks."""
 
-_NO_RANKS: Final[Mapping[int, str]] = {}
-
-_MAX_LINES_SECONDS: Final = 5.0
-"""To wait for lines that a worker has written before a result."""
-
 _LINGER_SECONDS: Final = 1.0
 """Without submissions, after which the thread ends."""
 
-
-class SleighFuture(Future[Any]):
-    """The future of a submitted call. When it is done, all that the worker had printed and logged
-    by then has been passed on; what C code or a child process wrote may follow a moment later.
-
-    Attributes:
-        number: of the call, as in `nws.sleigh.Line`.
-        rank: of the worker that did it, once it is done; -1 if none did.
-        seconds: that the worker took.
-    """
-
-    number = 0
-    rank = -1
-    seconds = 0.0
-
-    def __init__(self, withdraw: Callable[[], bool]) -> None:
-        super().__init__()
-        self._withdraw = withdraw
-
-    def cancel(self) -> bool:
-        """Withdraw the call unless it is done. If it runs, it is stopped as by
-        `SleighPending.cancel`."""
-        if not super().cancel():
-            return False
-        if self._withdraw():
-            self.set_running_or_notify_cancel()
-        return True
-
-    def settle(self, value: Any, *, is_failure: bool) -> None:
-        """Set the result or the exception, unless the future was cancelled just now."""
-        self._withdraw = _too_late  # or a large result would be part of a cycle
-        try:
-            if is_failure:
-                self.set_exception(value)
-            else:
-                self.set_result(value)
-        except InvalidStateError:
-            self.set_running_or_notify_cancel()
-
-
-def _too_late() -> bool:
-    return False
-
-
-class Submission:
-    """A call of one element; a `nws.sleigh.master.engine.Recipient`."""
-
-    __slots__ = ("_all", "everyone", "function", "future", "lost_ranks", "number", "sent")
-
-    def __init__(self, submissions: Submissions) -> None:
-        self.number = 0
-        self.function = ""
-        self.everyone = 0
-        self.sent = False
-        self.lost_ranks = _NO_RANKS
-        self._all = submissions
-        self.future = submissions.future_for(self)
-
-    def withdraw(self) -> bool:
-        return self._all.withdraw(self)
-
-    def deliver(self, results: Results) -> None:
-        self._all.post(self, results)
-
-    def fail(self, error: Exception) -> None:
-        self._all.post(self, error)
-
-    def notify(self) -> None:
-        pass  # no thread waits for a single one
+_LOOK_FOR_WAITER_SECONDS: Final = 0.005
+"""Between looks whether anybody waits for a call that is left to whom does."""
 
 
 class Submissions:
@@ -131,6 +64,7 @@ class Submissions:
         engine: Engine,
         explain: Callable[[Exception], Exception],
         options: CallOptions = NO_OPTIONS,
+        future_type: type[SleighFuture] = SleighFuture,
     ) -> None:
         """Prepare.
 
@@ -138,15 +72,21 @@ class Submissions:
             engine: runs the calls.
             explain: turns an error of the engine into what the user is to see.
             options: of all these calls.
+            future_type: what `submit` returns.
         """
         self._engine = engine
+        self._future_type = future_type
         self._options = options
         self._explain = explain
         self._immediate = isinstance(engine.team, SerialTeam)
         self._unsent: deque[tuple[Submission, Task]] = deque()
         self._arrived: deque[tuple[Submission, Results | Exception]] = deque()
-        self._held: list[tuple[Submission, Results, float]] = []  # until lines come, or that time
+        self._held = HeldResults(engine.team)
         self._alarm = Alarm()
+        self._awaited: Submission | None = None  # whose waiting thread receives
+        self._own: deque[tuple[Submission, Results]] = deque()  # which have arrived for it
+        self._waiter_alarm = Alarm()  # of that thread
+        self._is_left_to_waiter = False  # so was the last call, and so is the next one
         self._pause = _MIN_PAUSE_SECONDS
         self._next_message = 0.0  # not before this time
         self._last: tuple[Any, str, str] | None = None  # the last function, if it travels by name
@@ -175,7 +115,7 @@ class Submissions:
             raise SleighIllegalValueException(
                 f"the arguments cannot be pickled: {error}"
             ) from error
-        submission = Submission(self)
+        submission = Submission(self, self._future_type)
         try:
             call = self._begin(submission, thing, APPLY if kwargs else INVOKE)
             submission.future.number = call.number
@@ -189,10 +129,6 @@ class Submissions:
             raise
         return submission.future
 
-    def future_for(self, submission: Submission) -> SleighFuture:
-        """Make the future of a call."""
-        return SleighFuture(submission.withdraw)
-
     def _see_to_it(self) -> None:
         """Have sent what was submitted."""
         if self._immediate:
@@ -203,7 +139,8 @@ class Submissions:
         if is_alone or unsent >= MAX_TASKS_IN_MESSAGE or time.monotonic() >= self._next_message:
             self._send()
         self._ensure_thread()
-        self._alarm.ring()
+        if not (is_alone and self._is_left_to_waiter):
+            self.notify()
 
     def _begin(self, submission: Submission, thing: Any, kind: str) -> Call:
         """Begin a call. A function that travels by name need not be packed for each of many."""
@@ -236,14 +173,23 @@ class Submissions:
             self._engine.end(submission.number)
         return True
 
+    def runs(self, submission: Submission) -> bool:
+        """Tell whether a worker has taken a call, as far as one knows."""
+        return submission.sent
+
     def notify(self) -> None:
-        """Wake the thread: it is to receive, since another one does so no more."""
+        """Wake the thread: it is to receive, since nobody else does."""
+        if self._outstanding:
+            self._is_left_to_waiter = False
         self._alarm.ring()
 
     def post(self, submission: Submission, outcome: Results | Exception) -> None:
-        """Have the thread set a future."""
-        self._arrived.append((submission, outcome))
-        self._alarm.ring()
+        """Have the thread set a future, unless the one that waits for it does."""
+        if submission is self._awaited and isinstance(outcome, Results):
+            self._own.append((submission, outcome))
+        else:
+            self._arrived.append((submission, outcome))
+            self._alarm.ring()
 
     def _do_at_once(self) -> None:
         self._send()
@@ -312,7 +258,89 @@ class Submissions:
                 self._state = None
                 state.exhausted = True
                 self._engine.report.end(state, cancelled=False)
+            if submission is self._awaited and self._engine.receiver != threading.get_ident():
+                self._waiter_alarm.ring()
             return True
+
+    # A thread that waits for one call
+
+    def receive_until(self, submission: Submission, end: float) -> None:
+        """Receive for all calls until the result of one has come, unless another thread receives.
+
+        Args:
+            submission: the call.
+            end: when to give up, by the monotonic clock.
+        """
+        engine = self._engine
+        if threading.current_thread() is self._thread:  # a callback waits for another call
+            while submission.number in self._outstanding and (left := end - time.monotonic()) > 0:
+                self._step(left, is_receiver=engine.receiver == threading.get_ident())
+        elif engine.receiver == threading.get_ident():  # so does what a result is unpickled by
+            self._receive_for(submission, end)
+        else:
+            with engine.as_receiver() as is_receiver:
+                if is_receiver:
+                    self._receive_for(submission, end)
+            if not is_receiver:
+                self._leave_to_thread(submission)
+
+    def _leave_to_thread(self, submission: Submission) -> None:
+        thread, outstanding = self._thread, self._outstanding
+        if thread is None or self._engine.receiver != thread.ident:
+            self.notify()
+        elif len(outstanding) == 1 and submission.number in outstanding:
+            self._is_left_to_waiter = True
+
+    def _receive_for(self, submission: Submission, end: float) -> None:
+        """Receive for all calls until one is over."""
+        outstanding = self._outstanding
+        before, self._awaited = self._awaited, submission
+        eager = True
+        try:
+            while submission.number in outstanding and (left := end - time.monotonic()) > 0:
+                self._receive_own(min(left, LOOK_SECONDS), eager=eager)
+                eager = False
+            if not outstanding:
+                self._is_left_to_waiter = True
+        finally:
+            self._awaited = before
+            self._leave_own()
+
+    def _receive_own(self, timeout: float, *, eager: bool) -> None:
+        """Receive for all calls, and set the future of one. What calls back is left to the thread,
+        and so is a result whose lines have not come."""
+        engine = self._engine
+        try:
+            if eager or self._waiter_alarm.wait_for(engine.team.fileno(), timeout):
+                self._take(eager=eager)
+            engine.look_around()
+        except Exception as error:  # as in `_step`
+            engine.fail(error)
+        while self._own:
+            if not self._set_here(*self._own[0]):
+                self._leave_own()
+                break
+            self._own.popleft()
+
+    def _leave_own(self) -> None:
+        """Let the thread have what has arrived."""
+        if self._own:
+            self._arrived += self._own
+            self._own.clear()
+            self._alarm.ring()
+
+    def _set_here(self, submission: Submission, results: Results) -> bool:
+        """Set a future, unless it calls back. Ctrl-C may strike here: then the thread sets it."""
+        future = submission.future
+        if future.calls_back or self._held.lacks_lines(results):
+            return False
+        read = self._read(submission, results)
+        with self._lock:
+            if read is not None and submission.number in self._outstanding:
+                value, is_failure = read
+                future.settle(value, is_failure=is_failure)
+                self._remove(submission, is_failure=is_failure)
+        return True
 
     # The thread
 
@@ -333,49 +361,61 @@ class Submissions:
             if self._thread is not threading.current_thread():
                 return
         while True:
-            with self._engine.as_receiver() as is_receiver:
-                # Who received before may have been interrupted in the middle of it.
-                self._behind = True
-                while self._outstanding and is_receiver:
-                    self._step(is_receiver=True)
-            if self._outstanding and not is_receiver:
-                with self._engine.standing_by(self):
-                    if self._engine.has_receiver():  # else it has just left
-                        self._step(is_receiver=False)
-            if self._outstanding or self._linger():
+            while self._outstanding and not self._is_left_to_waiter:
+                self._take_part()
+            if self._linger():
                 continue
             with self._lock:
                 if not self._outstanding:
                     self._thread = None
                     return
 
+    def _take_part(self) -> None:
+        """Receive until there are no calls any more; or do the rest, while another thread does."""
+        with self._engine.as_receiver() as is_receiver:
+            # Who received before may have been interrupted in the middle of it.
+            self._behind = True
+            while self._outstanding and is_receiver:
+                self._step(LOOK_SECONDS, is_receiver=True)
+        if not is_receiver:
+            with self._engine.standing_by(self):
+                if self._engine.has_receiver():  # else it has just left
+                    self._step(LOOK_SECONDS, is_receiver=False)
+
     def _linger(self) -> bool:
         """Wait until there is something to do; tell whether there is. Meanwhile read what comes
         behind the last result, as lines of child processes do."""
         end = time.monotonic() + _LINGER_SECONDS
         while (left := end - time.monotonic()) > 0:
-            if self._engine.has_receiver():
+            if self._is_left_to_waiter:
+                is_called = self._alarm.wait(min(left, _LOOK_FOR_WAITER_SECONDS))
+                if not (is_called or self._arrived) and self._engine.has_receiver():
+                    continue
+            elif self._engine.has_receiver():
                 return self._alarm.wait(left)
-            if not self._alarm.wait_for(self._engine.team.fileno(), left) or self._outstanding:
+            else:
+                is_called = not self._alarm.wait_for(self._engine.team.fileno(), left)
+            if is_called or self._outstanding:
+                self._is_left_to_waiter = False
                 return True
             with self._engine.as_receiver() as is_receiver:
                 if is_receiver and not self._take(eager=False):
                     return self._alarm.wait(left)
         return False
 
-    def _step(self, *, is_receiver: bool) -> None:
-        """Do what there is to do, or wait for it."""
+    def _step(self, timeout: float, *, is_receiver: bool) -> None:
+        """Do what there is to do; wait for it up to ``timeout`` seconds."""
         try:
-            timeout = LOOK_SECONDS
             if self._unsent and self._has_room():
-                timeout = max(0.0, self._next_message - time.monotonic())
-            if not timeout:
-                self._send()
-                timeout = LOOK_SECONDS
+                left = self._next_message - time.monotonic()
+                if left <= 0:
+                    self._send()
+                else:
+                    timeout = min(timeout, left)
             self._engine.look_around()
             if is_receiver:
                 self._receive(timeout)
-            else:
+            elif not self._arrived:
                 self._alarm.wait(timeout)
         except Exception as error:  # the server is gone, or we were stopped
             self._engine.fail(error)
@@ -399,24 +439,22 @@ class Submissions:
 
     def _set_futures(self) -> None:
         failed: list[int] = []
-        if self._held:
-            self._release_held()
-        while self._arrived:
-            submission, outcome = self._arrived.popleft()
+        self._arrived.extend(self._held.taken())
+        while True:
+            try:
+                submission, outcome = self._arrived.popleft()
+            except IndexError:
+                break  # a thread that waits may take one
             if submission.number not in self._outstanding:
                 continue  # it was done twice, or cancelled
             if isinstance(outcome, Results):
-                if outcome.lines[1] and self._hold(submission, outcome):
+                if self._held.lacks_lines(outcome):
+                    self._held.add(submission, outcome)
                     continue
-                outcomes = outcome.outcomes
-                if len(outcomes) != 1 or outcomes[0] is None:
-                    log_dropped(RESULT, outcome)
+                read = self._read(submission, outcome)
+                if read is None:
                     continue
-                value = value_of(0, outcomes[0])
-                is_failure = isinstance(value, SleighTaskException)
-                submission.future.rank = outcome.rank
-                submission.future.seconds = outcome.seconds
-                self._engine.end(submission.number)
+                value, is_failure = read
             else:
                 value, is_failure = self._explain(outcome), True
                 failed.append(submission.number)
@@ -426,25 +464,17 @@ class Submissions:
             with suppress(NwsException, OSError):  # without a server there is nothing to cancel
                 self._engine.cancel(failed)
 
-    def _hold(self, submission: Submission, results: Results) -> bool:
-        """Keep a result for later if lines are missing that came before it. Tell whether."""
-        if not self._engine.team.missing_lines(dict([results.lines])):
-            return False
-        self._held.append((submission, results, time.monotonic() + _MAX_LINES_SECONDS))
-        return True
-
-    def _release_held(self) -> None:
-        """Take up again the results whose lines have come, or have not come in time."""
-        now = time.monotonic()
-        held, self._held = self._held, []
-        for each in held:
-            submission, results, deadline = each
-            if now > deadline:
-                results = results._replace(lines=(0, 0))
-            elif self._engine.team.missing_lines(dict([results.lines])):
-                self._held.append(each)
-                continue
-            self._arrived.append((submission, results))
+    def _read(self, submission: Submission, results: Results) -> tuple[Any, bool] | None:
+        """Return the value of a call, and whether it has failed; None if that is no result."""
+        outcomes = results.outcomes
+        if len(outcomes) != 1 or outcomes[0] is None:
+            log_dropped(RESULT, results)
+            return None
+        value = value_of(0, outcomes[0])
+        submission.future.rank = results.rank
+        submission.future.seconds = results.seconds
+        self._engine.end(submission.number)
+        return value, isinstance(value, SleighTaskException)
 
     def _settle(self, future: SleighFuture, value: Any, *, is_failure: bool) -> None:
         try:

@@ -342,9 +342,11 @@ class Team:
             eager: look again and again for the first moment, where there is a core for that.
         """
         arrived = self._arrived
-        eager = eager and self._can_be_eager
-        if not arrived and not self._inbox.take(timeout, eager=eager, into=arrived):
-            self._confirm_if_idle()  # perhaps the tasks were refused
+        eager, confirm = eager and self._can_be_eager, self._confirm_if_idle
+        if not arrived and not self._inbox.take(
+            timeout, eager=eager, meanwhile=confirm, into=arrived
+        ):
+            confirm()  # perhaps the tasks were refused
         ranks = self.members.rank_bound
         while arrived:
             message = message_from_wire(arrived[0])
@@ -358,10 +360,17 @@ class Team:
                 arrived.popleft()
 
     def _confirm_if_idle(self) -> None:
-        if self._sending.acquire(False):
-            try:
+        """Read the server's reply to the last tasks if it has come: then the next ones need not."""
+        if not self._unconfirmed.tasks:
+            return
+        acquired: list[bool] = []
+        try:
+            # In one step, so that Ctrl-C cannot fall between the two.
+            acquired.extend(map(self._sending.acquire, (False,)))
+            if acquired[0]:
                 self._confirm(0.0)
-            finally:
+        finally:
+            if acquired and acquired[0]:
                 self._sending.release()
 
     def listen(self, message: Lines) -> None:

@@ -18,7 +18,8 @@ from nws.sleigh.master.home import Home
 from nws.sleigh.master.liveness import Liveness
 from nws.sleigh.master.members import Members
 from nws.sleigh.master.occupancy import Occupancy
-from nws.sleigh.master.submissions import SleighFuture, Submissions
+from nws.sleigh.master.submission import SleighFuture
+from nws.sleigh.master.submissions import Submissions
 from nws.sleigh.master.team import Team
 from nws.sleigh.shared.messages import MAX_RANKS
 from nws.sleigh.shared.output import Line
