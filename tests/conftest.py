@@ -4,11 +4,13 @@ the server that tests share."""
 from __future__ import annotations
 
 import gc
+import os
 import signal
+import traceback
 from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pytest
 from hypothesis import settings
@@ -42,6 +44,26 @@ def pytest_configure(config: pytest.Config) -> None:
     # inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if getattr(config.option, "dist", "no") == "no" and not hasattr(config, "workerinput"):
+        fail_at_exit(config)
+
+
+def fail_at_exit(config: pytest.Config) -> None:
+    """Let `os._exit(0)` in a test end the run as a failure, in a run of one process. pytest-xdist
+    notices by itself that a process is gone."""
+    leave, runner = os._exit, os.getpid()
+    capture: Any = config.pluginmanager.get_plugin("capturemanager")
+
+    def _exit(status: int) -> NoReturn:
+        if os.getpid() == runner:
+            capture.suspend_global_capture()
+            traceback.print_stack()
+            print("\nA test has ended the run by os._exit(); it has failed.", flush=True)
+            status = status or int(pytest.ExitCode.INTERNAL_ERROR)
+        leave(status)
+
+    _exit.__module__, _exit.__qualname__ = "os", "_exit"  # so it can be pickled as before
+    os._exit = _exit
 
 
 def for_the_night(items: list[pytest.Item]) -> Iterator[pytest.Item]:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import click
 
-__all__ = ["DURATION"]
+__all__ = ["duration"]
 
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 _FORM: Final = re.compile(r"(\d+(?:\.\d*)?)\s*([smhd]?)")
 
 
-class _Duration(click.ParamType[float]):
-    name = "duration"
+def duration(value: str | float) -> float:
+    """Return a duration in seconds; the type of options.
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, (int, float)):
-            return float(value)
-        form = _FORM.fullmatch(value)
-        if form is None:
-            self.fail(f"{value!r} is no duration; such are 90, 90s, 55m, 2.5h and 1d", param, ctx)
-        number, unit = form.groups()
-        return float(number) * _SECONDS[unit]
-
-
-DURATION: Final = _Duration()
-"""Is turned into seconds."""
+    Raises:
+        click.BadParameter: it is no duration.
+    """
+    if isinstance(value, (int, float)):
+        return float(value)
+    form = _FORM.fullmatch(value)
+    if form is None:
+        raise click.BadParameter(f"{value!r} is no duration; such are 90, 90s, 55m, 2.5h and 1d")
+    number, unit = form.groups()
+    return float(number) * _SECONDS[unit]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nws.cli.duration import DURATION
+from nws.cli.duration import duration
 from nws.cli.exit_status import CommandFailure
 from nws.cli.launcher_options import launcher_options, launcher_with
 from nws.cli.node_reports import node_as_json, node_as_row
@@ -50,7 +50,7 @@ __all__ = ["check"]
 )
 @click.option(
     "--timeout",
-    type=DURATION,
+    type=duration,
     default="30s",
     show_default=True,
     help="Time for workers to join, and as long again for the next one to answer.",

@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from nws.cli.duration import DURATION
+from nws.cli.duration import duration
 from nws.cli.exit_status import CommandFailure
 from nws.cli.raw_values import find_value
 from nws.cli.which_server import endpoint_of, pointing_to_options
@@ -64,35 +64,35 @@ _RETRY_SECONDS: Final = 0.5
 )
 @click.option(
     "--lifetime",
-    type=DURATION,
+    type=duration,
     default=0,
     show_default="any time",
     help="Leave after this: less than the time after which a batch system would kill the job.",
 )
 @click.option(
     "--lifetime-stagger",
-    type=DURATION,
+    type=duration,
     default=0,
     show_default=True,
     help="Leave earlier by a random part of this, so that not all leave at once.",
 )
 @click.option(
     "--grace",
-    type=DURATION,
+    type=duration,
     default="30s",
     show_default=True,
     help="Time for what runs to end, when the worker has to leave.",
 )
 @click.option(
     "--idle-timeout",
-    type=DURATION,
+    type=duration,
     default=0,
     show_default="never",
     help="Leave when there was nothing to do for so long.",
 )
 @click.option(
     "--death-timeout",
-    type=DURATION,
+    type=duration,
     default=0,
     show_default="at once",
     help="End when the server could not be reached for so long.",

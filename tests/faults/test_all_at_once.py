@@ -27,6 +27,7 @@ from tests.sleigh.functions import server_address, worker
 from tests.support import batch_stub
 from tests.support.processes import (
     children,
+    connections_of,
     descendants,
     processes_that_show,
     python,
@@ -183,7 +184,7 @@ def listening_at(processes: set[int]) -> Iterator[Any]:
     """Find the addresses at which any of these processes can be reached."""
     for pid in processes:
         with suppress(psutil.NoSuchProcess):
-            for each in psutil.Process(pid).net_connections("all"):
+            for each in connections_of(pid, "all"):
                 if each.status == psutil.CONN_LISTEN and each.family == socket.AF_INET:
                     yield each.laddr[0], each.laddr[1]
                 if each.family == socket.AF_UNIX and str(each.laddr).startswith("/"):

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from nws.masterslave import TaskManager, TaskRaisedException, initializeMasterProcess
 from tests.support.machines import HERE, another_machine
-from tests.support.processes import children, python, until, until_file, until_gone
+from tests.support.processes import children, connections_of, python, until, until_file, until_gone
 from tests.support.server import PATIENCE, Server, environment, running
 from tests.support.spaces import HOST
 
@@ -138,7 +137,7 @@ def test_the_master_and_slaves_that_it_launches_use_a_socket_of_its_own_server(
     _, _, host = master.retrieveResult()
     assert Path(host.removeprefix("unix:")).is_socket()
     port = int(str(master.master_host).rpartition(":")[2])
-    connections = psutil.Process().net_connections("tcp")
+    connections = connections_of(os.getpid(), "tcp")
     assert port not in [each.raddr.port for each in connections if each.status == "ESTABLISHED"]
     master.shutdown()
 

@@ -72,6 +72,42 @@ def test_a_process_that_crashes_between_tests_fails_the_run(tmp_path: Path) -> N
     assert status != 0
 
 
+@pytest.mark.parametrize("end", ["os._exit(0)", "os._exit(7)", "os.abort()"])
+def test_a_run_of_one_process_that_ends_in_a_test_fails(tmp_path: Path, end: str) -> None:
+    (tmp_path / "test_end.py").write_text(
+        f"import os\n\n\ndef test_end():\n    {end}\n" + NEIGHBOURS
+    )
+    status, output = run_suite(tmp_path, "-n", "0")
+    assert status != 0
+    assert "passed" not in output
+    assert "test_end" in output
+
+
+FORKS = """
+import os
+import pickle
+
+
+def test_children_end_as_they_say():
+    for status in (0, 3):
+        child = os.fork()
+        if not child:
+            os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == status
+
+
+def test_it_can_be_pickled():
+    assert pickle.loads(pickle.dumps(os._exit)) is os._exit
+"""
+
+
+def test_in_a_run_of_one_process_children_may_end(tmp_path: Path) -> None:
+    (tmp_path / "test_forks.py").write_text(FORKS)
+    status, output = run_suite(tmp_path, "-n", "0")
+    assert status == 0, output
+    assert "2 passed" in output
+
+
 @pytest.mark.parametrize("processes", ["0", "1"])
 def test_ctrl_c_where_it_is_ignored_at_first(tmp_path: Path, processes: str) -> None:
     """As in the background jobs of a shell."""

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,7 @@ from tests.support.deadly import note_and_wait, start_a_child_and_wait, times_te
 from tests.support.processes import Aside, until_file, until_gone
 from tests.support.server import Server
 from tests.support.spaces import HOST
+from tests.support.strikes import alarm, inside
 
 
 def interrupt_when(*files: Path) -> None:
@@ -91,25 +93,19 @@ def test_ctrl_c_at_many_moments(sleigh: Sleigh) -> None:
     class Now(BaseException):
         pass
 
-    struck = [0]
+    struck: list[int] = []
 
-    def strike(_: int, __: FrameType | None) -> None:
-        struck.append(len(struck))
-        raise Now  # which Python drops if it runs a destructor just then
+    def strike(_: int, frame: FrameType | None) -> None:
+        # Not in a finalizer, which would only report it.
+        if moment not in struck and inside(frame):
+            struck.append(moment)
+            raise Now
 
-    before = signal.signal(signal.SIGALRM, strike)
-    try:
-        for moment in range(1, 16):
-            try:
-                signal.setitimer(signal.ITIMER_REAL, 0.001 * moment)
-                while struck[-1] < moment:
-                    assert sleigh.eachElem(abs, range(-moment, 0)) is not None
-            except Now:
-                pass
-            assert sleigh.eachElem(times_ten, range(20)) == list(range(0, 200, 10))
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    for moment in range(1, 16):
+        with suppress(Now), alarm(strike, 0.001 * moment, 0.0005):
+            while moment not in struck:
+                assert sleigh.eachElem(abs, range(-moment, 0)) is not None
+        assert sleigh.eachElem(times_ten, range(20)) == list(range(0, 200, 10))
 
 
 # Threads

@@ -16,6 +16,7 @@ from nws.sleigh import Line, Sleigh
 from tests.sleigh.functions import worker
 from tests.support.deadly import times_ten
 from tests.support.processes import Aside, children, until
+from tests.support.server import PATIENCE
 from tests.support.sleighs import supervisor_of
 
 
@@ -104,16 +105,21 @@ def test_other_ways_to_fork(sleigh: Sleigh) -> None:
 
 
 def fork_in_c(_: int) -> int:
-    pid: int = ctypes.CDLL(None).fork()
+    """Fork with Python's lock held: one that another thread has would never be free in the child.
+    Nor may another thread ask for it meanwhile, which in the child would never take it over."""
+    pid: int = ctypes.PyDLL(None).fork()
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else -1
 
 
 def test_a_fork_that_python_does_not_know_of(sleigh: Sleigh) -> None:
     before = sleigh.eachWorker(worker)
+    interval = sys.getswitchinterval()
+    sleigh.eachWorker(sys.setswitchinterval, 2 * PATIENCE)  # until a thread asks for the lock
     for size in (1, 3):
         call = Aside(lambda: sleigh.eachElem(fork_in_c, range(3), chunkSize=size))  # noqa: B023
         assert call.result() == [0, 0, 0]
     assert Aside(lambda: sleigh.eachWorker(fork_in_c, 0)).result() == [0, 0]
+    sleigh.eachWorker(sys.setswitchinterval, interval)
     assert sleigh.eachWorker(worker) == before
     assert not any(children(pid) for pid in before)
 

@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+import psutil
 
 from tests.support.server import PATIENCE, environment
 
@@ -95,6 +97,14 @@ def children(parent: int, *, running: str = "") -> list[int]:
         if int(ppid) == parent and letter not in b"ZX" and running in command(pid):
             found.append(pid)
     return sorted(found)
+
+
+def connections_of(pid: int, kind: str) -> list[Any]:
+    """Return the sockets of a process, as psutil has them; version 6 has renamed its method."""
+    process = psutil.Process(pid)
+    look = getattr(process, "net_connections", None) or process.connections
+    found: list[Any] = look(kind)
+    return found
 
 
 def _all_processes() -> Iterator[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
@@ -102,11 +102,16 @@ def duration(seconds: float | None) -> str:
         return "-"
     seconds = min(max(seconds, 0.0), _MAX_DURATION_SECONDS)
     if seconds < 0.1:
-        return humanize.precisedelta(seconds, minimum_unit="milliseconds", format="%d")
+        return _in_words(int(1000 * seconds) / 1000, minimum_unit="milliseconds", format="%d")
     if seconds < 10:
-        return humanize.precisedelta(round(seconds, 1), format="%.1f")
+        return _in_words(round(seconds, 1), format="%.1f")
     unit = "seconds" if seconds < 3600 else "minutes"
-    return humanize.precisedelta(int(seconds), minimum_unit=unit, format="%d")
+    return _in_words(int(seconds), minimum_unit=unit, format="%d")
+
+
+def _in_words(seconds: float, **form: str) -> str:
+    # Before version 4.13 humanize cuts a number, and leaves a timedelta as it is.
+    return humanize.precisedelta(timedelta(seconds=seconds), **form)
 
 
 def brief(seconds: float) -> str:
