@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import platform
 import signal
@@ -36,6 +37,11 @@ def _log_to_stderr(verbose: bool) -> None:
 
 
 _verbose = click.option("--verbose", "-v", is_flag=True, help="Log more.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each.")
+
+
+def _print(text: str, plain: dict[str, Any], as_json: bool) -> None:
+    click.echo(json.dumps(plain) if as_json else text)
 
 
 @depalma.command()
@@ -46,8 +52,9 @@ _verbose = click.option("--verbose", "-v", is_flag=True, help="Log more.")
     is_flag=True,
     help="Print the address of the page about the cluster, behind the hosts.",
 )
+@_as_json
 @_verbose
-def master(conf: str, idle: bool, page: bool, verbose: bool) -> None:
+def master(conf: str, idle: bool, page: bool, as_json: bool, verbose: bool) -> None:
     """Run the master of the cluster that the file CONF describes.
 
     It prints the address for XML-RPC clients, with user and password, and then the hosts that have
@@ -59,11 +66,12 @@ def master(conf: str, idle: bool, page: bool, verbose: bool) -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with master_server(conf) as server:
-            click.echo(server.address)
+            _print(server.address, {"address": server.address}, as_json)
             if not idle:
-                click.echo(f"hosts: {', '.join(server.init_server()) or 'none'}")
+                hosts = server.init_server()
+                _print(f"hosts: {', '.join(hosts) or 'none'}", {"hosts": hosts}, as_json)
                 if page:
-                    click.echo(server.page())
+                    _print(server.page(), {"page": server.page()}, as_json)
             server.wait()
     except (DepalmaException, SleighException) as error:
         raise click.ClickException(str(error)) from error
@@ -112,7 +120,8 @@ def run(cluster: str, verbose: bool, **options: Any) -> None:
 @depalma.command("kill_cluster")
 @click.argument("conf", type=click.Path(exists=True, dir_okay=False), required=False)
 @click.option("--here", metavar="CLUSTER", help="Only on this machine, for a cluster of this name.")
-def kill_cluster(conf: str | None, here: str | None) -> None:
+@_as_json
+def kill_cluster(conf: str | None, here: str | None, as_json: bool) -> None:
     """Kill all hosts and jobs of a cluster on all its machines.
 
     The file CONF names these. It is not needed unless something has gone wrong: hosts end by
@@ -121,7 +130,7 @@ def kill_cluster(conf: str | None, here: str | None) -> None:
     if (conf is None) == (here is None):
         raise click.UsageError("give either the file CONF or --here CLUSTER")
     if here is not None:
-        click.echo(f"{_kill_here(here)} processes were killed on {platform.node()}.")
+        _kill_here(here, as_json)
         return
     from nws.depalma.config import load_config
 
@@ -129,18 +138,21 @@ def kill_cluster(conf: str | None, here: str | None) -> None:
         config = load_config(str(conf))
     except DepalmaException as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{_kill_here(config.name)} processes were killed on {platform.node()}.")
-    failed = [host.name for host in config.host if not _kill_there(host, config.name)]
+    _kill_here(config.name, as_json)
+    failed = [host.name for host in config.host if not _kill_there(host, config.name, as_json)]
     if failed:
         raise click.ClickException(f"these hosts could not be reached: {', '.join(failed)}")
 
 
-def _kill_here(cluster: str) -> int:
+def _kill_here(cluster: str, as_json: bool) -> None:
     from nws.depalma.job_command import CLUSTER_MARK
     from nws.processes.marks import is_marked, kill_all
 
     hosts = kill_all(lambda process: _is_host(process.cmdline(), cluster))
-    return hosts + kill_all(lambda process: is_marked(process, CLUSTER_MARK, cluster))
+    killed = hosts + kill_all(lambda process: is_marked(process, CLUSTER_MARK, cluster))
+    machine = platform.node()
+    text = f"{killed} processes were killed on {machine}."
+    _print(text, {"machine": machine, "killed": killed}, as_json)
 
 
 def _is_host(words: Sequence[str], cluster: str) -> bool:
@@ -148,13 +160,14 @@ def _is_host(words: Sequence[str], cluster: str) -> bool:
     return "depalma" in words and "run" in words and named
 
 
-def _kill_there(host: HostConfig, cluster: str) -> bool:
+def _kill_there(host: HostConfig, cluster: str, as_json: bool) -> bool:
     """Kill what is on a host elsewhere; return whether that was possible."""
     from nws.depalma.host_launcher import command_on
 
     if host.launch == "local":
         return True
-    command = command_on(host, ["depalma", "kill_cluster", "--here", cluster])
+    options = ["--here", cluster, *["--json"] * as_json]
+    command = command_on(host, ["depalma", "kill_cluster", *options])
     try:
         return subprocess.run(command, check=False, timeout=_KILL_SECONDS).returncode == 0
     except (OSError, subprocess.TimeoutExpired) as error:

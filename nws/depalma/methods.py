@@ -7,6 +7,7 @@ there is no None, and bytes come as they are.
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import threading
 from abc import ABC, abstractmethod
@@ -192,7 +193,7 @@ class Methods(ABC):
         return self._output(pid, "stderr", offset)
 
     def _output(self, pid: object, stream: str, offset: object) -> bytes:
-        if not isinstance(offset, (int, float)) or offset < 0:
+        if not isinstance(offset, (int, float)) or not 0 <= offset < math.inf:
             raise DepalmaArgumentException(f"offset is {offset!r}, not a number of bytes")
         return self._started.output(pid, stream, int(offset))
 

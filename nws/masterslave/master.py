@@ -261,7 +261,7 @@ def check_slave_count(number: Any, name: str) -> None:
         TypeError: it is no whole number.
         ValueError: it is negative.
     """
-    if not isinstance(number, int):
+    if not hasattr(type(number), "__index__"):  # also of NumPy
         raise TypeError(f"{name}={number!r} is no whole number")
     if number < 0:
         raise ValueError(f"{name}={number}: the number of slaves cannot be negative")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import pickle
-from typing import Any, Final
+from numbers import Real
+from typing import Any, Final, SupportsIndex, TypeGuard
 
 from nws.session.address import Address, read_address
 from nws.sleigh.node.pattern import broadcast_address
@@ -17,6 +19,7 @@ __all__ = [
     "check_protocol",
     "check_stream",
     "check_tuple",
+    "check_wait",
     "node_addresses",
     "worker_count",
 ]
@@ -36,11 +39,17 @@ def worker_count(ncpus: int | str) -> int:
     """
     if ncpus == AUTODETECT:
         return available_cores()
-    if not isinstance(ncpus, int) or isinstance(ncpus, bool):
+    if not _is_whole(ncpus) or isinstance(ncpus, bool):
         raise TypeError(f"ncpus={ncpus!r} is neither a whole number nor {AUTODETECT!r}")
-    if ncpus < 0:
+    workers = operator.index(ncpus)
+    if workers < 0:
         raise ValueError(f"ncpus={ncpus}: the number of workers cannot be negative")
-    return ncpus
+    return workers
+
+
+def _is_whole(number: Any) -> TypeGuard[SupportsIndex]:
+    """Tell whether something is a whole number, of Python or NumPy."""
+    return hasattr(type(number), "__index__")
 
 
 def node_addresses(ppservers: Any) -> list[Address]:
@@ -100,10 +109,18 @@ def check_protocol(proto: Any) -> None:
         TypeError: it is no whole number.
         ValueError: it is too high.
     """
-    if not isinstance(proto, int):
+    if not _is_whole(proto):
         raise TypeError(f"proto={proto!r} is no whole number")
-    if proto > pickle.HIGHEST_PROTOCOL:
+    if operator.index(proto) > pickle.HIGHEST_PROTOCOL:
         raise ValueError(f"proto={proto}: pickle has protocols up to {pickle.HIGHEST_PROTOCOL}")
+
+
+def check_wait(number: Any, timeout: Any) -> None:
+    """Raise TypeError unless these are a number of nodes, and seconds to wait for them."""
+    if not _is_whole(number):
+        raise TypeError(f"number={number!r} is no whole number")
+    if not isinstance(timeout, Real):
+        raise TypeError(f"timeout={timeout!r} is no number of seconds")
 
 
 def check_stream(name: str, thing: Any) -> None:

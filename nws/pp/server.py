@@ -23,6 +23,7 @@ from nws.pp.arguments import (
     check_protocol,
     check_stream,
     check_tuple,
+    check_wait,
     node_addresses,
     worker_count,
 )
@@ -253,10 +254,12 @@ class Server:
             timeout: seconds.
 
         Raises:
+            TypeError: these are no numbers.
             TimeoutError: it takes longer; the text says why each of the others is not there.
             ValueError: there are fewer in ``ppservers``.
             DestroyedServerError: the server was destroyed.
         """
+        check_wait(number, timeout)
         self._check()
         if number > self._max_nodes:
             raise ValueError(f"{number} nodes will never be there: ppservers has {self._max_nodes}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -77,6 +79,23 @@ def test_a_master_prints_its_addresses_and_hosts_and_ends_on_sigterm(tmp_path: P
         assert master.wait(PATIENCE) == 0
         assert "host b is not there: its command cannot be started: " in master.stderr.read()
         until_gone(left)
+
+
+@pytest.mark.slow
+def test_what_commands_print_for_programs(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with started("master", "--json", "--page", configuration(tmp_path, host("a"))) as master:
+        assert master.stdout is not None
+        address, hosts, page = (json.loads(master.stdout.readline()) for _ in range(3))
+        with ServerProxy(address["address"]) as rpc:
+            assert rpc.pickup_avail() == []
+        assert hosts == {"hosts": ["a"]}
+        assert page["page"].startswith("http://")
+    there = configuration(tmp_path, host("b", more='launch = ["echo"]'), name=f"json {STRAY}")
+    done = run_here("kill_cluster", "--json", there)
+    assert json.loads(done.output) == {"machine": platform.node(), "killed": 0}
+    assert "--json" in capfd.readouterr().out, "hosts elsewhere are asked for the same"
 
 
 @pytest.mark.slow

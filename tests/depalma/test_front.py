@@ -190,8 +190,9 @@ def test_large_numbers_bytes_and_strange_characters_can_be_carried(
     for wrong in (7, ["x"]):
         with pytest.raises(Fault, match="data is bytes or a text"):
             rpc.stdin(pid, wrong)
-    with pytest.raises(Fault, match="offset is -1"):
-        rpc.stdout(pid, -1)
+    for offset in (-1, float("nan"), float("inf")):
+        with pytest.raises(Fault, match=f"offset is {offset}, not a number of bytes"):
+            rpc.stdout(pid, offset)
 
 
 def test_many_calls_go_in_one_request(rpc: Any) -> None:

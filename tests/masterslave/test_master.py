@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nws.masterslave import (
@@ -19,6 +20,7 @@ from nws.masterslave import (
     initializeMasterProcess,
     runJob,
 )
+from nws.masterslave.master import check_slave_count
 from tests.support.processes import Aside
 from tests.support.spaces import HOST
 
@@ -140,6 +142,10 @@ def test_the_number_of_slaves_is_a_whole_number(label: str, number: Any, error: 
     with pytest.raises(error, match="n="):
         master.launchSlaveJobs(number)
     master.shutdown()
+
+
+def test_the_number_of_slaves_may_be_one_of_numpy() -> None:
+    check_slave_count(np.int64(2), "n")
 
 
 def test_a_script_that_is_no_program_is_an_error_at_once(label: str, tmp_path: Path) -> None:

@@ -250,6 +250,23 @@ def test_a_node_that_is_stopped_is_given_up_and_comes_back(
         server.destroy()
 
 
+@pytest.mark.slow
+def test_jobs_wait_for_a_node_that_comes_back_after_its_workers_were_given_up(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("nws.sleigh.master.liveness._LOST_SECONDS", 0.0)
+    with ppnode("-w", "1", home=home) as node:
+        server = pp.Server(0, ppservers=(node.name,), secret=SECRET)
+        assert server.submit(abs, (-1,))() == 1
+        node.end(signal.SIGKILL)
+        job = server.submit(abs, (-2,))
+        until(lambda: "nobody listens there" in caplog.text, "a try to connect again")
+        with ppnode("-w", "1", home=home, port=node.port):
+            server.wait_for_nodes(1, SOON)
+            assert job() == 2
+        server.destroy()
+
+
 # What goes wrong
 
 

@@ -6,22 +6,26 @@ import io
 import logging
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nws import pp
-from nws.errors import SleighJoinException
+from nws.errors import SleighJoinException, SleighNwsException
 from nws.sleigh.shared.cores import available_cores
 from tests.sleigh import functions
 from tests.support import deadly
 from tests.support.processes import Aside, until_file
 from tests.support.server import environment
 from tests.support.signatures import arguments_of
+from tests.support.sleighs import servers
 
 # Arguments
 
@@ -32,6 +36,18 @@ def test_ncpus_of_another_type(job_server: pp.Server, ncpus: Any) -> None:
         pp.Server(ncpus)
     with pytest.raises(TypeError, match="ncpus"):
         job_server.set_ncpus(ncpus)
+
+
+def test_a_number_of_numpy(job_server: pp.Server) -> None:
+    pp.Server(np.int64(0), proto=np.int8(2)).destroy()
+    job_server.set_ncpus(np.int64(2))
+    assert type(job_server.get_ncpus()) is int
+
+
+@pytest.mark.parametrize("arguments", [("1", 1.0), (1.0, 1.0), (0, "1"), (0, None)])
+def test_what_nobody_can_wait_for(job_server: pp.Server, arguments: Any) -> None:
+    with pytest.raises(TypeError, match=r"(number|timeout)=.* is no "):
+        job_server.wait_for_nodes(*arguments)
 
 
 def test_a_negative_ncpus(job_server: pp.Server) -> None:
@@ -260,6 +276,27 @@ def test_callbacks_that_wait_are_not_called_after_the_end() -> None:
     leave.set()
     assert queued() == 2
     assert called == []
+
+
+def test_the_end_of_the_process_that_holds_jobs_and_results(tmp_path: Path) -> None:
+    others = servers(os.getpid())
+    server = pp.Server(1)
+    jobs = [server.submit(functions.arrive, (n, tmp_path)) for n in range(2)]
+    until_file(tmp_path / "0")
+    (process,) = set(servers(os.getpid())) - set(others)
+    os.kill(process, signal.SIGKILL)
+
+    def one_more() -> object:
+        return server.submit(abs, (1,))()
+
+    calls: list[Callable[[], object]] = [*jobs, one_more, server.get_stats]
+    for call in calls:
+        with pytest.raises(SleighNwsException) as caught:
+            call()
+        assert str(caught.value).startswith("the NetWorkSpaces server of the workers ")
+        assert "sleigh" not in str(caught.value)
+    server.wait()
+    server.destroy()
 
 
 @pytest.mark.nightly(but_each=3)

@@ -21,7 +21,9 @@ def undone_on_failure(undo: Callable[[], None]) -> Iterator[None]:
     except BaseException as error:
         undo()
         if isinstance(error, NwsException):
-            raise SleighNwsException(f"the sleigh's workspace cannot be used: {error}") from error
+            raise SleighNwsException(
+                f"the workspace of the workers cannot be used: {error}"
+            ) from error
         raise
 
 

@@ -40,6 +40,7 @@ class Home:
     Attributes:
         host, port: of the server, for `nws.client.NwsServer`.
         name: what the user calls the sleigh; empty for nothing.
+        server_name: what messages call the server.
         warn: logs a text, with the name in front.
         processes: those that were started for workers.
         workspace: the sleigh's; see `open`.
@@ -52,7 +53,13 @@ class Home:
     user_workspace: NetWorkSpace
 
     def __init__(
-        self, host: str | None, port: int | None, *, may_be_private: bool, name: str = ""
+        self,
+        host: str | None,
+        port: int | None,
+        *,
+        may_be_private: bool,
+        name: str = "",
+        server_name: str = "the sleigh's server",
     ) -> None:
         """Begin to start a private server, unless it is known which one to use.
 
@@ -60,12 +67,14 @@ class Home:
             host, port: of the user's server; None for that of the environment, or none.
             may_be_private: without a server a private one will do; otherwise it is on this machine.
             name: what the user calls the sleigh.
+            server_name: see the class.
 
         Raises:
             SleighIllegalValueException: the environment names no port.
             SleighNwsException: a private server cannot be started.
         """
         self.name = name
+        self.server_name = server_name
         self.warn = partial(_log.warning, "%s: %s", name) if name else _log.warning
         self.processes = Processes(self.warn)
         self._server: PrivateServer | None = None
@@ -143,7 +152,7 @@ class Home:
     def check_server(self) -> None:
         """Raise SleighNwsException if the private server has ended."""
         if self._server is not None and self._server.ended:
-            raise SleighNwsException(f"the sleigh's server has ended{self.last_words_of_server()}")
+            raise SleighNwsException(f"{self.server_name} has ended{self.last_words_of_server()}")
 
     def last_words_of_server(self) -> str:
         """Return the last lines of a private server that has ended, to be put behind a reason."""

@@ -45,6 +45,7 @@ class Liveness:
         check_server: Callable[[], None],
         *,
         by_hand: bool,
+        may_grow: bool = False,
     ) -> None:
         """Look after a team.
 
@@ -53,12 +54,14 @@ class Liveness:
             processes: that were started for them.
             check_server: raises SleighNwsException if the private server has ended.
             by_hand: a person has started the workers.
+            may_grow: workers may come at any time, so calls wait for them when all are lost.
         """
         self._team = team
         self._members = team.members
         self._processes = processes
         self._check_server = check_server
         self._lost_after = _LOST_BY_HAND_SECONDS if by_hand else _LOST_SECONDS
+        self._may_grow = may_grow
         self._gone: dict[int, float] = {}  # since when
         self._lost: dict[int, str] = {}
         self._told: set[str] = set()  # ids of supervisors that are gone
@@ -135,7 +138,7 @@ class Liveness:
         if group.closed and not group.size:
             how = "all workers have left" if left else "it was closed before any worker had joined"
             raise SleighJoinException(f"there are no workers in the group: {how}")
-        if lost and len(lost) >= group.size > 0:
+        if lost and len(lost) >= group.size > 0 and not self._may_grow:
             reason = self._processes.last_end() or "their machines cannot be reached"
             raise SleighJoinException(f"all workers are gone: {reason}")
         self._lost = self._reasons(lost, absent.left)

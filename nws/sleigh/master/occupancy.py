@@ -155,6 +155,6 @@ class Occupancy:
         if not isinstance(error, NwsException):
             return error
         said = self._home.last_words_of_server()
-        explained = SleighNwsException(f"the sleigh's server failed: {error}{said}")
+        explained = SleighNwsException(f"{self._home.server_name} failed: {error}{said}")
         explained.__cause__ = error
         return explained

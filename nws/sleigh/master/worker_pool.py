@@ -35,6 +35,9 @@ __all__ = ["LOCAL", "WorkerPool"]
 LOCAL: Final = "local"
 """Name of this machine among nodes."""
 
+_SERVER_NAME: Final = "the NetWorkSpaces server of the workers"
+"""In messages, whose readers need not know of a sleigh."""
+
 _LEASE_SECONDS: Final = 30.0
 """See `nws.sleigh.Sleigh.lease_time`."""
 
@@ -76,7 +79,7 @@ class WorkerPool:
         """
         self.nodes: Roster | None = None
         self._connections: NodeConnections | None = None
-        self._home = Home(None, None, may_be_private=True)
+        self._home = Home(None, None, may_be_private=True, server_name=_SERVER_NAME)
         self._calls = Occupancy(self._home)
         with undone_on_failure(self.close):
             self.local = LocalWorkers(self._home.processes, workers, LOCAL, fresh=fresh)
@@ -85,7 +88,9 @@ class WorkerPool:
             members = Members(self._home.workspace, self._home.warn, MAX_RANKS)
             self._team = Team(self._home.workspace, members, output, None)
             liveness = Liveness(
-                self._team, self._home.processes, self._home.check_server, by_hand=False
+                *(self._team, self._home.processes, self._home.check_server),
+                by_hand=False,
+                may_grow=True,
             )
             self._engine = Engine(self._team, _Health(liveness, self))
             self._calls.open(self._engine, liveness)
