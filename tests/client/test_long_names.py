@@ -76,7 +76,7 @@ def test_more_leases_or_indexes_than_a_request_can_have(opened: Opener) -> None:
         lambda: ws.withdraw("x", values),
     ]
     for call in calls:
-        with pytest.raises(ValueError, match="20,000 .* are too many at once: do some 3,000"):
+        with pytest.raises(ValueError, match=r"20,000 .* are too many at once: do some 3,000"):
             call()
     for some in range(0, len(values), 3000):
         ws.settle(leases[some : some + 3000])
