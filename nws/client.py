@@ -26,6 +26,8 @@ NwsOperationException              the server refused, for example because of a 
 NwsServerException                 the server failed; its log says why
 TypeError, UnicodeEncodeError      a name is not a string, or not one that can be encoded
 ValueError                         a timeout or duration is not a number of seconds from 0 to 10^9
+ValueError                         a name is too long, or these are more leases, indexes or names
+                                   than a request can have: nothing was done
 =================================  =================================================================
 
 All of ours are subclasses of NwsException. After one of the first three it is not known whether

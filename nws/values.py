@@ -54,8 +54,8 @@ class Encoder:
 
     def __init__(self, protocol: int = 5) -> None:
         """Choose the pickle protocol, 0 to 5."""
-        if not 0 <= protocol <= 5:
-            raise ValueError(f"pickle protocol {protocol} is not one of 0 to 5")
+        if protocol not in range(6):
+            raise ValueError(f"pickle protocol {protocol!r} is not one of 0 to 5")
         self.protocol = protocol
 
     def encode(self, value: Any) -> tuple[bytes, Pieces]:

@@ -106,9 +106,12 @@ def find_endpoint(host: str, port: int, peer_timeout: int = 0, login: str = "") 
             file says.
 
     Raises:
-        TypeError, ValueError: the port is not a whole number, or a text with one.
+        TypeError, ValueError: the host is no text, or the port not a whole number, or a text with
+            one.
         NwsConnectException: there is a connection file that cannot be used.
     """
+    if not isinstance(host, str):
+        raise TypeError(f"the host {host!r} is not a text")
     port = _port_number(port)
     place = Endpoint(host, port, peer_timeout)
     known = Login.from_text(login) if login else _remembered.get((host, port))

@@ -7,6 +7,7 @@ clients, blocking or not, differ only in how they carry requests out.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias, TypeVar
 
@@ -19,7 +20,7 @@ from nws.wire.arguments import encode_limit, encode_name, encode_timeout, millis
 from nws.wire.dialect import BLANK_ID
 from nws.wire.listings import VariableInfo, columns_of_the_guide, parse_variables
 from nws.wire.replies import Answer, Item
-from nws.wire.requests import Field
+from nws.wire.requests import MAX_NAME_BYTES, Field
 from nws.workspace.constants import DICT, FIFO, LIFO, MULTI, SINGLE, STRING
 from nws.workspace.files import check_writable
 
@@ -33,6 +34,9 @@ MakeLease: TypeAlias = "Callable[[str, int, int, Any], L]"
 
 _MAX_BATCH_VALUES: Final = 1000
 _BATCH_BYTES: Final = 1024 * 1024
+_MAX_NAMES_BYTES: Final = 1024 * 1024
+"""In one request: what any server has room for. It keeps all but values in memory."""
+
 _ONE: Final = b"1"
 
 
@@ -54,9 +58,10 @@ class WorkspaceRequests:
 
     def declare(self, varName: str, mode: str) -> Request[None]:
         """Give a variable its mode."""
+        encoded = encode_name(mode, "mode")
         if mode not in (FIFO, LIFO, MULTI, SINGLE) and not mode.startswith("__"):
             raise ValueError(f"mode {mode!r} is not one of 'fifo', 'lifo', 'multi' and 'single'")
-        fields = [b"declare var", self._workspace, encode_name(varName), mode.encode()]
+        fields = [b"declare var", self._workspace, encode_name(varName), encoded]
         request = Request(fields, nothing)
         request.failure = NwsDeclarationFailedException
         return request
@@ -226,17 +231,20 @@ class WorkspaceRequests:
         """Remove leased values for good and store others."""
         return Request([b"settle", _ids(leases), *self._stores(stores)], nothing)
 
-    def _stores(self, stores: Iterable[tuple[str, Any]]) -> Iterator[Field]:
+    def _stores(self, stores: Iterable[tuple[str, Any]]) -> list[Field]:
+        fields: list[Field] = []
+        names: list[bytes] = []
         for varName, value in stores:
-            yield self._workspace
-            yield encode_name(varName)
-            yield from self._encoder.encode(value)
+            names += (self._workspace, encode_name(varName))
+            fields += (*names[-2:], *self._encoder.encode(value))
+        _check_sum(names)
+        return fields
 
     def withdraw(
         self, varName: str, indexes: Iterable[int], *, keep: bool = False
     ) -> Request[list[int]]:
         """Remove values for good that nobody has taken."""
-        numbers = b" ".join(b"%d" % index for index in indexes)
+        numbers = _numbers(map(operator.index, indexes), "indexes")
         fields = [b"withdraw", self._workspace, encode_name(varName), numbers]
         fields.append(b"yes" if keep else b"no")
         return Request(fields, lambda answer: [int(index) for index in text(answer).split()])
@@ -308,7 +316,23 @@ def _any(
     def read(answer: Answer) -> R:
         return make(names[answer.place], answer.items[0])
 
-    return Request([*fields, *map(encode_name, names)], read, _wait(timeout))
+    encoded = [encode_name(name) for name in names]
+    _check_sum(encoded)
+    return Request([*fields, *encoded], read, _wait(timeout))
+
+
+def _check_sum(names: Sequence[bytes]) -> None:
+    """Check that a server can take so many names at once.
+
+    Raises:
+        ValueError: it would hang up.
+    """
+    size = sum(map(len, names))
+    if size > _MAX_NAMES_BYTES:
+        raise ValueError(
+            f"the names of this have {size:,} bytes (at most {_MAX_NAMES_BYTES:,}): "
+            "do less at once, or use shorter ones"
+        )
 
 
 def _names(varNames: Iterable[str]) -> list[str]:
@@ -332,9 +356,19 @@ def _wait(timeout: float | None) -> float | None:
 
 def _ids(leases: Iterable[_HasId] | None) -> bytes:
     """Return the ids of leases as they go over the wire; None for all that the session holds."""
-    if leases is None:
-        return b"all"
-    return b" ".join(b"%d" % lease.id for lease in leases)
+    return b"all" if leases is None else _numbers((lease.id for lease in leases), "leases")
+
+
+def _numbers(numbers: Iterable[int], what: str) -> bytes:
+    """Return numbers as one field.
+
+    Raises:
+        ValueError: they are too many.
+    """
+    field = b" ".join(b"%d" % number for number in numbers)
+    if len(field) > MAX_NAME_BYTES:  # the server would hang up
+        raise ValueError(f"{field.count(b' ') + 1:,} {what} are too many at once: do some 3,000")
+    return field
 
 
 def _value(answer: Answer) -> Any:

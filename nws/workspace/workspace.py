@@ -8,7 +8,7 @@ from typing import Any
 from nws.errors import NwsUnsupportedOperationException
 from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT
 from nws.session.request import Request
-from nws.wire.arguments import encode_name
+from nws.wire.arguments import encode_limit, encode_name
 from nws.wire.listings import VariableInfo
 from nws.workspace.constants import STRING
 from nws.workspace.cursor import Cursor
@@ -371,7 +371,7 @@ class NetWorkSpace(FileTransfers, Leasing):
             limit: the most values at a time.
         """
         self._session.require_extensions("inboxes")
-        return Inbox(self._session, self._name, encode_name(varName), limit)
+        return Inbox(self._session, self._name, encode_name(varName), int(encode_limit(limit)))
 
     def outbox(self) -> Outbox:
         """Return what stores values without waiting for each reply; raises what `watch` does."""

@@ -9,6 +9,7 @@ import pytest
 
 from nws.session.address import Address, read_address
 from nws.session.endpoint import Endpoint, find_endpoint
+from nws.values import Encoder
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,15 @@ def test_ports_of_other_kinds(port: Any) -> None:
 def test_what_is_no_port(port: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=r"the port .* is not a whole number"):
         find_endpoint("localhost", port)
+
+
+@pytest.mark.parametrize("host", [None, 5, b"localhost"], ids=repr)
+def test_what_is_no_host(host: Any) -> None:
+    with pytest.raises(TypeError, match=r"the host .* is not a text"):
+        find_endpoint(host, 9)
+
+
+@pytest.mark.parametrize("protocol", [6, -1, 2.5, "5", None], ids=repr)
+def test_what_is_no_pickle_protocol(protocol: Any) -> None:
+    with pytest.raises(ValueError, match=r"pickle protocol .* is not one of 0 to 5"):
+        Encoder(protocol)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from nws.client import Lease
 from tests.support.spaces import Opener
 
 
@@ -30,6 +31,9 @@ def test_a_name_that_is_too_long_is_refused_here(opened: Opener, size: int) -> N
         lambda: ws.server.useWs(name),
         lambda: ws.server.deleteWs(name),
         lambda: ws.server.mktempWs(name + "%d"),
+        lambda: ws.declare("y", "__" + name),
+        lambda: ws.fetchAny([name[:60_000] + str(number) for number in range(20)]),
+        lambda: ws.settle([], [(name[:60_000], number) for number in range(20)]),
     ]
     for call in calls:
         with pytest.raises(ValueError, match="bytes"):
@@ -55,6 +59,36 @@ def test_more_than_a_request_can_have_is_refused_here(opened: Opener) -> None:
     lease.release()
     assert ws.fetch("x") == "kept"
     assert ws.fetchTry("y") is None
+
+
+def test_more_leases_or_indexes_than_a_request_can_have(opened: Opener) -> None:
+    """The same, at any number that a client can hold."""
+    ws = opened()
+    values = range(20_000)
+    ws.store_many("x", values)
+    leases: list[Lease] = []
+    while len(leases) < len(values):
+        leases += ws.lease_many("x", len(values))
+    calls: list[Callable[[], object]] = [
+        lambda: ws.release(leases),
+        lambda: ws.settle(leases),
+        lambda: ws.renew(leases, 60),
+        lambda: ws.withdraw("x", values),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"20,000 .* are too many at once: do some 3,000"):
+            call()
+    for some in range(0, len(values), 3000):
+        ws.settle(leases[some : some + 3000])
+    assert ws.fetchTry("x") is None
+
+
+def test_indexes_are_whole_numbers(opened: Opener) -> None:
+    ws = opened()
+    ws.store_many("x", "ab")
+    with pytest.raises(TypeError):
+        ws.withdraw("x", [1.5])  # type: ignore[list-item]
+    assert ws.fetch_many("x", 2) == ["a", "b"]
 
 
 def test_the_longest_name_is_taken(opened: Opener) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import select
 from collections.abc import Callable
 from threading import Thread
@@ -109,6 +110,13 @@ class _Clock:
     def lose_slice(self) -> None:
         self.now += 0.003
         self.lost_slices += 1
+
+
+def test_an_inbox_with_a_limit_that_is_none(opened: Opener) -> None:
+    ws = opened()
+    for limit in (0, -1, 1.5, math.inf, "2", None):
+        with pytest.raises(ValueError, match="is not a whole number from 1 on"):
+            ws.inbox("x", limit)  # type: ignore[arg-type]
 
 
 def test_values_in_an_inbox_that_were_not_read_go_back(opened: Opener) -> None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
+import sqlite3
+import time
 from collections import ChainMap, OrderedDict, UserDict, UserString, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from email import message_from_string
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -57,6 +62,44 @@ class GeoDataFrame(DataFrame):
     pass
 
 
+class Proxy:
+    """As a manager of multiprocessing has them for dicts: Python does not count it among these."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["x", "y"])
+
+    def keys(self) -> list[str]:
+        return ["x", "y"]
+
+
+class SqlRow(Sequence[int]):
+    """As SQLAlchemy has them: they have names, but are no tuples."""
+
+    _fields = ("x", "y")
+
+    def __getitem__(self, index: Any) -> Any:
+        return (1, 2)[index]
+
+    def __len__(self) -> int:
+        return 2
+
+
+class Series(Proxy):
+    """As pandas has them: with keys, but a column all the same."""
+
+    ndim = 1
+
+    def __len__(self) -> int:
+        return 2
+
+
+def database_row() -> sqlite3.Row:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.row_factory = sqlite3.Row
+        row: sqlite3.Row = database.execute("select 1 as x, 2 as y").fetchone()
+        return row
+
+
 VALUES = [
     {"a": 1, "b": 2},
     {},
@@ -73,6 +116,12 @@ VALUES = [
     bytearray(b"ab"),
     memoryview(b"ab"),
     Point(1, 2),
+    time.gmtime(0),
+    os.stat("/"),
+    database_row(),
+    message_from_string("To: a\nSubject: b\n\n"),
+    Proxy(),
+    SqlRow(),
     DataFrame(),
     GeoDataFrame(),
     np.array(3),
@@ -94,6 +143,7 @@ COLUMNS = [
     np.array(["a", "b"]),
     {"a": 1, "b": 2}.keys(),
     {"a": 1, "b": 2}.items(),
+    Series(),
 ]
 """Columns of arguments."""
 

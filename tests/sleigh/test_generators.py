@@ -23,6 +23,17 @@ class Gauss(random.Random):
         return self.gauss(0, 1)
 
 
+class Spawner:
+    """Takes its random numbers from what a generator, or a sequence of seeds, spawns."""
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+
+    def draw(self) -> float:
+        (spawned,) = self.source.spawn(1)
+        return float(np.random.default_rng(spawned).random())
+
+
 DRAWS: dict[str, tuple[Any, str]] = {
     "random.Random": (random.Random(1), "random"),
     "default_rng": (np.random.default_rng(1), "random"),
@@ -38,7 +49,7 @@ DRAWS: dict[str, tuple[Any, str]] = {
 PROGRAM = """
 import random
 from random import random as draw
-from numpy.random import rand, default_rng, RandomState
+from numpy.random import rand, default_rng, get_state, RandomState
 from nws.sleigh import Sleigh
 
 rng = default_rng(1)
@@ -50,6 +61,9 @@ def draws(_, fixed):
     old.standard_normal()
     values = [draw(), rand(), rng.random(), own.random(), old.standard_normal(), own.gauss(0, 1)]
     return (*values, inside["deep"][0].random(), fixed.random())
+
+def plain_draws(_):
+    return draw(), rand()
 
 def report(results):
     return [len(set(column)) for column in zip(*results)]
@@ -69,6 +83,15 @@ if __name__ == "__main__":
         print(seeded == sleigh.eachElem(draws, range(8), fixed, seed=5))
         kept = sleigh.eachElem(lambda given: given.random(), [[default_rng(9), default_rng(9)]])
         print(kept == [default_rng(9).random()] * 2)
+        plain = []
+        for _ in range(4):
+            sleigh.eachElem(plain_draws, range(2), seed=5)
+            plain += sleigh.eachElem(plain_draws, range(2))
+        print(report(plain))
+    with Sleigh(serial=True) as sleigh:
+        before = random.getstate(), get_state()[1].tolist()
+        print(len(set(sleigh.eachElem(plain_draws, range(2), seed=5))))
+        print(before == (random.getstate(), get_state()[1].tolist()))
     print(rng.random() == default_rng(1).random(), own.random() == random.Random(1).random())
 """
 
@@ -102,6 +125,40 @@ def test_a_seed_says_all(name: str) -> None:
     assert draw() != drawn[0][0]
 
 
+def copies_of(thing: Any) -> tuple[Any, list[Any]]:
+    """Return what a worker gets, and the generators in it."""
+    packed = packed_function(tuple(Function(INVOKE, abs, [thing], {}, None)))
+    with arriving() as arrived:
+        (copy,) = Function(*unpack(packed)).fixed
+    return copy, arrived
+
+
+@pytest.mark.parametrize(
+    "source",
+    [np.random.default_rng(1), np.random.SeedSequence(1)],
+    ids=["Generator", "SeedSequence"],
+)
+def test_no_two_workers_spawn_the_same(source: Any) -> None:
+    first, again = ([copies_of(Spawner(source))[0].draw() for _ in range(3)] for _ in range(2))
+    assert len({*first, *again}) == 6
+    seeded = []
+    for _ in range(2):
+        copy, generators = copies_of(Spawner(source))
+        copy.draw()
+        for place, generator in enumerate(generators):
+            restart(generator, place)
+        seeded.append((copy.draw(), copy.draw()))
+    assert seeded[0] == seeded[1]
+    assert len(set(seeded[0])) == 2
+
+
+def test_a_sequence_of_seeds_stays_the_same_seed() -> None:
+    source = np.random.SeedSequence(12, spawn_key=(3, 4), pool_size=8)
+    copy, _ = copies_of(source)
+    assert (copy.entropy, copy.spawn_key, copy.pool_size) == (12, (3, 4), 8)
+    assert list(copy.generate_state(4)) == list(source.generate_state(4))
+
+
 def test_generators_among_the_elements_keep_their_state() -> None:
     generator = np.random.default_rng(4)
     with arriving() as arrived:
@@ -119,6 +176,9 @@ def test_generators_of_the_main_program(script: Script) -> None:
         "True",
         str([16] * 8),
         "True",
+        "True",
+        str([8] * 2),
+        "2",
         "True",
         "True True",
     ]

@@ -26,6 +26,7 @@ from nws.sleigh.master.options import (
     checked_options,
     checked_path,
     checked_permutation,
+    checked_wait,
 )
 from nws.sleigh.shared.messages import Call, Task, task_from_wire, task_to_wire
 from tests.sleigh.conftest import Script
@@ -215,12 +216,25 @@ def test_load_factors() -> None:
 
 
 def test_permutations() -> None:
-    permutation = checked_permutation(Number(n) for n in (1, 0))
-    assert permutation == [1, 0]
-    assert [type(place) for place in permutation or ()] == [int, int]
+    permutation = checked_permutation((Number(n) for n in (1, 0, -2)), 2)
+    assert permutation == [1, 0, -2]
+    assert [type(place) for place in permutation or ()] == [int, int, int]
     for given in (1, ["a"], [1.0]):
         with pytest.raises(SleighIllegalValueException, match="argPermute="):
-            checked_permutation(given)
+            checked_permutation(given, 3)
+    for place in (3, -4, 10**5000, -(10**5000)):
+        with pytest.raises(
+            SleighIllegalValueException, match=r"argPermute: item 1 is no place of .* 3 arguments"
+        ):
+            checked_permutation([0, place], 3)
+
+
+def test_times_to_wait_for_workers() -> None:
+    assert checked_wait(Fraction(1, 2)) == 0.5
+    assert checked_wait(10**400) == math.inf
+    for timeout in (math.nan, "2", None, np.timedelta64(1, "s")):
+        with pytest.raises(SleighIllegalValueException, match=r"timeout=.* is not a real number"):
+            checked_wait(timeout)
 
 
 # In calls
@@ -258,6 +272,8 @@ def test_timeouts_that_come(sleigh: Sleigh, timeout: Any, tmp_path: Any) -> None
         lambda sleigh: sleigh.eachElem(abs, itertools.count(), timeout="2"),
         lambda sleigh: sleigh.eachElem(abs, itertools.count(), seed=1.5),
         lambda sleigh: sleigh.eachElem(abs, itertools.count(), chunkSize=1.5),
+        lambda sleigh: sleigh.eachElem(abs, [1], argPermute=[1]),
+        lambda sleigh: sleigh.status(timeout=math.nan),
         lambda sleigh: sleigh.eachWorker(abs, 1, timeout=math.nan),
         lambda sleigh: sleigh.imap(abs, itertools.count(), timeout=-1),
         lambda sleigh: sleigh.imap(abs, itertools.count(), seed="x"),

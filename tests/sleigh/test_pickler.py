@@ -371,3 +371,35 @@ def test_the_same_function_is_packed_alike() -> None:
         return 1
 
     assert pickle.dumps(pack(own)) == pickle.dumps(pack(own))
+
+
+LIBRARIES = """
+import ctypes
+from nws.sleigh import Sleigh, SleighIllegalValueException
+
+library = ctypes.CDLL(None)
+Three = ctypes.c_int * 3
+Compare = ctypes.CFUNCTYPE(ctypes.c_int)
+
+class Pair(ctypes.Structure):
+    _fields_ = [("first", ctypes.c_int)]
+
+if __name__ == "__main__":
+    with Sleigh(workerCount=1) as sleigh:
+        users = [lambda _: library, lambda _: Three(), lambda _: Compare, lambda _: Pair()]
+        for user in users:
+            try:
+                print(sleigh.eachElem(user, [0]))
+            except SleighIllegalValueException as error:
+                print("what ctypes loads or makes lives in one process" in str(error), error)
+        print(sleigh.eachElem(lambda number: ctypes.CDLL(None).abs(number), [-1]))
+"""
+
+
+def test_what_ctypes_makes_is_refused(script: Script) -> None:
+    """The unpickler could make nothing of it, and did not say of what."""
+    *refused, works = script(LIBRARIES).stdout.splitlines()
+    assert works == "[1]"
+    for name, line in zip(["library", "Three", "Compare", "Pair"], refused, strict=True):
+        assert line.startswith("True")
+        assert name in line

@@ -118,3 +118,26 @@ def test_a_file_that_is_another_one_by_now(script: Script) -> None:
     first, *error, _, last = script(BEGIN + EDITED_AGAIN).stdout.splitlines()
     assert (first, last) == ("{(1, 1)}", "{(3, 1)}")
     assert "the module 'tool' was reloaded by the master, but its file on" in " ".join(error)
+
+
+EDITED_LATER = """
+if __name__ == "__main__":
+    with Sleigh(workerCount=1) as sleigh:
+        edit("tool", 2)
+        importlib.reload(tool)
+        print(CALLS["eachElem"](sleigh))
+        edit("tool", 3)
+        print(CALLS["eachElem"](sleigh), CALLS["lambda"](sleigh), CALLS["object"](sleigh))
+        importlib.reload(tool)
+        print(CALLS["lambda"](sleigh))
+"""
+
+
+@pytest.mark.usefixtures("programs_on_server")
+def test_a_file_that_is_edited_and_not_reloaded(script: Script) -> None:
+    """Workers keep what they have, also for functions that are new to them."""
+    assert script(BEGIN + EDITED_LATER).stdout.splitlines() == [
+        "{(2, 1)}",
+        "{(2, 1)} {(2, 1)} {(2, 1)}",
+        "{(3, 1)}",
+    ]

@@ -109,9 +109,20 @@ def _is_of_values(kind: type) -> bool:
     return (
         not issubclass(kind, Iterable)
         or issubclass(kind, _VALUES)
-        or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+        or _is_of_records(kind)
         # Those of pandas, Polars and others; none of them is imported here.
         or any(base.__name__ == "DataFrame" for base in kind.__mro__)
+    )
+
+
+def _is_of_records(kind: type) -> bool:
+    """Tell whether the items of all objects of a class have names, as those of named tuples, of
+    what `os.stat` returns, of rows of databases, and of proxies and others that are like dicts."""
+    return (
+        hasattr(kind, "_fields")
+        or hasattr(kind, "n_sequence_fields")
+        # A column of a data frame has keys, too.
+        or (hasattr(kind, "keys") and not hasattr(kind, "ndim"))
     )
 
 

@@ -92,7 +92,7 @@ class Liveness:
         Raises:
             SleighScriptException: a process cannot be started.
         """
-        deadline = time.monotonic() + float(timeout)
+        deadline = time.monotonic() + timeout
         while True:
             self.look_who_has_left()
             left = max(0.0, deadline - time.monotonic())

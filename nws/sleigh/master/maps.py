@@ -119,10 +119,11 @@ class Maps:
         with self._calls.beginning():
             options = checked_options(timeout, retries, seed, group)
             in_chunk = checked_size(chunkSize)
-            factor, permutation = checked_factor(loadFactor), checked_permutation(argPermute)
+            factor = checked_factor(loadFactor)
             kind, thing = check_function(fun, type)
-            keywords = fixed_keywords(fixedKwargs, kind)
+            fixed, keywords = fixed_arguments(fixedArgs), fixed_keywords(fixedKwargs, kind)
             columns = columns_of(elementArgs)
+            permutation = checked_permutation(argPermute, len(columns) + len(fixed))
             bounded = blocking and factor > 0
             if bounded:  # they may be many
                 arguments, total = elements_of(columns), count_of(columns)
@@ -131,7 +132,7 @@ class Maps:
             size = self._team.size
             chunks = Chunks(arguments, size, in_chunk, None if bounded else total)
             window = TaskWindow(max(size, int(factor * size))) if bounded else Window()
-            function = Function(kind, thing, fixed_arguments(fixedArgs), keywords, permutation)
+            function = Function(kind, thing, fixed, keywords, permutation)
             state = CallState("eachElem", fun, total)
             run = self._calls.begin(state, function, chunks, window, options)
             shown = progress_for(progress)

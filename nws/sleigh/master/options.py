@@ -16,6 +16,7 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, Final, NamedTuple
 
+from nws.counted import counted
 from nws.errors import SleighIllegalValueException
 from nws.sleigh.shared.groups import checked_group, queue_of
 from nws.sleigh.shared.messages import TASK
@@ -30,6 +31,7 @@ __all__ = [
     "checked_path",
     "checked_permutation",
     "checked_size",
+    "checked_wait",
 ]
 
 _MIN_SECONDS: Final = 1e-9
@@ -145,20 +147,40 @@ def checked_path(name: str, path: Any) -> str | None:
     return text if text is None else str(text)
 
 
-def checked_permutation(places: Any) -> Sequence[int] | None:
+def checked_permutation(places: Any, count: int) -> Sequence[int] | None:
     """Return the places of arguments in ``argPermute``, None for all of them in their order.
 
+    Args:
+        places: whole numbers; negative ones count from the end.
+        count: how many arguments there are.
+
     Raises:
-        SleighIllegalValueException: it is no iterable of whole numbers.
+        SleighIllegalValueException: it is no iterable of whole numbers, or there is no such place.
     """
     if places is None:
         return None
     try:
-        return [operator.index(place) for place in places]
+        checked = [operator.index(place) for place in places]
     except TypeError:
         raise SleighIllegalValueException(
             f"argPermute={places!r} is not a list of whole numbers"
         ) from None
+    for item, place in enumerate(checked):
+        if not -count <= place < count:
+            raise SleighIllegalValueException(
+                f"argPermute: item {item} is no place of an argument; the first place is 0, and "
+                f"there are {counted(count, 'argument')}, fixed ones among them"
+            )
+    return checked
+
+
+def checked_wait(seconds: Any) -> float:
+    """Return the ``timeout`` of a call that waits for workers. What is less than zero is zero.
+
+    Raises:
+        SleighIllegalValueException: it is no real number.
+    """
+    return _real_number("timeout", seconds)
 
 
 def _checked_time(timeout: Any) -> float:

@@ -104,6 +104,7 @@ class SerialTeam:
                 self._run(element, packed, task.call.retries)
                 for element, packed in enumerate(task.elements, task.first)
             ]
+            self._runner.end_seed()
             self._results.append(Results(task.call.number, 0, task.first, outcomes, 0.0))
 
     def _initialize(self, call: Call) -> bool:

@@ -40,6 +40,7 @@ from nws.sleigh.master.options import (
     checked_lease_time,
     checked_name,
     checked_path,
+    checked_wait,
 )
 from nws.sleigh.master.scaling import Scaling
 from nws.sleigh.master.scatter import Scatter, Scattered
@@ -330,7 +331,11 @@ class Sleigh(Maps):
 
         Returns:
             The number of workers, and 1 if the group is closed, else 0.
+
+        Raises:
+            SleighIllegalValueException: ``timeout`` is no real number.
         """
+        timeout = checked_wait(timeout)
         self._calls.check()
         with self._calls.scope():
             group = self._liveness.wait_for_group(timeout)

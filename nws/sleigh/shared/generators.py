@@ -17,7 +17,7 @@ from typing import Any
 
 from nws.sleigh.shared.pickler import Pickler
 
-__all__ = ["FunctionPickler", "arriving", "restart", "seed_for"]
+__all__ = ["FunctionPickler", "GlobalStates", "arriving", "restart", "seed_for"]
 
 
 class FunctionPickler(Pickler):
@@ -32,11 +32,11 @@ class FunctionPickler(Pickler):
                 return getattr, (random, "_inst")
             return _marked(thing)
         if str(type(thing).__module__).startswith("numpy.random") and not isinstance(thing, type):
-            from numpy.random import BitGenerator, Generator, RandomState, mtrand
+            from numpy.random import BitGenerator, Generator, RandomState, SeedSequence, mtrand
 
             if thing is mtrand._rand:
                 return getattr, (mtrand, "_rand")
-            if isinstance(thing, (BitGenerator, Generator, RandomState)):
+            if isinstance(thing, (BitGenerator, Generator, RandomState, SeedSequence)):
                 return _marked(thing)
         return super().reducer_override(thing)
 
@@ -75,8 +75,12 @@ def arriving() -> Iterator[list[Any]]:
         yield arrived
     finally:
         _arriving.pop()
+    arrived.sort(key=_is_seed_sequence)  # what generators draw does not depend on these
     for generator in arrived:
-        restart(generator, secrets.randbits(128))
+        if _is_seed_sequence(generator):
+            _spawn_others(generator)
+        else:
+            restart(generator, secrets.randbits(128))
 
 
 def seed_for(seed: int, element: int, place: int) -> int:
@@ -90,6 +94,9 @@ def restart(generator: Any, seed: int) -> None:
     if isinstance(generator, random.Random):
         generator.seed(seed)
         return
+    if _is_seed_sequence(generator):
+        generator.__init__(seed)
+        return
     numpy_random: Any = sys.modules["numpy.random"]
     if isinstance(generator, numpy_random.RandomState):
         # It also holds a number that it has drawn and not yet given out.
@@ -98,3 +105,35 @@ def restart(generator: Any, seed: int) -> None:
     else:
         bits = getattr(generator, "bit_generator", generator)
         bits.state = type(bits)(seed).state
+
+
+class GlobalStates:
+    """The states of `random` and of NumPy's global generator, if that is there."""
+
+    def __init__(self) -> None:
+        """Note what they are now."""
+        self._random = random.getstate()
+        numpy_random = sys.modules.get("numpy.random")
+        self._numpy = numpy_random and numpy_random.get_state(legacy=False)
+
+    def restore(self) -> None:
+        """Make them so again."""
+        random.setstate(self._random)
+        if self._numpy:
+            sys.modules["numpy.random"].set_state(self._numpy)
+
+
+def _is_seed_sequence(generator: Any) -> bool:
+    numpy_random: Any = sys.modules.get("numpy.random")
+    return numpy_random is not None and isinstance(generator, numpy_random.SeedSequence)
+
+
+def _spawn_others(seeds: Any) -> None:
+    """Let a sequence of seeds spawn other ones than its copies do. It stays the same seed, which a
+    program may have chosen."""
+    seeds.__init__(
+        seeds.entropy,
+        spawn_key=seeds.spawn_key,
+        pool_size=seeds.pool_size,
+        n_children_spawned=secrets.randbits(31),
+    )

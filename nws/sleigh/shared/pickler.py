@@ -43,6 +43,12 @@ _ORIGIN: Final = (
 """Implementation and version of this Python, and its machine."""
 
 
+_OF_CTYPES: Final = (
+    "what ctypes loads or makes lives in one process: load it in the function, or in a module that "
+    "can be imported"
+)
+
+
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no type hints
     """Pickles one object; see `pickled`."""
 
@@ -73,6 +79,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
                 else super().reducer_override(thing)
             )
         if isinstance(thing, type) and not can_be_imported(thing):
+            if type(thing).__module__ == "_ctypes":
+                raise pickle.PicklingError(_OF_CTYPES)
             return _reduced_class(thing, super().reducer_override(thing))
         return NotImplemented
 

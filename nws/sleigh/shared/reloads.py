@@ -53,6 +53,7 @@ class LoadedModules:
     def __init__(self) -> None:
         """Begin in a worker that has loaded no module of the user."""
         self._known = dict.fromkeys(sys.modules, "")  # these cannot become newer by a restart
+        self._right: dict[str, str] = {}  # were what the master had, when they were imported
 
     def is_older(self, reloaded: Reloaded) -> bool:
         """Tell whether this process has an older version of a module."""
@@ -63,12 +64,15 @@ class LoadedModules:
                 return True
         return False
 
-    @staticmethod
-    def problem(reloaded: Iterable[tuple[str, str]]) -> str:
+    def problem(self, reloaded: Iterable[tuple[str, str]]) -> str:
         """Say which module is another one here than the master has; nothing if there is none."""
         for name, digest in reloaded:
             module = sys.modules.get(name)
-            if module is not None and _file_digest(module) != digest:
+            if module is None or self._right.get(name) == digest:
+                continue  # its file may have been edited since: without a reload that is nothing
+            if _file_digest(module) == digest:
+                self._right[name] = digest
+            else:
                 return (
                     f"the module {name!r} was reloaded by the master, but its file on "
                     f"{platform.node()}, {module.__file__}, is another one by now: "

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 from nws.exception_text import kind_of, shortened
 from nws.sleigh.shared.decorated import CACHED_FUNCTION
 from nws.sleigh.shared.functions import APPLY, DEFINE, EVAL, Function
-from nws.sleigh.shared.generators import restart, seed_for
+from nws.sleigh.shared.generators import GlobalStates, restart, seed_for
 from nws.sleigh.shared.messages import Call, Failure
 from nws.sleigh.shared.pickling import Packed, pack, unpack
 from nws.sleigh.worker.kept_globals import KeptGlobals
@@ -53,6 +53,7 @@ class Runner:
         self.names = names
         self._namespace = namespace
         self._seed: int | None = None
+        self._unseeded: GlobalStates | None = None  # what a seeded call has found
         self._generators: Sequence[Any] = ()
         self.keeps_arguments = self.failed = False
         self.end_fork: Callable[[BaseException | None], NoReturn] | None = None
@@ -62,6 +63,7 @@ class Runner:
 
     def prepare(self, function: Function, call: Call, generators: Sequence[Any] = ()) -> None:
         """Make a function the one that `run` runs; ``generators`` have come with it."""
+        self.end_seed()
         self._seed = call.seed
         self._generators = generators
         self.names["SleighWorkerCount"] = call.worker_count
@@ -81,6 +83,13 @@ class Runner:
         if self._seed is not None:
             with suppress(ImportError):
                 import numpy.random  # noqa: F401 - so that its generator is there to be seeded
+            self._unseeded = GlobalStates()
+
+    def end_seed(self) -> None:
+        """Give the global generators the states back that they had before a seeded call."""
+        if self._unseeded is not None:
+            self._unseeded.restore()
+            self._unseeded = None
 
     def initialize(self, function: Function, call: Call) -> Failure | None:
         """Run the sleigh's initializer for what it does, not for its result. Return why it has
