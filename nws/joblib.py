@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from nws.futures import SleighExecutor
+from nws.futures.file_arrays import FileArray
 from nws.sleigh.shared.cores import available_cores
 
 __all__ = ["SleighBackend", "register"]
@@ -75,6 +77,7 @@ class SleighBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         self._initargs = initargs
         self._executor: SleighExecutor | None = None
         self._futures: set[Future[Any]] = set()
+        self._min_scattered_bytes: float = _MIN_SCATTERED_BYTES
         self._scattered: dict[int, tuple[Any, Any]] = {}  # arrays and their handles, by id
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
@@ -93,10 +96,15 @@ class SleighBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         parallel: Any = None,
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
+        max_nbytes: float | None = _MIN_SCATTERED_BYTES,
+        mmap_mode: str | None = "r",
         **_: Any,
     ) -> int:
         """Find workers for a call of ``Parallel``, whose initializer counts before the one that
         `parallel_config` was given."""
+        self._min_scattered_bytes = math.inf  # calls may write into their arrays
+        if max_nbytes is not None and mmap_mode == "r":
+            self._min_scattered_bytes = max_nbytes
         workers = self.effective_n_jobs(n_jobs)
         if workers == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
@@ -128,8 +136,8 @@ class SleighBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         func.items = [
             (
                 function,
-                tuple(map(self._scatter_if_large, args)),
-                {name: self._scatter_if_large(value) for name, value in kwargs.items()},
+                tuple(map(self._passed, args)),
+                {name: self._passed(value) for name, value in kwargs.items()},
             )
             for function, args, kwargs in func.items
         ]
@@ -142,10 +150,14 @@ class SleighBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
 
     apply_async = submit  # as it was called before joblib 1.5
 
-    def _scatter_if_large(self, argument: Any) -> Any:
-        """Replace a large array by what stands for it, so that it is sent once."""
-        if getattr(argument, "nbytes", 0) < _MIN_SCATTERED_BYTES or not _is_array(argument):
+    def _passed(self, argument: Any) -> Any:
+        """Return what stands for an array that is not to be sent with each call; anything else as
+        it is."""
+        if not _is_array(argument):
             return argument
+        in_file = FileArray.of(argument)
+        if in_file is not None or argument.nbytes < self._min_scattered_bytes:
+            return in_file or argument
         if id(argument) not in self._scattered:
             assert self._executor is not None
             self._scattered[id(argument)] = argument, self._executor.scatter(argument)

@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from nws.cli.completion import variable_argument, workspace_argument
+from nws.cli.duration import DURATION
 from nws.cli.exit_status import CommandFailure
-from nws.cli.output import json_option
+from nws.cli.output import check_open, json_option
 from nws.cli.raw_values import RawValue, each_value, fetch_value, find_value
 from nws.cli.shown_values import as_bytes, as_json
 from nws.cli.which_server import open_workspace, server_options
@@ -28,9 +29,9 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         json_option,
         click.option(
             "--timeout",
-            type=click.FloatRange(min=0),
+            type=DURATION,
             show_default="any time",
-            help="Maximum number of seconds to wait for a value; 0 for what is there.",
+            help="Wait for a value so long at most; 0 for what is there.",
         ),
         server_options,
     ]
@@ -110,6 +111,7 @@ class _Writer:
     def __init__(self, *, as_json: bool, raw: bool) -> None:
         if as_json and raw:
             raise click.UsageError("give either --json or --raw")
+        check_open("stdout")
         self._json, self._raw = as_json, raw
         self._terminal = sys.stdout.isatty()
 

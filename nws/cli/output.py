@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-__all__ = ["json_option", "print_json", "print_rows", "printable"]
+from nws.cli.exit_status import CommandFailure
+
+__all__ = ["check_open", "json_option", "print_json", "print_rows", "printable"]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def check_open(stream: str) -> None:
+    """End the command if it was started without ``stdin`` or ``stdout``, whichever is named: Python
+    reads nothing then, and drops what is printed."""
+    if getattr(sys, stream) is None:
+        raise CommandFailure(f"{stream} is closed")
 
 
 def print_json(content: object) -> None:

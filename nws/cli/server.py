@@ -16,6 +16,7 @@ import click
 import psutil
 
 from nws.cli.command_group import CommandGroup
+from nws.cli.duration import DURATION
 from nws.cli.output import json_option, print_json
 from nws.cli.server_files import ServerFiles, host_of
 from nws.cli.which_server import connect, port_option, port_or_set, server_options
@@ -53,10 +54,10 @@ def server() -> None:
 
 _timeout_option = click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=15.0,
+    type=DURATION,
+    default="15s",
     show_default=True,
-    help="Maximum number of seconds to wait.",
+    help="Wait so long at most.",
 )
 
 

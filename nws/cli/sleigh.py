@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from nws.cli.command_group import CommandGroup
+from nws.cli.duration import DURATION
 from nws.cli.exit_status import CommandFailure, NothingThere
 from nws.cli.job_script import script
 from nws.cli.output import json_option, print_json, print_rows, printable
@@ -134,10 +135,10 @@ def _options(goal: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     this goal."""
     timeout = click.option(
         "--timeout",
-        type=click.FloatRange(min=0),
-        default=15.0,
+        type=DURATION,
+        default="15s",
         show_default=True,
-        help=f"Maximum number of seconds to wait until {goal}.",
+        help=f"Wait so long at most until {goal}.",
     )
     return lambda command: server_options(timeout(click.argument("name")(command)))
 

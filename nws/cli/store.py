@@ -11,6 +11,7 @@ import click
 from nws.cli.completion import variable_argument, workspace_argument
 from nws.cli.exit_status import CommandFailure
 from nws.cli.given_values import KINDS, lines_of, value_of, whole_of
+from nws.cli.output import check_open
 from nws.cli.which_server import open_workspace, server_options
 
 __all__ = ["store"]
@@ -51,13 +52,17 @@ def store(
     """
     if lines and value != "-":
         raise click.UsageError("--lines reads stdin: VALUE has to be -")
-    stdin = sys.stdin.buffer
+    if value == "-":
+        check_open("stdin")
     with open_workspace(host, port, workspace, create=True) as ws:
         if lines:
-            _store_lines(ws, variable, stdin, kind)
+            _store_lines(ws, variable, sys.stdin.buffer, kind)
             return
         try:
-            given = whole_of(stdin, kind) if value == "-" else value_of(os.fsencode(value), kind)
+            if value == "-":
+                given = whole_of(sys.stdin.buffer, kind)
+            else:
+                given = value_of(os.fsencode(value), kind)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
         ws.store(variable, given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from nws.cli.exit_status import CommandFailure
-from nws.cli.output import json_option, print_json, printable
+from nws.cli.output import check_open, json_option, print_json, printable
 from nws.cli.sleigh_reports import sleighs_on
 from nws.cli.which_server import connect, server_options
 from nws.client import NwsServer
@@ -44,6 +45,7 @@ def top(host: str | None, port: int | None, interval: float, as_json: bool) -> N
     With --json it prints a line for each look. Otherwise it needs the package rich: install
     networkspaces[top].
     """
+    check_open("stdout")
     with connect(host, port) as server:
         looks = _looks(server, interval)
         if as_json:
@@ -81,6 +83,8 @@ def _show(looks: Iterator[dict[str, Any]]) -> None:
     except ImportError as error:
         said = f"nws top needs the package rich: `pip install networkspaces[top]` ({error})"
         raise CommandFailure(said) from error
+    if not sys.stdout.isatty():
+        raise CommandFailure("stdout is no terminal; --json prints a line for each look")
     with Live(screen=True, auto_refresh=False) as live:
         for look in looks:
             live.update(_page(look), refresh=True)

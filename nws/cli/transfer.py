@@ -16,6 +16,7 @@ import click
 
 from nws.cli.completion import workspace_argument
 from nws.cli.exit_status import CommandFailure
+from nws.cli.output import check_open
 from nws.cli.raw_values import RawValue, each_value, lease_values, store_value
 from nws.cli.which_server import open_workspace, server_options
 from nws.client import LIFO, MULTI, NetWorkSpace
@@ -30,10 +31,19 @@ _FIRST_LINE: Final = f'{{"format": "{_FORMAT}", ...}}'
 _MODES: Final = ("fifo", "lifo", "multi", "single")
 
 
+class _NewFile(click.File):
+    """The name of a file, or ``-`` for stdout."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "-":
+            check_open("stdout")
+        return super().convert(value, param, ctx)
+
+
 @click.command()
 @server_options
 @workspace_argument
-@click.argument("file", type=click.File("w", encoding="ascii", atomic=True), default="-")
+@click.argument("file", type=_NewFile("w", encoding="ascii", atomic=True), default="-")
 def export(host: str | None, port: int | None, workspace: str, file: IO[str]) -> None:
     """Write the variables of WORKSPACE and their values to FILE, or to stdout.
 
@@ -85,6 +95,8 @@ def import_(host: str | None, port: int | None, workspace: str, file: str) -> No
     It is added to what is there. The workspace is made if there is none; it stays until somebody
     deletes it.
     """
+    if file == "-":
+        check_open("stdin")
     with (
         open_workspace(host, port, workspace, create=True) as ws,
         click.open_file(file, encoding="utf-8", errors="replace") as lines,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from operator import index
 from typing import Any
 
 from nws.futures.calls import Calls
@@ -50,7 +51,7 @@ class SleighExecutor(Executor):
         Raises:
             ValueError: no workers are wanted; an initializer is given for a borrowed sleigh, which
                 has its own; or a group without a sleigh.
-            TypeError: the initializer cannot be called.
+            TypeError: the initializer cannot be called; or ``max_workers`` is no whole number.
             SleighException: workers cannot be started, or the sleigh was stopped.
         """
         if initializer is not None and not callable(initializer):
@@ -65,7 +66,7 @@ class SleighExecutor(Executor):
                 raise ValueError(
                     f"group={group!r} is for a sleigh: SleighExecutor(sleigh, group=...)"
                 )
-            if max_workers is not None and max_workers <= 0:
+            if max_workers is not None and index(max_workers) <= 0:
                 raise ValueError("max_workers must be greater than 0")
             sleigh = Sleigh(
                 workerCount=max_workers, initializer=initializer, initargs=initargs, output=show

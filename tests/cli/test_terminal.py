@@ -130,6 +130,12 @@ def test_top_for_programs(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> None
         person.expect("\r\n")
 
 
+def test_top_without_a_terminal(shared: Nws) -> None:
+    """What moves there has no end in a file."""
+    said = shared("top", status=1).stderr
+    assert "stdout is no terminal; --json prints a line for each look" in said
+
+
 def test_top_without_rich(shared: Nws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rich.live", None)
     assert "networkspaces[top]" in shared("top", status=1).stderr

@@ -188,6 +188,13 @@ def test_time_is_over(shared: Nws, ws: NetWorkSpace) -> None:
             assert done.stdout == ""
 
 
+def test_a_time_has_a_unit_or_is_said_to_be_none(shared: Nws, ws: NetWorkSpace) -> None:
+    shared("find", WS, "x", "--timeout", "0.01s", status=4)
+    for wrong in ("-1", "soon", "nan"):
+        said = shared("find", WS, "x", "--timeout", wrong, status=2).stderr
+        assert f"'{wrong}' is no duration; such are 90, 90s" in said
+
+
 @pytest.mark.parametrize("command", ["find", "fetch"])
 def test_wait_for_a_value(shared: Nws, ws: NetWorkSpace, command: str) -> None:
     waiting = Aside(lambda: shared(command, WS, "x", "--timeout", str(PATIENCE)))
@@ -219,6 +226,34 @@ def test_no_room_for_the_output(shared: Nws, ws: NetWorkSpace) -> None:
         )
     assert (done.returncode, done.stderr) == (1, b"Error: [Errno 28] No space left on device\n")
     assert ws.fetchTry("x") == "tea"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed"),
+    [
+        ("fetch command\\ line x", "stdout"),
+        ("export command\\ line", "stdout"),
+        ("store command\\ line x -", "stdin"),
+        ("store command\\ line x --lines -", "stdin"),
+        ("import command\\ line", "stdin"),
+        ("top --json", "stdout"),
+    ],
+)
+def test_a_stream_that_is_closed(
+    shared: Nws, ws: NetWorkSpace, arguments: str, closed: str
+) -> None:
+    ws.store("x", "tea")
+    redirection = {"stdin": "<&-", "stdout": ">&-"}[closed]
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m nws {arguments} {redirection}"],
+        env=environment(shared.env),
+        stderr=subprocess.PIPE,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, f"Error: {closed} is closed\n".encode())
+    assert ws.fetch("x") == "tea"
+    assert ws.fetchTry("x") is None
 
 
 def test_watch(shared: Nws, ws: NetWorkSpace, tmp_path: Path) -> None:

@@ -374,6 +374,9 @@ def test_a_fork_is_refused(executor: SleighExecutor) -> None:
 def test_arguments_of_the_executor(sleigh: Sleigh) -> None:
     with pytest.raises(ValueError, match="greater than 0"):
         SleighExecutor(0)
+    for number in (1.5, 2.0, "2"):
+        with pytest.raises(TypeError, match="integer"):
+            SleighExecutor(number)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="callable"):
         SleighExecutor(1, initializer="x = 1")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="has its own"):

@@ -114,6 +114,45 @@ def test_large_arrays_are_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(scattered) == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "can_write"),
+    [
+        ({}, False),
+        ({"max_nbytes": None}, True),
+        ({"max_nbytes": "2M"}, True),
+        ({"mmap_mode": "c"}, True),
+        ({"mmap_mode": None}, True),
+    ],
+)
+def test_calls_may_write_into_arrays_where_joblib_is_told_so(
+    options: dict[str, Any], can_write: bool
+) -> None:
+    """As with joblib's own backends. They write into copies of theirs."""
+    array = np.ones(200_000)
+    looked = Parallel(**options)(delayed(look_at)(array, times=1) for _ in range(3))
+    assert looked == 3 * [(can_write, 200_000.0)]
+
+
+def add_to(array: Any, number: int) -> tuple[int, ...]:
+    array += number
+    array.flush()
+    return tuple(array.shape)
+
+
+def test_what_calls_write_into_a_file_is_there(tmp_path: Path) -> None:
+    """The way of joblib's own guide to gather results in one array."""
+    path = tmp_path / "sums"
+    sums = np.memmap(path, np.float32, "w+", 8, (4, 6), "F")
+    rows = (sums[0], sums[1, ::2], sums[2, ::-1], sums.T[1:3, 3])
+    shapes = Parallel(n_jobs=2)(delayed(add_to)(row, n + 1) for n, row in enumerate(rows))
+    assert shapes == [(6,), (3,), (6,), (2,)]
+    assert sums.tolist() == [6 * [1], 3 * [2, 0], 6 * [3], [0, 4, 4, 0, 0, 0]]
+    del sums, rows
+    read = np.memmap(path, np.float32, "c", 8, (4, 6), "F")
+    assert Parallel(n_jobs=2)([delayed(add_to)(array=read, number=1)] * 2) == 2 * [(4, 6)]
+    assert read[0, 0] == 1, "it is a copy"
+
+
 @pytest.mark.usefixtures("nothing_is_left")
 def test_workers_of_its_own_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     import nws.joblib

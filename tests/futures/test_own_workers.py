@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import wait
@@ -50,6 +51,14 @@ def test_an_initializer_runs_on_each_worker(tmp_path: Path) -> None:
         assert again.result(SOON) == 10
         assert executor.submit(greet).result(SOON) == "hello", "on the one that replaces it"
     executor.shutdown()
+
+
+@pytest.mark.usefixtures("nobody")
+def test_log_records_are_those_of_the_call(caplog: pytest.LogCaptureFixture) -> None:
+    """As the lines that calls print: a program may read its own log."""
+    with caplog.at_level(logging.INFO), SleighExecutor(1) as executor:
+        executor.submit(functions.log, "brewing").result(SOON)
+    assert "brewing" in caplog.messages
 
 
 @pytest.mark.usefixtures("nobody")

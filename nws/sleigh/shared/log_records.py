@@ -51,13 +51,14 @@ def show_record(text: str, who: str, rank: int, element: int) -> bool:
 
     Args:
         text: a record as JSON.
-        who: comes before its message.
+        who: comes before its message; empty for nothing.
         rank, element: become attributes of the record.
     """
     content = _content(text)
     if content is None:
         return False
-    content["msg"] = f"{who} {content['msg']}"
+    if who:
+        content["msg"] = f"{who} {content['msg']}"
     record = logging.makeLogRecord({**content, "args": None, "rank": rank, "element": element})
     logger = logging.getLogger(record.name)
     if logger.isEnabledFor(record.levelno):
