@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from nws.cli.completion import variable_argument, workspace_argument
-from nws.cli.duration import DURATION
+from nws.cli.duration import duration
 from nws.cli.exit_status import CommandFailure
 from nws.cli.output import check_open, json_option
 from nws.cli.raw_values import RawValue, each_value, fetch_value, find_value
@@ -29,7 +29,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         json_option,
         click.option(
             "--timeout",
-            type=DURATION,
+            type=duration,
             show_default="any time",
             help="Wait for a value so long at most; 0 for what is there.",
         ),

@@ -16,7 +16,7 @@ import click
 import psutil
 
 from nws.cli.command_group import CommandGroup
-from nws.cli.duration import DURATION
+from nws.cli.duration import duration
 from nws.cli.output import json_option, print_json
 from nws.cli.server_files import ServerFiles, host_of
 from nws.cli.which_server import connect, port_option, port_or_set, server_options
@@ -54,7 +54,7 @@ def server() -> None:
 
 _timeout_option = click.option(
     "--timeout",
-    type=DURATION,
+    type=duration,
     default="15s",
     show_default=True,
     help="Wait so long at most.",

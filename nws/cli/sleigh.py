@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from nws.cli.command_group import CommandGroup
-from nws.cli.duration import DURATION
+from nws.cli.duration import duration
 from nws.cli.exit_status import CommandFailure, NothingThere
 from nws.cli.job_script import script
 from nws.cli.output import json_option, print_json, print_rows, printable
@@ -135,7 +135,7 @@ def _options(goal: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     this goal."""
     timeout = click.option(
         "--timeout",
-        type=DURATION,
+        type=duration,
         default="15s",
         show_default=True,
         help=f"Wait so long at most until {goal}.",
