@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from nws.errors import SleighStoppedException, SleighTaskException
 from nws.pp.callbacks import is_in_callback
+from nws.pp.job_future import JobFuture
 from nws.pp.job_output import JobOutput
 from nws.sleigh.shared.output import write_text
 
@@ -41,18 +42,21 @@ class Job:
         callback: Callable[..., object] | None,
         callbackargs: tuple[Any, ...],
         proto: int,
+        future: JobFuture,
     ) -> None:
         """Prepare; `Server` gives it its result. Users get jobs from `Server.submit`.
 
         Args:
             tid, group, callback, callbackargs: see above.
             proto: protocol number of `pickle` for raw results.
+            future: of its result.
         """
         self.tid = tid
         self.group = group
         self.callback = callback
         self.callbackargs = callbackargs
         self._proto = proto
+        self._future = future
         self._has_result = threading.Event()
         self._over = threading.Event()
         self._result: Any = None
@@ -70,6 +74,7 @@ class Job:
     def wait(self) -> None:
         """Wait until the job is finished. In a callback, wait for its result only: other callbacks
         run later."""
+        self._future.wait()
         (self._has_result if is_in_callback() else self._over).wait()
 
     def __call__(self, raw_result: bool = False) -> Any:
@@ -102,7 +107,8 @@ class Job:
         *,
         legacy_errors: bool,
     ) -> None:
-        """Take what became of it, and what it has printed. Called once, by the server."""
+        """Take what became of it, and what it has printed. Called by the server, again if Ctrl-C
+        struck meanwhile."""
         if isinstance(error, SleighStoppedException):
             self._error = DestroyedServerError("the server was destroyed before the job was done")
             self._error.__cause__ = error
@@ -115,7 +121,7 @@ class Job:
                 self._error = error
         else:
             self._result, self._error = result, error
-        if output is not None:
+        if output is not None and output is not self._output:
             with self._showing:
                 output.add(str(self._output))  # what has come meanwhile
                 self._output = output

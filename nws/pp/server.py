@@ -8,7 +8,6 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar, Final, TextIO
@@ -29,11 +28,11 @@ from nws.pp.arguments import (
 )
 from nws.pp.callbacks import Callbacks, is_in_callback
 from nws.pp.job import DestroyedServerError, Job
+from nws.pp.job_future import JobFuture
 from nws.pp.job_output import JobOutput
 from nws.pp.known_names import prepared
 from nws.pp.secret import PUBLISHED_SECRET, check_secret, secret_for
 from nws.pp.statistics import NodeStatistics, RankTimes, table
-from nws.sleigh.master.submission import SleighFuture
 from nws.sleigh.master.worker_pool import LOCAL, WorkerPool
 from nws.sleigh.shared.output import Line, echo
 
@@ -112,7 +111,9 @@ class Server:
         self._changing = threading.Lock()  # the number of workers
         self._callbacks = Callbacks()
         self._log_handler = _follow(loglevel, logstream)
-        self._pool = WorkerPool("pp", workers, nodes, secret or "", self._take_lines, fresh=restart)
+        self._pool = WorkerPool(
+            "pp", workers, nodes, secret or "", self._take_lines, JobFuture, fresh=restart
+        )
 
     # Jobs
 
@@ -156,12 +157,13 @@ class Server:
         check_callback(callback, callbackargs)
         try:
             future = self._pool.submit(function, args)
+            assert isinstance(future, JobFuture)
         except SleighStoppedException as error:
             raise self._unusable(error) from error
-        job = Job(next(self._tids), group, callback, callbackargs, self._proto)
+        job = Job(next(self._tids), group, callback, callbackargs, self._proto, future)
         self._unfinished[job.tid] = job
         self._by_call[future.number] = job
-        future.add_done_callback(partial(self._settle, job))
+        future.tell(partial(self._settle, job))
         return job
 
     def wait(self, group: str | None = None) -> None:
@@ -193,9 +195,8 @@ class Server:
             else:
                 echo([line])
 
-    def _settle(self, job: Job, future: Future[Any]) -> None:
-        assert isinstance(future, SleighFuture)
-        output = self._outputs.pop(future.number, None)
+    def _settle(self, job: Job, future: JobFuture) -> None:
+        output = self._outputs.get(future.number)
         error = future.exception()
         result = None if error is not None else future.result()
         if future.rank >= 0:
@@ -203,6 +204,7 @@ class Server:
         job._settle(result, error, output, legacy_errors=self._legacy_errors)
         if job.callback is None or not self._callbacks.call(partial(self._run_callback, job)):
             self._finish(job)
+        self._outputs.pop(future.number, None)
 
     def _run_callback(self, job: Job) -> None:
         try:

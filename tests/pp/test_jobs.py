@@ -17,6 +17,7 @@ import pytest
 
 from nws import pp
 from nws.pp.job import Job
+from nws.pp.job_future import JobFuture
 from nws.pp.job_output import JobOutput
 from tests.sleigh import functions
 from tests.support import deadly
@@ -212,7 +213,7 @@ def test_output_beyond_a_limit_is_counted_and_dropped(
 def test_what_comes_between_the_end_and_the_result_is_printed_too(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    job, output = Job(0, "default", None, (), 0), JobOutput()
+    job, output = Job(0, "default", None, (), 0, JobFuture(None)), JobOutput()
     output.add("early\n")
     job._add_output("late\n")
     job._settle(1, None, output, legacy_errors=False)

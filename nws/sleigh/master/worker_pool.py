@@ -60,6 +60,7 @@ class WorkerPool:
         nodes: Sequence[Address],
         secret: str,
         output: Callable[[Sequence[Line]], None],
+        future_type: type[SleighFuture],
         *,
         fresh: bool,
     ) -> None:
@@ -71,6 +72,7 @@ class WorkerPool:
             nodes: where others are; see `nws.sleigh.node.connections.NodeConnections`.
             secret: that they know.
             output: is given the lines that workers write.
+            future_type: what `submit` returns.
             fresh: each task gets a worker in which none has run before.
 
         Raises:
@@ -94,7 +96,9 @@ class WorkerPool:
             )
             self._engine = Engine(self._team, _Health(liveness, self))
             self._calls.open(self._engine, liveness)
-            self._submissions = Submissions(self._engine, self._calls.explained)
+            self._submissions = Submissions(
+                self._engine, self._calls.explained, future_type=future_type
+            )
             where = self._home.where(_LEASE_SECONDS)
             self.local.join(where)
             if nodes:
