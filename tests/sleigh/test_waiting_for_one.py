@@ -65,7 +65,7 @@ def test_a_callback_may_wait_for_another_call(sleigh: Sleigh) -> None:
     got: Future[int] = Future()
 
     def go_on(done: Future[int]) -> None:
-        got.set_result(sleigh.submit(deadly.times_ten, done.result()).result(PATIENCE))
+        got.set_result(sleigh.submit(deadly.times_ten, done.result()).result())
 
     sleigh.submit(deadly.times_ten, 4).add_done_callback(go_on)
     assert got.result(PATIENCE) == 400

@@ -274,7 +274,8 @@ class Submissions:
         engine = self._engine
         if threading.current_thread() is self._thread:  # a callback waits for another call
             while submission.number in self._outstanding and (left := end - time.monotonic()) > 0:
-                self._step(left, is_receiver=engine.receiver == threading.get_ident())
+                is_receiver = engine.receiver == threading.get_ident()
+                self._step(min(left, LOOK_SECONDS), is_receiver=is_receiver)
         elif engine.receiver == threading.get_ident():  # so does what a result is unpickled by
             self._receive_for(submission, end)
         else:
