@@ -60,15 +60,19 @@ def test_callbacks_run_on_the_thread_of_the_sleigh(sleigh: Sleigh, tmp_path: Pat
     assert called.result(PATIENCE) not in (this, waiting.ident)
 
 
-def test_a_callback_may_wait_for_another_call(sleigh: Sleigh) -> None:
+def test_a_callback_may_wait_for_another_call(sleigh: Sleigh, tmp_path: Path) -> None:
     here(sleigh)
     got: Future[int] = Future()
 
     def go_on(done: Future[int]) -> None:
-        got.set_result(sleigh.submit(deadly.times_ten, done.result()).result())
+        got.set_result(sleigh.submit(functions.arrive, done.result(), tmp_path).result())
 
     sleigh.submit(deadly.times_ten, 4).add_done_callback(go_on)
-    assert got.result(PATIENCE) == 400
+    until_file(tmp_path / "40")
+    with pytest.raises(FutureTimeoutError):
+        got.result(0.05)
+    (tmp_path / "go").touch()
+    assert got.result(PATIENCE) == 40
 
 
 def test_a_callback_may_wait_while_somebody_receives(sleigh: Sleigh, tmp_path: Path) -> None:
