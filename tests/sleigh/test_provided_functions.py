@@ -40,6 +40,22 @@ def test_one_that_was_never_sent_is_forgotten_with_its_last_call() -> None:
     assert not functions.unsent(tasks_of("one"))
 
 
+def test_one_whose_call_is_over_before_it_is_noted_as_sent_is_deleted_like_others() -> None:
+    """The result may come before the thread that has sent it goes on."""
+    functions = ProvidedFunctions()
+    functions.use("one", b"1")
+    sent = functions.unsent(tasks_of("one"))
+    functions.release("one")
+    functions.note_sent(sent)
+    assert functions.use_again("one"), "it is there"
+    functions.release("one")
+    later = [f"function {number}" for number in range(8)]
+    for name in later:
+        functions.use(name, b"")
+    functions.note_sent(functions.unsent(tasks_of(*later)))
+    assert functions.surplus() == ["one"]
+
+
 def test_of_the_others_the_last_ones_stay() -> None:
     functions = ProvidedFunctions()
     names = [f"function {number}" for number in range(11)]

@@ -27,6 +27,7 @@ class ProvidedFunctions:
         self._lock = threading.RLock()  # the handler of a signal may make a call
         self._users: dict[str, int] = {}
         self._unsent: dict[str, Packed] = {}
+        self._begun: set[str] = set()  # of these, what may be on its way
 
     def use(self, name: str, packed: Packed) -> None:
         """Let one more call use a function."""
@@ -48,7 +49,8 @@ class ProvidedFunctions:
         """Note that a call is over. Tell whether more functions are kept than need be."""
         with self._lock:
             self._users[name] -= 1
-            if name in self._unsent and not self._users[name]:
+            never_sent = name in self._unsent and name not in self._begun
+            if never_sent and not self._users[name]:
                 del self._users[name], self._unsent[name]
             return len(self._users) > _MAX_KEPT_FUNCTIONS
 
@@ -60,6 +62,7 @@ class ProvidedFunctions:
             surplus = unused[: max(0, len(self._users) - _MAX_KEPT_FUNCTIONS)]
             for name in surplus:
                 del self._users[name]
+                self._unsent.pop(name, None)
             return surplus
 
     # Only the thread that sends
@@ -69,8 +72,8 @@ class ProvidedFunctions:
         if not self._unsent:
             return {}
         with self._lock:
-            names = {task.call.function for task in tasks}
-            return {name: self._unsent[name] for name in names if name in self._unsent}
+            self._begun = {task.call.function for task in tasks} & self._unsent.keys()
+            return {name: self._unsent[name] for name in self._begun}
 
     def note_sent(self, names: Iterable[str]) -> None:
         """Note that functions are on their way."""

@@ -390,7 +390,7 @@ class Submissions:
         while (left := end - time.monotonic()) > 0:
             if self._is_left_to_waiter:
                 is_called = self._alarm.wait(min(left, _LOOK_FOR_WAITER_SECONDS))
-                if not (is_called or self._arrived) and self._engine.has_receiver():
+                if not (is_called or self._arrived) and self._awaited is not None:
                     continue
             elif self._engine.has_receiver():
                 return self._alarm.wait(left)
