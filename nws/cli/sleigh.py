@@ -116,7 +116,7 @@ def _worker(worker: dict[str, Any], now: float) -> dict[str, Any]:
         "machine": worker.get("name"),
         "pid": worker.get("pid"),
         "state": worker.get("state"),
-        "elements": worker.get("elements"),
+        "elements run": worker.get("elements"),
         "deaths": worker.get("deaths"),
         "cpu": worker.get("cpu"),
         "megabytes": number_or_0(worker.get("memory")) // 1_000_000,
