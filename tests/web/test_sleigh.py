@@ -156,8 +156,8 @@ def test_calls_that_have_ended_stand_in_a_table_newest_first(sleigh: Sleigh) -> 
     seen = sleigh.page()
     assert [each.tag for each in seen.elements].count("progress") == 1
     text = " ".join(seen.text.split())
-    assert text.index("starmap(function_2) cancelled 25 3") < text.index(
-        "eachElem(function_1) finished 100 of 100 3"
+    assert text.index("starmap(function_2) 25 3 cancelled") < text.index(
+        "eachElem(function_1) 100 of 100 3 finished"
     )
     sleigh.publish(call(3, over=True))
     assert "No call is under way." in sleigh.page().text
