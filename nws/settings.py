@@ -86,6 +86,12 @@ class Setting(NamedTuple):
         text = text.strip()
         self.check(int(text) if self.span is not None and text.isdecimal() else text)
 
+    def typed(self, text: str) -> int | str | None:
+        """Return what a text stands for: of a number the number, or None if it is empty."""
+        if self.span is None:
+            return text
+        return int(text) if text.strip().isdecimal() else text or None
+
 
 SETTINGS: Final = (
     Setting("server_host"),

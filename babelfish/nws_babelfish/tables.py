@@ -31,7 +31,8 @@ class Table(NamedTuple):
     """The beginning of a value in rows and columns.
 
     Attributes:
-        kind: what the value is: ``DataFrame``, ``array``, ``list``, or the class of a record.
+        kind: what the value is: ``DataFrame``, ``array`` (with its shape, if it has more than two
+            dimensions), ``list``, or the class of a record.
         record: whether the value is one row, which can be joined with others of the same columns.
         columns: their headings.
         labels: of the rows; None if these are counted from 0.
@@ -111,7 +112,8 @@ def _heading(name: Any) -> str:
 
 
 def _of_array(array: Array) -> Table | None:
-    """Return records, or the grid of the last two dimensions; those of the others follow below."""
+    """Return records, or the grid of the last two dimensions; those of the others follow below, and
+    rows say where in all dimensions but the last they are."""
     if array.size == 0:
         return None
     if array.fields and len(array.shape) == 1:
@@ -121,15 +123,27 @@ def _of_array(array: Array) -> Table | None:
             array.element(row)[:_MAX_COLUMNS] for row in range(min(height, _MAX_ROWS))
         ]
         return _filled("array", names, cells, (height, width))
-    if len(array.shape) < 2:
+    *above, width = array.shape
+    if not above:
         return None
-    height, width = math.prod(array.shape[:-1]), array.shape[-1]
-    columns = range(min(width, _MAX_COLUMNS))
-    cells = [
-        [array.element(row * width + column) for column in columns]
-        for row in range(min(height, _MAX_ROWS))
-    ]
-    return _filled("array", list(map(str, columns)), cells, (height, width))
+    height = math.prod(above)
+    columns, rows = range(min(width, _MAX_COLUMNS)), range(min(height, _MAX_ROWS))
+    cells = [[array.element(row * width + column) for column in columns] for row in rows]
+    headings = list(map(str, columns))
+    if len(above) == 1:
+        return _filled("array", headings, cells, (height, width))
+    kind = line_of(f"array of shape {array.shape}", _MAX_CELL_CHARS)
+    cells = [[_position(row, above), *texts] for row, texts in zip(rows, cells, strict=True)]
+    return _filled(kind, headings, cells, (height, width), labeled=True)
+
+
+def _position(number: int, shape: Sequence[int]) -> str:
+    """Return the index in each dimension of what stands at a place in flat order."""
+    indexes = []
+    for length in reversed(shape):
+        number, index = divmod(number, length)
+        indexes.append(str(index))
+    return ", ".join(reversed(indexes))
 
 
 def _alike(values: Sequence[Any]) -> list[_Record]:

@@ -33,7 +33,8 @@ def config(as_json: bool) -> None:
                 setting.check_text(value)
             except ValueError as error:
                 problems.append(f"{origin}: {error}")
-        shown = _HIDDEN if setting.secret and value else value
+        typed = setting.typed(value) if as_json else value
+        shown = _HIDDEN if setting.secret and value else typed
         rows.append({"setting": setting.name, "value": shown, "origin": origin or "default"})
     files = setting_files()
     if as_json:

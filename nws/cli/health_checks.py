@@ -20,6 +20,7 @@ import platformdirs
 from nws.client import NwsServer
 from nws.errors import NwsConnectException, NwsException
 from nws.session.endpoint import UNIX, Endpoint
+from nws.session.failures import IS_IT_RUNNING
 from nws.settings import find_settings, setting_files
 from nws.version import __version__
 
@@ -104,7 +105,8 @@ def server_at(place: Endpoint) -> Finding:
         with NwsServer(place.host, place.port) as server:
             version = str(server.status()["version"])
     except NwsConnectException as error:
-        return Finding("server", WARN, str(error))
+        found, _, remedy = str(error).partition(IS_IT_RUNNING)
+        return Finding("server", WARN, found, remedy)
     except NwsException as error:
         return Finding("server", WARN, f"the one at {place} is not of ours: {error}")
     found = f"{place} answers, version {version}"

@@ -65,7 +65,7 @@ def show(host: str | None, port: int | None, as_json: bool, name: str) -> None:
     """Show the calls and the workers of the sleigh NAME.
 
     NAME is what the program calls it, or its workspace. Calls that took less than a quarter of a
-    second are not listed.
+    second are only listed if something failed.
     """
     with open_sleigh(host, port, name) as ws:
         title, calls, workers = name_of(ws), calls_of(ws), workers_of(ws)
@@ -116,7 +116,7 @@ def _worker(worker: dict[str, Any], now: float) -> dict[str, Any]:
         "machine": worker.get("name"),
         "pid": worker.get("pid"),
         "state": worker.get("state"),
-        "elements": worker.get("elements"),
+        "elements run": worker.get("elements"),
         "deaths": worker.get("deaths"),
         "cpu": worker.get("cpu"),
         "megabytes": number_or_0(worker.get("memory")) // 1_000_000,

@@ -19,7 +19,10 @@ from nws.wire.dialect import Dialect
 from nws.wire.operations import EXTENDED_OPERATIONS, describe_request
 from nws.wire.replies import Answer
 
-__all__ = ["lost", "no_server", "refused", "unreadable"]
+__all__ = ["IS_IT_RUNNING", "lost", "no_server", "refused", "unreadable"]
+
+IS_IT_RUNNING = "; is it running? "
+"""Stands between what is wrong and what may help, where nobody answers."""
 
 _START_HERE = "`nws server start` starts one on this machine"
 _START_THERE = (
@@ -31,9 +34,8 @@ _START_THERE = (
 def no_server(endpoint: Endpoint, reason: object) -> str:
     """Say that nobody answers there, and what may help."""
     advice = _START_HERE if endpoint.is_here else _START_THERE
-    return (
-        f"cannot connect to a NetWorkSpaces server at {endpoint}: {reason}; is it running? {advice}"
-    )
+    problem = f"cannot connect to a NetWorkSpaces server at {endpoint}: {reason}"
+    return f"{problem}{IS_IT_RUNNING}{advice}"
 
 
 def refused(

@@ -105,14 +105,21 @@ def test_an_array_is_a_grid() -> None:
             assert table is not None
             assert (table.kind, table.columns) == ("array", ["0", "1", "2"])
             assert table.rows == [["0", "1", "2"], ["3", "4", "5"]]
-    assert seen(np.arange(8).reshape(2, 2, 2)).rows == [
-        ["0", "1"],
-        ["2", "3"],
-        ["4", "5"],
-        ["6", "7"],
-    ]
+            assert table.labels is None
     assert table_of(np.arange(3)) is None
     assert table_of(np.zeros((0, 3))) is None
+
+
+def test_rows_of_an_array_of_more_dimensions_say_where_they_are() -> None:
+    made = np.arange(12).reshape(2, 3, 2)
+    for table in (table_of(made), seen(made), seen(np.asfortranarray(made))):
+        assert table is not None
+        assert (table.kind, table.height, table.width) == ("array of shape (2, 3, 2)", 6, 2)
+        assert table.labels == ["0, 0", "0, 1", "0, 2", "1, 0", "1, 1", "1, 2"]
+        assert table.rows[4:] == [["8", "9"], ["10", "11"]]
+    long = seen(np.zeros(31 * (1,) + (10**6,), "i1"))
+    assert max(len(long.kind), *map(len, long.labels or [])) <= 60
+    assert len(seen(np.zeros((10**6, 1, 2), "i1")).labels or []) == 100
 
 
 def test_records_of_an_array_are_rows() -> None:

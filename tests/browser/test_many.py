@@ -110,7 +110,7 @@ def test_a_sleigh_of_many_workers_stays_usable(
     page.get_by_role("button", name="Search").click()
     expect(rows).to_have_count(10)
     expect(page.get_by_text(f"10 of {count:,} workers with")).to_be_visible()
-    page.get_by_role("link", name="Elements", exact=True).click()
+    page.get_by_role("link", name="Elements run", exact=True).click()
     expect(rows.first.get_by_role("rowheader")).to_have_text("119")
     assert_quick(watch)
 

@@ -135,6 +135,11 @@ def test_failures_open_and_stay_open_and_output_appears(
     expect(trace).to_be_visible()
     ended = seen.locator("tr").filter(has_text="eachElem(speak_and_fail)")
     expect(ended.locator(".bad")).to_have_text("3")
+    seen.set_viewport_size(PHONE)
+    place = ended.locator(".bad").bounding_box()
+    seen.set_viewport_size(DESKTOP)
+    assert place is not None
+    assert place["x"] + place["width"] <= PHONE["width"], "it is seen without scrolling"
     output = seen.get_by_role("region", name="The last lines that workers wrote")
     expect(output).to_contain_text("] element 24 is here")
     expect(output.locator(".stderr").last).to_contain_text("complains")

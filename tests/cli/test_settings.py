@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -151,9 +152,11 @@ def test_shown_by_the_command(nws: Nws, file: Path) -> None:
     file.write_text("memory_limit = 5\n")
     content = nws.json("config")
     origins = {row["setting"]: (row["value"], row["origin"]) for row in content["settings"]}
-    assert origins["memory_limit"] == ("5", f"{file}:1")
+    assert origins["memory_limit"] == (5, f"{file}:1")
     assert origins["web_key"] == ("(hidden)", "NWS_WEB_KEY")
-    assert origins["server_port"] == ("8765", "default")
+    assert origins["server_port"] == (8765, "default")
+    assert origins["spool_limit"] == (None, "default")
+    assert origins["tmp_dir"] == ("", "default")
     text = nws("config").stdout
     assert f"{file}: read" in text
     assert "secret" not in text
@@ -166,6 +169,9 @@ def test_wrong_variables_are_named(nws: Nws, file: Path) -> None:
     assert "NWS_IO: 'slow' is not one of fast, plain" in done.stderr
     assert "NWS_WEB_PORT" not in done.stderr
     assert "server_port" in done.stdout
+    printed = json.loads(nws("config", "--json", status=2).stdout)
+    values = {row["setting"]: row["value"] for row in printed["settings"]}
+    assert (values["memory_limit"], values["web_port"]) == ("x", "none")
 
 
 @pytest.mark.parametrize("text", ["5", " 5 ", "0"])

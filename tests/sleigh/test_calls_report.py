@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from nws.client import NetWorkSpace
+from nws.errors import SleighTaskException
 from nws.sleigh import Sleigh
 from nws.sleigh.master.calls_report import CallsReport, CallState, name_of
 from nws.sleigh.master.members import Members
@@ -137,6 +138,53 @@ def test_short_calls_are_not_reported(lonely: Sleigh, monkeypatch: pytest.Monkey
         lonely.eachWorker(times_ten, 1)
         list(lonely.imap(times_ten, range(10)))
     assert lonely.nws.findTry("calls") is None
+
+
+def fail_by_itself(element: int) -> int:
+    if element == 3:
+        raise ValueError("no")
+    return element
+
+
+class Unreadable:
+    """A function that no worker can read."""
+
+    def __call__(self, element: int) -> int:
+        return element
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("no number",)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "expected"),
+    [
+        (lambda it: it.map(fail_by_itself, [3], errors="return"), "map", [1, 1, 1, 1]),
+        (lambda it: _failing(lambda: it.map(fail_by_itself, [3])), "map", [1, 1, 1, 1]),
+        (lambda it: it.eachElem(die, ["exit status 7"]), "eachElem", [1, 1, 1, 1]),
+        (lambda it: list(it.imap(fail_by_itself, [3])), "imap", [1, 1, 1, 1]),
+        (lambda it: it.submit(fail_by_itself, 3).exception(PATIENCE), "submit", [1, 1, 1, 1]),
+        (lambda it: _failing(lambda: it.eachElem(Unreadable(), [3])), "eachElem", [1, 1, 0, 1]),
+    ],
+)
+def test_a_short_call_that_failed_is_reported(
+    lonely: Sleigh,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[[Sleigh], object],
+    kind: str,
+    expected: list[int],
+) -> None:
+    monkeypatch.setattr(lonely._engine, "_next_look", float("inf"))  # however slow the machine is
+    lonely.eachElem(times_ten, range(10))
+    call(lonely)
+    lonely.eachElem(times_ten, range(10))
+    (report,) = of_calls(lonely, lambda calls: calls[-1]["over"])
+    assert (report["kind"], counts(report)) == (kind, expected)
+
+
+def _failing(call: Callable[[], object]) -> None:
+    with pytest.raises(SleighTaskException):
+        call()
 
 
 # Several

@@ -81,6 +81,21 @@ def test_a_sleigh_without_calls(sleigh: Sleigh) -> None:
     assert "No call has lasted long enough" in sleigh.page().text
 
 
+def test_elements_that_ran_again_are_told_from_others(sleigh: Sleigh) -> None:
+    """A map of 20 whose worker has died runs more than 20 elements."""
+    sleigh.publish(call(1, elements=20, arrived=20, over=True))
+    report = {"rank": 0, "elements": 26, "durations": [[0.001, 26]]}
+    sleigh.store(b"worker 0", {**report, "deaths": 0})
+    seen = sleigh.page().text
+    assert "26 runs of elements: half of them" in seen
+    assert "counts again" not in seen
+    sleigh.store(b"worker 0", {**report, "deaths": 3})
+    assert seen.count("Elements run") == 1
+    assert "An element that ran again, as after the death of its worker, counts again." in (
+        " ".join(sleigh.page().text.split())
+    )
+
+
 def test_several_calls_under_way_each_with_its_progress(sleigh: Sleigh) -> None:
     sleigh.publish(
         call(3),
@@ -141,8 +156,8 @@ def test_calls_that_have_ended_stand_in_a_table_newest_first(sleigh: Sleigh) -> 
     seen = sleigh.page()
     assert [each.tag for each in seen.elements].count("progress") == 1
     text = " ".join(seen.text.split())
-    assert text.index("starmap(function_2) cancelled 25 3") < text.index(
-        "eachElem(function_1) finished 100 of 100 3"
+    assert text.index("starmap(function_2) 25 3 cancelled") < text.index(
+        "eachElem(function_1) 100 of 100 3 finished"
     )
     sleigh.publish(call(3, over=True))
     assert "No call is under way." in sleigh.page().text
@@ -196,7 +211,9 @@ def test_numbers_and_axes(sleigh: Sleigh) -> None:
     assert "axis" not in data["durations"]
     seen = sleigh.page()
     text = " ".join(seen.text.split())
-    assert "31 elements: half of them took less than 1 ms, nine of ten less than 1 ms" in text
+    assert (
+        "31 runs of elements: half of them took less than 1 ms, nine of ten less than 1 ms" in text
+    )
     assert "73 % 2.0 MB" in text.replace("\xa0", " ")
     labels = [each.attributes.get("aria-label") for each in seen.elements if each.tag == "svg"]
     assert labels.count("-60 s, -45 s, -30 s, -15 s, now") == 2

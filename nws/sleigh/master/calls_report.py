@@ -1,7 +1,7 @@
 """How far each call is, and the master's report about that for people who look at the workspace.
 
-A call that ends before the report was published for the first time costs nothing. All submitted
-calls of a burst share one entry.
+A call in which nothing failed, and that ends before the report was published for the first time,
+costs nothing. All submitted calls of a burst share one entry.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class CallState:
         kind: the method of the sleigh.
         submitted: how many elements were submitted.
         arrived: how many values have come back.
-        failed: how many of these stand for elements that failed.
+        failed: how many of these stand for elements that failed; 1 if workers cannot read the
+            function.
         exhausted: all elements were submitted.
         over: all values have come back, or it was cancelled.
         cancelled: it was.
@@ -84,9 +85,9 @@ class CallsReport:
         self._states[state.number] = state
 
     def end(self, state: CallState, *, cancelled: bool) -> None:
-        """A call is over: publish that if others have seen it."""
+        """A call is over: publish that if others have seen it, or are to learn that it failed."""
         state.over, state.cancelled = True, cancelled
-        if self._states.pop(state.number, None) is not None and state.public:
+        if self._states.pop(state.number, None) is not None and (state.public or state.failed):
             self._ended.append(state)
             self.publish()
 

@@ -218,7 +218,7 @@ class Run:
             arrived, given = list(elements), outcomes
             flags[first:end] = b"\1" * len(outcomes)
         if not self.state.arrived and given:
-            _check_function(given[0])
+            self._check_function(given[0])
         self.state.arrived += len(arrived)
         if self._for_everyone is not None and not arrived:
             # A worker that took the place of one that had done its part has used up another's.
@@ -226,6 +226,12 @@ class Run:
         self._chunks.learn(len(outcomes), seconds)
         self._window.learn(seconds, outcomes)
         return Values(self._values(arrived, given), arrived)
+
+    def _check_function(self, first: Any) -> None:
+        """Raise the exception of the first outcome if no element of the call can be run."""
+        if isinstance(first, Failure) and first.of_call:
+            self.state.failed += 1
+            raise exception_of(first, first.text)
 
     def _give_up_ranks(self, ranks: Mapping[int, str]) -> Iterator[Values]:
         """Let the elements of an `eachWorker` fail whose workers are gone for good."""
@@ -309,9 +315,3 @@ class Run:
         if not self.over:
             self._engine.report.end(self.state, cancelled=True)
         self._engine.cancel([self._call.number])
-
-
-def _check_function(first: Any) -> None:
-    """Raise the exception of the first outcome of a call if no element of it can be run."""
-    if isinstance(first, Failure) and first.of_call:
-        raise exception_of(first, first.text)

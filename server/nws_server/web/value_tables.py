@@ -19,7 +19,8 @@ class ValueTable(NamedTuple):
     """The beginning of a value in rows and columns.
 
     Attributes:
-        kind: what the value is: ``DataFrame``, ``array``, ``list``, or the class of a record.
+        kind: what the value is, for people: ``DataFrame``, ``array``, ``list``, or the class of a
+            record.
         record: whether the value is one row, which can be joined with others of the same columns.
         columns: their headings.
         labels: of the rows; None if these are counted from 0.

@@ -30,7 +30,7 @@ class _Row(NamedTuple):
     """The last one."""
     workers: int
     elements: int
-    """How many its workers have done."""
+    """How many its workers have run: again, if one ran again."""
     failed: int
     """How many have failed in the last calls."""
     began: float
