@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
-from nws.keepalive import MAX_PEER_TIMEOUT, MIN_PEER_TIMEOUT
 from nws.nonblocking.event_loop import EventLoop
 from nws.nonblocking.session import LoopSession
 from nws.session.endpoint import find_endpoint, remember
@@ -35,10 +33,7 @@ class LoopServer:
         Args:
             make_loop: called when the session is opened.
         """
-        seconds = 0
-        if peer_timeout is not None:
-            seconds = math.ceil(min(max(peer_timeout, MIN_PEER_TIMEOUT), MAX_PEER_TIMEOUT))
-        endpoint = find_endpoint(host, port, seconds, login)
+        endpoint = find_endpoint(host, port, peer_timeout, login)
         self._has_login = bool(login)
         self._token = session.encode()
         self._session = LoopSession(endpoint, Encoder(pickle_protocol), make_loop)

@@ -28,6 +28,7 @@ from nws.connection_file import (
 )
 from nws.errors import NwsConnectException
 from nws.session.address import Address, read_address
+from nws.wire.arguments import peer_seconds
 from nws.wire.login import Login
 
 __all__ = [
@@ -97,23 +98,26 @@ class Endpoint(NamedTuple):
 _remembered: dict[tuple[str, int], Login] = {}
 
 
-def find_endpoint(host: str, port: int, peer_timeout: int = 0, login: str = "") -> Endpoint:
+def find_endpoint(
+    host: str, port: int, peer_timeout: float | None = None, login: str = ""
+) -> Endpoint:
     """Find out what lets us in at a server.
 
     Args:
-        host, port, peer_timeout: see `Endpoint`.
+        host, port: see `Endpoint`.
+        peer_timeout: as for `nws.client.NwsServer`.
         login: as for `nws.client.NwsServer`; empty for what the environment or the connection
             file says.
 
     Raises:
-        TypeError, ValueError: the host is no text, or the port not a whole number, or a text with
-            one.
+        TypeError, ValueError: the host is no text, the port not a whole number, or a text with
+            one, or ``peer_timeout`` no number above zero.
         NwsConnectException: there is a connection file that cannot be used.
     """
     if not isinstance(host, str):
         raise TypeError(f"the host {host!r} is not a text")
     port = _port_number(port)
-    place = Endpoint(host, port, peer_timeout)
+    place = Endpoint(host, port, peer_seconds(peer_timeout))
     known = Login.from_text(login) if login else _remembered.get((host, port))
     if known is None and os.environ.get(SECRET) and not _is_our_socket(host):
         known = Login.from_text(os.environ[SECRET])
@@ -127,7 +131,7 @@ def find_endpoint(host: str, port: int, peer_timeout: int = 0, login: str = "") 
     dialed = _hosts(found.addresses)[port] if place.is_here else ""
     stays_here = place.is_here and (not dialed or _is_loopback(dialed))
     known = Login(found.secret, "" if stays_here else found.certificate)
-    return Endpoint(host, port, peer_timeout, known, dialed)
+    return place._replace(login=known, dialed=dialed)
 
 
 def _port_number(port: object) -> int:

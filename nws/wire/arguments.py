@@ -6,9 +6,10 @@ import math
 import operator
 from typing import Final
 
+from nws.keepalive import MAX_PEER_TIMEOUT, MIN_PEER_TIMEOUT
 from nws.wire.requests import MAX_NAME_BYTES
 
-__all__ = ["encode_limit", "encode_name", "encode_timeout", "milliseconds"]
+__all__ = ["encode_limit", "encode_name", "encode_timeout", "milliseconds", "peer_seconds"]
 
 _MAX_TIMEOUT_SECONDS: Final = 10**9
 """Some thirty years."""
@@ -71,6 +72,21 @@ def milliseconds(seconds: float) -> bytes:
             f"{seconds!r:.60} is not a number of seconds from 0 to {_MAX_TIMEOUT_SECONDS}"
         )
     return b"%d" % math.ceil(1000 * real)
+
+
+def peer_seconds(seconds: float | None) -> int:
+    """Return the time after which a machine that does not answer is given up, in whole seconds from
+    3 to a day; 0 for None, which is the other side's own.
+
+    Raises:
+        ValueError: it is no number, or not more than zero.
+    """
+    if seconds is None:
+        return 0
+    real = _plain(seconds)
+    if not real > 0:
+        raise ValueError(f"peer_timeout={seconds!r:.60} is not a number of seconds above zero")
+    return math.ceil(min(max(real, MIN_PEER_TIMEOUT), MAX_PEER_TIMEOUT))
 
 
 def _plain(seconds: object) -> float:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
-from nws.keepalive import MAX_PEER_TIMEOUT, MIN_PEER_TIMEOUT
 from nws.session.endpoint import (
     DEFAULT_HOST,
     DEFAULT_PORT,
@@ -56,8 +54,8 @@ class NwsServer:
                 Python 2 read them.
             session: the `session` of another process, to join that one rather than begin a new one.
                 Ownership and leases are shared. It ends when the last of its processes leaves.
-            peer_timeout: seconds, at least 3, after which this program and the server give each
-                other up if the other's machine does not answer. By default, and at most, what
+            peer_timeout: seconds after which this program and the server give each other up if the
+                other's machine does not answer; less than 3 are 3. By default, and at most, what
                 ``NWS_PEER_TIMEOUT`` says here and ``--peer-timeout`` there.
             login: the server's secret; ``SECRET@sha256:FINGERPRINT`` if it speaks TLS, by the
                 certificate that has this fingerprint; ``SECRET@ADDRESS`` if something forwards the
@@ -68,13 +66,11 @@ class NwsServer:
             NwsConnectException: no NetWorkSpaces server answers there, it does not let us in, or
                 has not proved that it knows the secret.
             NwsOperationException: there is no such session.
+            ValueError: ``peer_timeout`` is no number, or not more than zero.
         """
         self.serverHost = host
         self.serverPort = port
-        seconds = 0
-        if peer_timeout is not None:
-            seconds = math.ceil(min(max(peer_timeout, MIN_PEER_TIMEOUT), MAX_PEER_TIMEOUT))
-        endpoint = find_endpoint(host, port, seconds, login)
+        endpoint = find_endpoint(host, port, peer_timeout, login)
         self._session = Session(endpoint, Encoder(pickle_protocol), session.encode())
         if login:
             remember(endpoint)

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nws.aio
+import nws.client
+import nws.tx
 from nws.session.address import Address, read_address
 from nws.session.endpoint import Endpoint, find_endpoint
 from nws.values import Encoder
@@ -66,6 +69,15 @@ def test_what_is_no_port(port: Any) -> None:
 def test_what_is_no_host(host: Any) -> None:
     with pytest.raises(TypeError, match=r"the host .* is not a text"):
         find_endpoint(host, 9)
+
+
+@pytest.mark.parametrize("seconds", [-1, "3", float("nan")], ids=repr)
+@pytest.mark.parametrize(
+    "client", [nws.client, nws.aio, nws.tx], ids=lambda client: client.__name__
+)
+def test_what_is_no_peer_timeout(client: Any, seconds: Any) -> None:
+    with pytest.raises(ValueError, match=f"peer_timeout={seconds!r} is not a number of seconds"):
+        client.NwsServer("localhost", 9, peer_timeout=seconds)
 
 
 @pytest.mark.parametrize("protocol", [6, -1, 2.5, "5", None], ids=repr)

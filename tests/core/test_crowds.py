@@ -6,6 +6,7 @@ from nws.errors import Status
 from nws_server.core.invariants import check_invariants
 from nws_server.core.memory import MemorySpace
 from tests.support.clients import Client, Company
+from tests.support.costs import cost_of
 
 MANY = 1800
 MOST = 500
@@ -63,6 +64,29 @@ def test_they_may_end_otherwise_meanwhile() -> None:
     assert company.client().delete_var(b"x").succeeded
     assert end_all(space) == [0]
     assert space.views.totals()["leases"] == 0
+
+
+def test_deadlines_of_leases_that_were_released_together() -> None:
+    space, _, holder = crowd()
+    heap = space.books.deadlines._heap
+    assert holder.release(list(space.books.leases)).succeeded
+    space.now += 6
+    left = []
+    while space.next_deadline() is not None:
+        left.append(len(heap))
+        space.expire()
+    assert left == [1300, 300]  # `next_deadline` and `expire` drop a part each
+
+
+def test_leases_that_are_renewed_together() -> None:
+    space, _, holder = crowd()
+    ids = list(space.books.leases)
+    assert cost_of(lambda: holder.renew(ids, 9)).steps < 10 * MANY
+    check_invariants(space)
+    assert space.next_deadline() == space.now + 9
+    assert len(space.books.deadlines._heap) == MANY
+    space.now += 9
+    assert end_all(space) == [1300, 800, 300, 0]
 
 
 def test_waits_that_are_over_together() -> None:

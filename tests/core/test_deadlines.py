@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import weakref
 
+import pytest
+
 from nws_server.core.deadlines import Deadlines, Timed
 
 
@@ -179,6 +181,41 @@ def test_heap_may_grow_with_the_living() -> None:
     for item in items[::2]:
         item.deadline = None
     assert due(deadlines, 5000) == [str(number) for number in range(1, 5000, 2)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 50, 100])
+def test_entered_together_is_entered_one_by_one(count: int) -> None:
+    """Some are due then already, some were withdrawn."""
+    together: Deadlines[Timed] = Deadlines()
+    one_by_one: Deadlines[Timed] = Deadlines()
+    both = []
+    for deadlines in (together, one_by_one):
+        items = list(entered(deadlines, **{f"{n}": n % 7 for n in range(100)}).values())
+        for item in items[::5]:
+            item.deadline = None
+        both.append(items)
+    told: list[float] = []
+    together.on_earlier = told.append
+    together.enter_all(both[0][:count], 3)
+    for item in both[1][:count]:
+        one_by_one.enter(item, 3)
+    assert told == []
+    assert together.next() == one_by_one.next()
+    assert due(together, 3) == due(one_by_one, 3)
+    assert due(together, 9) == due(one_by_one, 9)
+    assert not any(item.deadline for items in both for item in items)
+
+
+def test_callback_when_many_are_entered() -> None:
+    deadlines: Deadlines[Timed] = Deadlines()
+    told: list[float] = []
+    deadlines.on_earlier = told.append
+    items = list(entered(deadlines, a=5, b=6).values())
+    deadlines.enter_all(items, 2)
+    assert told == [5, 2]
+    deadlines.enter_all(items, 4)
+    deadlines.enter_all([], 1)
+    assert told == [5, 2]
 
 
 def test_heap_keeps_nobody_alive() -> None:

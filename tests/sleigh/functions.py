@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import logging
 import os
 import signal
 import subprocess
 import sys
+import termios
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -224,6 +227,17 @@ def chatter(count: int, length: int, folder: Path) -> int:
         print(length * "x")
     note(folder, "done")
     return count
+
+
+def begin_a_line_that_is_read(element: int) -> None:
+    """Let the first element write a line without its end, and wait until it was read. The others
+    wait until they may end."""
+    if element:
+        SleighUserNws.find("may end", timeout=20)
+        return
+    os.write(1, b"no end")
+    while any(fcntl.ioctl(1, termios.FIONREAD, bytes(4))):  # so many bytes were not read
+        time.sleep(0.001)
 
 
 def begin_a_line(element: int) -> None:

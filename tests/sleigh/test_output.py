@@ -17,6 +17,7 @@ from nws.sleigh import Line, Sleigh, SleighTaskException
 from nws.sleigh.shared.output import LineReader, echo
 from tests.sleigh.functions import (
     begin_a_line,
+    begin_a_line_that_is_read,
     chatter,
     log,
     log_an_exception,
@@ -245,6 +246,18 @@ def test_a_pipe_that_does_not_block(sleigh: Sleigh, lines: Lines, patient: None)
 def test_what_a_fork_prints(sleigh: Sleigh, lines: Lines, patient: None) -> None:
     sleigh.eachElem(print_in_a_fork, [1])
     until_said(sleigh, lines, "of the worker", "of the fork", "WARNING:tests.worker:of the fork")
+
+
+def test_a_line_without_its_end_is_one_when_its_element_is_over(
+    sleigh: Sleigh, lines: Lines
+) -> None:
+    pending = sleigh.eachElem(begin_a_line_that_is_read, range(2), chunkSize=2, blocking=False)
+    try:
+        until(lambda: pending.check() and lines, "the line, while the next element runs")
+        assert said(lines, "stdout") == [(0, "no end")]
+    finally:
+        sleigh.userNws.store("may end", True)
+        pending.wait()
 
 
 def test_a_line_that_was_begun_by_a_worker_that_dies(sleigh: Sleigh, lines: Lines) -> None:

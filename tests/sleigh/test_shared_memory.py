@@ -76,3 +76,57 @@ def test_shared_memory_outlives_the_sleigh(script: Script, imports: str) -> None
         "b'\\x02\\x04\\x06\\x08' b'\\x02\\x04\\x06\\x08' [1, 2]",
         "9",
     ]
+
+
+CHILDREN = """
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.shared_memory import SharedMemory
+from nws.sleigh import Sleigh
+
+CHILD = '''
+from multiprocessing import get_context
+from multiprocessing.shared_memory import SharedMemory
+process = get_context({method!r}).Process(target=SharedMemory, args=({name!r},))
+process.start()
+process.join()
+assert process.exitcode == 0
+'''
+
+def attach_in_child(method, name):
+    exec(CHILD.format(method=method, name=name), {})
+
+def attach_in_grandchild(method, name):
+    code = CHILD.format(method=method, name=name)
+    process = get_context(method).Process(target=exec, args=(code, {}))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+def attach_in_pool(method, name):
+    with ProcessPoolExecutor(1, mp_context=get_context(method)) as pool:
+        pool.submit(SharedMemory, name).result().close()
+
+def attach(way, method, name):
+    way(method, name)
+    # What the tracker does when the worker and its children have ended, it does now.
+    resource_tracker._resource_tracker._stop()
+    return "attached"
+
+if __name__ == "__main__":
+    mine = SharedMemory(create=True, size=1)
+    ways = [attach_in_child, attach_in_grandchild, attach_in_pool]
+    with Sleigh(workerCount=1) as sleigh:
+        print(*sleigh.eachElem(attach, ways, [sys.argv[1], mine.name]))
+    again = SharedMemory(mine.name)
+    again.close()
+    mine.close()
+    mine.unlink()
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_it_outlives_the_children_of_tasks(script: Script, method: str) -> None:
+    assert script(CHILDREN, method).stdout == "attached attached attached\n"

@@ -196,6 +196,46 @@ def test_a_reader_that_has_nothing_to_do_ends(sleigh: Sleigh) -> None:
 # What it is for users
 
 
+@pytest.mark.parametrize("begin", [next, lambda _: None], ids=["begun", "not begun"])
+def test_an_input_that_nobody_else_has_ends_with_the_call(
+    either: Sleigh, begin: Callable[[Iterator[Any]], Any]
+) -> None:
+    """As at the end of a ``for`` loop: a generator closes its file then, for example."""
+    ended = threading.Event()
+
+    class Numbers:
+        def __iter__(self) -> Iterator[int]:
+            self.numbers = itertools.count()
+            return self
+
+        def __next__(self) -> int:
+            return next(self.numbers)
+
+        def __del__(self) -> None:
+            ended.set()
+
+    iterator = either.imap(times_ten, Numbers())
+    begin(iterator)
+    iterator.stop()
+    assert ended.wait(PATIENCE)
+    assert list(iterator) == []
+
+
+def test_a_generator_is_closed_when_the_call_is_stopped(either: Sleigh) -> None:
+    closed = threading.Event()
+
+    def numbers() -> Iterator[int]:
+        try:
+            yield from itertools.count()
+        finally:
+            closed.set()
+
+    iterator = either.imap(times_ten, numbers())
+    assert [next(iterator), next(iterator)] == [0, 10]
+    iterator.stop()
+    assert closed.wait(PATIENCE)
+
+
 def test_an_input_that_is_prompt_is_read_only_while_its_user_waits(sleigh: Sleigh) -> None:
     inside = ContextVar("inside", default=0)
     inside.set(7)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nws.wire.arguments import encode_limit, encode_timeout, milliseconds
+from nws.wire.arguments import encode_limit, encode_timeout, milliseconds, peer_seconds
 
 TIMES = [
     (0, b"0"),
@@ -68,3 +68,29 @@ def test_limits(limit: Any, sent: bytes) -> None:
 def test_what_is_no_limit(limit: Any) -> None:
     with pytest.raises(ValueError, match=f"limit {limit!r} is not a whole number from 1 on"):
         encode_limit(limit)
+
+
+BOUNDS = [
+    (7.2, 8),
+    (Decimal("7.2"), 8),
+    (np.float32(4), 4),
+    (0.1, 3),
+    (1e9, 86400),
+    (math.inf, 86400),
+    (None, 0),
+]
+
+
+@pytest.mark.parametrize(("seconds", "sent"), BOUNDS, ids=repr)
+def test_bounds_for_silent_machines(seconds: Any, sent: int) -> None:
+    assert peer_seconds(seconds) == sent
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [0, -1, -math.inf, math.nan, Decimal("NaN"), "3", b"3", [3], 3j, object()],
+    ids=lambda seconds: type(seconds).__name__,
+)
+def test_what_is_no_bound(seconds: Any) -> None:
+    with pytest.raises(ValueError, match=r"peer_timeout=.* is not a number of seconds above zero"):
+        peer_seconds(seconds)

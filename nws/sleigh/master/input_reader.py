@@ -108,14 +108,18 @@ class InputReader:
         raise NotYet
 
     def close(self) -> None:
-        """Read no further than the element that is being read."""
+        """Read no further than the element that is being read, and let go of the input then: a
+        generator that nobody else has is closed."""
         self._closed = True
+        if self._thread is None:
+            self._source = iter(())
         self._asked.release()
 
     def _work(self) -> None:
         while True:
             self._asked.acquire()
             if self._closed:
+                self._source = iter(())
                 return
             try:
                 self._read_some()

@@ -148,7 +148,8 @@ class SleighResultIterator:
 
     def stop(self) -> None:
         """Drop all that was not returned yet. Elements that run are stopped as by
-        `SleighPending.cancel`. The sleigh is free for the next call."""
+        `SleighPending.cancel`. The sleigh is free for the next call. The input is let go of, soon
+        after this returns: a generator that nobody else has is closed."""
         self._stopped = True
         self._ready.clear()
         self._ahead.clear()

@@ -330,9 +330,12 @@ class LineReader:
         """Whether a line that is in no frame has come without its end."""
         return bool(self._begun) and _MARK_BEGIN not in self._begun
 
-    def end_line(self) -> list[Said]:
-        """Return what has come of such a line."""
-        return self.feed(b"\n", *self._begun_by) if self.has_begun else []
+    def end_line(self, runs: tuple[int, int] | None) -> list[Said]:
+        """Return what has come of such a line, unless the call and element that run have begun
+        it."""
+        if not self.has_begun or self._begun_by == runs:
+            return []
+        return self.feed(b"\n", *self._begun_by)
 
     def rest(self) -> list[Said]:
         """Return what has come of any line, when nothing more comes."""

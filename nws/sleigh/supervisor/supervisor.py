@@ -411,8 +411,11 @@ class Supervisor:
         """Read no more of what a worker writes as long as the master has to catch up."""
         relay = self._relays[worker.rank]
         relay.catch_up(now)
-        if worker.has_begun_line and (said := worker.end_lines()):
-            relay.pass_on(said)
+        if worker.has_begun_line and worker.is_heard:
+            runs = worker.runs
+            self._read(worker)  # all that was written before that
+            if said := worker.end_lines(runs):
+                relay.pass_on(said)
         waits = relay.makes_wait(now)
         if waits and worker.is_heard:
             self._ignore(worker)

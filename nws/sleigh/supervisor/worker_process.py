@@ -246,11 +246,14 @@ class WorkerProcess:
         """Whether a child process or C code has written a line without its end."""
         return any(reader.has_begun for reader in self.pipes.values())
 
-    def end_lines(self) -> list[Said]:
-        """Return what an element that has ended has left without a newline."""
-        if self.cells.is_busy:
-            return []
-        return [each for reader in self.pipes.values() for each in reader.end_line()]
+    @property
+    def runs(self) -> tuple[int, int] | None:
+        """The call and the element that run."""
+        return (self.cells.call, self.cells.element) if self.cells.is_busy else None
+
+    def end_lines(self, runs: tuple[int, int] | None) -> list[Said]:
+        """Return what elements have left without a newline that had ended when `runs` was this."""
+        return [each for reader in self.pipes.values() for each in reader.end_line(runs)]
 
     def close_pipe(self, fd: int) -> None:
         """Read no more from a pipe."""

@@ -308,9 +308,9 @@ class Books:
             self.recorder.leased(variable.id, value, number, session.number, seconds)
         return number
 
-    def renew(self, lease: Lease, seconds: float) -> None:
-        """Let a lease last for this time from now."""
-        self.deadlines.enter(lease, self.now + seconds)
+    def renew(self, leases: Sequence[Lease], seconds: float) -> None:
+        """Let leases last for this time from now."""
+        self.deadlines.enter_all(leases, self.now + seconds)
 
     def settle(self, lease: Lease) -> None:
         """A leased value is gone for good."""

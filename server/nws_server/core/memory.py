@@ -409,8 +409,7 @@ class MemorySpace:
     def renew(self, session: Session, ids: Sequence[int], lease: float, reply: Reply) -> None:
         held = self._lookup.held(session, ids, reply)
         if held is not None:
-            for each in held:
-                self.books.renew(each, lease)
+            self.books.renew(held, lease)
             reply_done(reply)
 
     def release(self, session: Session, ids: Sequence[int], blame: bool, reply: Reply) -> None:
