@@ -9,8 +9,10 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, as_completed, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,10 @@ import pytest
 
 from nws.errors import SleighException, SleighIllegalValueException
 from nws.futures import SleighExecutor
-from nws.sleigh import Sleigh, SleighStoppedException, SleighTaskException
+from nws.sleigh import Sleigh, SleighFuture, SleighStoppedException, SleighTaskException
 from nws.sleigh.shared.messages import TASK
 from tests.sleigh import functions
-from tests.support import deadly, strikes
+from tests.support import deadly
 from tests.support.processes import Aside, until, until_file
 from tests.support.server import PATIENCE
 from tests.support.sleighs import servers
@@ -161,20 +163,35 @@ def test_who_waits_is_told_that_the_server_is_gone(nothing_is_left: None, tmp_pa
             waiting.result()
 
 
-def test_ctrl_c_at_each_moment_of_a_wait(sleigh: Sleigh, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends the wait and not the call: who waits again gets the result. Moments in conditions of
-    the standard library are left out: there it may leave a lock locked."""
-    monkeypatch.setattr(strikes, "_NEVER", (*strikes._NEVER, "threading"))
+def test_ctrl_c_at_each_moment_of_a_wait(sleigh: Sleigh) -> None:
+    """It ends the wait and not the call: who waits again gets the result."""
     here(sleigh)
-    count = 0
+    strikes = 0
     for moment in range(150):  # how many there are depends on when the result comes
         future = sleigh.submit(deadly.times_ten, 4)
         _, was_struck = struck(moment, future.result, PATIENCE)
-        count += was_struck
+        strikes += was_struck
         assert future.result(PATIENCE) == 40, moment
         assert sleigh.submit(deadly.times_ten, 5).result(PATIENCE) == 50, moment
-    assert count > 50
+    assert strikes > 50
     until(lambda: not sleigh._engine._calls, "the end of all calls")
+
+
+def wait_a_moment(future: SleighFuture) -> None:
+    with suppress(FutureTimeoutError):
+        future.result(0.0)
+
+
+def test_ctrl_c_at_each_moment_of_a_wait_for_others_that_receive() -> None:
+    """It leaves no lock locked: the thread of the sleigh, which sets all futures, would wait."""
+    for moment in count():
+        future = SleighFuture(None)
+        _, was_struck = struck(moment, wait_a_moment, future)
+        Aside(partial(future.settle, moment, is_failure=False)).result()
+        assert future.result() == moment
+        if not was_struck:
+            break
+    assert moment > 8
 
 
 # What is called meanwhile

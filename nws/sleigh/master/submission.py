@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from typing import Any, Final, NamedTuple, Protocol
 
+from nws.sleigh.master.future_condition import FutureCondition
 from nws.sleigh.master.options import checked_wait
 from nws.sleigh.shared.messages import Results
 
@@ -37,6 +38,7 @@ class SleighFuture(Future[Any]):
     def __init__(self, call: Submission | None) -> None:
         """Take the call; None if there is none, since it could not be sent."""
         super().__init__()
+        self._condition = FutureCondition()
         self._call = call  # until it is over, or a large result would be part of a cycle
 
     def cancel(self) -> bool:
