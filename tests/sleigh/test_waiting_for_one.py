@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, as_completed, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
+from decimal import Decimal
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from nws.errors import SleighException
+from nws.errors import SleighException, SleighIllegalValueException
 from nws.futures import SleighExecutor
-from nws.sleigh import Sleigh, SleighStoppedException, SleighTaskException
+from nws.sleigh import Sleigh, SleighFuture, SleighStoppedException, SleighTaskException
+from nws.sleigh.shared.messages import TASK
 from tests.sleigh import functions
-from tests.support import deadly, strikes
+from tests.support import deadly
 from tests.support.processes import Aside, until, until_file
 from tests.support.server import PATIENCE
 from tests.support.sleighs import servers
@@ -160,17 +167,119 @@ def test_who_waits_is_told_that_the_server_is_gone(nothing_is_left: None, tmp_pa
             waiting.result()
 
 
-def test_ctrl_c_at_each_moment_of_a_wait(sleigh: Sleigh, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends the wait and not the call: who waits again gets the result. Moments in conditions of
-    the standard library are left out: there it may leave a lock locked."""
-    monkeypatch.setattr(strikes, "_NEVER", (*strikes._NEVER, "threading"))
+def test_ctrl_c_at_each_moment_of_a_wait(sleigh: Sleigh) -> None:
+    """It ends the wait and not the call: who waits again gets the result."""
     here(sleigh)
-    count = 0
+    strikes = 0
     for moment in range(150):  # how many there are depends on when the result comes
         future = sleigh.submit(deadly.times_ten, 4)
         _, was_struck = struck(moment, future.result, PATIENCE)
-        count += was_struck
+        strikes += was_struck
         assert future.result(PATIENCE) == 40, moment
         assert sleigh.submit(deadly.times_ten, 5).result(PATIENCE) == 50, moment
-    assert count > 50
+    assert strikes > 50
     until(lambda: not sleigh._engine._calls, "the end of all calls")
+
+
+def wait_a_moment(future: SleighFuture) -> None:
+    with suppress(FutureTimeoutError):
+        future.result(0.0)
+
+
+def test_ctrl_c_at_each_moment_of_a_wait_for_others_that_receive() -> None:
+    """It leaves no lock locked: the thread of the sleigh, which sets all futures, would wait."""
+    for moment in count():
+        future = SleighFuture(None)
+        _, was_struck = struck(moment, wait_a_moment, future)
+        Aside(partial(future.settle, moment, is_failure=False)).result()
+        assert future.result() == moment
+        if not was_struck:
+            break
+    assert moment > 8
+
+
+# What is called meanwhile
+
+_hooks: list[Callable[[], Any]] = []
+
+
+def call_hook() -> Any:
+    return _hooks[-1]()
+
+
+class Hooked:
+    """Calls a function of the test when it is unpickled by the master."""
+
+    def __reduce__(self) -> Any:
+        return call_hook, ()
+
+
+@pytest.fixture
+def hook() -> Iterator[Callable[[Callable[[], Any]], None]]:
+    yield _hooks.append
+    _hooks.clear()
+
+
+def test_a_result_that_is_unpickled_may_wait_for_another_call(sleigh: Sleigh, hook: Any) -> None:
+    this = here(sleigh)
+    threads: list[int] = []
+
+    def unpickled() -> int:
+        threads.append(threading.get_ident())
+        return int(sleigh.submit(deadly.times_ten, len(threads)).result(PATIENCE))
+
+    hook(unpickled)
+    assert sleigh.submit(Hooked).result(PATIENCE) == 10
+    assert threads == [this]
+
+
+def test_a_callback_that_is_added_late_is_called_by_the_thread_of_the_sleigh(
+    sleigh: Sleigh, hook: Any
+) -> None:
+    """Who waits must not be stopped by it, and holds a lock."""
+    here(sleigh)
+    called: Future[int] = Future()
+
+    def unpickled() -> int:
+        if not future.calls_back:
+            future.add_done_callback(lambda _: called.set_result(threading.get_ident()))
+        return threading.get_ident()
+
+    hook(unpickled)
+    future = sleigh.submit(Hooked)
+    future.result(PATIENCE)
+    assert called.result(PATIENCE) != threading.get_ident()
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 1e11, 10**400, Decimal(60), np.float32(60)])
+def test_timeouts_of_any_kind(sleigh: Sleigh, tmp_path: Path, timeout: Any) -> None:
+    """Whether it receives or another thread does."""
+    future = sleigh.submit(functions.arrive, 1, tmp_path)
+    first = Aside(partial(future.result, timeout))
+    until_file(tmp_path / "1")
+    second = Aside(partial(future.exception, timeout))
+    for waiting in (first, second):
+        assert waiting.is_alive()
+    (tmp_path / "go").touch()
+    for waiting in (first, second):
+        waiting.result()
+
+
+@pytest.mark.parametrize("timeout", [math.nan, "3"])
+def test_what_is_no_timeout(sleigh: Sleigh, timeout: Any) -> None:
+    future = sleigh.submit(deadly.times_ten, 4)
+    with pytest.raises(SleighIllegalValueException, match="timeout"):
+        future.result(timeout)
+    assert future.result(PATIENCE) == 40
+
+
+def test_a_long_wait_keeps_the_thread_asleep(
+    sleigh: Sleigh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nws.sleigh.master.submissions._LINGER_SECONDS", 0.02)
+    here(sleigh)
+    waiting = Aside(sleigh.submit(functions.arrive, 1, tmp_path).result)
+    submissions = sleigh._submissions[TASK]
+    until(lambda: submissions in sleigh._engine._standby, "the thread that stands by")
+    (tmp_path / "go").touch()
+    waiting.result()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
+from nws.sleigh.master.future_condition import FutureCondition
+from nws.sleigh.master.options import checked_wait
 from nws.sleigh.shared.messages import Results
 
-__all__ = ["SleighFuture", "Submission"]
+__all__ = ["Awaited", "SleighFuture", "Submission"]
 
 _NO_RANKS: Final[Mapping[int, str]] = {}
 
@@ -34,6 +38,7 @@ class SleighFuture(Future[Any]):
     def __init__(self, call: Submission | None) -> None:
         """Take the call; None if there is none, since it could not be sent."""
         super().__init__()
+        self._condition = FutureCondition()
         self._call = call  # until it is over, or a large result would be part of a cycle
 
     def cancel(self) -> bool:
@@ -48,19 +53,29 @@ class SleighFuture(Future[Any]):
         return True
 
     def result(self, timeout: float | None = None) -> Any:
+        """Return the result, as `concurrent.futures.Future.result` does.
+
+        Args:
+            timeout: seconds to wait at most; None or infinity for any time.
+
+        Raises:
+            SleighIllegalValueException: the timeout is no real number.
+        """
         return super().result(self._wait(timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the exception, None if there is none; otherwise as `result`."""
         return super().exception(self._wait(timeout))
 
     def _wait(self, timeout: float | None) -> float | None:
         """Receive the result, unless another thread receives. Return the seconds that are left."""
+        seconds = math.inf if timeout is None else checked_wait(timeout)
+        end = time.monotonic() + seconds
         call = self._call
-        if call is None or not (timeout is None or timeout > 0):
-            return timeout
-        end = math.inf if timeout is None else time.monotonic() + timeout
-        call.receive_until(end)
-        return None if timeout is None else max(0.0, end - time.monotonic())
+        if call is not None and seconds > 0:
+            call.receive_until(end)
+            seconds = max(0.0, end - time.monotonic())
+        return seconds if seconds <= threading.TIMEOUT_MAX else None  # which is centuries
 
     def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
         self.calls_back = True
@@ -68,6 +83,14 @@ class SleighFuture(Future[Any]):
         call = self._call
         if call is not None:
             call.notify()  # nobody may ever wait for it
+
+    def settle_if_nothing_calls_back(self, value: Any, *, is_failure: bool) -> bool:
+        """Do `settle` unless there are callbacks, which it would call; tell whether it was done."""
+        with self._condition:  # nothing is added meanwhile
+            if self.calls_back:
+                return False
+            self.settle(value, is_failure=is_failure)
+        return True
 
     def settle(self, value: Any, *, is_failure: bool) -> None:
         """Set the result or the exception, unless the future was cancelled just now. It does no
@@ -132,3 +155,11 @@ class Submission:
 
     def notify(self) -> None:
         self._caretaker.notify()
+
+
+class Awaited(NamedTuple):
+    """A call whose waiting thread receives."""
+
+    submission: Submission
+    arrived: deque[Results]
+    """Which have come for it. What they are unpickled by may wait for another call likewise."""

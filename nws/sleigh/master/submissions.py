@@ -26,7 +26,7 @@ from nws.sleigh.master.engine import LOOK_SECONDS, Engine
 from nws.sleigh.master.held_results import HeldResults
 from nws.sleigh.master.options import NO_OPTIONS, CallOptions
 from nws.sleigh.master.serial_team import SerialTeam
-from nws.sleigh.master.submission import SleighFuture, Submission
+from nws.sleigh.master.submission import Awaited, SleighFuture, Submission
 from nws.sleigh.master.values import value_of
 from nws.sleigh.shared.functions import APPLY, INVOKE, Function, check_function
 from nws.sleigh.shared.messages import (
@@ -83,8 +83,7 @@ class Submissions:
         self._arrived: deque[tuple[Submission, Results | Exception]] = deque()
         self._held = HeldResults(engine.team)
         self._alarm = Alarm()
-        self._awaited: Submission | None = None  # whose waiting thread receives
-        self._own: deque[tuple[Submission, Results]] = deque()  # which have arrived for it
+        self._awaited: Awaited | None = None
         self._waiter_alarm = Alarm()  # of that thread
         self._is_left_to_waiter = False  # so was the last call, and so is the next one
         self._pause = _MIN_PAUSE_SECONDS
@@ -185,8 +184,9 @@ class Submissions:
 
     def post(self, submission: Submission, outcome: Results | Exception) -> None:
         """Have the thread set a future, unless the one that waits for it does."""
-        if submission is self._awaited and isinstance(outcome, Results):
-            self._own.append((submission, outcome))
+        awaited = self._awaited
+        if awaited and awaited.submission is submission and isinstance(outcome, Results):
+            awaited.arrived.append(outcome)
         else:
             self._arrived.append((submission, outcome))
             self._alarm.ring()
@@ -258,7 +258,8 @@ class Submissions:
                 self._state = None
                 state.exhausted = True
                 self._engine.report.end(state, cancelled=False)
-            if submission is self._awaited and self._engine.receiver != threading.get_ident():
+            awaited, here = self._awaited, threading.get_ident()
+            if awaited and awaited.submission is submission and self._engine.receiver != here:
                 self._waiter_alarm.ring()
             return True
 
@@ -289,25 +290,32 @@ class Submissions:
         thread, outstanding = self._thread, self._outstanding
         if thread is None or self._engine.receiver != thread.ident:
             self.notify()
-        elif len(outstanding) == 1 and submission.number in outstanding:
-            self._is_left_to_waiter = True
+            return
+        with self._lock:  # or others might be submitted just now, and left to nobody
+            if len(outstanding) == 1 and submission.number in outstanding:
+                self._is_left_to_waiter = True
 
     def _receive_for(self, submission: Submission, end: float) -> None:
         """Receive for all calls until one is over."""
         outstanding = self._outstanding
-        before, self._awaited = self._awaited, submission
+        before, awaited = self._awaited, Awaited(submission, deque())
+        self._awaited = awaited
         eager = True
         try:
             while submission.number in outstanding and (left := end - time.monotonic()) > 0:
-                self._receive_own(min(left, LOOK_SECONDS), eager=eager)
+                self._receive_own(awaited, min(left, LOOK_SECONDS), eager=eager)
                 eager = False
-            if not outstanding:
-                self._is_left_to_waiter = True
+            with self._lock:
+                if not outstanding:
+                    self._is_left_to_waiter = True
         finally:
             self._awaited = before
-            self._leave_own()
+            # Not by a function: when that begins, Ctrl-C may strike once more.
+            if awaited.arrived:
+                self._arrived += [(submission, results) for results in awaited.arrived]
+                self._alarm.ring()
 
-    def _receive_own(self, timeout: float, *, eager: bool) -> None:
+    def _receive_own(self, awaited: Awaited, timeout: float, *, eager: bool) -> None:
         """Receive for all calls, and set the future of one. What calls back is left to the thread,
         and so is a result whose lines have not come."""
         engine = self._engine
@@ -317,18 +325,12 @@ class Submissions:
             engine.look_around()
         except Exception as error:  # as in `_step`
             engine.fail(error)
-        while self._own:
-            if not self._set_here(*self._own[0]):
-                self._leave_own()
-                break
-            self._own.popleft()
-
-    def _leave_own(self) -> None:
-        """Let the thread have what has arrived."""
-        if self._own:
-            self._arrived += self._own
-            self._own.clear()
-            self._alarm.ring()
+        submission, arrived = awaited
+        while arrived:
+            if not self._set_here(submission, arrived[0]):
+                self._arrived.append((submission, arrived[0]))
+                self._alarm.ring()
+            arrived.popleft()
 
     def _set_here(self, submission: Submission, results: Results) -> bool:
         """Set a future, unless it calls back. Ctrl-C may strike here: then the thread sets it."""
@@ -339,7 +341,8 @@ class Submissions:
         with self._lock:
             if read is not None and submission.number in self._outstanding:
                 value, is_failure = read
-                future.settle(value, is_failure=is_failure)
+                if not future.settle_if_nothing_calls_back(value, is_failure=is_failure):
+                    return False
                 self._remove(submission, is_failure=is_failure)
         return True
 
@@ -370,6 +373,7 @@ class Submissions:
                 if not self._outstanding:
                     self._thread = None
                     return
+            self._is_left_to_waiter = False  # it waits for long; stand by instead of looking
 
     def _take_part(self) -> None:
         """Receive until there are no calls any more; or do the rest, while another thread does."""
