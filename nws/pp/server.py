@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from itertools import count
-from typing import Any, ClassVar, Final, TextIO
+from typing import Any, ClassVar, Final, NoReturn, TextIO
 from weakref import WeakValueDictionary
 
 from nws.counted import counted
@@ -113,6 +113,9 @@ class Server:
         self._callbacks = Callbacks()
         self._log_handler = _follow(loglevel, logstream)
         self._pool = WorkerPool("pp", workers, nodes, secret or "", self._take_lines, fresh=restart)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a pp.Server cannot be sent to workers: give jobs what they need of it")
 
     # Jobs
 
