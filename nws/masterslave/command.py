@@ -13,7 +13,7 @@ import click
 from nws.client import DICT
 from nws.errors import MasterSlaveException, NwsNoWorkSpaceException
 from nws.masterslave.addresses import connect, server_address
-from nws.masterslave.launched import run_stored_code
+from nws.masterslave.launched import run_stored_code, stored_code
 from nws.masterslave.task_manager import WORKSPACE_PREFIX, TaskManager, check_label
 
 __all__ = ["task_manager"]
@@ -47,13 +47,12 @@ def task_manager(
         server_address(master)  # or what is no address would be waited for without end
         if label is None:
             _list(_found(_labels, wait), verbose, as_json)
-            return
-        manager = _found(lambda: TaskManager(label, master), wait)
-        with closing(manager):
-            if action == "show":
+        elif action == "show":
+            with closing(_found(lambda: TaskManager(label, master), wait)) as manager:
                 _show(manager, verbose, as_json)
-        if action == "slave":
-            run_stored_code(label, master)
+        else:
+            stored = _found(lambda: stored_code(label, master), wait)
+            run_stored_code(stored, label, master)
     except MasterSlaveException as error:
         raise click.ClickException(str(error)) from error
 

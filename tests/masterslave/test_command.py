@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from nws.cli import main
 from nws.masterslave import MasterProcess, TaskManager, command
+from nws.masterslave.launched import stored_code
 from tests.masterslave.conftest import Managers
 from tests.support.processes import Aside
 from tests.support.server import Server
@@ -115,6 +116,28 @@ def test_wait(label: str, monkeypatch: pytest.MonkeyPatch) -> None:
     said = Aside(lambda: task_manager("-w", "show", label))
     master = MasterProcess(label)
     assert said.result().endswith("0 results waiting to be retrieved\n")
+    master.shutdown()
+
+
+def test_a_slave_that_waits_does_so_for_its_code_too(
+    label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A master has a label first, and stores its code then."""
+    looked = threading.Event()
+
+    def look(*arguments: Any) -> Any:
+        try:
+            return stored_code(*arguments)
+        finally:
+            looked.set()
+
+    monkeypatch.setattr(command, "stored_code", look)
+    monkeypatch.setattr(command, "_RETRY_SECONDS", 0.01)
+    master = MasterProcess(label)
+    said = Aside(lambda: task_manager("-w", "slave", label, status=1))
+    assert looked.wait(60)
+    master.task_manager.storeData(slave_code=("", "x.py", []), cwd="/never")
+    assert "folder in which the master" in said.result()
     master.shutdown()
 
 
