@@ -27,11 +27,11 @@ def address_of(master_host: str) -> Address:
     Raises:
         MasterSlaveException: it is none of these.
     """
-    if master_host.startswith(UNIX):
-        return Address(master_host, 0)
     try:
+        if master_host.startswith(UNIX):
+            return Address(master_host, 0)
         return read_address(master_host, DEFAULT_MASTER_PORT)
-    except ValueError as error:
+    except (AttributeError, ValueError) as error:  # it is no text, or another one
         raise MasterSlaveException(
             f"master_host={master_host!r} is neither 'host' nor 'host:port', as 'localhost:7766'"
         ) from error

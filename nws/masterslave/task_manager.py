@@ -324,7 +324,14 @@ class TaskManager:
             task_id: of the task.
             exception: one that cannot be pickled is replaced by a text.
             traceback: a text.
+
+        Raises:
+            TypeError: the exception or the text is none.
         """
+        if not isinstance(exception, BaseException):
+            raise TypeError(f"exception must be an exception, not {exception!r:.100}")
+        if not isinstance(traceback, str):
+            raise TypeError(f"traceback must be a text, not {type(traceback).__name__}")
         self._settle(task_id, pack_exception(exception), traceback)
 
     def _settle(self, task_id: str, packed: Any, failure: str | None) -> None:
