@@ -292,6 +292,8 @@ class Cluster:
         with self._launching:
             for host in hosts:
                 with self._changed:
+                    former = self._hosts.called(host.name, groups=False)
+                    self._put_out(former, "another one of its name takes its place")
                     self._configured[host.name] = host
                     self._lost.pop(host.name, None)
                 self._launcher.start(host)

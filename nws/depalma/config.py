@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn, TypeVar
 
@@ -25,6 +26,7 @@ __all__ = [
     "FrontConfig",
     "HostConfig",
     "host_config",
+    "host_configs",
     "load_config",
     "server_of",
 ]
@@ -151,11 +153,26 @@ def load_config(path: str | Path) -> ClusterConfig:
     except tomllib.TOMLDecodeError as error:
         raise DepalmaConfigException(f"{path}: {error}") from error
     config = _converted(plain, ClusterConfig, str(path), text)
-    names = [host.name for host in config.host]
+    _check_names(config.host, str(path), text)
+    return config
+
+
+def _check_names(hosts: Sequence[HostConfig], path: str, text: str) -> None:
+    names = [host.name for host in hosts]
     for number, name in enumerate(names):
         if name in names[:number]:
-            _fail(str(path), text, f"host[{number}].name", f"there are two hosts called {name!r}")
-    return config
+            _fail(path, text, f"host[{number}].name", f"there are two hosts called {name!r}")
+
+
+def host_configs(plain: Iterable[object]) -> list[HostConfig]:
+    """Make the configurations of further hosts; see `host_config`.
+
+    Raises:
+        DepalmaConfigException: a key is wrong, or two have the same name.
+    """
+    hosts = [host_config(each) for each in plain]
+    _check_names(hosts, "the hosts", "")
+    return hosts
 
 
 def host_config(plain: object) -> HostConfig:

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from nws.depalma.cluster import Cluster
-from nws.depalma.config import ClusterConfig, host_config
+from nws.depalma.config import ClusterConfig, host_configs
 from nws.errors import DepalmaArgumentException, DepalmaStateException
 from nws.version import __version__
 
@@ -227,11 +227,11 @@ class Methods(ABC):
             hosts: a list of dictionaries with the keys of ``[[host]]`` in the configuration.
 
         Raises:
-            DepalmaConfigException: a key is wrong; no host is started.
+            DepalmaConfigException: a key is wrong, or two have the same name; no host is started.
         """
         if not isinstance(hosts, (list, tuple)):
             raise DepalmaArgumentException(f"hosts is a list of dictionaries, not {hosts!r:.100}")
-        self._started.add_hosts([host_config(host) for host in hosts])
+        self._started.add_hosts(host_configs(hosts))
         return True
 
     def remove_hosts(self, name: str) -> list[str]:

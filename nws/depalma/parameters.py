@@ -15,8 +15,12 @@ __all__ = ["CodeSpec", "JobOptions", "checked_arguments", "checked_options"]
 
 _Count = Annotated[int, Meta(ge=0, le=10**15)]
 _Seconds = Annotated[float, Meta(ge=0, le=10**9)]
-_Text = Annotated[str, Meta(pattern=r"\A[^\0]*\Z")]
-_Variable = Annotated[str, Meta(pattern=r"\A[^\0=]+\Z")]
+_TEXT: Final = r"\A[^\0]*\Z"
+_VARIABLE: Final = r"\A[^\0=]+\Z"
+_PATTERNS: Final = {_TEXT: "no zero character", _VARIABLE: "no '=' or zero character, not empty"}
+"""What they mean."""
+_Text = Annotated[str, Meta(pattern=_TEXT)]
+_Variable = Annotated[str, Meta(pattern=_VARIABLE)]
 _Name = Annotated[str, Meta(min_length=1)]
 
 
@@ -147,10 +151,19 @@ def _checked(given: object, kind: type[JobOptions], what: str) -> JobOptions:
     try:
         return msgspec.convert(plain, kind)
     except msgspec.ValidationError as error:
-        known = (
-            f"; there are {', '.join(kind.__struct_fields__)}" if "unknown" in str(error) else ""
-        )
-        raise DepalmaArgumentException(f"{what}: {error}{known}") from error
+        problem = _readable(str(error), kind)
+        raise DepalmaArgumentException(f"{what}: {problem}") from error
+
+
+def _readable(problem: str, kind: type[JobOptions]) -> str:
+    """Return a message of msgspec with what it leaves to be guessed."""
+    for pattern, meaning in _PATTERNS.items():
+        problem = problem.replace(f"matching regex {pattern!r}", f"with {meaning}")
+    if "unknown" in problem:
+        problem += f"; there are {', '.join(kind.__struct_fields__)}"
+    elif problem.endswith("`$.buf`"):
+        problem += "; a number of bytes, 0 for none, or 1 or 'line' for a line"
+    return problem
 
 
 def _plain(key: object, value: object) -> object:

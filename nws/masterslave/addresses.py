@@ -11,7 +11,7 @@ from nws.errors import MasterSlaveException, NwsConnectException
 from nws.session.address import MAX_PORT, Address, read_address
 from nws.session.endpoint import DEFAULT_HOST, DEFAULT_PORT, UNIX
 
-__all__ = ["DEFAULT_MASTER_PORT", "address_of", "connect"]
+__all__ = ["DEFAULT_MASTER_PORT", "address_of", "connect", "server_address"]
 
 DEFAULT_MASTER_PORT: Final = 7766
 """Of a master's own server, as in the original."""
@@ -27,14 +27,23 @@ def address_of(master_host: str) -> Address:
     Raises:
         MasterSlaveException: it is none of these.
     """
-    if master_host.startswith(UNIX):
-        return Address(master_host, 0)
     try:
+        if master_host.startswith(UNIX):
+            return Address(master_host, 0)
         return read_address(master_host, DEFAULT_MASTER_PORT)
-    except ValueError as error:
+    except (AttributeError, ValueError) as error:  # it is no text, or another one
         raise MasterSlaveException(
             f"master_host={master_host!r} is neither 'host' nor 'host:port', as 'localhost:7766'"
         ) from error
+
+
+def server_address(master_host: str | None) -> Address:
+    """Return where the server of a label should be; see `connect`.
+
+    Raises:
+        MasterSlaveException: that is no address.
+    """
+    return _usual_address() if master_host is None else address_of(master_host)
 
 
 def connect(master_host: str | None) -> NwsServer:
@@ -47,11 +56,10 @@ def connect(master_host: str | None) -> NwsServer:
     Raises:
         MasterSlaveException: no server answers there, or that is no address.
     """
+    place = server_address(master_host)
     if master_host is not None:
-        place = address_of(master_host)
         remedy = "start the master first; master_host= must say where its server listens"
     else:
-        place = _usual_address()
         remedy = (
             f"{_HOST_VARIABLE} and {_PORT_VARIABLE} say where it is; or do without: "
             "use_name_server=False at the master, master_host= at slaves"

@@ -7,6 +7,7 @@ import linecache
 import os
 import sys
 import types
+from contextlib import closing
 from importlib.util import decode_source
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,7 +16,15 @@ from nws.errors import MasterSlaveException
 from nws.masterslave.task_manager import TaskManager
 from nws.processes.life_line import end_with
 
-__all__ = ["MASTER_HOST", "SLAVE_LABEL", "SlaveCode", "main", "master_host_of", "run_stored_code"]
+__all__ = [
+    "MASTER_HOST",
+    "SLAVE_LABEL",
+    "SlaveCode",
+    "main",
+    "master_host_of",
+    "run_stored_code",
+    "stored_code",
+]
 
 SLAVE_LABEL: Final = "SLAVE_PROCESS_LABEL"
 """Name in the main program of a launched slave: its label, as in the original."""
@@ -56,31 +65,43 @@ def master_host_of(label: str) -> str | None:
     return main_program.get(MASTER_HOST) if main_program.get(SLAVE_LABEL) == label else None
 
 
-def run_stored_code(label: str, master_host: str | None) -> None:
+class StoredCode(NamedTuple):
+    """What a launched slave is to run, and where."""
+
+    code: SlaveCode
+    folder: str
+
+
+def stored_code(label: str, master_host: str | None) -> StoredCode:
+    """Return the code that a master has stored, and the folder in which it runs.
+
+    Raises:
+        MasterSlaveException: there is no such master, or it has stored no code.
+    """
+    with closing(TaskManager(label, master_host)) as manager:
+        try:
+            code = SlaveCode(*manager.retrieveData("slave_code"))
+            return StoredCode(code, manager.retrieveData("cwd"))
+        except KeyError as error:
+            raise MasterSlaveException(
+                f"the master of {label!r} has stored no code for slaves: give slave_script= or "
+                "slave_module= to initializeMasterProcess, or use runJob"
+            ) from error
+
+
+def run_stored_code(stored: StoredCode, label: str, master_host: str | None) -> None:
     """Become a slave: run the code that the master has stored, in its folder, as main program.
 
     Raises:
-        MasterSlaveException: there is no such master, it has stored no code, or its folder is not
-            on this machine.
+        MasterSlaveException: the folder is not on this machine.
     """
-    manager = TaskManager(label, master_host)
     try:
-        code = SlaveCode(*manager.retrieveData("slave_code"))
-        folder = manager.retrieveData("cwd")
-    except KeyError as error:
-        raise MasterSlaveException(
-            f"the master of {label!r} has stored no code for slaves: give slave_script= or "
-            "slave_module= to initializeMasterProcess, or use runJob"
-        ) from error
-    finally:
-        manager.close()
-    try:
-        os.chdir(folder)
+        os.chdir(stored.folder)
     except OSError as error:
         raise MasterSlaveException(
             f"the folder in which the master of {label!r} runs cannot be entered here: {error}"
         ) from error
-    _run(code, folder, {SLAVE_LABEL: label, MASTER_HOST: master_host})
+    _run(*stored, {SLAVE_LABEL: label, MASTER_HOST: master_host})
 
 
 def _run(code: SlaveCode, folder: str, names: dict[str, object]) -> None:
@@ -105,4 +126,4 @@ def main(label: str, master_host: str | None) -> None:
     os.dup2(nothing, 0)
     os.close(nothing)
     end_with(life_line)
-    run_stored_code(label, master_host)
+    run_stored_code(stored_code(label, master_host), label, master_host)

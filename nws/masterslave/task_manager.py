@@ -7,6 +7,7 @@ What is in it: tasks and outcomes (``task_queues.py``), processes (``process_reg
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -26,10 +27,13 @@ from nws.masterslave.process_registry import ProcessInfo, ProcessRegistry
 from nws.masterslave.task_queues import TaskQueues
 from nws.masterslave.tasks import Outcome, TaskRequest, pack, pack_exception
 
-__all__ = ["WORKSPACE_PREFIX", "TaskManager"]
+__all__ = ["WORKSPACE_PREFIX", "TaskManager", "check_label"]
 
 WORKSPACE_PREFIX: Final = "TaskManager."
 """Begins the name of a label's workspace."""
+
+_NOT_IN_LABEL: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and bytes of the command line that are not UTF-8."""
 
 _DATA: Final = "data "
 _NEXT_TASKS: Final = "next tasks"
@@ -69,15 +73,12 @@ class TaskManager:
 
         Raises:
             TypeError: the label is no text.
-            ValueError: it has control characters, or is too long.
+            ValueError: it has control characters, bytes that are no text, or is too long.
             NwsException: the server refuses it, or is gone.
             MasterSlaveException: there is no such server; there is no master of this label; or, if
                 it is created, there is one already.
         """
-        if not isinstance(label, str):
-            raise TypeError(f"a label must be a text, not {type(label).__name__}")
-        if any(char < " " or char == "\x7f" for char in label):
-            raise ValueError(f"the label {label!r} has control characters; leave them out")
+        check_label(label)
         self.label = label
         self._server = connect(master_host)
         self.is_closed = False
@@ -323,7 +324,14 @@ class TaskManager:
             task_id: of the task.
             exception: one that cannot be pickled is replaced by a text.
             traceback: a text.
+
+        Raises:
+            TypeError: the exception or the text is none.
         """
+        if not isinstance(exception, BaseException):
+            raise TypeError(f"exception must be an exception, not {exception!r:.100}")
+        if not isinstance(traceback, str):
+            raise TypeError(f"traceback must be a text, not {type(traceback).__name__}")
         self._settle(task_id, pack_exception(exception), traceback)
 
     def _settle(self, task_id: str, packed: Any, failure: str | None) -> None:
@@ -452,3 +460,18 @@ class TaskManager:
 def _check_tag(tag: Any) -> None:
     if not isinstance(tag, str):
         raise TypeError(f"a tag must be a text, not {type(tag).__name__}")
+
+
+def check_label(label: Any) -> None:
+    """Check the label of a master.
+
+    Raises:
+        TypeError: it is no text.
+        ValueError: it has control characters, or bytes that are no text.
+    """
+    if not isinstance(label, str):
+        raise TypeError(f"a label must be a text, not {type(label).__name__}")
+    if _NOT_IN_LABEL.search(label):
+        raise ValueError(
+            f"the label {label!r} has control characters, or bytes that are no text; leave them out"
+        )

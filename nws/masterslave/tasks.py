@@ -86,7 +86,8 @@ def pack_exception(exception: BaseException) -> Packed:
     """Pickle an exception, or one that says what it was, if it cannot be pickled and read again."""
     try:
         packed = pickle.dumps(exception, 5)
-        pickle.loads(packed)
+        if not isinstance(pickle.loads(packed), BaseException):
+            raise TypeError("what arrives is no exception")
     except (Exception, SystemExit):
         text = shortened("".join(traceback.format_exception_only(exception)).strip())
         packed = pickle.dumps(RuntimeError(text), 5)

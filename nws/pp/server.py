@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
-from typing import Any, ClassVar, Final, TextIO
+from typing import Any, ClassVar, Final, NoReturn, TextIO
 from weakref import WeakValueDictionary
 
 from nws.counted import counted
@@ -114,6 +114,9 @@ class Server:
         self._pool = WorkerPool(
             "pp", workers, nodes, secret or "", self._take_lines, JobFuture, fresh=restart
         )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a pp.Server cannot be sent to workers: give jobs what they need of it")
 
     # Jobs
 

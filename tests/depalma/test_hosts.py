@@ -180,6 +180,21 @@ def test_hosts_and_groups_are_added_and_removed_while_jobs_run(
         three.rpc.add_hosts([{"name": "z", "size": 1}])
 
 
+def test_a_host_that_is_added_again_is_put_out_first(
+    three: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So it ends at once: it was stopped without being told, which took five seconds."""
+    former = os_pid(three, "a")
+    again = {"name": "a", "slots": 1, "priority": 2}
+    with pytest.raises(Fault, match="there are two hosts called 'a'"):
+        three.rpc.add_hosts([again, again])
+    assert os_pid(three, "a") == former
+    assert three.rpc.add_hosts([again])
+    assert "another one of its name takes its place" in caplog.text
+    until_gone([former])
+    until_joined(three, "a")
+
+
 @pytest.mark.nightly  # as one that is stopped
 def test_a_host_that_is_said_to_be_gone_is_put_out_and_joins_again(
     three: Owner, tmp_path: Path

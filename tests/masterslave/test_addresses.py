@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from nws.masterslave import MasterSlaveException
@@ -16,6 +18,9 @@ def test_addresses() -> None:
 def test_what_is_no_address() -> None:
     with pytest.raises(MasterSlaveException, match="neither 'host' nor 'host:port'"):
         address_of("host:port")
+    wrong: Any = 7766
+    with pytest.raises(MasterSlaveException, match="master_host=7766 is neither"):
+        connect(wrong)
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "web", "-1", "8765.5"])

@@ -70,6 +70,20 @@ def test_numbers_of_tasks(manager: TaskManager, slave: TaskManager) -> None:
     assert manager.numberOfTasks() == slave.numberOfTasks() == expected
 
 
+@pytest.mark.parametrize(
+    ("exception", "traceback"), [("no value", ""), (ValueError, ""), (ValueError(), None)]
+)
+def test_what_is_no_exception_is_refused(
+    manager: TaskManager, exception: Any, traceback: Any
+) -> None:
+    """It was raised where the result is retrieved, or was taken for the result."""
+    manager.addTaskRequest("a", ())
+    task_id, _ = manager.getTaskWithTag("a")
+    with pytest.raises(TypeError, match="must be"):
+        manager.storeException(task_id, exception, traceback)
+    manager.storeResult(task_id, 1)  # it still runs
+
+
 def test_a_returned_task_is_the_next_one(manager: TaskManager, slave: TaskManager) -> None:
     first, second = (manager.addTaskRequest("a", ()) for _ in range(2))
     slave.getAnyTask()

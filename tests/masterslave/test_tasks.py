@@ -69,3 +69,18 @@ def test_an_exception_that_cannot_travel_is_replaced_by_a_text(error: Exception)
         Outcome("a_0", "a", pack_exception(error), "text").result()
     assert isinstance(raised.value.exception, RuntimeError)
     assert type(error).__name__ in str(raised.value.exception)
+
+
+class BecomesNumberError(Exception):
+    """What arrives of it is no exception."""
+
+    def __reduce__(self) -> Any:
+        return int, (5,)
+
+
+def test_what_would_arrive_as_no_exception_is_replaced_by_its_text() -> None:
+    outcome = Outcome("a_0", "a", pack_exception(BecomesNumberError("no station")), "Traceback ...")
+    with pytest.raises(TaskRaisedException) as raised:
+        outcome.result()
+    assert isinstance(raised.value.exception, RuntimeError)
+    assert "no station" in str(raised.value.exception)

@@ -127,6 +127,23 @@ def test_what_cannot_be_pickled(job_server: pp.Server) -> None:
         job_server.submit(threading.Lock)()
 
 
+class Search:
+    """Holds its server, as programs do that are classes."""
+
+    def __init__(self, job_server: pp.Server) -> None:
+        self.job_server = job_server
+
+    def step(self, number: int) -> int:
+        return number
+
+
+def test_a_server_does_not_travel(job_server: pp.Server) -> None:
+    with pytest.raises(Exception, match=r"a pp\.Server cannot be sent to workers"):
+        job_server.submit(Search(job_server).step, (1,))
+    with pytest.raises(TypeError, match=r"a pp\.Server cannot be sent to workers"):
+        pickle.dumps(job_server)
+
+
 def test_a_worker_that_dies(job_server: pp.Server, tmp_path: Path) -> None:
     assert job_server.submit(die_the_first_time, (7, tmp_path))() == 70
     with pytest.raises(pp.SleighTaskException, match="SIGKILL"):
