@@ -280,6 +280,12 @@ def test_a_long_wait_keeps_the_thread_asleep(
     here(sleigh)
     waiting = Aside(sleigh.submit(functions.arrive, 1, tmp_path).result)
     submissions = sleigh._submissions[TASK]
-    until(lambda: submissions in sleigh._engine._standby, "the thread that stands by")
+
+    def sleeps() -> bool:
+        thread, engine = submissions._thread, sleigh._engine
+        receives = thread is not None and engine.receiver == thread.ident  # if it was first
+        return submissions in engine._standby or receives
+
+    until(sleeps, "the thread, which stands by or receives")
     (tmp_path / "go").touch()
     waiting.result()
