@@ -9,6 +9,7 @@ there.
 from __future__ import annotations
 
 import dis
+import inspect
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ class Striker:
         where: FrameType | None = frame
         if event == "return" and result is not None:  # without one it may have raised an exception
             where = frame.f_back
-            if not _goes_on_in(where):
+            if _is_generator(frame) or not _goes_on_in(where):
                 return
         elif event not in ("call", "c_return"):
             return
@@ -114,6 +115,12 @@ def inside(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def _is_generator(frame: FrameType) -> bool:
+    """Tell whether a frame yields to a C function, whose return is a moment of its own. What the
+    profiler raises when it yields would end it at once, as no handler does."""
+    return bool(frame.f_code.co_flags & inspect.CO_GENERATOR)
 
 
 def _goes_on_in(caller: FrameType | None) -> bool:
