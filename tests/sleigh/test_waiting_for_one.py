@@ -96,6 +96,25 @@ def test_a_callback_may_wait_while_somebody_receives(sleigh: Sleigh, tmp_path: P
     call.result()
 
 
+def test_a_callback_that_waits_receives_when_nobody_else_does(
+    sleigh: Sleigh, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    got: Future[int] = Future()
+    call = Aside(partial(sleigh.eachElem, functions.arrive, [1], [first]))
+    until_file(first / "1")
+    sleigh.submit(deadly.times_ten, 4).add_done_callback(
+        lambda _: got.set_result(sleigh.submit(functions.arrive, 2, second).result())
+    )
+    until_file(second / "2")
+    (first / "go").touch()
+    call.result()
+    (second / "go").touch()
+    assert got.result(PATIENCE) == 2
+
+
 def test_nobody_need_wait(sleigh: Sleigh) -> None:
     for _ in range(3):
         here(sleigh)

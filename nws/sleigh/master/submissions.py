@@ -275,8 +275,7 @@ class Submissions:
         engine = self._engine
         if threading.current_thread() is self._thread:  # a callback waits for another call
             while submission.number in self._outstanding and (left := end - time.monotonic()) > 0:
-                is_receiver = engine.receiver == threading.get_ident()
-                self._step(min(left, LOOK_SECONDS), is_receiver=is_receiver)
+                self._step_in_callback(min(left, LOOK_SECONDS))
         elif engine.receiver == threading.get_ident():  # so does what a result is unpickled by
             self._receive_for(submission, end)
         else:
@@ -425,6 +424,15 @@ class Submissions:
         except Exception as error:  # the server is gone, or we were stopped
             self._engine.fail(error)
         self._set_futures()
+
+    def _step_in_callback(self, timeout: float) -> None:
+        """Do `_step` where this thread may receive already, or another one that leaves."""
+        if self._engine.receiver == threading.get_ident():
+            self._step(timeout, is_receiver=True)
+            return
+        with self._engine.as_receiver() as is_receiver:
+            self._behind = True  # as in `_take_part`
+            self._step(timeout, is_receiver=is_receiver)
 
     def _receive(self, timeout: float) -> None:
         if len(self._outstanding) == 1 and not self._behind:
