@@ -56,9 +56,9 @@ def test_tasks_of_others_that_were_not_sent(
     under_way = sleigh.submit(functions.arrive, 0, tmp_path)  # one that is alone is sent at once
     until_file(tmp_path / "0")
     submissions = sleigh._submissions["task"]
-    submissions._next_message = time.monotonic() + SOON / 2  # hold the first one back
+    submissions._unsent.due = time.monotonic() + SOON / 2  # hold the first one back
     first = sleigh.submit(times_ten, 1)
-    submissions._next_message = 0.0
+    submissions._unsent.due = 0.0
     with monkeypatch.context() as patch:
         patch.setattr(sleigh._engine.team, "submit", interrupt)
         with pytest.raises(KeyboardInterrupt):
@@ -180,14 +180,14 @@ def test_a_submitted_call_that_the_server_refuses(confined: Sleigh) -> None:
 def test_a_refused_call_that_travels_with_another(confined: Sleigh) -> None:
     confined.submit(times_ten, 0).result(SOON)
     submissions = confined._submissions["task"]
-    submissions._next_message = time.monotonic() + SOON / 2  # hold them back
+    submissions._unsent.due = time.monotonic() + SOON / 2  # hold them back
     calls = [
         (functions.echo, bytes(300_000)),
         (lambda number: 10 * number, 1),
         (times_ten, 2),
     ]
     large, *small = [confined.submit(fun, argument) for fun, argument in calls]
-    submissions._next_message = 0.0
+    submissions._unsent.due = 0.0
     submissions.notify()
     assert [each.result(SOON) for each in small] == [10, 20]
     assert isinstance(large.exception(SOON), SleighNwsException)

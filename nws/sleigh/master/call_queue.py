@@ -19,6 +19,7 @@ from nws.sleigh.master.occupancy import Occupancy
 from nws.sleigh.master.options import CallOptions
 from nws.sleigh.master.submission import SleighFuture, Submission
 from nws.sleigh.master.submissions import MAX_TASKS_IN_MESSAGE, Submissions
+from nws.sleigh.master.unsent_calls import UnsentCall
 from nws.sleigh.shared.messages import MAX_BATCH_BYTES, Task
 from nws.sleigh.shared.pickling import size_of
 
@@ -113,10 +114,8 @@ class CallQueue(Submissions):
     def _has_room(self) -> bool:
         return self._window.room > 0
 
-    def _next_message_of(
-        self, unsent: Sequence[tuple[Submission, Task]]
-    ) -> tuple[list[tuple[Submission, Task]], list[Task]]:
-        batch: list[tuple[Submission, Task]] = []
+    def _next_message_of(self, unsent: Sequence[UnsentCall]) -> tuple[list[UnsentCall], list[Task]]:
+        batch: list[UnsentCall] = []
         tasks: list[Task] = []
         weight = 0
         window = self._window

@@ -27,6 +27,7 @@ from nws.sleigh.master.held_results import HeldResults
 from nws.sleigh.master.options import NO_OPTIONS, CallOptions
 from nws.sleigh.master.serial_team import SerialTeam
 from nws.sleigh.master.submission import Awaited, SleighFuture, Submission
+from nws.sleigh.master.unsent_calls import UnsentCall, UnsentCalls
 from nws.sleigh.master.values import value_of
 from nws.sleigh.shared.functions import APPLY, INVOKE, Function, check_function
 from nws.sleigh.shared.messages import (
@@ -43,11 +44,7 @@ __all__ = ["MAX_TASKS_IN_MESSAGE", "Submissions"]
 
 _log = logging.getLogger("nws")
 
-MAX_TASKS_IN_MESSAGE: Final = 64
-
-_MIN_PAUSE_SECONDS: Final = 0.0005
-_MAX_PAUSE_SECONDS: Final = 0.004
-"""Between messages of a burst. The pause grows as long as a message has several tasks."""
+MAX_TASKS_IN_MESSAGE: Final = 256
 
 _LINGER_SECONDS: Final = 1.0
 """Without submissions, after which the thread ends."""
@@ -79,15 +76,13 @@ class Submissions:
         self._options = options
         self._explain = explain
         self._immediate = isinstance(engine.team, SerialTeam)
-        self._unsent: deque[tuple[Submission, Task]] = deque()
+        self._unsent = UnsentCalls()
         self._arrived: deque[tuple[Submission, Results | Exception]] = deque()
         self._held = HeldResults(engine.team)
         self._alarm = Alarm()
         self._awaited: Awaited | None = None
         self._waiter_alarm = Alarm()  # of that thread
         self._is_left_to_waiter = False  # so was the last call, and so is the next one
-        self._pause = _MIN_PAUSE_SECONDS
-        self._next_message = 0.0  # not before this time
         self._last: tuple[Any, str, str] | None = None  # the last function, if it travels by name
         self._sending = threading.RLock()
         self._behind = True  # something may have come that does not show at the socket
@@ -118,28 +113,36 @@ class Submissions:
         try:
             call = self._begin(submission, thing, APPLY if kwargs else INVOKE)
             submission.future.number = call.number
+            item = submission, Task(call, 0, [packed])
             with self._lock:
                 self._count(submission, fun)
-                self._unsent.append((submission, Task(call, 0, [packed])))
-            self._see_to_it()
+                self._unsent.items.append(item)
+            self._see_to(item)
         except BaseException:
             if not self.withdraw(submission):  # nobody has its future
                 self._engine.end(submission.number)
+            self._alarm.ring()  # others may count on this one's having told the thread
             raise
         return submission.future
 
-    def _see_to_it(self) -> None:
+    def _see_to(self, item: UnsentCall) -> None:
         """Have sent what was submitted."""
         if self._immediate:
             self._do_at_once()
             return
-        unsent = len(self._unsent)
+        unsent = len(self._unsent.items)
         is_alone = unsent == len(self._outstanding)  # then it is no burst
-        if is_alone or unsent >= MAX_TASKS_IN_MESSAGE or time.monotonic() >= self._next_message:
+        if self._has_room() and (
+            is_alone or unsent >= MAX_TASKS_IN_MESSAGE or time.monotonic() >= self._unsent.due
+        ):
             self._send()
-        self._ensure_thread()
-        if not (is_alone and self._is_left_to_waiter):
+        if self._thread is None:  # it ends only when it has seen that there is nothing to do
+            self._ensure_thread()
+        if is_alone != self._is_left_to_waiter:
             self.notify()
+        elif not is_alone and self._unsent.is_first(item):
+            # Only then: the thread receives, and takes turns with this one whenever it wakes.
+            self._alarm.ring()
 
     def _begin(self, submission: Submission, thing: Any, kind: str) -> Call:
         """Begin a call. A function that travels by name need not be packed for each of many."""
@@ -189,7 +192,8 @@ class Submissions:
             awaited.arrived.append(outcome)
         else:
             self._arrived.append((submission, outcome))
-            self._alarm.ring()
+            if threading.current_thread() is not self._thread:  # which looks by itself
+                self._alarm.ring()
 
     def _do_at_once(self) -> None:
         self._send()
@@ -201,28 +205,20 @@ class Submissions:
         tasks of others, so they are taken away after they were sent; it may send some twice."""
         with self._sending:
             unsent = self._unsent
-            if unsent:
-                is_burst = len(unsent) > 1
-                self._pause = (
-                    min(2 * self._pause, _MAX_PAUSE_SECONDS) if is_burst else _MIN_PAUSE_SECONDS
-                )
-                self._next_message = time.monotonic() + self._pause
-            while unsent:
-                batch, tasks = self._next_message_of(unsent)
+            if unsent.items:
+                unsent.note_message()
+            while unsent.items:
+                batch, tasks = self._next_message_of(unsent.items)
                 if not batch:
                     break
                 if tasks:
                     self._give(tasks)
-                for each in batch:
-                    if unsent and unsent[0] is each:  # else the handler of a signal has sent it
-                        unsent.popleft()
+                unsent.drop(batch)
 
-    def _next_message_of(
-        self, unsent: Sequence[tuple[Submission, Task]]
-    ) -> tuple[list[tuple[Submission, Task]], list[Task]]:
+    def _next_message_of(self, unsent: Sequence[UnsentCall]) -> tuple[list[UnsentCall], list[Task]]:
         """Return what is next, if anything may be sent, and the tasks of those of it that were not
         cancelled."""
-        batch: list[tuple[Submission, Task]] = []
+        batch: list[UnsentCall] = []
         tasks: list[Task] = []
         weight = 0
         for index in range(min(len(unsent), MAX_TASKS_IN_MESSAGE)):
@@ -405,13 +401,15 @@ class Submissions:
             with self._engine.as_receiver() as is_receiver:
                 if is_receiver and not self._take(eager=False):
                     return self._alarm.wait(left)
+            if self._arrived:
+                return True
         return False
 
     def _step(self, timeout: float, *, is_receiver: bool) -> None:
         """Do what there is to do; wait for it up to ``timeout`` seconds."""
         try:
-            if self._unsent and self._has_room():
-                left = self._next_message - time.monotonic()
+            if self._unsent.items and self._has_room():
+                left = self._unsent.due - time.monotonic()
                 if left <= 0:
                     self._send()
                 else:
@@ -437,8 +435,8 @@ class Submissions:
     def _receive(self, timeout: float) -> None:
         if len(self._outstanding) == 1 and not self._behind:
             self._take(eager=True)  # somebody may wait for just this one
-            if self._arrived:
-                return
+        if self._arrived:
+            return
         if self._behind or self._alarm.wait_for(self._engine.team.fileno(), timeout):
             self._take(eager=False)
 

@@ -387,11 +387,11 @@ def task_from_wire(value: Any, known: Call | None = None) -> Task | None:
 
     Args:
         value: what was in the variable.
-        known: the call of another task. It is not checked again if this is one of the same call.
+        known: the call of another task. What this one's has in common with it is not checked again.
     """
     try:
         call_fields, first, elements, failures, lost = value
-        call = known if call_fields == known else _call_from_wire(call_fields)
+        call = known if call_fields == known else _call_from_wire(call_fields, known)
         if (
             call is not None
             and _is_number(first | failures | lost)
@@ -403,7 +403,9 @@ def task_from_wire(value: Any, known: Call | None = None) -> Task | None:
     return None
 
 
-def _call_from_wire(fields: Any) -> Call | None:
+def _call_from_wire(fields: Any, known: Call | None) -> Call | None:
+    if known is not None and fields[1:] == known[1:]:  # as in a burst of submitted calls
+        return Call._make(fields) if _is_number(fields[0]) else None
     number, function, size, everyone, timeout, retries, *others = fields
     seed, queue, reloaded, changes, initialized = others
     if (
