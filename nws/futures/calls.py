@@ -18,7 +18,7 @@ from nws.futures.outcomes import (
     costs_one_call,
 )
 from nws.sleigh import Scattered, Sleigh, SleighFuture
-from nws.sleigh.master.scatter import noting_packed
+from nws.sleigh.master.scatter import PackedHere
 
 __all__ = ["Calls"]
 
@@ -59,7 +59,7 @@ class Calls:
         with self._lock:
             self._check()
             try:
-                with noting_packed() as held:
+                with PackedHere() as held:
                     future = self._queue.submit(fn, args, kwargs)
             except SleighIllegalValueException as error:
                 return _failed(error)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -18,7 +17,7 @@ from nws.sleigh.shared.pickling import Packed, pack, pieces_of
 from nws.sleigh.shared.scattered import reader_of
 from nws.sleigh.shared.segments import CAN_SHARE, Segment
 
-__all__ = ["Scatter", "Scattered", "noting_packed"]
+__all__ = ["PackedHere", "Scatter", "Scattered"]
 
 _DIGEST_BYTES: Final = 16
 
@@ -70,14 +69,15 @@ class Scattered:
         return f"<Scattered {self._stored.name}>"
 
 
-@contextmanager
-def noting_packed() -> Iterator[list[Scattered]]:
-    """Note what this thread packs meanwhile."""
-    held: list[Scattered] = []
-    _here.held = held
-    try:
-        yield held
-    finally:
+class PackedHere(list[Scattered]):
+    """The handles that this thread packs while this is entered. It is a class and not a generator
+    because a short call spends a part of its time here."""
+
+    def __enter__(self) -> PackedHere:
+        _here.held = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
         _here.held = None
 
 

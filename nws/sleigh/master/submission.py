@@ -38,7 +38,7 @@ class SleighFuture(Future[Any]):
     def __init__(self, call: Submission | None) -> None:
         """Take the call; None if there is none, since it could not be sent."""
         super().__init__()
-        self._condition.__class__ = FutureCondition  # quicker than to make another one
+        self._condition = FutureCondition()
         self._call = call  # until it is over, or a large result would be part of a cycle
 
     def cancel(self) -> bool:
