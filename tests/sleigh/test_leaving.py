@@ -13,13 +13,12 @@ import pytest
 
 from nws.sleigh import Sleigh
 from nws.sleigh.launch.processes import Processes
+from nws.sleigh.shared.departures import ids_of_left, left_variable
 from nws.sleigh.shared.exit_status import LEFT
 from nws.sleigh.shared.messages import (
     DEATHS,
     EXCUSED,
     TASK,
-    ids_of_left,
-    left_variable,
     task_from_wire,
 )
 from nws.sleigh.shared.settings import Stay

@@ -17,6 +17,7 @@ import pytest
 from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh, SleighTaskException
 from nws.sleigh.shared import messages
+from nws.sleigh.shared.departures import HAVE_LEFT
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED
 from nws.sleigh.worker.crash_policy import pieces_to_retry
 from tests.sleigh.functions import arrive, fail
@@ -60,6 +61,7 @@ VARIABLES = [
     messages.BARRIER,
     messages.RANK_COUNT,
     messages.WORKER_COUNT,
+    HAVE_LEFT,
     messages.OUTPUT_READ,
     messages.CALLS,
     "gone x",

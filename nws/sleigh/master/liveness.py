@@ -94,7 +94,7 @@ class Liveness:
         """
         deadline = time.monotonic() + timeout
         while True:
-            self.look_who_has_left()
+            self._look_who_is_absent()
             left = max(0.0, deadline - time.monotonic())
             group = self._members.group(min(left, LOOK_SECONDS))
             if group.closed or not left:
@@ -160,7 +160,8 @@ class Liveness:
 
     def look_who_has_left(self) -> None:
         """Note which workers have left for good since the last look."""
-        self._look_who_is_absent()
+        if self._members.have_left():
+            self._look_who_is_absent()
 
     def _look_who_is_absent(self) -> Absent:
         """Return who is not there, and note who has left for good. The others that have left are

@@ -12,13 +12,12 @@ from nws.client import NetWorkSpace, VariableInfo
 from nws.counted import counted
 from nws.errors import NwsTimeoutException, NwsUnpicklingException, SleighJoinException
 from nws.sleigh.launch.by_hand import DELETE_ME, no_more
+from nws.sleigh.shared.departures import HAVE_LEFT, ids_of_left, left_variable
 from nws.sleigh.shared.messages import (
     JOIN_SECONDS,
     MAX_RANKS,
     RANK_COUNT,
     WORKER_COUNT,
-    ids_of_left,
-    left_variable,
     log_dropped,
 )
 from nws.sleigh.shared.protocol import REFUSED
@@ -175,6 +174,13 @@ class Members:
     def ranks(self) -> list[int]:
         """Return the ranks of the workers that have joined and not left."""
         return [rank for rank in range(self.group().size + len(self.left)) if rank not in self.left]
+
+    def have_left(self) -> bool:
+        """Tell whether any workers have ever left in order. To list who has takes longer."""
+        try:
+            return self._workspace.findTry(HAVE_LEFT) is not None
+        except NwsUnpicklingException:
+            return True  # others have stored it
 
     def absent(self) -> Absent:
         """Return who is not there."""

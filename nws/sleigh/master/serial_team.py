@@ -41,6 +41,9 @@ class OneMember:
     def ranks(self) -> list[int]:
         return [0]
 
+    def have_left(self) -> bool:
+        return False
+
     def absent(self) -> Absent:
         return Absent({}, {})
 

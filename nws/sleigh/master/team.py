@@ -23,6 +23,7 @@ from nws.sleigh.master.members import Members, find_or_error, is_same
 from nws.sleigh.master.provided_functions import ProvidedFunctions
 from nws.sleigh.master.read_output import ReadOutput
 from nws.sleigh.shared.cores import available_cores
+from nws.sleigh.shared.departures import HAVE_LEFT
 from nws.sleigh.shared.functions import Function, named_function
 from nws.sleigh.shared.messages import (
     BARRIER,
@@ -125,7 +126,7 @@ class Team:
             workspace.declare(name, "fifo")
         for name in (INITIALIZER, PROTOCOL, CONTROL, BARRIER, RANK_COUNT, WORKER_COUNT):
             workspace.declare(name, "single")
-        for name in (OUTPUT_READ, CALLS):
+        for name in (OUTPUT_READ, CALLS, HAVE_LEFT):
             workspace.declare(name, "single")
         if initializer is not None:
             workspace.store(INITIALIZER, initializer)

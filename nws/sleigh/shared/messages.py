@@ -9,7 +9,7 @@ it is always known which element cannot be read, and only who needs an object un
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -57,10 +57,8 @@ __all__ = [
     "data_variable",
     "death_from_wire",
     "failures_variable",
-    "ids_of_left",
     "is_queue",
     "kill_variable",
-    "left_variable",
     "log_dropped",
     "message_from_wire",
     "message_to_wire",
@@ -108,7 +106,6 @@ CALLS: Final = "calls"
 
 JOBS: Final = "jobs"
 """What it says of its batch jobs."""
-_LEFT: Final = "left "
 
 MAX_RANKS: Final = 2**20
 """Ranks that are none are higher."""
@@ -282,16 +279,6 @@ def copies_variable(name: str) -> str:
 def data_variable(name: str) -> str:
     """Return the name of the variable with a scattered value."""
     return f"data {name}"
-
-
-def left_variable(id: str) -> str:
-    """Return the name of the variable with the ranks that have left a supervisor in order."""
-    return f"{_LEFT}{id}"
-
-
-def ids_of_left(variables: Iterable[str]) -> list[str]:
-    """Return the ids of supervisors with such a variable."""
-    return [name.removeprefix(_LEFT) for name in variables if name.startswith(_LEFT)]
 
 
 def failures_variable(rank: int) -> str:

@@ -14,13 +14,13 @@ from nws.errors import (
     NwsUnpicklingException,
     SleighJoinException,
 )
+from nws.sleigh.shared.departures import HAVE_LEFT, left_variable
 from nws.sleigh.shared.messages import (
     CONTROL,
     JOIN_SECONDS,
     RANK_COUNT,
     WORKER_COUNT,
     control_from_wire,
-    left_variable,
 )
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, ProtocolMismatch, check_protocol
 from nws.sleigh.shared.settings import Settings
@@ -100,7 +100,7 @@ def note_left(workspace: NetWorkSpace, id: str, ranks: Sequence[int]) -> None:
     them."""
     variable = left_variable(id)
     workspace.declare(variable, "single")
-    workspace.store(variable, list(ranks))
+    workspace.settle([], [(variable, list(ranks)), (HAVE_LEFT, True)])
 
 
 def note_back(workspace: NetWorkSpace, id: str) -> None:
