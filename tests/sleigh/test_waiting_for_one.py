@@ -45,6 +45,14 @@ def here(sleigh: Any) -> int:
     return this
 
 
+def waiting_for_one(sleigh: Sleigh, folder: Path) -> tuple[SleighFuture, Aside[Any]]:
+    """Return a call that runs until the file ``go`` is there, and a thread that waits for it."""
+    future = sleigh.submit(functions.arrive, 1, folder)
+    waiting = Aside(future.result)
+    until_file(folder / "1")
+    return future, waiting
+
+
 def test_who_waits_receives(sleigh: Sleigh) -> None:
     here(sleigh)
     assert sleigh.submit(Reader).result() == threading.get_ident(), "the next time, too"
@@ -147,8 +155,7 @@ def test_a_failure(sleigh: Sleigh) -> None:
 
 def test_others_receive_theirs_meanwhile(sleigh: Sleigh, tmp_path: Path) -> None:
     here(sleigh)
-    waiting = Aside(sleigh.submit(functions.arrive, 1, tmp_path).result)
-    until_file(tmp_path / "1")
+    _, waiting = waiting_for_one(sleigh, tmp_path)
     assert sleigh.submit(deadly.times_ten, 4).result(PATIENCE) == 40
     assert sleigh.eachElem(deadly.times_ten, [1, 2]) == [10, 20]
     (tmp_path / "go").touch()
@@ -157,9 +164,7 @@ def test_others_receive_theirs_meanwhile(sleigh: Sleigh, tmp_path: Path) -> None
 
 def test_who_waits_is_told_that_it_was_cancelled(sleigh: Sleigh, tmp_path: Path) -> None:
     here(sleigh)
-    future = sleigh.submit(functions.arrive, 1, tmp_path)
-    waiting = Aside(future.result)
-    until_file(tmp_path / "1")
+    future, waiting = waiting_for_one(sleigh, tmp_path)
     assert future.cancel()
     with pytest.raises(CancelledError):
         waiting.result()
@@ -167,9 +172,7 @@ def test_who_waits_is_told_that_it_was_cancelled(sleigh: Sleigh, tmp_path: Path)
 
 def test_who_waits_is_told_that_the_sleigh_was_stopped(alone: Sleigh, tmp_path: Path) -> None:
     here(alone)
-    future = alone.submit(functions.arrive, 1, tmp_path)
-    waiting = Aside(future.result)
-    until_file(tmp_path / "1")
+    _, waiting = waiting_for_one(alone, tmp_path)
     alone.stop()
     with pytest.raises(SleighStoppedException):
         waiting.result()
@@ -178,8 +181,7 @@ def test_who_waits_is_told_that_the_sleigh_was_stopped(alone: Sleigh, tmp_path: 
 def test_who_waits_is_told_that_the_server_is_gone(nothing_is_left: None, tmp_path: Path) -> None:
     with Sleigh(workerCount=1) as sleigh:
         here(sleigh)
-        waiting = Aside(sleigh.submit(functions.arrive, 1, tmp_path).result)
-        until_file(tmp_path / "1")
+        _, waiting = waiting_for_one(sleigh, tmp_path)
         (server,) = servers(os.getpid())
         os.kill(server, signal.SIGKILL)
         with pytest.raises(SleighException, match="server"):
