@@ -29,6 +29,10 @@ _SILENT: Final = (
     "stopped, most likely"
 )
 
+_HINDERED: Final = (
+    "a sitecustomize or a .pth file, which Python runs first, may wait for something or read stdin"
+)
+
 _IMPORTS: Final = "import psutil; from nws.sleigh.supervisor.supervisor import Settings, main"
 _CODE: Final = "sys.exit(main(Settings.from_plain(arguments)))"
 
@@ -43,6 +47,9 @@ _FIRST_PAUSE_SECONDS: Final = 0.1
 """Before a process that has ended early is started again; each further pause is twice as long."""
 
 _MAX_PAUSE_SECONDS: Final = 30.0
+
+_MAX_JOINING_SECONDS: Final = 60.0
+"""From the start of a process until its workers have joined."""
 
 _EARLY_SECONDS: Final = 5.0
 """After the start of a process, in which its end is an early one."""
@@ -231,7 +238,8 @@ class _KeptProcess:
         self._began = time.monotonic()
         self._pause = 0.0
         self._due = 0.0  # when it is started again; 0.0 as long as it runs
-        self._is_silent = False  # and was killed for that
+        self._killed_for = ""  # what it did not do
+        self._is_awaited = True  # until it has joined, or that it has not was logged
 
     def restart(self, status: int, last_start: float) -> str:
         """Start it again, now that it has ended, or after a pause. How it has ended is logged,
@@ -259,24 +267,38 @@ class _KeptProcess:
         problem = self.last_end if hopeless else ""
         if now >= self._due:
             former, self.process = self.process, started(self._start)
-            self._began, self._due = now, 0.0
+            self._began, self._due, self._is_awaited = now, 0.0, True
             former.wait(0)
         return problem
+
+    def await_joining(self, supervisors: Supervisors) -> None:
+        """Kill it if it runs here and its workers have not joined in time. If it leads elsewhere,
+        they may wait in a queue: then that is logged."""
+        seconds = time.monotonic() - self._began
+        if self.process.is_waiting or not self._is_awaited or seconds < _MAX_JOINING_SECONDS:
+            return
+        self._is_awaited = False
+        if supervisors.last_start(self.id) > self._last_start:
+            return
+        has_not_joined = f"{self.place} has run for {seconds:.0f} seconds and has not joined"
+        said = self.process.last_output()
+        if self.process.kill():
+            self._killed_for = f"{has_not_joined}: {said or _HINDERED}"
+        elif isinstance(self.process, Command):
+            self._warn(f"{has_not_joined}: {said or 'it has said nothing'}")
 
     def kill_silent(self, since: float) -> bool:
         """Kill it if it was there before this time and runs here. Return whether it was."""
         if self._began < since and self.process.status is None and self.process.kill():
-            self._is_silent = True
+            self._killed_for = _SILENT
             self._warn(f"{_SILENT}; another one takes its place")
             return True
         return False
 
     def _describe_end(self, status: int) -> str:
-        if self._is_silent:
-            self._is_silent = False
-            return _SILENT
         output = self.process.last_output() or "it said nothing"
-        return f"{self.place} ends early, with {name_of_end(status)}: {output}"
+        reason, self._killed_for = self._killed_for, ""
+        return reason or f"{self.place} ends early, with {name_of_end(status)}: {output}"
 
     def _note_end(self, described: str, *, is_news: bool) -> None:
         known = {_SILENT, self.last_end, *(other.last_end for other in self._others)}
@@ -439,6 +461,8 @@ class Processes:
                 problem = kept.last_end = kept.process.last_output()
             elif status is not None and not supervisors.is_there(kept.id):
                 problem = kept.restart(status, supervisors.last_start(kept.id)) or problem
+            elif status is None:
+                kept.await_joining(supervisors)
         return problem
 
     def stop(self, grace: float) -> None:
