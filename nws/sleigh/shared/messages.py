@@ -36,6 +36,7 @@ __all__ = [
     "NO_CALL",
     "NO_ELEMENT",
     "OUTPUT_READ",
+    "RANKS",
     "RANK_COUNT",
     "RESULT",
     "SHIPMENT",
@@ -106,6 +107,9 @@ CALLS: Final = "calls"
 
 JOBS: Final = "jobs"
 """What it says of its batch jobs."""
+
+RANKS: Final = "ranks "
+"""Begins the name of a variable for each supervisor; see `ranks_variable`."""
 
 MAX_RANKS: Final = 2**20
 """Ranks that are none are higher."""
@@ -268,7 +272,7 @@ def worker_variable(rank: int) -> str:
 
 def ranks_variable(supervisor: str) -> str:
     """Return the name of the variable with the ranks of a supervisor's workers."""
-    return f"ranks {supervisor}"
+    return f"{RANKS}{supervisor}"
 
 
 def copies_variable(name: str) -> str:

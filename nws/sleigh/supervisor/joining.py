@@ -18,13 +18,15 @@ from nws.sleigh.shared.departures import HAVE_LEFT, left_variable
 from nws.sleigh.shared.messages import (
     CONTROL,
     JOIN_SECONDS,
+    MAX_RANKS,
     RANK_COUNT,
     WORKER_COUNT,
     control_from_wire,
+    log_dropped,
 )
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, ProtocolMismatch, check_protocol
 from nws.sleigh.shared.settings import Settings
-from nws.sleigh.supervisor.kept_ranks import former_ranks, store_of_ranks
+from nws.sleigh.supervisor.kept_ranks import former_ranks, rank_count, store_of_ranks
 
 __all__ = [
     "check_master",
@@ -78,11 +80,11 @@ def new_ranks(workspace: NetWorkSpace, settings: Settings) -> Iterator[tuple[ran
     Raises:
         SleighJoinException: the group is closed.
     """
-    lease = workspace.lease(RANK_COUNT, timeout=JOIN_SECONDS, duration=JOIN_SECONDS)
+    lease, *_ = workspace.lease_many(
+        RANK_COUNT, 1, timeout=JOIN_SECONDS, duration=JOIN_SECONDS, keep_unreadable=True
+    )
     try:
-        first = lease.value
-        if type(first) is not int or first < 0:
-            raise SleighJoinException("the group is closed: it is too late to join it")
+        first = _first_rank(workspace, lease.value, settings.expected)
         end = first + settings.workers
         stores: Stores = [store_of_ranks(settings.id, range(first, end))]
         yield range(first, end), stores
@@ -93,6 +95,24 @@ def new_ranks(workspace: NetWorkSpace, settings: Settings) -> Iterator[tuple[ran
         lease.settle([*stores, (WORKER_COUNT, end), (RANK_COUNT, -1)])
     else:
         lease.settle([*stores, (RANK_COUNT, end)])
+
+
+def _first_rank(workspace: NetWorkSpace, found: Any, expected: int) -> int:
+    """Return the first rank that nobody has. If others have stored something in place of its
+    number, it is what follows from the ranks of the supervisors.
+
+    Raises:
+        SleighJoinException: the group is closed.
+    """
+    if type(found) is int and 0 <= found < (expected or MAX_RANKS):
+        return found
+    listing = workspace.listVars(format="dict")
+    assert isinstance(listing, dict)
+    count = listing.get(WORKER_COUNT)
+    if count is not None and count.values:
+        raise SleighJoinException("the group is closed: it is too late to join it")
+    log_dropped(RANK_COUNT, found)
+    return rank_count(workspace, listing)
 
 
 def note_left(workspace: NetWorkSpace, id: str, ranks: Sequence[int]) -> None:

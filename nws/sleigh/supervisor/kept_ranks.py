@@ -7,14 +7,14 @@ in `control`; see ``joining.py``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nws.client import NetWorkSpace
 from nws.errors import NwsUnpicklingException
-from nws.sleigh.shared.messages import MAX_RANKS, log_dropped, ranks_variable
+from nws.sleigh.shared.messages import MAX_RANKS, RANKS, log_dropped, ranks_variable
 
-__all__ = ["former_ranks", "store_of_ranks"]
+__all__ = ["former_ranks", "rank_count", "store_of_ranks"]
 
 
 def store_of_ranks(supervisor: str, ranks: Sequence[int]) -> tuple[str, Any]:
@@ -33,6 +33,12 @@ def former_ranks(workspace: NetWorkSpace, supervisor: str) -> list[int]:
         return ranks
     log_dropped(variable, ranks)
     return []
+
+
+def rank_count(workspace: NetWorkSpace, listing: Iterable[str]) -> int:
+    """Return how many ranks supervisors have got, by the variables that are in a listing."""
+    ids = [name.removeprefix(RANKS) for name in listing if name.startswith(RANKS)]
+    return 1 + max((rank for id in ids for rank in former_ranks(workspace, id)), default=-1)
 
 
 def _is_rank(rank: Any) -> bool:
