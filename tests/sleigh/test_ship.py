@@ -20,7 +20,7 @@ import pytest
 from nws.client import NetWorkSpace
 from nws.sleigh import Sleigh, SleighIllegalValueException, SleighJoinException
 from nws.sleigh.master.shipment import shipment_of
-from nws.sleigh.shared.messages import RANK_COUNT, SHIPMENT
+from nws.sleigh.shared.messages import RANK_COUNT, SHIPMENT, WORKER_COUNT
 from nws.sleigh.shared.protocol import PROTOCOL, announcement
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.supervisor.shipped_code import ShippedCode
@@ -302,6 +302,7 @@ def test_who_cannot_join_leaves_nothing(server: Server, package: Path, temporary
     with NetWorkSpace("too late", HOST, server.port) as late:
         late.store(PROTOCOL, announcement())
         late.store(RANK_COUNT, -1)
+        late.store(WORKER_COUNT, 1)
         late.store(SHIPMENT, shipment_of([package]))
         where = Where(HOST, server.port, "too late", "too late", 30.0, logging.WARNING)
         with pytest.raises(SleighJoinException, match="too late to join"):

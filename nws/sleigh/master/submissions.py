@@ -365,7 +365,7 @@ class Submissions:
             if self._linger():
                 continue
             with self._lock:
-                if not self._outstanding:
+                if not self._outstanding and self._lingering_left() <= 0:
                     self._thread = None
                     return
             self._is_left_to_waiter = False  # it waits for long; stand by instead of looking
@@ -385,8 +385,8 @@ class Submissions:
     def _linger(self) -> bool:
         """Wait until there is something to do; tell whether there is. Meanwhile read what comes
         behind the last result, as lines of child processes do."""
-        end = time.monotonic() + _LINGER_SECONDS
-        while (left := end - time.monotonic()) > 0:
+        since = time.monotonic()
+        while (left := self._lingering_left(since)) > 0:
             if self._is_left_to_waiter:
                 is_called = self._alarm.wait(min(left, _LOOK_FOR_WAITER_SECONDS))
                 if not (is_called or self._arrived) and self._awaited is not None:
@@ -404,6 +404,11 @@ class Submissions:
             if self._arrived:
                 return True
         return False
+
+    def _lingering_left(self, since: float = 0.0) -> float:
+        """Return for how many seconds the thread lingers: from the last message on, or from when
+        there was nothing to do any more."""
+        return max(since, self._unsent.due) + _LINGER_SECONDS - time.monotonic()
 
     def _step(self, timeout: float, *, is_receiver: bool) -> None:
         """Do what there is to do; wait for it up to ``timeout`` seconds."""
