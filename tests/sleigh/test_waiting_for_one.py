@@ -253,8 +253,12 @@ def test_a_result_that_is_unpickled_may_wait_for_another_call(sleigh: Sleigh, ho
         return int(sleigh.submit(deadly.times_ten, len(threads)).result(PATIENCE))
 
     hook(unpickled)
-    assert sleigh.submit(Hooked).result(PATIENCE) == 10
-    assert threads == [this]
+
+    def arrived_here() -> bool:
+        assert sleigh.submit(Hooked).result(PATIENCE) == 10 * len(threads)
+        return threads[-1] == this
+
+    until(arrived_here, "a result that this thread has unpickled")
 
 
 def test_a_callback_that_is_added_late_is_called_by_the_thread_of_the_sleigh(
@@ -322,3 +326,18 @@ def test_the_thread_stays_for_a_while_after_each_call(sleigh: Sleigh) -> None:
     here(sleigh)
     left = sleigh._submissions[TASK]._lingering_left()
     assert left > _LINGER_SECONDS - (time.monotonic() - began)
+
+
+def test_the_thread_reads_what_comes_behind_when_another_one_has_received(sleigh: Sleigh) -> None:
+    here(sleigh)
+    submissions, engine = sleigh._submissions[TASK], sleigh._engine
+
+    def stands_by() -> bool:
+        with engine.as_receiver() as is_receiver:
+            submissions._is_left_to_waiter = False
+            submissions.notify()
+            return is_receiver and bool(until(lambda: submissions in engine._standby, "it"))
+
+    until(lambda: submissions not in engine._standby, "the thread, which has nothing to do")
+    until(stands_by, "the thread, which waits until this one has received")
+    until(lambda: submissions not in engine._standby, "the thread, which goes on")

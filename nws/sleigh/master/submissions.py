@@ -392,7 +392,8 @@ class Submissions:
                 if not (is_called or self._arrived) and self._awaited is not None:
                     continue
             elif self._engine.has_receiver():
-                return self._alarm.wait(left)
+                with self._engine.standing_by(self):
+                    is_called = self._engine.has_receiver() and self._alarm.wait(left)
             else:
                 is_called = not self._alarm.wait_for(self._engine.team.fileno(), left)
             if is_called or self._outstanding:
