@@ -17,8 +17,15 @@ import threading
 import uuid
 import weakref
 from collections.abc import Callable
+from enum import Enum
 from functools import cached_property
-from types import CodeType, FunctionType, MethodType
+from types import (
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+)
 from typing import Any, Final
 
 import cloudpickle
@@ -155,12 +162,29 @@ _own: weakref.WeakSet[type] = weakref.WeakSet()
 
 _naming = threading.Lock()
 
+_IN_SLOTS: Final = ("__dict__", "__weakref__")
+"""What slots may name that is no member."""
+
 
 def _reduced_class(kind: type, reduced: Any) -> Any:
     if reduced is NotImplemented or len(reduced) < 6:
         return reduced  # it travels by name
     make, arguments, state, _, _, fill = reduced
+    if "__slots__" in vars(kind) and not issubclass(kind, Enum):
+        arguments, state = _with_slots(kind, arguments, state)
     return _class, (_name_of(kind), make, arguments), (fill, state), None, None, _fill
+
+
+def _with_slots(kind: type, arguments: Any, state: Any) -> tuple[Any, Any]:
+    """Let a class be made with its slots: cloudpickle sets `__slots__` of one that has been made
+    without, whose objects could not come back."""
+    constructor, name, bases, first, *rest = arguments
+    own = vars(kind)
+    slots = [each for each, found in own.items() if isinstance(found, MemberDescriptorType)]
+    slots += [each for each in _IN_SLOTS if isinstance(own.get(each), GetSetDescriptorType)]
+    first = {**first, "__slots__": tuple(slots)}
+    later = {each: found for each, found in state[0].items() if each not in slots}
+    return (constructor, name, bases, first, *rest), (later, *state[1:])
 
 
 def _name_of(kind: type) -> str:
