@@ -50,6 +50,11 @@ _ORIGIN: Final = (
 """Implementation and version of this Python, and its machine."""
 
 
+_SPAWNED_MAIN: Final = "__mp_main__"
+"""What `multiprocessing` calls the main program in a process that it has not forked."""
+
+_MAIN_PROGRAMS: Final = ("__main__", _SPAWNED_MAIN)
+
 _OF_CTYPES: Final = (
     "what ctypes loads or makes lives in one process: load it in the function, or in a module that "
     "can be imported"
@@ -81,15 +86,21 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             if can_be_imported(thing):
                 return NotImplemented
             return (
-                reduced_dispatch(thing)
-                if is_dispatching(thing)
-                else super().reducer_override(thing)
+                reduced_dispatch(thing) if is_dispatching(thing) else self._reduced_by_value(thing)
             )
         if isinstance(thing, type) and not can_be_imported(thing):
             if type(thing).__module__ == "_ctypes":
                 raise pickle.PicklingError(_OF_CTYPES)
-            return _reduced_class(thing, super().reducer_override(thing))
+            return _reduced_class(thing, self._reduced_by_value(thing))
         return NotImplemented
+
+    def _reduced_by_value(self, thing: Any) -> Any:
+        """Return how to pickle a function or class that may not be there elsewhere."""
+        if thing.__module__ == _SPAWNED_MAIN:
+            main = sys.modules.get(_SPAWNED_MAIN)
+            if main is not None and main.__name__ == _SPAWNED_MAIN:
+                cloudpickle.register_pickle_by_value(main)
+        return super().reducer_override(thing)
 
     def _reduced_method(self, method: Any) -> Any:
         """The function of a class method is known to its class only."""
@@ -106,7 +117,7 @@ def can_be_imported(thing: Any) -> bool:
     others; this is the quick way for most."""
     module = getattr(thing, "__module__", None)
     return (
-        module != "__main__"
+        module not in _MAIN_PROGRAMS
         and getattr(sys.modules.get(module or ""), thing.__name__, None) is thing
         and not cloudpickle.list_registry_pickle_by_value()
     )
@@ -215,7 +226,8 @@ def _fill(kind: type, given: tuple[Callable[[type, Any], object], Any]) -> None:
     fill, state = given
     if kind not in _own:
         fill(kind, state)
-        if kind.__module__ == "__main__" and kind.__qualname__ == kind.__name__ and is_worker():
+        of_main = kind.__module__ in _MAIN_PROGRAMS and kind.__qualname__ == kind.__name__
+        if of_main and is_worker():
             setattr(sys.modules["__main__"], kind.__name__, kind)
 
 
