@@ -130,3 +130,40 @@ def test_functions_and_classes_of_the_main_program(script: Script) -> None:
     lines = script(PROGRAM).stdout.splitlines()
     assert lines[: len(expected)] == expected
     assert "Can't get attribute 'None_such'" in lines[-2]
+
+
+SPAWNED = """
+import functools
+import multiprocessing
+import pickle
+import sys
+from nws.sleigh import Sleigh
+
+class Thing:
+    def __init__(self, number):
+        self.number = number
+
+def double(number):
+    return Thing(2 * number)
+
+@functools.cache
+def again(thing):
+    return type(pickle.loads(pickle.dumps(thing))) is type(thing)
+
+def child():
+    with Sleigh(workerCount=1) as sleigh:
+        things = sleigh.map(double, [1, 2])
+        print([each.number for each in things], {type(each) is Thing for each in things},
+              sleigh.map(again, things), sleigh.submit(lambda: double(3)).result().number)
+
+if __name__ == "__main__":
+    process = multiprocessing.get_context(sys.argv[1]).Process(target=child)
+    process.start()
+    process.join()
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", pytest.param("forkserver", marks=pytest.mark.nightly)])
+def test_a_process_that_multiprocessing_has_not_forked(script: Script, method: str) -> None:
+    """The main program has another name there."""
+    assert script(SPAWNED, method).stdout == "[2, 4] {True} [True, True] 6\n"

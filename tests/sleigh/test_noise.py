@@ -46,6 +46,8 @@ logging.warning("hello")
     "no stdout": "import sys; sys.stdout = None",
     "no streams": "import sys; sys.stdout = sys.stderr = sys.__stdout__ = None",
     "another stdout": "import sys, io; sys.stdout = io.StringIO()",
+    "stdin is read": "import os, sys; sys.stdin.read(); os.system('cat')",
+    "stdin is closed": "import sys; sys.stdin.close()",
 }
 
 SETTINGS = [
@@ -92,13 +94,19 @@ def run(folder: Path, *before: str, **env: str) -> str:
     [
         "lines",
         "no streams",
+        "stdin is read",
         *(
             pytest.param(noise, marks=pytest.mark.nightly)
-            for noise in ("no whole line, and logging", "no stdout", "another stdout")
+            for noise in (
+                "no whole line, and logging",
+                "no stdout",
+                "another stdout",
+                "stdin is closed",
+            )
         ),
     ],
 )
-def test_what_is_printed_as_python_starts(tmp_path: Path, noise: str) -> None:
+def test_what_is_done_with_streams_as_python_starts(tmp_path: Path, noise: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(f"{NOISES[noise]}\n")
     assert run(tmp_path, PYTHONIOENCODING="utf-16") == "[3, 2, 1, 8, 8, 4]"
 

@@ -325,6 +325,80 @@ if __name__ == "__main__":
 """
 
 
+SLOTS = """
+from collections import namedtuple
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from nws.sleigh import Sleigh
+
+class Base:
+    __slots__ = ("a",)
+
+    def __init__(self):
+        self.a = 1
+
+class Text(Base):
+    __slots__ = "b"
+
+class Private(Base):
+    __slots__ = ("_Private__c", "__d", "_e")
+
+    def __init__(self):
+        super().__init__()
+        self.__d = 2
+
+    def hidden(self):
+        return self.__d
+
+class Open(Base):
+    __slots__ = {"f": "what it is", "__dict__": "", "__weakref__": ""}
+
+class Empty(Base, Generic[TypeVar("T")]):
+    __slots__ = ()
+
+class Pair(namedtuple("Pair", "x y", defaults=(1, 2))):
+    __slots__ = ()
+
+class Late(Private):
+    pass
+
+@dataclass(slots=True)
+class Data:
+    a: int = 1
+
+@dataclass(slots=True, frozen=True)
+class Frozen:
+    a: int = 1
+
+def seen(thing):
+    slots = sorted(name for each in type(thing).__mro__ for name in dir(each)
+                   if type(vars(each).get(name)).__name__ == "member_descriptor")
+    return slots, hasattr(thing, "__dict__"), hasattr(thing, "__weakref__")
+
+def same(thing):
+    return thing, seen(thing)
+
+def new(kind):
+    return kind()
+
+if __name__ == "__main__":
+    with Sleigh(workerCount=1) as sleigh:
+        for kind in Base, Text, Private, Open, Empty, Pair, Late, Data, Frozen:
+            [made] = sleigh.map(new, [kind])
+            [(thing, there)] = sleigh.map(same, [kind()])
+            good = type(made) is type(thing) is kind and there == seen(thing)
+            if not good or [getattr(each, "a", 1) for each in (made, thing)] != [1, 1]:
+                print(kind, made, thing, there, seen(thing))
+        print(thing == Frozen(), sleigh.map(Private.hidden, [Private()]))
+"""
+
+
+@pytest.mark.usefixtures("programs_on_server")
+def test_objects_with_slots(script: Script) -> None:
+    """Workers make the same classes, so that objects go there and back."""
+    assert script(SLOTS).stdout == "True [2]\n"
+
+
 def test_results_change_no_class_of_the_master(script: Script) -> None:
     assert script(COMING_HOME).stdout.splitlines() == [
         "{True} 100 new True",

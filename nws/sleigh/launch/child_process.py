@@ -1,8 +1,9 @@
 """Processes that end with the process that started them.
 
 Each child is given a pipe as its stdin, and ends when that is closed: by us, or by the system when
-we are gone, however that came about. A fork of us lets go of these pipes, so that it cannot keep
-our children alive.
+we are gone, however that came about. It takes that place once Python has started, since a
+``sitecustomize``, or a program that it runs, may read stdin. A fork of us lets go of these pipes,
+so that it cannot keep our children alive.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from nws.processes.groups import signal_group
+from nws.processes.pipes import pipe_apart
 from nws.sleigh.shared.generation import CHILD_MARK, check_generation
 
 __all__ = ["ChildProcess", "kill_group"]
 
 _BOOT: Final = (
     f"import os, sys; os.environ.pop({CHILD_MARK!r}, None); "
-    "sys.path[:] = filter(None, sys.path); import json; "
+    "os.dup2({pipe}, 0); os.close({pipe}); sys.path[:] = filter(None, sys.path); import io, json; "
+    "sys.stdin = io.TextIOWrapper(open(0, 'rb', closefd=False), 'utf-8'); "
     "sys.path[:] = json.loads(sys.stdin.buffer.readline() or sys.exit()); {imports}; "
     "arguments = json.loads(sys.stdin.buffer.readline() or sys.exit()); {code}"
 )
@@ -44,7 +47,13 @@ class ChildProcess:
     """
 
     def __init__(
-        self, imports: str, code: str, *, flags: Sequence[str] = (), **options: Any
+        self,
+        imports: str,
+        code: str,
+        *,
+        flags: Sequence[str] = (),
+        pass_fds: Sequence[int] = (),
+        **options: Any,
     ) -> None:
         """Start it; it waits for its arguments then.
 
@@ -52,6 +61,7 @@ class ChildProcess:
             imports: Python statements in one line.
             code: one line of Python, which finds ``arguments`` and `sys`.
             flags: options for Python.
+            pass_fds: descriptors that it is to have.
             options: for `subprocess.Popen`.
 
         Raises:
@@ -60,13 +70,15 @@ class ChildProcess:
         """
         check_generation()
         env = {**options.pop("env", os.environ), CHILD_MARK: "1"}
-        read_end, self._stdin = os.pipe()
+        pipe, self._stdin = pipe_apart()
         self.close_stdin = weakref.finalize(self, os.close, self._stdin)
         self.close_stdin.atexit = False
+        boot = _BOOT.format(pipe=pipe, imports=imports, code=code)
         try:
             self.process = subprocess.Popen(
-                [sys.executable, *flags, "-c", _BOOT.format(imports=imports, code=code)],
-                stdin=read_end,
+                [sys.executable, *flags, "-c", boot],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[pipe, *pass_fds],
                 start_new_session=sys.platform != "win32",
                 env=env,
                 cwd=_folder_to_start_in(),
@@ -76,7 +88,7 @@ class ChildProcess:
             self.close_stdin()
             raise
         finally:
-            os.close(read_end)
+            os.close(pipe)
         _children.add(self)
         self.send([str(entry) for entry in sys.path])
 

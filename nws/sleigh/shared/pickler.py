@@ -17,8 +17,15 @@ import threading
 import uuid
 import weakref
 from collections.abc import Callable
+from enum import Enum
 from functools import cached_property
-from types import CodeType, FunctionType, MethodType
+from types import (
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+)
 from typing import Any, Final
 
 import cloudpickle
@@ -42,6 +49,11 @@ _ORIGIN: Final = (
 )
 """Implementation and version of this Python, and its machine."""
 
+
+_SPAWNED_MAIN: Final = "__mp_main__"
+"""What `multiprocessing` calls the main program in a process that it has not forked."""
+
+_MAIN_PROGRAMS: Final = ("__main__", _SPAWNED_MAIN)
 
 _OF_CTYPES: Final = (
     "what ctypes loads or makes lives in one process: load it in the function, or in a module that "
@@ -74,15 +86,21 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no 
             if can_be_imported(thing):
                 return NotImplemented
             return (
-                reduced_dispatch(thing)
-                if is_dispatching(thing)
-                else super().reducer_override(thing)
+                reduced_dispatch(thing) if is_dispatching(thing) else self._reduced_by_value(thing)
             )
         if isinstance(thing, type) and not can_be_imported(thing):
             if type(thing).__module__ == "_ctypes":
                 raise pickle.PicklingError(_OF_CTYPES)
-            return _reduced_class(thing, super().reducer_override(thing))
+            return _reduced_class(thing, self._reduced_by_value(thing))
         return NotImplemented
+
+    def _reduced_by_value(self, thing: Any) -> Any:
+        """Return how to pickle a function or class that may not be there elsewhere."""
+        if thing.__module__ == _SPAWNED_MAIN:
+            main = sys.modules.get(_SPAWNED_MAIN)
+            if main is not None and main.__name__ == _SPAWNED_MAIN:
+                cloudpickle.register_pickle_by_value(main)
+        return super().reducer_override(thing)
 
     def _reduced_method(self, method: Any) -> Any:
         """The function of a class method is known to its class only."""
@@ -99,7 +117,7 @@ def can_be_imported(thing: Any) -> bool:
     others; this is the quick way for most."""
     module = getattr(thing, "__module__", None)
     return (
-        module != "__main__"
+        module not in _MAIN_PROGRAMS
         and getattr(sys.modules.get(module or ""), thing.__name__, None) is thing
         and not cloudpickle.list_registry_pickle_by_value()
     )
@@ -155,12 +173,29 @@ _own: weakref.WeakSet[type] = weakref.WeakSet()
 
 _naming = threading.Lock()
 
+_IN_SLOTS: Final = ("__dict__", "__weakref__")
+"""What slots may name that is no member."""
+
 
 def _reduced_class(kind: type, reduced: Any) -> Any:
     if reduced is NotImplemented or len(reduced) < 6:
         return reduced  # it travels by name
     make, arguments, state, _, _, fill = reduced
+    if "__slots__" in vars(kind) and not issubclass(kind, Enum):
+        arguments, state = _with_slots(kind, arguments, state)
     return _class, (_name_of(kind), make, arguments), (fill, state), None, None, _fill
+
+
+def _with_slots(kind: type, arguments: Any, state: Any) -> tuple[Any, Any]:
+    """Let a class be made with its slots: cloudpickle sets `__slots__` of one that has been made
+    without, whose objects could not come back."""
+    constructor, name, bases, first, *rest = arguments
+    own = vars(kind)
+    slots = [each for each, found in own.items() if isinstance(found, MemberDescriptorType)]
+    slots += [each for each in _IN_SLOTS if isinstance(own.get(each), GetSetDescriptorType)]
+    first = {**first, "__slots__": tuple(slots)}
+    later = {each: found for each, found in state[0].items() if each not in slots}
+    return (constructor, name, bases, first, *rest), (later, *state[1:])
 
 
 def _name_of(kind: type) -> str:
@@ -191,7 +226,8 @@ def _fill(kind: type, given: tuple[Callable[[type, Any], object], Any]) -> None:
     fill, state = given
     if kind not in _own:
         fill(kind, state)
-        if kind.__module__ == "__main__" and kind.__qualname__ == kind.__name__ and is_worker():
+        of_main = kind.__module__ in _MAIN_PROGRAMS and kind.__qualname__ == kind.__name__
+        if of_main and is_worker():
             setattr(sys.modules["__main__"], kind.__name__, kind)
 
 

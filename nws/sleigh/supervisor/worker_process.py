@@ -285,7 +285,8 @@ def _be_a_worker(
             "SleighNws": workspace,
             "SleighUserNws": server.useWs(where.user_workspace, create=False),
         }
-        main = sys.modules["__main__"] = types.ModuleType("__main__")
+        main = types.ModuleType("__main__")
+        sys.modules["__main__"] = sys.modules["__mp_main__"] = main  # as with multiprocessing
         runner = Runner(names, main.__dict__)
         cells = process.cells
         writer = OutputWriter(lambda: (cells.call, cells.element), mark)
