@@ -107,7 +107,7 @@ class NodeServer:
 
     async def _meet(self, channel: Channel) -> None:
         """Find out who has connected, and what for."""
-        peer = channel.writer.get_extra_info("peername")
+        peer = channel.peer
         is_taken = False
         try:
             channel.keep_alive(self._options.peer_timeout)
