@@ -17,6 +17,7 @@ from click.core import ParameterSource
 from nws.pp.node_config import read_config
 from nws.pp.secret import check_secret, secret_for
 from nws.pp.server import Server
+from nws.session.address import Address
 from nws.sleigh.node.node import NodeOptions, NodeServer
 from nws.sleigh.shared.cores import available_cores
 
@@ -100,7 +101,7 @@ def _option(*names: str, **settings: Any) -> Callable[[Callable[..., None]], Cal
     callback=_read_file,
     help="File with options; those of the command line come before them.",
 )
-@_option("-d", "debug", is_flag=True, help="Log everything.")
+@_option("-d", "debug", is_flag=True, help="Log connections, too.")
 @_option("-a", "autodiscovery", is_flag=True, help="Let servers find it by broadcast.")
 @_option(
     "-b",
@@ -169,7 +170,7 @@ def _run(options: NodeOptions, pid_file: Path | None) -> None:
     try:
         asyncio.run(NodeServer(options, _log).run())
     except OSError as error:
-        where = f"{options.interface}:{options.port}"
+        where = Address(options.interface, options.port)
         raise click.ClickException(f"cannot listen on {where}: {error}") from error
     finally:
         if pid_file is not None:

@@ -367,6 +367,18 @@ def test_what_is_no_address(ppservers: tuple[str, ...], kind: type[Exception]) -
         pp.Server(0, ppservers=ppservers, secret=SECRET)
 
 
+def test_a_node_logs_each_connection_if_it_is_told_to(home: Path) -> None:
+    with ppnode("-d", "-a", "-b", "127.255.255.255", "-w", "1", home=home) as node:
+        server = pp.Server(0, ppservers=(f"127.*:{node.port}",), secret=SECRET)
+        assert server.submit(abs, (-1,))() == 1
+        server.destroy()
+        somebody = r"127\.0\.0\.1:\d+"
+        node.until_logged(rf"DEBUG: {somebody} asks for nodes")
+        node.until_logged(rf"DEBUG: {somebody} has connected")
+        node.until_logged(rf"DEBUG: a worker for {node.name} connects to its space")
+        node.until_logged(rf"DEBUG: the connection from {somebody} is over")
+
+
 def test_a_node_without_servers_ends(home: Path) -> None:
     options = "-d", "-r", "-n", "2", "-k", "10", "-f", "[%(levelname)s] %(message)s", "-t", "0.1"
     with ppnode("-w", "1", *options, home=home) as node:
