@@ -114,7 +114,7 @@ def run(cluster: str, verbose: bool, **options: Any) -> None:
         reason = RemoteServer(host, cluster).run()
     except (NwsException, DepalmaException) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"The host {host.name} has ended: {reason}.", err=True)
+    click.echo(f"The host {host.name} has ended: {reason}", err=True)
 
 
 @depalma.command("kill_cluster")

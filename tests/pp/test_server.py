@@ -39,7 +39,7 @@ def test_ncpus_of_another_type(job_server: pp.Server, ncpus: Any) -> None:
 
 
 def test_a_number_of_numpy(job_server: pp.Server) -> None:
-    pp.Server(np.int64(0), proto=np.int8(2)).destroy()
+    pp.Server(np.int64(0)).destroy()
     job_server.set_ncpus(np.int64(2))
     assert type(job_server.get_ncpus()) is int
 
