@@ -14,10 +14,12 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from nws.errors import SleighIllegalValueException
 from nws.pp.node_config import read_config
 from nws.pp.secret import check_secret, secret_for
 from nws.pp.server import Server
 from nws.session.address import Address
+from nws.sleigh.launch.open_files import check_local_workers
 from nws.sleigh.node.node import NodeOptions, NodeServer
 from nws.sleigh.shared.cores import available_cores
 
@@ -75,6 +77,14 @@ def _check_format(ctx: click.Context, option: click.Parameter, text: str) -> str
     return text
 
 
+def _check_workers(ctx: click.Context, option: click.Parameter, count: int | None) -> int | None:
+    try:
+        check_local_workers(str(count), count or 0)
+    except SleighIllegalValueException as error:
+        raise click.BadParameter(str(error)) from error
+    return count
+
+
 def _check_given_secret(
     ctx: click.Context, option: click.Parameter, text: str | None
 ) -> str | None:
@@ -113,7 +123,13 @@ def _option(*names: str, **settings: Any) -> Callable[[Callable[..., None]], Cal
 @_option("-n", "proto", type=int, help="Protocol of pickle. Taken for compatibility; no effect.")
 @_option("-i", "interface", help="Address to listen on.")
 @_option("-p", "port", type=click.IntRange(0, 65535), help="Port to listen on; 0 for a free one.")
-@_option("-w", "workers", type=click.IntRange(1), help="Workers; by default one for each core.")
+@_option(
+    "-w",
+    "workers",
+    type=click.IntRange(1),
+    callback=_check_workers,
+    help="Workers; by default one for each core.",
+)
 @_option(
     "-s",
     "secret",
