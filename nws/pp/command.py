@@ -117,7 +117,7 @@ def _option(*names: str, **settings: Any) -> Callable[[Callable[..., None]], Cal
     "-b",
     "broadcast",
     callback=_check_broadcast,
-    help="Address to which these send; the default stands for any.",
+    help="Address to which servers send their questions; the default stands for any.",
 )
 @_option("-r", "restart", is_flag=True, help="Run each job in a fresh worker.")
 @_option("-n", "proto", type=int, help="Protocol of pickle. Taken for compatibility; no effect.")
@@ -136,7 +136,12 @@ def _option(*names: str, **settings: Any) -> Callable[[Callable[..., None]], Cal
     callback=_check_given_secret,
     help="Secret. `ps` shows it: prefer PP_SECRET or ~/.pythonrc.py.",
 )
-@_option("-t", "timeout", type=click.FloatRange(0), help="End after this time without a server.")
+@_option(
+    "-t",
+    "timeout",
+    type=click.FloatRange(0),
+    help="End after so many seconds without a server; 0 for never.",
+)
 @_option(
     "-k", "socket_timeout", type=click.IntRange(3), help="Seconds until a silent server is gone."
 )

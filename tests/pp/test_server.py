@@ -58,10 +58,10 @@ def test_a_negative_ncpus(job_server: pp.Server) -> None:
 
 
 def test_more_workers_than_a_process_can_have(job_server: pp.Server) -> None:
-    with pytest.raises(ValueError, match="ncpus=1000000000: one process has .* files open"):
+    with pytest.raises(ValueError, match=r"ncpus=1000000000: one process has .* files open"):
         pp.Server(10**9)
     before = job_server.get_ncpus()
-    with pytest.raises(ValueError, match="ncpus=1000000000: one process has .* files open"):
+    with pytest.raises(ValueError, match=r"ncpus=1000000000: one process has .* files open"):
         job_server.set_ncpus(10**9)
     assert job_server.get_ncpus() == before
 
