@@ -1,4 +1,4 @@
-"""Depalma: jobs, which are processes of the system, on many machines; see docs/depalma.md.
+"""Depalma: jobs, which are processes of the system, on many machines.
 
 ::
 
@@ -11,7 +11,9 @@
         server.finished(pid, wait=60)
         print(server.pickup(pid)["stdout"])
 
-The same methods are there for any language by XML-RPC, at ``server.address``.
+The same methods are there for any language by XML-RPC, at ``server.address``. Their exceptions are
+in `nws.errors`; each is a ``DepalmaException``. ``docs/depalma.md`` has the keys of the
+configuration and of jobs.
 """
 
 from __future__ import annotations
@@ -31,3 +33,8 @@ def __getattr__(name: str) -> Any:
 
         return master_server
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return what `help` shows."""
+    return __all__

@@ -37,7 +37,9 @@ def _log_to_stderr(verbose: bool) -> None:
 
 
 _verbose = click.option("--verbose", "-v", is_flag=True, help="Log more.")
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each.")
+_as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, an object on each line."
+)
 
 
 def _print(text: str, plain: dict[str, Any], as_json: bool) -> None:
@@ -114,7 +116,7 @@ def run(cluster: str, verbose: bool, **options: Any) -> None:
         reason = RemoteServer(host, cluster).run()
     except (NwsException, DepalmaException) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"The host {host.name} has ended: {reason}.", err=True)
+    click.echo(f"The host {host.name} has ended: {reason}", err=True)
 
 
 @depalma.command("kill_cluster")

@@ -133,6 +133,9 @@ def _wrapped_fault(fault: Fault) -> Fault:
 
 
 def _unwrapped(value: Any) -> Any:
+    """Return an argument as Python has it. Languages without integers send pids as doubles."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return value.data if isinstance(value, Binary) else value
 
 

@@ -23,6 +23,11 @@ _GRACE_SECONDS: Final = 0.05
 is more of it right behind."""
 
 
+_WAITS_PER_BOUND: Final = 2
+"""Waits for a job in the time after which a silent host is lost. One that is stopped stands in line
+no more when its jobs come back, or it would get them again."""
+
+
 class JobSource:
     """The waiting jobs of a cluster, as one host sees them.
 
@@ -85,7 +90,7 @@ class JobSource:
     def _try(self, over: threading.Event) -> Lease | None:
         table = self._table.table
         names = [self._wake, *queues_for(table, self._groups)]
-        timeout = None
+        timeout = table.lost_after / _WAITS_PER_BOUND
         try:
             grace = rank_of(table, self._priority) * _GRACE_SECONDS
             if grace:
@@ -96,7 +101,7 @@ class JobSource:
                 timeout = 0.0
             return self._ws.leaseAny(names, timeout=timeout, duration=table.lost_after)
         except NwsTimeoutException:
-            return None  # a host of higher priority has taken it
+            return None  # there is none yet, or a host of higher priority has taken it
         except NwsUnpicklingException:
             drop_unreadable(self._ws, names)
             return None

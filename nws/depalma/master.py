@@ -34,6 +34,8 @@ __all__ = ["master_server"]
 class master_server(Methods):  # noqa: N801 - the original's name
     """The master of a cluster. Its methods are those of the XML-RPC front; see ``docs/depalma.md``.
 
+    Use it in a ``with`` block, or call `close` in the end.
+
     Attributes:
         config: of the cluster.
         address: of the front, with user and password: for ``xmlrpc.client.ServerProxy``.

@@ -71,7 +71,7 @@ class Methods(ABC):
         return self._cluster
 
     def init_server(self) -> list[str]:
-        """Start the hosts, and wait for them for the ``start_timeout``.
+        """Start the hosts, and wait for them for up to the ``start_timeout`` of the configuration.
 
         Returns:
             The names of those that have joined; others may follow. When it is called again, those
@@ -100,10 +100,10 @@ class Methods(ABC):
         return self._started.load_code(code, _given(code_params, {}))
 
     def remove_code(self, code: object) -> bool:
-        """Forget a job_code, given that or its label.
+        """Forget a kind of job, given its job_code or label.
 
         Raises:
-            DepalmaLookupException: there is none.
+            DepalmaLookupException: there is no such code.
             DepalmaStateException: jobs of it wait or run.
         """
         self._started.remove_code(code)
@@ -134,6 +134,7 @@ class Methods(ABC):
 
         Raises:
             DepalmaLookupException: there is no such job, or it was picked up.
+            DepalmaArgumentException: the seconds are no such number.
         """
         if not isinstance(wait, (int, float)) or not 0 <= wait <= _MAX_WAIT_SECONDS:
             raise DepalmaArgumentException(f"wait is {wait!r}, not from 0 to 3600 seconds")
@@ -165,7 +166,8 @@ class Methods(ABC):
             close: close its stdin behind that.
 
         Raises:
-            DepalmaLookupException, DepalmaArgumentException: there is no such job, or no data.
+            DepalmaLookupException: there is no such job, or it was picked up.
+            DepalmaArgumentException: the data is neither bytes nor a text.
             DepalmaStateException: it has no ``io``, its stdin is closed, or it has ended.
         """
         if isinstance(data, str):
@@ -185,6 +187,7 @@ class Methods(ABC):
         Raises:
             DepalmaLookupException: there is no such job, or it was picked up.
             DepalmaStateException: it has no ``io``.
+            DepalmaArgumentException: the offset is no number of bytes.
         """
         return self._output(pid, "stdout", offset)
 
@@ -221,7 +224,7 @@ class Methods(ABC):
         return self._started.load()
 
     def add_hosts(self, hosts: object) -> bool:
-        """Start further hosts. Those of a name that is there take the place of that one.
+        """Start further hosts. One whose name another host has takes the place of that one.
 
         Args:
             hosts: a list of dictionaries with the keys of ``[[host]]`` in the configuration.

@@ -141,7 +141,14 @@ def _checked_words(words: Sequence[object]) -> list[str]:
                 "a word of a command is a text without zero characters, or a number, not "
                 f"{word!r:.100}"
             )
-    return [str(word) for word in texts]
+    return [_text_of(word) for word in texts]
+
+
+def _text_of(word: object) -> str:
+    """Return a word as a text. XML-RPC has integers of more than 32 bits as doubles only."""
+    if isinstance(word, float) and word.is_integer() and 2**31 <= abs(word) < 2**63:
+        return str(int(word))
+    return str(word)
 
 
 def _checked(given: object, kind: type[JobOptions], what: str) -> JobOptions:

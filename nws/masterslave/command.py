@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @click.command("task_manager")
 @click.option("-m", "--master", metavar="HOST[:PORT]", help="Of a master's own server.")
-@click.option("-v", "--verbose", is_flag=True, help="Say more.")
+@click.option("-v", "--verbose", is_flag=True, help="Show processes and tags, too.")
 @click.option("-w", "--wait", is_flag=True, help="Wait until there is a master.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all that -v says.")
 @click.argument("action", type=click.Choice(["show", "list", "slave"]))

@@ -32,7 +32,8 @@ def runJob(
         launch_slaves: how many slaves the master starts on its machine.
 
     Raises:
-        TypeError: a class is not of its kind, or the number of slaves is none.
+        TypeError: a class is no subclass of `MasterProcess` or `SlaveProcess`, or ``launch_slaves``
+            is no whole number.
         ValueError: the period is neither seconds nor None, or the number of slaves is negative.
         KeyError: slaves are to be launched, but the program has no file, as at a prompt or in
             ``python -``.

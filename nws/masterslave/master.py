@@ -40,7 +40,7 @@ class MasterProcess:
     Attributes:
         task_manager: of the label.
         master_host: where its own server is, for slaves; None if it uses the usual one.
-        process_id: 0.
+        process_id: that of the master, 0.
     """
 
     def __init__(
@@ -140,7 +140,8 @@ class MasterProcess:
         return state_id
 
     def deleteGlobalState(self, state_id: int) -> None:
-        """Remove the values of a state. Tasks that need them fail, but in slaves that keep them.
+        """Remove the values of a state. Tasks that need them fail from then on, but not in slaves
+        that have read them.
 
         Raises:
             KeyError: there is no such state.
@@ -154,10 +155,10 @@ class MasterProcess:
         """Start slaves on this machine, which end when this program does.
 
         Args:
-            n: how many.
+            n: how many slaves.
 
         Raises:
-            TypeError, ValueError: that is no such number.
+            TypeError, ValueError: that is no whole number, or negative.
             KeyError: no code for slaves was stored.
             TaskManagerTermination: the master was shut down.
             SleighScriptException: this process may start none, or does not know its Python.
@@ -210,7 +211,7 @@ class MasterProcess:
             timeout: seconds.
 
         Raises:
-            ValueError: that is no such number; the master goes on.
+            ValueError: that is no number of seconds; the master goes on.
         """
         is_number = isinstance(timeout, Real)
         if not (is_number and timeout >= 0):
@@ -285,7 +286,7 @@ def initializeMasterProcess(
 
     Raises:
         OSError, SyntaxError, UnicodeDecodeError: the script cannot be read, or is no program.
-        TypeError, ValueError: the module's name is none.
+        TypeError, ValueError: ``slave_module`` is not the name of a module.
         MasterSlaveException: as for `MasterProcess`.
     """
     code: SlaveCode | None = None

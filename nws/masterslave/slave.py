@@ -74,11 +74,11 @@ class SlaveProcess:
     def start(self, namespace: Mapping[str, Any] | None = None) -> None:
         """Do tasks until the master has ended and none is left that this slave can do.
 
-        An exception of a handler is the task's, that of `sys.exit` too. Only KeyboardInterrupt, as
-        by Ctrl-C, gives the task back and is raised.
+        An exception that a handler raises is stored for the master, that of `sys.exit` too. Only
+        KeyboardInterrupt, as by Ctrl-C, gives the task back and is raised here.
 
         Args:
-            namespace: where to look for handlers as well.
+            namespace: functions ``do_<tag>`` in it are handlers, too, as in ``globals()``.
 
         Raises:
             MasterSlaveException: there are no handlers; or the master has died.
@@ -216,8 +216,8 @@ def getMachineInfo() -> str:
 
 
 def startSlaveProcess(label: str | None = None, master_host: str | None = None) -> None:
-    """Be a slave until the master ends. The last line of a script that defines or imports handlers,
-    functions ``do_<tag>``.
+    """Be a slave until the master ends. It is the last line of a script that defines or imports
+    handlers: functions ``do_<tag>``.
 
     Args:
         label: that of the master. Without one, that for which this slave was launched.

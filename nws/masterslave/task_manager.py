@@ -58,7 +58,7 @@ class TaskManager:
     Every process of a label has one, over the same workspace. Several threads may use it.
 
     Attributes:
-        label: that which it was given.
+        label: of master and slaves.
         is_closed: whether `close` was called.
     """
 
@@ -143,10 +143,10 @@ class TaskManager:
         return self._registry.register(watchdog_period, info or "", tags)
 
     def unregisterProcess(self, process_id: int) -> None:
-        """Take leave of a process that was registered here. Its tasks are given to others.
+        """Let a process leave that was registered here. Its tasks are given to others.
 
         Raises:
-            KeyError: it was not.
+            KeyError: no such process was registered here.
         """
         for task_id, held in list(self._held.items()):
             if held.process_id == process_id:
@@ -157,7 +157,7 @@ class TaskManager:
         """Say that a process that was registered here is alive.
 
         Raises:
-            KeyError: it was not.
+            KeyError: no such process was registered here.
         """
         tasks = [held.lease for held in list(self._held.values()) if held.process_id == process_id]
         self._registry.ping(process_id, tasks)
@@ -204,8 +204,8 @@ class TaskManager:
         Others see it within some milliseconds; a call of this manager at once.
 
         Args:
-            tag: of any tasks that the same handler does.
-            parameters: what can be pickled.
+            tag: says which handler does it.
+            parameters: anything that can be pickled.
             process_id: who asks, as in the original; it is not kept.
 
         Raises:
@@ -237,14 +237,15 @@ class TaskManager:
 
         Args:
             tag: of the task.
-            process_id: who takes it, registered here. It comes back when that process is gone.
+            process_id: of the process that takes it, which was registered here. When that process
+                is gone, others get the task.
 
         Returns:
             The id and the parameters.
 
         Raises:
             TaskManagerTermination: the manager was terminated, and no task waits.
-            KeyError: there is no such process.
+            KeyError: no such process was registered here.
             NwsException: the space cannot be reached any more.
         """
         _check_tag(tag)
@@ -291,7 +292,7 @@ class TaskManager:
         """Give back a task that was taken here, to its place.
 
         Raises:
-            KeyError: it was not.
+            KeyError: no such task is held here.
             NwsLeaseLostException: another process may have it by now.
         """
         held = self._holding(task_id)
@@ -307,10 +308,11 @@ class TaskManager:
             ) from None
 
     def storeResult(self, task_id: str, result: Any) -> None:
-        """Store the result of a task that was taken here. After an exception it still runs.
+        """Store the result of a task that was taken here. If this raises, the task still runs, but
+        where its lease is lost.
 
         Raises:
-            KeyError: it was not.
+            KeyError: no such task is held here.
             NwsPicklingException: the result cannot be pickled.
             NwsLeaseLostException: another process may have the task by now; nothing was stored.
             NwsException: the space cannot be reached, or refuses the result.
@@ -326,7 +328,7 @@ class TaskManager:
             traceback: a text.
 
         Raises:
-            TypeError: the exception or the text is none.
+            TypeError: the exception is no exception, or the traceback no text.
         """
         if not isinstance(exception, BaseException):
             raise TypeError(f"exception must be an exception, not {exception!r:.100}")

@@ -77,7 +77,9 @@ def pack(value: Any, what: str) -> Packed:
     """
     try:
         return pickle.PickleBuffer(pickle.dumps(value, 5))
-    except Exception as error:
+    except BaseException as error:  # sys.exit() in it would end one slave after the other
+        if is_of_signal(error):
+            raise
         reason = described(error)
         raise NwsPicklingException(f"{what} cannot be pickled: {reason}", error) from error
 
@@ -88,7 +90,9 @@ def pack_exception(exception: BaseException) -> Packed:
         packed = pickle.dumps(exception, 5)
         if not isinstance(pickle.loads(packed), BaseException):
             raise TypeError("what arrives is no exception")
-    except (Exception, SystemExit):
+    except BaseException as error:
+        if is_of_signal(error):
+            raise
         text = shortened("".join(traceback.format_exception_only(exception)).strip())
         packed = pickle.dumps(RuntimeError(text), 5)
     return packed

@@ -7,7 +7,9 @@ import pickle
 from numbers import Real
 from typing import Any, Final, SupportsIndex, TypeGuard
 
+from nws.errors import SleighIllegalValueException
 from nws.session.address import Address, read_address
+from nws.sleigh.launch.open_files import check_local_workers
 from nws.sleigh.node.pattern import broadcast_address
 from nws.sleigh.shared.cores import available_cores
 
@@ -35,7 +37,7 @@ def worker_count(ncpus: int | str) -> int:
 
     Raises:
         TypeError: it is neither ``autodetect`` nor a whole number.
-        ValueError: it is negative.
+        ValueError: it is negative, or more than a process can have.
     """
     if ncpus == AUTODETECT:
         return available_cores()
@@ -44,6 +46,10 @@ def worker_count(ncpus: int | str) -> int:
     workers = operator.index(ncpus)
     if workers < 0:
         raise ValueError(f"ncpus={ncpus}: the number of workers cannot be negative")
+    try:
+        check_local_workers(f"ncpus={workers}", workers)
+    except SleighIllegalValueException as error:
+        raise ValueError(str(error)) from error
     return workers
 
 

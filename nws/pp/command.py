@@ -14,9 +14,12 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from nws.errors import SleighIllegalValueException
 from nws.pp.node_config import read_config
 from nws.pp.secret import check_secret, secret_for
 from nws.pp.server import Server
+from nws.session.address import Address
+from nws.sleigh.launch.open_files import check_local_workers
 from nws.sleigh.node.node import NodeOptions, NodeServer
 from nws.sleigh.shared.cores import available_cores
 
@@ -74,6 +77,14 @@ def _check_format(ctx: click.Context, option: click.Parameter, text: str) -> str
     return text
 
 
+def _check_workers(ctx: click.Context, option: click.Parameter, count: int | None) -> int | None:
+    try:
+        check_local_workers(str(count), count or 0)
+    except SleighIllegalValueException as error:
+        raise click.BadParameter(str(error)) from error
+    return count
+
+
 def _check_given_secret(
     ctx: click.Context, option: click.Parameter, text: str | None
 ) -> str | None:
@@ -100,26 +111,37 @@ def _option(*names: str, **settings: Any) -> Callable[[Callable[..., None]], Cal
     callback=_read_file,
     help="File with options; those of the command line come before them.",
 )
-@_option("-d", "debug", is_flag=True, help="Log everything.")
+@_option("-d", "debug", is_flag=True, help="Log connections, too.")
 @_option("-a", "autodiscovery", is_flag=True, help="Let servers find it by broadcast.")
 @_option(
     "-b",
     "broadcast",
     callback=_check_broadcast,
-    help="Address to which these send; the default stands for any.",
+    help="Address to which servers send their questions; the default stands for any.",
 )
 @_option("-r", "restart", is_flag=True, help="Run each job in a fresh worker.")
 @_option("-n", "proto", type=int, help="Protocol of pickle. Taken for compatibility; no effect.")
 @_option("-i", "interface", help="Address to listen on.")
 @_option("-p", "port", type=click.IntRange(0, 65535), help="Port to listen on; 0 for a free one.")
-@_option("-w", "workers", type=click.IntRange(1), help="Workers; by default one for each core.")
+@_option(
+    "-w",
+    "workers",
+    type=click.IntRange(1),
+    callback=_check_workers,
+    help="Workers; by default one for each core.",
+)
 @_option(
     "-s",
     "secret",
     callback=_check_given_secret,
     help="Secret. `ps` shows it: prefer PP_SECRET or ~/.pythonrc.py.",
 )
-@_option("-t", "timeout", type=click.FloatRange(0), help="End after this time without a server.")
+@_option(
+    "-t",
+    "timeout",
+    type=click.FloatRange(0),
+    help="End after so many seconds without a server; 0 for never.",
+)
 @_option(
     "-k", "socket_timeout", type=click.IntRange(3), help="Seconds until a silent server is gone."
 )
@@ -169,7 +191,7 @@ def _run(options: NodeOptions, pid_file: Path | None) -> None:
     try:
         asyncio.run(NodeServer(options, _log).run())
     except OSError as error:
-        where = f"{options.interface}:{options.port}"
+        where = Address(options.interface, options.port)
         raise click.ClickException(f"cannot listen on {where}: {error}") from error
     finally:
         if pid_file is not None:

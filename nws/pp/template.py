@@ -31,7 +31,7 @@ class Template:
         """Prepare jobs.
 
         Args:
-            job_server: that the jobs are for.
+            job_server: which runs the jobs.
             func, depfuncs, modules, callback, callbackargs, group, globals: see `Server.submit`.
                 What ``globals`` holds is looked up now, not for each job.
 

@@ -339,11 +339,13 @@ def _names(varNames: Iterable[str]) -> list[str]:
     """Return the names, of which there has to be one.
 
     Raises:
-        TypeError: it is one name, not several.
+        TypeError: it is one name, not several, or no list.
         ValueError: there is none.
     """
     if isinstance(varNames, str):
         raise TypeError(f"varNames={varNames!r} is one name; put a list around it")
+    if not isinstance(varNames, Iterable):
+        raise TypeError(f"varNames={varNames!r} is no list of names")
     names = list(varNames)
     if not names:
         raise ValueError("varNames is empty: name at least one variable")

@@ -84,11 +84,22 @@ def test_a_value_that_cannot_be_read_stays(opened_by_any: Opener) -> None:
     assert (info.values, info.leased) == (1, 0)
 
 
-@each("names", ["x", b"x", [], [1], ["x" * 70_000]])
-def test_bad_names(opened_by_any: Opener, names: Any) -> None:
+@each(
+    "names, said",
+    [
+        ("x", "varNames='x' is one name; put a list around it"),
+        (b"x", "must be a string, not int"),
+        (None, "varNames=None is no list of names"),
+        (3, "varNames=3 is no list of names"),
+        ([], "varNames is empty"),
+        ([1], "must be a string, not int"),
+        (["x" * 70_000], "at most"),
+    ],
+)
+def test_bad_names(opened_by_any: Opener, names: Any, said: str) -> None:
     ws = opened_by_any()
     for call in (ws.fetchAny, ws.findAny, ws.leaseAny):
-        with pytest.raises((TypeError, ValueError)):
+        with pytest.raises((TypeError, ValueError), match=said):
             call(names, timeout=0)
     assert ws.listVars() == ""
 

@@ -133,7 +133,7 @@ def test_hosts_join_by_hand_and_a_cluster_has_one_master(server: Server, tmp_pat
         with run_host(server, "hand", "--name", "me", "--group", "new") as process:
             assert user.run("true", groups=["new"])["host"] == "me"
             process.send_signal(signal.SIGTERM)
-            assert "The host me has ended: it got SIGTERM." in process.communicate()[1]
+            assert "The host me has ended: it got SIGTERM\n" in process.communicate()[1]
         with run_host(server, "hand", "--name", "me") as process:
             until(
                 lambda: [each["state"] for each in user.rpc.load()] == ["ready"], "it joins again"

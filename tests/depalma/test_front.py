@@ -150,9 +150,24 @@ def test_nil_stands_for_what_is_left_out(master: master_server) -> None:
 
 def test_a_job_is_one_of_a_number_and_not_of_something_like_it(rpc: Any) -> None:
     rpc.exec_code(rpc.load_code("true", {}))
-    for wrong in (True, "1", 1.0, [1]):
+    for wrong in (True, "1", 1.5, float("nan"), float("inf"), [1.0]):
         with pytest.raises(Fault, match="there is no job"):
             rpc.finished(wrong)
+
+
+def test_a_double_that_is_a_whole_number_is_one(rpc: Any) -> None:
+    """Languages without integers send all numbers so, and others those of more than 32 bits."""
+    code = rpc.load_code(["true", 3.0], {"groups": ["nobody"], "io": True, "priority": 1.0})
+    pid = rpc.exec_code(float(code), [2.0**33, 45.0, 0.5], {"retries": 1.0})
+    assert rpc.stdin(float(pid), "a line\n", 1.0)
+    assert rpc.stdout(float(pid), 0.0) == Binary(b"")
+    assert not rpc.finished(float(pid), 0.0)
+    (job,) = [job for job in rpc.ps() if job["pid"] == pid]
+    assert job["arguments"] == ["8589934592", "45.0", "0.5"]
+    assert rpc.kill(float(pid))
+    assert rpc.finished(float(pid), 60.0)
+    assert rpc.pickup(float(pid))["pid"] == pid
+    assert rpc.remove_code(float(code))
 
 
 def test_before_init_server_only_the_configuration_can_be_asked_for(tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ def three(cluster: Owner) -> Owner:
 
 @pytest.fixture
 def strict(tmp_path: Path) -> Iterator[Owner]:
-    """A cluster of two hosts, ``a`` used first, in which a silent host is lost soon."""
-    hosts = host("a", more="priority = 1") + host("b")
+    """A cluster of two hosts, ``a`` used first, for two jobs. A silent host is lost soon."""
+    hosts = host("a", slots=2, more="priority = 1") + host("b")
     with running_cluster(configuration(tmp_path, hosts, lost_after=3.0)) as user:
         until_idle(user, "a", "b")
         yield user
@@ -70,6 +70,11 @@ def until_idle(user: Owner, *names: str) -> None:
     for what it leaves."""
     until_joined(user, *names)
     assert user.run("true")["status"] == 0  # so that there is a queue
+    until_asking(user, names)
+
+
+def until_asking(user: Owner, names: Sequence[str]) -> None:
+    """Wait until hosts ask for jobs."""
 
     def asking() -> tuple[int, int]:
         listing = user.master._started._ws.listVars(format="dict")
@@ -133,9 +138,12 @@ def test_the_jobs_of_a_killed_host_run_elsewhere_and_are_reported_once(
 def test_a_host_that_is_stopped_is_put_out_and_kills_its_jobs_when_it_goes_on(
     strict: Owner, tmp_path: Path
 ) -> None:
-    """So it is with one whose network is silent: neither can renew its leases."""
+    """So it is with one whose network is silent: neither can renew its leases. It has asked for
+    another job, which must not be the same one."""
     pid = wait_for_go(strict, tmp_path)
     (first,) = pids_in(tmp_path, 1)
+    strict.until_running(pid)  # so that the lease of the job ends with that of the host
+    until_asking(strict, "ab")
     stopped = os_pid(strict, "a")
     os.kill(stopped, signal.SIGSTOP)
     try:

@@ -94,7 +94,9 @@ def test_wrong_options_are_refused(options: Any) -> None:
 
 
 def test_arguments_are_words() -> None:
-    assert checked_arguments((1, "a b", 2.5)) == ["1", "a b", "2.5"]
+    numbers = ["1", "2.5", "2.0", "-4294967296", "1e+300", "inf"]
+    assert checked_arguments((1, 2.5, 2.0, -(2.0**32), 1e300, float("inf"))) == numbers
+    assert checked_arguments((2**64, "a b")) == [str(2**64), "a b"]
     for wrong in ("ab", None, [["a"]], [b"a"], ["\0"]):
         with pytest.raises(DepalmaArgumentException, match=r"job|word"):
             checked_arguments(wrong)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pydoc
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from nws import depalma
 from nws.depalma.config import ClusterConfig, FrontConfig, HostConfig
 from nws.depalma.jobs import JobRecord
 from nws.depalma.listings import describe_jobs
@@ -52,6 +54,14 @@ def test_the_programs(tmp_path: Path) -> None:
     shutil.copy(ROOT / "examples" / "cluster.toml", tmp_path)
     (tmp_path / "page.py").write_text("".join(re.findall(r"```python\n(.*?)```", PAGE, re.S)))
     assert run_python("page.py", cwd=tmp_path).stdout.endswith("b'1234567: 127 9721\\n'\n")
+
+
+def test_help_has_the_master_with_all_methods() -> None:
+    text = pydoc.plain(pydoc.render_doc(depalma))
+    assert "class master_server" in text
+    assert "__getattr__" not in text
+    for method in METHODS:
+        assert f" |  {method}(" in text
 
 
 def test_each_test_is_there() -> None:

@@ -76,7 +76,8 @@ def test_each_argument_is_in_the_table(name: str) -> None:
 
 
 def test_each_test_is_there() -> None:
-    files = (ROOT / "tests" / "masterslave").glob("*.py")
+    folders = (ROOT / "tests" / "masterslave", ROOT / "tests" / "faults")
+    files = [file for folder in folders for file in folder.glob("*.py")]
     code = "".join(file.read_text(encoding="utf-8") for file in files)
     for row in [line for line in TABLE.splitlines() if line.startswith(("| `", "| |"))]:
         assert "`test_" in row, row

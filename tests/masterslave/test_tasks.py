@@ -57,6 +57,26 @@ def test_what_ends_its_reader_is_the_error_of_its_task() -> None:
     assert isinstance(raised.value.exception, RuntimeError)
 
 
+class EndsItsPickler(Exception):
+    """Raises what ends a program when it is pickled."""
+
+    def __init__(self, end: BaseException) -> None:
+        self.end = end
+
+    def __reduce__(self) -> Any:
+        raise self.end
+
+
+@pytest.mark.parametrize("end", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_what_ends_its_pickler_cannot_be_pickled(end: BaseException) -> None:
+    with pytest.raises(NwsPicklingException, match=type(end).__name__) as raised:
+        pack(EndsItsPickler(end), "it")
+    assert raised.value.exception is end
+    with pytest.raises(TaskRaisedException, match="text") as task:
+        Outcome("a_0", "a", pack_exception(EndsItsPickler(end)), "text").result()
+    assert isinstance(task.value.exception, RuntimeError)
+
+
 def test_an_exception_that_cannot_be_read_keeps_its_traceback() -> None:
     with pytest.raises(TaskRaisedException, match="the traceback") as raised:
         Outcome("a_0", "a", pack(Unreadable(), "it"), "the traceback").result()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nws import pp
@@ -71,6 +72,14 @@ def test_raw_results(job_server: pp.Server, capfd: pytest.CaptureFixture[str]) -
     assert pickle.loads(raw) == ({"a": 1}, "heard\n")
     assert capfd.readouterr().out == ""
     assert job() == {"a": 1}
+
+
+@pytest.mark.parametrize("proto", [2, -1, np.int8(0)])
+def test_the_protocol_of_raw_results(proto: Any) -> None:
+    server = pp.Server(1, proto=proto)
+    raw = server.submit(abs, (-1,))(raw_result=True)
+    assert raw == pickle.dumps((1, ""), proto)
+    server.destroy()
 
 
 @pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.nightly)])

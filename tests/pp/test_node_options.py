@@ -136,6 +136,7 @@ def test_what_is_wrong_is_said_of_the_option() -> None:
     assert "for -b: 'notanip' is no address such as" in run("-b", "notanip", status=2).output
     assert "for -p: 70000 is not in the range" in run("-p", "70000", status=2).output
     assert "the secret (-s) is empty" in run("-s", "", status=2).output
+    assert "-w: 1000000000: one process has" in run("-w", "1000000000", status=2).output
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import pytest
 from nws import pp
 from nws.errors import SleighException
 from nws.sleigh.master import worker_pool
+from nws.sleigh.node import connections
 from tests.cli.conftest import free_port
 from tests.sleigh import functions
 from tests.support import deadly
@@ -168,10 +169,13 @@ def test_the_workers_of_a_node_end_with_their_server(two: list[PpNode], tmp_path
 
 
 @pytest.mark.slow
-def test_nodes_that_are_found(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_nodes_that_are_found(
+    home: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_RETRY_SECONDS", 0.1)
     port = free_port()
     server = pp.Server(0, ppservers=(f"127.*:{port}",), secret=SECRET)
-    until(lambda: "no node has answered" in caplog.text, "the first question")
+    until(lambda: "no node has answered" in caplog.text, "a question")
     options = "-a", "-w", "1", "-b", "127.255.255.255"
     with (
         ppnode(*options, home=home, port=port) as one,
@@ -287,7 +291,7 @@ def test_a_wrong_secret(two: list[PpNode], caplog: pytest.LogCaptureFixture) -> 
         f"there are no workers, here or on a node: {node.name}: it refuses us: wrong secret"
     )
     assert f"the node {node.name} is not there: it refuses us: wrong secret" in caplog.text
-    node.until_logged("wrong secret")
+    node.until_logged(r"the connection from 127\.0\.0\.1:\d+ has ended: wrong secret")
 
 
 @pytest.mark.nightly  # as that of test_a_node_that_is_not_there_hinders_no_local_workers
@@ -361,6 +365,18 @@ def _received(sock: socket.socket) -> bytes:
 def test_what_is_no_address(ppservers: tuple[str, ...], kind: type[Exception]) -> None:
     with pytest.raises(kind, match="ppservers"):
         pp.Server(0, ppservers=ppservers, secret=SECRET)
+
+
+def test_a_node_logs_each_connection_if_it_is_told_to(home: Path) -> None:
+    with ppnode("-d", "-a", "-b", "127.255.255.255", "-w", "1", home=home) as node:
+        server = pp.Server(0, ppservers=(f"127.*:{node.port}",), secret=SECRET)
+        assert server.submit(abs, (-1,))() == 1
+        server.destroy()
+        somebody = r"127\.0\.0\.1:\d+"
+        node.until_logged(rf"DEBUG: {somebody} asks for nodes")
+        node.until_logged(rf"DEBUG: {somebody} has connected")
+        node.until_logged(rf"DEBUG: a worker for {node.name} connects to its space")
+        node.until_logged(rf"DEBUG: the connection from {somebody} is over")
 
 
 def test_a_node_without_servers_ends(home: Path) -> None:

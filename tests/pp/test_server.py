@@ -39,7 +39,7 @@ def test_ncpus_of_another_type(job_server: pp.Server, ncpus: Any) -> None:
 
 
 def test_a_number_of_numpy(job_server: pp.Server) -> None:
-    pp.Server(np.int64(0), proto=np.int8(2)).destroy()
+    pp.Server(np.int64(0)).destroy()
     job_server.set_ncpus(np.int64(2))
     assert type(job_server.get_ncpus()) is int
 
@@ -55,6 +55,15 @@ def test_a_negative_ncpus(job_server: pp.Server) -> None:
         pp.Server(-1)
     with pytest.raises(ValueError, match="negative"):
         job_server.set_ncpus(-1)
+
+
+def test_more_workers_than_a_process_can_have(job_server: pp.Server) -> None:
+    with pytest.raises(ValueError, match=r"ncpus=1000000000: one process has .* files open"):
+        pp.Server(10**9)
+    before = job_server.get_ncpus()
+    with pytest.raises(ValueError, match=r"ncpus=1000000000: one process has .* files open"):
+        job_server.set_ncpus(10**9)
+    assert job_server.get_ncpus() == before
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -49,4 +50,4 @@ def test_what_is_no_answer_is_dropped() -> None:
 
 def test_a_broadcast_address_of_no_network_is_named() -> None:
     with pytest.raises(OSError, match=r"sent to 203\.0\.113\.255, port 7 of UDP: "):
-        asyncio.run(answer_questions(HERE, "203.0.113.255", 7))
+        asyncio.run(answer_questions(HERE, "203.0.113.255", 7, logging.getLogger("nws")))

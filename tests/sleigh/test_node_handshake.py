@@ -70,13 +70,20 @@ def test_the_node_does_not() -> None:
 
 
 def test_another_version() -> None:
-    async def pretend(theirs: Channel) -> None:
-        theirs.send(**{"nws-node": "0.9", "nws": "0.0.1", "nonce": "n"})
+    """Each side says why."""
+    old = {"nws-node": "0.9", "nws": "0.0.1", "nonce": "n"}
 
-    master, _ = both(lambda ours: introduced(ours, "x"), pretend)
-    assert isinstance(master, RefusedError)
-    assert "nws 0.0.1 there" in str(master)
-    assert "install the same version" in str(master)
+    async def pretend(theirs: Channel) -> dict[str, Any]:
+        theirs.send(**old)
+        return await theirs.receive()
+
+    master, heard = both(lambda ours: introduced(ours, "x"), pretend)
+    assert (heard["nws-node"], heard.get("proof")) == (handshake._VERSION, None)
+    _, node = both(pretend, lambda theirs: welcome(theirs, "x"))
+    for error in (master, node):
+        assert isinstance(error, RefusedError)
+        assert "nws 0.0.1 there" in str(error)
+        assert "install the same version" in str(error)
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 400\r\n", b"[]\n", b"{}\n", b"x" * 100_000])

@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from nws.client import NetWorkSpace, NwsServer
-from nws.connection_file import CONNECTION_FILE
+from nws.connection_file import (
+    CONNECTION_FILE,
+    ServerAddress,
+    read_connection_file,
+    write_connection_file,
+)
 from nws.sleigh import Sleigh, SleighIllegalValueException, SleighNwsException
 from nws.sleigh.launch.private_server import PrivateServer
 from tests.support.deadly import times_ten
@@ -83,16 +89,38 @@ def test_no_python_to_start(short: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         Sleigh()
 
 
+@pytest.mark.parametrize("address", [None, (HOST, 0)])
 def test_the_connection_file_of_another_server_stays(
+    short: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    address: tuple[str, int] | None,
+) -> None:
+    file = tmp_path / "connection.json"
+    other = ServerAddress("its secret", (f"{HOST}:1",), os.getpid())
+    write_connection_file(file, other)
+    monkeypatch.setenv(CONNECTION_FILE, str(file))
+    server = PrivateServer(address)
+    server.wait_until_ready()
+    assert read_connection_file(file) == other
+    server.stop()
+    assert read_connection_file(file) == other
+
+
+def test_the_connection_file_of_a_server_that_was_killed_is_replaced(
     short: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "connection.json"
-    file.write_text("of another server")
+    pid = subprocess.run(["sh", "-c", "echo $$"], stdout=subprocess.PIPE, check=True).stdout
+    write_connection_file(file, ServerAddress("its secret", (f"{HOST}:1",), int(pid)))
     monkeypatch.setenv(CONNECTION_FILE, str(file))
-    server = PrivateServer()
+    server = PrivateServer((HOST, 0))
     server.wait_until_ready()
+    found = read_connection_file(file)
+    assert found is not None
+    assert found.addresses == (f"{HOST}:{server.port}",)
     server.stop()
-    assert file.read_text() == "of another server"
+    assert not file.exists()
 
 
 @pytest.mark.nightly

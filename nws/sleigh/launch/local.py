@@ -15,18 +15,12 @@ from nws.sleigh.launch.launcher import (
     WorkerOptions,
 )
 from nws.sleigh.launch.nodes import is_list_of_nodes
-from nws.sleigh.launch.open_files import check_open_files
+from nws.sleigh.launch.open_files import check_local_workers
 from nws.sleigh.launch.processes import LocalSupervisor, Process, Processes, started
 from nws.sleigh.shared.settings import Settings, Where
 from nws.sleigh.shared.surroundings import Surroundings
 
 __all__ = ["LocalLauncher"]
-
-_FILES_PER_WORKER: Final = 4
-"""In a supervisor: two pipes, a connection, a file for the traceback."""
-
-_FILES_BESIDES: Final = 16
-"""In a supervisor."""
 
 _LOCAL: Final = "0"
 """Id of the only supervisor on this machine."""
@@ -77,7 +71,7 @@ class _LocalLaunch:
         self._supervisor.send_settings(self._settings)
 
     def check_room(self, count: int) -> None:
-        check_open_files(f"workerCount={count}", _FILES_PER_WORKER * count + _FILES_BESIDES)
+        check_local_workers(f"workerCount={count}", count)
 
     def split(self, count: int) -> Mapping[str, int]:
         return {_LOCAL: count}

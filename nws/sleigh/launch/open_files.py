@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 from nws.errors import SleighIllegalValueException
 
-__all__ = ["check_open_files"]
+__all__ = ["check_local_workers", "check_open_files"]
+
+_FILES_PER_WORKER: Final = 4
+"""In a supervisor: two pipes, a connection, a file for the traceback."""
+
+_FILES_BESIDES: Final = 16
+"""In a supervisor."""
+
+
+def check_local_workers(asked: str, workers: int) -> None:
+    """Make sure that the supervisor of a machine can have so many workers.
+
+    Args:
+        asked: what the user has asked for, for the message.
+        workers: on this machine.
+
+    Raises:
+        SleighIllegalValueException: it cannot.
+    """
+    check_open_files(asked, _FILES_PER_WORKER * workers + _FILES_BESIDES)
 
 
 def check_open_files(asked: str, files: int) -> None:

@@ -13,7 +13,7 @@ import weakref
 from pathlib import Path
 from typing import Final
 
-from nws.connection_file import CONNECTION_FILE
+from nws.connection_file import CONNECTION_FILE, ConnectionFileError, read_connection_file
 from nws.errors import SleighNwsException
 from nws.processes.pipes import pipe_apart
 from nws.sleigh.launch.child_process import ChildProcess
@@ -96,7 +96,7 @@ class PrivateServer:
             self._log = folder / "log"
             with self._log.open("wb") as log:
                 env = {**_MALLOC, **os.environ}
-                if address is None:  # the file is that of another server, for our user's clients
+                if address is None or _is_of_another_server(env.get(CONNECTION_FILE)):
                     env.pop(CONNECTION_FILE, None)
                 try:
                     self._child = ChildProcess(
@@ -198,6 +198,15 @@ class PrivateServer:
     def _remove_folders(self) -> None:
         for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_of_another_server(connection_file: str | None) -> bool:
+    """Tell whether a connection file is there, for clients of a server that may be alive."""
+    try:
+        found = read_connection_file(Path(connection_file)) if connection_file else None
+    except ConnectionFileError:
+        return True
+    return found is not None and not found.is_stale
 
 
 def _quoted(path: str) -> str:

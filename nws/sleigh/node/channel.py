@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import Any, Final, NamedTuple, TypeVar
 
 from nws.counted import counted
+from nws.session.address import Address
 from nws.session.endpoint import Endpoint
 from nws.session.sockets import tune
 
@@ -31,6 +32,12 @@ class Channel(NamedTuple):
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+
+    @property
+    def peer(self) -> str:
+        """The address of the other side."""
+        name = self.writer.get_extra_info("peername")
+        return str(Address(*name[:2])) if name else "somebody who has left"
 
     def send(self, **message: Any) -> None:
         """Send a message."""

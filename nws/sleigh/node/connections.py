@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import os
+import socket
 import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from logging import Logger
 from typing import Final
 
 from nws.session.address import Address
@@ -31,6 +33,13 @@ _RETRY_SECONDS: Final = 2.0
 _END_SECONDS: Final = 2.0
 """For the thread to end."""
 
+_MEANINGS: Final = {
+    errno.ECONNREFUSED: "nobody listens there; is the port right, and does the node run?",
+    errno.EHOSTUNREACH: "no machine answers there; is the address right, and is it on?",
+    socket.EAI_NONAME: "no machine of this name is known",
+}
+"""Of errors of the system."""
+
 
 class NodeConnections:
     """Connections to some nodes: each is made as soon as it can be, and again when it was lost.
@@ -40,7 +49,7 @@ class NodeConnections:
     """
 
     def __init__(
-        self, addresses: Sequence[Address], secret: str, where: Where, log: Logger
+        self, addresses: Sequence[Address], secret: str, where: Where, log: logging.Logger
     ) -> None:
         """Begin to connect.
 
@@ -94,22 +103,28 @@ class NodeConnections:
 
     async def _discover(self, pattern: Address) -> None:
         """Be connected with all nodes that answer, as long as they do."""
-        visits, visited = TaskSet(), set[Address]()
+        name, visits, visited = str(pattern), TaskSet(), set[Address]()
+        note, loop = self.roster.note_problem, asyncio.get_running_loop()
 
         def found(address: Address) -> None:
+            silence.cancel()
+            note(name, "no other node has answered", level=logging.INFO)
             if address not in visited:
                 visited.add(address)
                 visit = visits.start(self._visit(address))
                 visit.add_done_callback(lambda _: visited.discard(address))
 
         broadcast = broadcast_address(pattern.host)
+        note(name, "no node has answered yet", level=logging.INFO)
         try:
             while True:
-                self.roster.note_problem(str(pattern), "no node has answered that can be used")
+                silence = loop.call_later(_RETRY_SECONDS, note, name, "no node has answered")
                 try:
                     await ask(broadcast, pattern.port, found, _RETRY_SECONDS)
                 except OSError as error:
-                    self.roster.note_problem(str(pattern), f"cannot ask for nodes: {error}")
+                    note(name, f"cannot ask for nodes: {error}")
+                finally:
+                    silence.cancel()
                 await asyncio.sleep(_RETRY_SECONDS)
         finally:
             await visits.end()
@@ -182,6 +197,8 @@ class NodeConnections:
 
 
 def _described(error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there; is the port right, and does the node run?"
-    return str(error) or repr(error)
+    text = str(error) or repr(error)
+    for number, meaning in _MEANINGS.items():
+        if f"[Errno {number}]" in text:  # asyncio makes one text of those of several addresses
+            return meaning
+    return text

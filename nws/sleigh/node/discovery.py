@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from logging import Logger
 from typing import Any, Final
 
 from nws.session.address import Address, read_address
@@ -23,14 +24,16 @@ _ALL_INTERFACES: Final = (_EVERYWHERE, "::")
 
 
 class _Answerer(asyncio.DatagramProtocol):
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: bytes, log: Logger) -> None:
         self._answer = answer
+        self._log = log
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if data == _QUESTION:
+            self._log.debug("%s asks for nodes", Address(*addr[:2]))
             self._transport.sendto(self._answer, addr)
 
 
@@ -52,13 +55,16 @@ class _Asker(asyncio.DatagramProtocol):
             self._found(Address(addr[0] if host in _ALL_INTERFACES else host, port))
 
 
-async def answer_questions(interface: str, broadcast: str, port: int) -> asyncio.BaseTransport:
+async def answer_questions(
+    interface: str, broadcast: str, port: int, log: Logger
+) -> asyncio.BaseTransport:
     """Answer masters that ask for nodes, until what is returned is closed.
 
     Args:
         interface: on which the node listens.
         broadcast: address to which masters send their questions; 255.255.255.255 for any.
         port: of the node, and of the questions.
+        log: is told who asks, as what is seldom of interest.
 
     Raises:
         OSError: the port is taken, or the address is none of this machine's networks.
@@ -70,7 +76,9 @@ async def answer_questions(interface: str, broadcast: str, port: int) -> asyncio
         _bind(sock, broadcast, port)
         answer = f"{_ANSWER}{Address(interface or _EVERYWHERE, port)}".encode()
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: _Answerer(answer), sock=sock)
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Answerer(answer, log), sock=sock
+        )
     except BaseException:
         sock.close()
         raise

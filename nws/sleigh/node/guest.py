@@ -125,6 +125,7 @@ class Guest:
 
     async def _open(self, local: Channel) -> None:
         """Lead what has connected to our socket to the master's space."""
+        self._log.debug("a worker for %s connects to its space", self.name)
         token = secrets.token_hex(16)
         awaited = self._awaited[token] = asyncio.get_running_loop().create_future()
         try:

@@ -40,8 +40,13 @@ async def introduce(channel: Channel, secret: str) -> None:
         ConnectionError: the connection has ended.
         TimeoutError: it does not answer.
     """
-    theirs = _checked_nonce(await in_time(channel.receive(), ANSWER_SECONDS))
+    greeting = await in_time(channel.receive(), ANSWER_SECONDS)
     ours = new_nonce()
+    try:
+        theirs = _checked_nonce(greeting)
+    except RefusedError:
+        channel.send(**_greeting(ours))  # so that a node of another version can say why as well
+        raise
     proof, expected = proofs(secret, _PURPOSE, theirs, ours)
     channel.send(**_greeting(ours), proof=proof.decode())
     answer = await in_time(channel.receive(), ANSWER_SECONDS)

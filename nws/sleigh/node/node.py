@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from nws.counted import counted
 from nws.errors import NwsException
+from nws.session.address import Address
 from nws.sleigh.node.channel import Channel, RefusedError
 from nws.sleigh.node.discovery import answer_questions
 from nws.sleigh.node.guest import Guest
@@ -74,12 +75,13 @@ class NodeServer:
         server = await asyncio.start_server(self._accept, options.interface, options.port)
         port = server.sockets[0].getsockname()[1]
         if options.broadcast:
-            questions = await answer_questions(options.interface, options.broadcast, port)
+            questions = await answer_questions(
+                options.interface, options.broadcast, port, self._log
+            )
         self._log.info(
-            "a node with %s listens on %s:%d",
+            "a node with %s listens on %s",
             counted(options.workers, "worker"),
-            options.interface,
-            port,
+            Address(options.interface, port),
         )
         await self._until_over()
         server.close()
@@ -107,8 +109,9 @@ class NodeServer:
 
     async def _meet(self, channel: Channel) -> None:
         """Find out who has connected, and what for."""
-        peer = channel.writer.get_extra_info("peername")
+        peer = channel.peer
         is_taken = False
+        self._log.debug("%s has connected", peer)
         try:
             channel.keep_alive(self._options.peer_timeout)
             message = await welcome(channel, self._options.secret)
@@ -125,6 +128,7 @@ class NodeServer:
             self._log.warning("%s has asked for what cannot be understood: %r", peer, error)
         finally:
             if not is_taken:
+                self._log.debug("the connection from %s is over", peer)
                 channel.close()
 
     async def _serve(self, control: Channel, join: Any) -> None:

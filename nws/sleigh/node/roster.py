@@ -45,9 +45,17 @@ class Roster:
             self._changed.notify_all()
         self._log.info("connected with the node %s, which has %d workers", name, workers)
 
-    def note_problem(self, name: str, problem: str, *, is_refusal: bool = False) -> None:
-        """Take note why a node is not there, or not any more; ``is_refusal``: it does not want us,
-        or is none."""
+    def note_problem(
+        self, name: str, problem: str, *, is_refusal: bool = False, level: int = logging.WARNING
+    ) -> None:
+        """Take note why a node is not there, or not any more.
+
+        Args:
+            name: of the node, or a pattern.
+            problem: why.
+            is_refusal: it does not want us, or is none.
+            level: at which it is logged, if it is new.
+        """
         with self._changed:
             if self._active.pop(name, None) is not None and not self._active:
                 self._alone_since = time.monotonic()
@@ -55,7 +63,7 @@ class Roster:
             self._problems[name] = problem
             (self._refused.add if is_refusal else self._refused.discard)(name)
         if is_news:
-            self._log.warning("the node %s is not there: %s", name, problem)
+            self._log.log(level, "the node %s is not there: %s", name, problem)
 
     def active(self) -> dict[str, int]:
         """Return the names of the nodes that are there, with the number of their workers."""
