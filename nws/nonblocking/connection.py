@@ -169,6 +169,9 @@ class Connection:
 
     def opened(self, link: Link) -> None:
         """There is a connection."""
+        if self._dropped:  # while it was being opened
+            link.abort()
+            return
         self._link = link
         if self.endpoint.is_encrypted:
             from nws.session.tls import why_not_certified  # which is slow to import

@@ -132,6 +132,30 @@ def test_a_timeout_of_a_block(server: Server) -> None:
     run(main())
 
 
+def test_a_wait_that_is_cancelled_as_its_connection_comes(server: Server) -> None:
+    """In that very moment `asyncio.wait_for` of Python 3.10 and 3.11 goes on as if nothing were."""
+
+    async def main() -> None:
+        async with workspace(server) as ws, workspace(server, useUse=True) as other:
+            first = asyncio.create_task(ws.fetch("x"))  # by the connection that there is
+            await until_waiting(other, 1)
+            loop: Any = asyncio.get_running_loop()
+            connect = loop.create_connection
+
+            async def connect_and_cancel(*args: Any, **options: Any) -> Any:
+                connected = await connect(*args, **options)
+                task.cancel()
+                return connected
+
+            loop.create_connection = connect_and_cancel
+            task = asyncio.create_task(ws.find("x"))
+            await asyncio.wait([task], timeout=PATIENCE)
+            assert task.cancelled()
+            await cancelled(first)
+
+    run(main())
+
+
 def test_many_tasks_are_cancelled_together(server: Server) -> None:
     async def main() -> None:
         async with workspace(server) as ws, workspace(server, useUse=True) as other:

@@ -122,6 +122,14 @@ def outcome(asked: Deferred[Any], *error: type[BaseException]) -> Any:
     return got[0]
 
 
+def test_a_link_that_comes_too_late_is_hung_up() -> None:
+    connection = Connection(Endpoint("host", 1), ReactorLoop(Clock()), Timeouts())
+    connection.close("nobody wants it any more")
+    wire = Wire()
+    connection.opened(wire)
+    assert (wire.ended, wire.sent) == ("aborted", b"")
+
+
 def test_a_request_and_its_answer() -> None:
     talk = Talk()
     asked = talk.ask(FETCH)
