@@ -203,7 +203,8 @@ class Connection:
 
     def ended(self, reason: str) -> None:
         """The connection has ended."""
-        if self.dialect is None and self._link is not None and not self._dropped:
+        link, self._link = self._link, None  # to hang up once more would be told as another end
+        if self.dialect is None and link is not None and not self._dropped:
             self._handshake.end()
             self._refuse(self._handshake.refused or reason)
         self._drop_for(NwsConnectionDroppedException(reason))

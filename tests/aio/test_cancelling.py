@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import signal
 from collections.abc import Coroutine
 from random import Random
 from typing import Any, TypeVar
@@ -174,15 +175,18 @@ def test_many_tasks_are_cancelled_together(server: Server) -> None:
 
 
 def test_a_cancelled_store_is_whole_or_not_there(server: Server) -> None:
-    """Also where a part of it had been sent: then another connection takes the place of that."""
+    """Where a part of it had been sent, another connection takes the place of that."""
 
     async def main() -> None:
         async with workspace(server) as ws:
-            for _ in range(5):
+            for rounds in range(3):  # it has not begun, or waits for the server
+                await ws.findTry("x")
+                server.process.send_signal(signal.SIGSTOP)
                 task = asyncio.create_task(ws.store("x", bytes(30_000_000)))
-                for _ in range(3):
+                for _ in range(rounds):
                     await asyncio.sleep(0)
                 await cancelled(task)
+                server.process.send_signal(signal.SIGCONT)
             await ws.store("y", "in step")
             assert await ws.fetch("y") == "in step"
             while value := await ws.fetchTry("x"):
