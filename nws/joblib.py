@@ -213,26 +213,18 @@ class _Executors:
     ) -> SleighExecutor:
         """Return it; with these variables in the environment of its workers, which have called
         this initializer."""
-        beginning = dict(variables), initializer, tuple(initargs)
         # Arrays among the arguments could not be compared as they are.
-        wanted = os.getpid(), workers, cloudpickle.dumps(beginning)
+        beginning = cloudpickle.dumps((initializer, tuple(initargs)))
+        wanted = os.getpid(), workers, dict(variables), beginning
         with self._lock:
             if self._executor is None or self._wanted != wanted or self._executor.broken:
                 if self._executor is not None:
                     self._executor.shutdown(wait=False)
-                self._executor = SleighExecutor(workers, _begin, beginning, cancel_running=True)
+                self._executor = SleighExecutor(
+                    workers, initializer, initargs, cancel_running=True, environment=variables
+                )
                 self._wanted = wanted
             return self._executor
 
 
 _executors: Final = _Executors()
-
-
-def _begin(
-    variables: Mapping[str, str],
-    initializer: Callable[..., object] | None,
-    initargs: tuple[Any, ...],
-) -> None:
-    os.environ.update(variables)
-    if initializer is not None:
-        initializer(*initargs)

@@ -96,10 +96,23 @@ class AsyncioLoop:
             connecting = _connect_by_tls(link, endpoint, host)
         else:
             connecting = loop.create_connection(link, host, endpoint.port)
+        task = asyncio.ensure_future(connecting)
         try:
-            await asyncio.wait_for(connecting, timeout)
-        except asyncio.TimeoutError as error:
-            raise TimeoutError(f"no answer for {counted(timeout, 'second')}") from error
+            # Up to Python 3.11 `asyncio.wait_for` drops a cancellation that comes as it returns.
+            await asyncio.wait([task], timeout=timeout)
+        finally:
+            if not task.done():
+                task.cancel()
+            task.add_done_callback(_take_note)
+        if not task.done():
+            raise TimeoutError(f"no answer for {counted(timeout, 'second')}")
+        task.result()
+
+
+def _take_note(task: asyncio.Task[Any]) -> None:
+    """Look at how a task has ended: asyncio reports errors that nobody has looked at."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _connect_by_tls(link: Callable[[], _AsyncioLink], endpoint: Endpoint, host: str) -> None:

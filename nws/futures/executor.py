@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from operator import index
 from typing import Any
@@ -13,6 +13,7 @@ from nws.futures.in_task import ExecutorInTask
 from nws.futures.mapping import mapped
 from nws.futures.output import show
 from nws.sleigh import Sleigh
+from nws.sleigh.launch.local import LocalLauncher
 
 __all__ = ["SleighExecutor"]
 
@@ -35,6 +36,7 @@ class SleighExecutor(Executor):
         *,
         cancel_running: bool = False,
         group: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Start workers, or borrow those of a sleigh.
 
@@ -47,12 +49,15 @@ class SleighExecutor(Executor):
             cancel_running: ``Future.cancel`` stops calls that run, by replacing their workers.
             group: of a borrowed sleigh, whose workers do the calls; by default all do. If it has no
                 worker, the executor is broken by its first call.
+            environment: variables that workers have from their start, before they import anything,
+                beside those of this process; so libraries find theirs, such as OMP_NUM_THREADS.
 
         Raises:
-            ValueError: no workers are wanted; an initializer is given for a borrowed sleigh, which
-                has its own; or a group without a sleigh.
+            ValueError: no workers are wanted; an initializer or variables are given for a borrowed
+                sleigh, which has its own; or a group without a sleigh.
             TypeError: the initializer cannot be called; or ``max_workers`` is no whole number.
-            SleighException: workers cannot be started, or the sleigh was stopped.
+            SleighException: workers cannot be started, the sleigh was stopped, or variables are no
+                texts.
         """
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
@@ -60,6 +65,8 @@ class SleighExecutor(Executor):
         if isinstance(max_workers, Sleigh):
             if initializer is not None:
                 raise ValueError("a borrowed sleigh has its own: Sleigh(initializer=...)")
+            if environment is not None:
+                raise ValueError("environment= is for new workers; those of a sleigh have theirs")
             sleigh = max_workers
         else:
             if group:
@@ -69,7 +76,11 @@ class SleighExecutor(Executor):
             if max_workers is not None and index(max_workers) <= 0:
                 raise ValueError("max_workers must be greater than 0")
             sleigh = Sleigh(
-                workerCount=max_workers, initializer=initializer, initargs=initargs, output=show
+                launch=LocalLauncher(environment),
+                workerCount=max_workers,
+                initializer=initializer,
+                initargs=initargs,
+                output=show,
             )
         self.max_workers = sleigh.size
         self._calls = Calls(sleigh, group, owns=owns, cancel_running=cancel_running)

@@ -169,6 +169,9 @@ class Connection:
 
     def opened(self, link: Link) -> None:
         """There is a connection."""
+        if self._dropped:  # while it was being opened
+            link.abort()
+            return
         self._link = link
         if self.endpoint.is_encrypted:
             from nws.session.tls import why_not_certified  # which is slow to import
@@ -200,7 +203,8 @@ class Connection:
 
     def ended(self, reason: str) -> None:
         """The connection has ended."""
-        if self.dialect is None and self._link is not None and not self._dropped:
+        link, self._link = self._link, None  # to hang up once more would be told as another end
+        if self.dialect is None and link is not None and not self._dropped:
             self._handshake.end()
             self._refuse(self._handshake.refused or reason)
         self._drop_for(NwsConnectionDroppedException(reason))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IHandshakeListener, IPushProducer
@@ -69,9 +69,26 @@ class ReactorLoop:
 
             factory = by_tls(factory, endpoint, host, self._reactor)
         try:
-            await way.connect(factory)
+            await _cancellable(way.connect(factory))
         except ConnectError as error:
             raise OSError(str(error)) from error
+
+
+async def _cancellable(connecting: Deferred[Any]) -> None:
+    """Wait for a connection. An endpoint that is cancelled has errors of its own, such as that no
+    such host was found."""
+    done: Deferred[Any] = Deferred()
+
+    def tell(result: Any) -> None:
+        if not done.called:
+            done.callback(result)
+
+    connecting.addBoth(tell)
+    try:
+        await done
+    except CancelledError:
+        connecting.cancel()
+        raise
 
 
 @implementer(IPushProducer, IHandshakeListener)

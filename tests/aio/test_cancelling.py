@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import signal
 from collections.abc import Coroutine
 from random import Random
 from typing import Any, TypeVar
@@ -132,6 +133,30 @@ def test_a_timeout_of_a_block(server: Server) -> None:
     run(main())
 
 
+def test_a_wait_that_is_cancelled_as_its_connection_comes(server: Server) -> None:
+    """In that very moment `asyncio.wait_for` of Python 3.10 and 3.11 goes on as if nothing were."""
+
+    async def main() -> None:
+        async with workspace(server) as ws, workspace(server, useUse=True) as other:
+            first = asyncio.create_task(ws.fetch("x"))  # by the connection that there is
+            await until_waiting(other, 1)
+            loop: Any = asyncio.get_running_loop()
+            connect = loop.create_connection
+
+            async def connect_and_cancel(*args: Any, **options: Any) -> Any:
+                connected = await connect(*args, **options)
+                task.cancel()
+                return connected
+
+            loop.create_connection = connect_and_cancel
+            task = asyncio.create_task(ws.find("x"))
+            await asyncio.wait([task], timeout=PATIENCE)
+            assert task.cancelled()
+            await cancelled(first)
+
+    run(main())
+
+
 def test_many_tasks_are_cancelled_together(server: Server) -> None:
     async def main() -> None:
         async with workspace(server) as ws, workspace(server, useUse=True) as other:
@@ -150,15 +175,18 @@ def test_many_tasks_are_cancelled_together(server: Server) -> None:
 
 
 def test_a_cancelled_store_is_whole_or_not_there(server: Server) -> None:
-    """Also where a part of it had been sent: then another connection takes the place of that."""
+    """Where a part of it had been sent, another connection takes the place of that."""
 
     async def main() -> None:
         async with workspace(server) as ws:
-            for _ in range(5):
+            for rounds in range(3):  # it has not begun, or waits for the server
+                await ws.findTry("x")
+                server.process.send_signal(signal.SIGSTOP)
                 task = asyncio.create_task(ws.store("x", bytes(30_000_000)))
-                for _ in range(3):
+                for _ in range(rounds):
                     await asyncio.sleep(0)
                 await cancelled(task)
+                server.process.send_signal(signal.SIGCONT)
             await ws.store("y", "in step")
             assert await ws.fetch("y") == "in step"
             while value := await ws.fetchTry("x"):

@@ -300,6 +300,15 @@ def test_numbers_are_plotted_when_asked(page: Page, scene: Scene) -> None:
     expect(page.get_by_role("img", name=f"from {min(NUMBERS)} to {max(NUMBERS)}")).to_be_visible()
     # Waited for: it may not be drawn yet.
     page.wait_for_function("document.querySelector('.plot path')?.getBBox().height > 200")
+    expect(page.locator(".axes .up span")).to_have_text(["20", "11"])
+    expect(page.locator(".axis text")).to_have_text(["0", "50", "100", "150"])
+
+
+def test_all_columns_of_clients_are_seen_on_a_desktop(page: Page, scene: Scene) -> None:
+    scene.inspected.see(page, "clients")
+    page.set_viewport_size(DESKTOP)
+    width, seen = page.locator(".scroll").evaluate("it => [it.scrollWidth, it.clientWidth]")
+    assert width == seen
 
 
 @pytest.mark.nightly  # without a browser in tests/web/test_tables.py

@@ -90,12 +90,15 @@ def spaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[NetWorkSp
             yield ws, striker
 
 
-@pytest.mark.parametrize("size", VALUES)
+@pytest.fixture(params=VALUES)
+def value(request: pytest.FixtureRequest) -> bytes:
+    return VALUES[request.param]
+
+
 def test_a_fetched_value_is_there_or_was_returned(
-    spaces: tuple[NetWorkSpace, Striker], size: str
+    spaces: tuple[NetWorkSpace, Striker], value: bytes
 ) -> None:
     ws, striker = spaces
-    value = VALUES[size]
     for moment in count():
         ws.store("x", value)
         try:
@@ -110,12 +113,10 @@ def test_a_fetched_value_is_there_or_was_returned(
     assert f">{ws.currentWs()}\t" in ws.server.listWss(), "it is the same session still"
 
 
-@pytest.mark.parametrize("size", VALUES)
 def test_a_value_is_stored_once_or_not_at_all(
-    spaces: tuple[NetWorkSpace, Striker], size: str
+    spaces: tuple[NetWorkSpace, Striker], value: bytes
 ) -> None:
     ws, striker = spaces
-    value = VALUES[size]
     ws.store("other", "another")
     for moment in count():
         try:

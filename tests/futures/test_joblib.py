@@ -21,8 +21,11 @@ from joblib import Parallel, delayed
 from nws.futures import SleighExecutor
 from nws.sleigh import Sleigh
 from tests.sleigh import functions
+from tests.sleigh.conftest import Script, script
 from tests.support import deadly
 from tests.support.processes import until_file
+
+__all__ = ["script"]
 
 
 @pytest.fixture(autouse=True)
@@ -176,6 +179,33 @@ def look_around() -> tuple[str, ...]:
     """Return what the environment has, as a child process of the worker would see it."""
     shown = subprocess.check_output(["printenv", "OMP_NUM_THREADS", "COLOR"], text=True)
     return tuple(shown.split())
+
+
+def test_limits_are_there_before_anything_is_imported(script: Script, tmp_path: Path) -> None:
+    """Libraries read them when they are loaded, which the initializer and joblib itself do."""
+    (tmp_path / "library.py").write_text(
+        "import os\n\nlimit = os.environ['OMP_NUM_THREADS']\n\ndef begin(): pass\n"
+    )
+    done = script(
+        """if True:
+        import os
+        os.environ["OMP_NUM_THREADS"] = "1"
+        import joblib
+        import library
+        import nws.joblib
+        del os.environ["OMP_NUM_THREADS"]
+
+        def look():
+            return library.limit
+
+        if __name__ == "__main__":
+            nws.joblib.register()
+            options = {"initializer": library.begin, "inner_max_num_threads": 3}
+            with joblib.parallel_config("nws", n_jobs=2, **options):
+                print(joblib.Parallel()(2 * [joblib.delayed(look)()]))
+        """
+    )
+    assert done.stdout == "['3', '3']\n"
 
 
 def test_an_initializer_is_for_workers_of_its_own(sleigh: Sleigh) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nws.errors import SleighIllegalValueException
 from nws.futures import BrokenSleighExecutor, SleighExecutor
 from tests.sleigh import functions
 from tests.sleigh.conftest import Script, script
@@ -51,6 +52,23 @@ def test_an_initializer_runs_on_each_worker(tmp_path: Path) -> None:
         assert again.result(SOON) == 10
         assert executor.submit(greet).result(SOON) == "hello", "on the one that replaces it"
     executor.shutdown()
+
+
+@pytest.mark.usefixtures("nobody")
+def test_variables_are_there_from_the_start() -> None:
+    """Libraries read theirs when they are loaded, which may be before any initializer."""
+    with SleighExecutor(1, environment={"OMP_NUM_THREADS": "7", "COLOR": "red"}) as executor:
+        started_with = executor.submit(Path("/proc/self/environ").read_bytes).result(SOON)
+    assert {b"OMP_NUM_THREADS=7", b"COLOR=red"} <= set(started_with.split(b"\0"))
+    assert "COLOR" not in os.environ
+
+
+def test_variables_that_cannot_be() -> None:
+    for strange in ({"A": 7}, {"A=B": "c"}, {"": ""}, {"A": "\0"}, "A=7", {b"A": "7"}):
+        with pytest.raises(
+            SleighIllegalValueException, match="environment= is not a dict of names of variables"
+        ):
+            SleighExecutor(1, environment=strange)  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("nobody")

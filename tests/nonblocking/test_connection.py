@@ -122,6 +122,26 @@ def outcome(asked: Deferred[Any], *error: type[BaseException]) -> Any:
     return got[0]
 
 
+def test_a_link_that_has_ended_is_left_alone() -> None:
+    """asyncio would tell its end twice, and log an error."""
+    for close_first in (False, True):
+        talk = Talk()
+        if close_first:
+            talk.connection.close("the session was closed")
+            talk.wire.ended = ""
+        talk.connection.ended("the server closed the connection")
+        talk.connection.close("the session was closed")
+        assert talk.wire.ended == ""
+
+
+def test_a_link_that_comes_too_late_is_hung_up() -> None:
+    connection = Connection(Endpoint("host", 1), ReactorLoop(Clock()), Timeouts())
+    connection.close("nobody wants it any more")
+    wire = Wire()
+    connection.opened(wire)
+    assert (wire.ended, wire.sent) == ("aborted", b"")
+
+
 def test_a_request_and_its_answer() -> None:
     talk = Talk()
     asked = talk.ask(FETCH)

@@ -64,6 +64,28 @@ def test_no_value_is_lost_or_doubled(reactor: ReactorThread, server: Server) -> 
     assert sorted(reactor.result(main)) == list(range(COUNT))
 
 
+def test_a_wait_that_is_cancelled_while_its_connection_is_opened(
+    reactor: ReactorThread, server: Server
+) -> None:
+    """It fails as any other one does, not by an error of endpoints."""
+
+    async def main() -> None:
+        async with workspace(reactor, server) as ws:
+            waits = [ws.fetch("x"), ws.fetch("x")]  # the first has the connection that there is
+            for wait in waits:
+                wait.cancel()
+                with pytest.raises(CancelledError):
+                    await wait
+            opening = workspace(reactor, server, useUse=True).open()
+            opening.cancel()
+            with pytest.raises(CancelledError):
+                await opening
+            await ws.store("x", 1)
+            assert await ws.fetch("x") == 1
+
+    reactor.result(main)
+
+
 def test_in_a_coroutine(reactor: ReactorThread, server: Server) -> None:
     async def main() -> None:
         async with workspace(reactor, server) as ws:

@@ -83,6 +83,24 @@ def test_a_line_needs_two_finite_numbers(numbers: list[float]) -> None:
     assert line(numbers) is None
 
 
+def test_places_stand_below_a_line() -> None:
+    for count, texts in {
+        2: ["0", "1"],
+        8: ["0", "2", "4", "6"],
+        200: ["0", "50", "100", "150"],
+        1_000_001: ["0", "200,000", "400,000", "600,000", "800,000", "1,000,000"],
+    }.items():
+        chart = line([0.0] * count)
+        assert chart is not None
+        assert chart.axis is not None
+        assert [tick.text for tick in chart.axis.ticks] == texts
+        assert chart.axis.ticks[0].place == 0
+        assert chart.axis.ticks[-1].place <= 100
+    chart = line([1, math.nan, 2])
+    assert chart is not None
+    assert chart.axis is None, "places of those that are left are not those in the value"
+
+
 def test_a_line_of_equal_numbers_is_flat() -> None:
     chart = line([5, 5, 5])
     assert chart is not None

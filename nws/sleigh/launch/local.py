@@ -14,7 +14,7 @@ from nws.sleigh.launch.launcher import (
     Launch,
     WorkerOptions,
 )
-from nws.sleigh.launch.nodes import is_list_of_nodes
+from nws.sleigh.launch.nodes import check_environment, is_list_of_nodes
 from nws.sleigh.launch.open_files import check_local_workers
 from nws.sleigh.launch.processes import LocalSupervisor, Process, Processes, started
 from nws.sleigh.shared.settings import Settings, Where
@@ -32,12 +32,26 @@ class LocalLauncher:
     is_local = True
     is_by_hand = False
 
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """Prepare.
+
+        Args:
+            environment: variables that workers have from their start, beside ours.
+
+        Raises:
+            SleighIllegalValueException: it is no mapping of variables to their texts.
+        """
+        self._environment = {} if environment is None else environment
+        check_environment("environment=", self._environment)
+
     def begin(self, options: WorkerOptions, processes: Processes) -> Launch:
-        return _LocalLaunch(options, processes)
+        return _LocalLaunch(options, processes, self._environment)
 
 
 class _LocalLaunch:
-    def __init__(self, options: WorkerOptions, processes: Processes) -> None:
+    def __init__(
+        self, options: WorkerOptions, processes: Processes, environment: Mapping[str, str]
+    ) -> None:
         if not is_list_of_nodes(options.nodeList) or tuple(options.nodeList) != DEFAULT_NODES:
             raise SleighIllegalValueException(
                 f"nodeList={options.nodeList!r} is for workers on other machines, which need a "
@@ -49,6 +63,7 @@ class _LocalLaunch:
         self._options = options
         self._processes = processes
         self.surroundings = Surroundings(variables=True, folder=not options.workingDir)
+        self._environment = {**self.surroundings.environment, **environment}
         self._supervisor = started(self._new_supervisor)
         processes.add(
             _LOCAL, "what starts workers on this machine", self._supervisor, self._start_again
@@ -80,7 +95,7 @@ class _LocalLaunch:
         raise AssertionError("the supervisor here always has workers")
 
     def _new_supervisor(self) -> LocalSupervisor:
-        return LocalSupervisor(self.surroundings.environment)
+        return LocalSupervisor(self._environment)
 
     def _start_again(self) -> Process:
         supervisor = self._new_supervisor()

@@ -78,12 +78,17 @@ class Node:
                 f"workers={self.workers!r} of {self.host} is not a number from 1 to {_MAX_WORKERS}"
             )
         checked_group(self.group)
-        environment: Any = self.environment
-        is_mapping = isinstance(environment, Mapping)
-        if not is_mapping or not all(map(_is_variable, environment.items())):
-            raise SleighIllegalValueException(
-                f"environment= of {self.host} is not a dict of names of variables and their texts"
-            )
+        check_environment(f"environment= of {self.host}", self.environment)
+
+
+def check_environment(name: str, environment: Any) -> None:
+    """Raise SleighIllegalValueException, with the name of an argument, unless this is a mapping of
+    variables to their texts."""
+    is_mapping = isinstance(environment, Mapping)
+    if not is_mapping or not all(map(_is_variable, environment.items())):
+        raise SleighIllegalValueException(
+            f"{name} is not a dict of names of variables and their texts"
+        )
 
 
 def _is_variable(item: tuple[Any, Any]) -> bool:

@@ -109,7 +109,8 @@ def time_axis(seconds: float, now: str = "now") -> Axis:
 def line(numbers: Sequence[float], *, width: int = 640, height: int = 240) -> Chart | None:
     """Draw a line chart of numbers; None if fewer than two of them are finite.
 
-    If there are more numbers than pixels, each pixel shows the least and the greatest.
+    If all are finite, their places stand below. If there are more numbers than pixels, each pixel
+    shows the least and the greatest.
     """
     finite = [number for number in numbers if math.isfinite(number)]
     if len(finite) < 2:
@@ -121,7 +122,14 @@ def line(numbers: Sequence[float], *, width: int = 640, height: int = 240) -> Ch
     for place, number in _extremes(finite, width):
         up = (number / 2 - low / 2) / half
         moves.append(f"{place * across:.1f},{height - 4 - up * (height - 8):.1f}")
-    return Chart("M" + "L".join(moves), "", width, height, low, high, high, finite[-1])
+    axis = _axis_of_places(len(numbers)) if len(finite) == len(numbers) else None
+    return Chart("M" + "L".join(moves), "", width, height, low, high, high, finite[-1], axis)
+
+
+def _axis_of_places(count: int) -> Axis:
+    """Return an axis of the places in a list, from 0."""
+    step = math.ceil(_round_up((count - 1) / 5))
+    return Axis([Tick(round(100 * at / (count - 1), 2), f"{at:,}") for at in range(0, count, step)])
 
 
 def _extremes(numbers: Sequence[float], places: int) -> list[tuple[int, float]]:
