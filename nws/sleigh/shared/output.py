@@ -4,7 +4,8 @@ What Python code prints or logs goes into the pipes that stand behind descriptor
 C code and child processes write there; but in frames, each a line with the call and the element
 that did it in front. A frame begins with a mark that nobody else can know, so it is found wherever
 it stands. What is not in a frame is counted to the element that runs when it is read. Where such a
-descriptor was pointed elsewhere, and in forks of the worker, there are no frames.
+descriptor was pointed elsewhere, and in forks of the worker, there are no frames. Where it was
+closed, it is restored.
 
 The supervisor, which outlives the worker, passes on all of it, to the last line of a worker that
 dies. A line that is too long is passed on in pieces; each but the last ends with an ellipsis.
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from nws.sleigh.shared.log_records import record_to_json, show_record
+from nws.sleigh.shared.standard_streams import StandardStreams, file_behind
 
 __all__ = [
     "Line",
@@ -78,7 +80,11 @@ def new_mark() -> bytes:
 
 
 class OutputWriter:
-    """Writes what this process prints and logs, and counts the lines. Any thread may write."""
+    """Writes what this process prints and logs, and counts the lines. Any thread may write.
+
+    Attributes:
+        descriptors: that it writes to, and standard input.
+    """
 
     def __init__(self, where: Callable[[], tuple[int, int]], mark: bytes) -> None:
         """Prepare. Descriptors 1 and 2 lead to the supervisor.
@@ -92,7 +98,8 @@ class OutputWriter:
         self._mark = mark
         self._pid = os.getpid()
         self._counts = dict.fromkeys(_STREAMS, 0)
-        self._pipes = {_file_behind(1), _file_behind(2)}
+        self._pipes = {file_behind(1), file_behind(2)}
+        self.descriptors = StandardStreams()
         self._streams = _Stream(self, 1, b"o", "<stdout>"), _Stream(self, 2, b"e", "<stderr>")
 
     @property
@@ -111,8 +118,21 @@ class OutputWriter:
 
     def leads_here(self, fd: int) -> bool:
         """Tell whether frames that are written to a descriptor would come to the supervisor, and
-        whether we are its worker, not a fork of it."""
-        return os.getpid() == self._pid and _file_behind(fd) in self._pipes
+        whether we are its worker, not a fork of it. A descriptor that is closed is restored."""
+        if os.getpid() != self._pid:
+            return False
+        file = file_behind(fd)
+        if file is None and self.descriptors.restore(fd):
+            file = file_behind(fd)
+        return file in self._pipes
+
+    def restore_descriptors(self) -> bool:
+        """Undo what tasks have done to them. Return whether that was possible."""
+        if self.descriptors.are_right:
+            return True
+        restored = self.descriptors.restore_all()
+        self.finish_line()  # that was begun before
+        return restored
 
     def write(self, fd: int, stream: bytes, lines: Sequence[bytes], begun: bytes = b"") -> None:
         """Write lines, and the beginning of another one."""
@@ -217,14 +237,6 @@ class _Stream(io.BufferedIOBase):
 
     def writable(self) -> bool:
         return True
-
-
-def _file_behind(fd: int) -> tuple[int, int]:
-    try:
-        status = os.fstat(fd)
-    except OSError:
-        return -1, -1  # it is closed
-    return status.st_dev, status.st_ino
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -80,8 +80,8 @@ _TURN_SECONDS: Final = 0.25
 
 
 class OutdatedError(Exception):
-    """This worker has imported a module that the master has reloaded since, or has done the only
-    task that it was for."""
+    """This worker has imported a module that the master has reloaded since, has done the only task
+    that it was for, or has lost what its output goes to."""
 
 
 class Worker:
@@ -160,7 +160,7 @@ class Worker:
                     self._call = task.call
                     self._do(lease, task)
                 done += 1
-            if once:
+            if once or not self._writer.restore_descriptors():
                 self._settler.settle()
                 raise OutdatedError
             self._cells.limit = 0  # the supervisor need not look until the next task
@@ -209,6 +209,7 @@ class Worker:
         self._cells.keep(task.first, task.first + len(task.elements))
         problem = self._initializer.run(task.call)
         self._writer.finish_line()
+        self._writer.descriptors.keep()
         if problem is not None:
             failed = Results(NO_CALL, self._rank, 0, [problem], 0.0, self._writer.lines)
             self._workspace.settle([], [(RESULT, message_to_wire(failed))])
@@ -303,7 +304,9 @@ class Worker:
         cells, call, rank, begun = self._cells, task.call, self._rank, time.monotonic_ns()
         cells.keep(rank, rank + 1)
         verdict = self._deaths.verdict_before(call, rank, lease.attempt - 1)
+        self._writer.restore_descriptors()  # a task before this one may have changed them
         outcome = verdict or self._loader.prepare(call) or self._run_own_part(task)
+        self._writer.descriptors.keep()  # it may be there for that
         cells.barrier = call.number
         cells.state = IDLE
         self._spans.add(call.number, rank, 1, begun, time.monotonic_ns())
