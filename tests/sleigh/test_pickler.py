@@ -328,7 +328,7 @@ if __name__ == "__main__":
 SLOTS = """
 from collections import namedtuple
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from nws.sleigh import Sleigh
 
 class Base:
@@ -359,6 +359,9 @@ class Empty(Base, Generic[TypeVar("T")]):
 class Pair(namedtuple("Pair", "x y", defaults=(1, 2))):
     __slots__ = ()
 
+class Named(NamedTuple):
+    a: int = 1
+
 class Late(Private):
     pass
 
@@ -383,7 +386,7 @@ def new(kind):
 
 if __name__ == "__main__":
     with Sleigh(workerCount=1) as sleigh:
-        for kind in Base, Text, Private, Open, Empty, Pair, Late, Data, Frozen:
+        for kind in Base, Text, Private, Open, Empty, Pair, Named, Late, Data, Frozen:
             [made] = sleigh.map(new, [kind])
             [(thing, there)] = sleigh.map(same, [kind()])
             good = type(made) is type(thing) is kind and there == seen(thing)

@@ -13,10 +13,10 @@ from nws.sleigh import Sleigh
 from tests.support.processes import Aside, until
 from tests.support.server import Server
 
-READS_STDIN = """
-import sys
+WAITS = """
+import sys, time
 if "-c" in sys.orig_argv:
-    sys.stdin.read()
+    time.sleep(600)
 """
 
 
@@ -28,7 +28,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_supervisor_that_waits_for_something_else(
     server: Server, impatience: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text(READS_STDIN)
+    (tmp_path / "sitecustomize.py").write_text(WAITS)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *_python_path()]))
     with Sleigh(workerCount=1, nwsHost="localhost", nwsPort=server.port) as sleigh:
         call = Aside(partial(sleigh.eachElem, abs, [-1]))

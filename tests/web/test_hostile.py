@@ -93,7 +93,20 @@ def pages(name: bytes) -> dict[str, str]:
 TAGS = {
     *("html", "head", "meta", "title", "link", "script", "body", "a", "header", "img", "nav", "h1"),
     *("span", "button", "main", "p", "h2", "noscript", "div", "dl", "dt", "dd", "form", "input"),
-    *("label", "table", "thead", "tbody", "tr", "th", "td", "bdi", "section", "fieldset", "legend"),
+    *(
+        "label",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "bdi",
+        "br",
+        "section",
+        "fieldset",
+        "legend",
+    ),
     *("select", "option", "textarea", "ol", "li", "pre", "small", "time", "svg", "path", "text"),
     *("code", "ul", "details", "summary"),
 }

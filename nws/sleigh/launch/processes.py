@@ -29,9 +29,7 @@ _SILENT: Final = (
     "stopped, most likely"
 )
 
-_HINDERED: Final = (
-    "a sitecustomize or a .pth file, which Python runs first, may wait for something or read stdin"
-)
+_HINDERED: Final = "a sitecustomize or a .pth file, which Python runs first, may wait for something"
 
 _IMPORTS: Final = "import psutil; from nws.sleigh.supervisor.supervisor import Settings, main"
 _CODE: Final = "sys.exit(main(Settings.from_plain(arguments)))"

@@ -26,7 +26,7 @@ from types import (
     MemberDescriptorType,
     MethodType,
 )
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cloudpickle
 
@@ -181,7 +181,8 @@ def _reduced_class(kind: type, reduced: Any) -> Any:
     if reduced is NotImplemented or len(reduced) < 6:
         return reduced  # it travels by name
     make, arguments, state, _, _, fill = reduced
-    if "__slots__" in vars(kind) and not issubclass(kind, Enum):
+    makes_own_slots = issubclass(kind, Enum) or NamedTuple in arguments[2]  # these are its bases
+    if "__slots__" in vars(kind) and not makes_own_slots:
         arguments, state = _with_slots(kind, arguments, state)
     return _class, (_name_of(kind), make, arguments), (fill, state), None, None, _fill
 
