@@ -376,7 +376,13 @@ class Frozen:
 def seen(thing):
     slots = sorted(name for each in type(thing).__mro__ for name in dir(each)
                    if type(vars(each).get(name)).__name__ == "member_descriptor")
-    return slots, hasattr(thing, "__dict__"), hasattr(thing, "__weakref__")
+    return slots, has(thing, "__dict__"), has(thing, "__weakref__")
+
+def has(thing, name):
+    try:
+        return hasattr(thing, name)
+    except TypeError:  # of a dataclass with slots, in Python 3.10
+        return False
 
 def same(thing):
     return thing, seen(thing)

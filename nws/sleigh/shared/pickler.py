@@ -22,7 +22,6 @@ from functools import cached_property
 from types import (
     CodeType,
     FunctionType,
-    GetSetDescriptorType,
     MemberDescriptorType,
     MethodType,
 )
@@ -193,7 +192,8 @@ def _with_slots(kind: type, arguments: Any, state: Any) -> tuple[Any, Any]:
     constructor, name, bases, first, *rest = arguments
     own = vars(kind)
     slots = [each for each, found in own.items() if isinstance(found, MemberDescriptorType)]
-    slots += [each for each in _IN_SLOTS if isinstance(own.get(each), GetSetDescriptorType)]
+    # A dataclass may have that of the class which it was before it had slots.
+    slots += [each for each in _IN_SLOTS if getattr(own.get(each), "__objclass__", None) is kind]
     first = {**first, "__slots__": tuple(slots)}
     later = {each: found for each, found in state[0].items() if each not in slots}
     return (constructor, name, bases, first, *rest), (later, *state[1:])
