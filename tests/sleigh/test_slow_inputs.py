@@ -168,6 +168,17 @@ def test_an_element_that_cannot_be_pickled_after_a_while(sleigh: Sleigh) -> None
         following(iterator)
 
 
+@pytest.mark.parametrize(
+    "last", [LookupError("it ends here"), threading.Lock()], ids=["it", "pickle"]
+)
+def test_the_reader_of_an_input_that_fails_ends(sleigh: Sleigh, last: Any) -> None:
+    threads = threading.active_count()
+    held = Held(1, last)
+    with pytest.raises((LookupError, SleighIllegalValueException)):
+        list(sleigh.imap(times_ten, held))
+    until(lambda: threading.active_count() <= threads, "the end of the reader")
+
+
 @pytest.mark.parametrize("leave", ["stop", "forget"])
 def test_it_is_left_while_the_input_is_read(sleigh: Sleigh, leave: str) -> None:
     """Nothing is read from it any more, but for what is being read."""

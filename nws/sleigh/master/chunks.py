@@ -114,6 +114,8 @@ class Chunks:
             self.exhausted = True
         except Exception as error:
             self.exhausted, self.problem = True, error
+        if self.exhausted and self.reader is not None:
+            self.reader.close()  # its thread would keep us, and a traceback in the problem the call
         self.weight = weight
         if weight >= _MAX_TASK_BYTES:
             self._fitting = len(elements)
