@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import sys
 import threading
@@ -16,6 +17,7 @@ from nws.sleigh.shared.output import write_text
 
 __all__ = ["DestroyedServerError", "Job"]
 
+_log = logging.getLogger("pp")
 
 _ELEMENT: Final = "element 0"
 """What errors of the sleigh call a job: the only element of a submitted call."""
@@ -153,7 +155,7 @@ class Job:
         with self._showing:
             shown, self._is_shown = self._is_shown, True
         if not shown and (text := self._printed()):
-            write_text(text, sys.stdout)
+            _print(text)
 
     def _printed(self) -> str:
         return f"{self._output}{self._legacy_traceback}"
@@ -165,4 +167,11 @@ class Job:
             if not self._is_shown:
                 self._output.add(text)
                 return
+        _print(text)
+
+
+def _print(text: str) -> None:
+    try:
         write_text(text, sys.stdout)
+    except (OSError, ValueError) as error:
+        _log.warning("what jobs print cannot be shown: %s", error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import os
 import pickle
@@ -10,6 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from nws.pp.job_output import JobOutput
 from tests.sleigh import functions
 from tests.support import deadly
 from tests.support.processes import until, until_file
+from tests.support.server import PATIENCE
 
 
 def shout(text: str, result: object = None) -> object:
@@ -224,6 +227,20 @@ def test_output_of_failed_jobs_of_dead_workers_and_of_children(
     with pytest.raises(pp.SleighTaskException):
         job_server.submit(speak_and_die)()
     assert set(capfd.readouterr().out.splitlines()) == {"the last words"}
+
+
+def test_output_that_cannot_be_shown_costs_no_result(
+    job_server: pp.Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where the program's output goes to `head`."""
+    called: Future[int] = Future()
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stdout", closed)
+    assert job_server.submit(shout, ("lost", 3))() == 3
+    job_server.submit(shout, ("lost", 4), callback=called.set_result)
+    assert called.result(PATIENCE) == 4
+    assert caplog.text.count("what jobs print cannot be shown") == 2
 
 
 def test_output_beyond_a_limit_is_counted_and_dropped(
