@@ -70,14 +70,15 @@ class Server:
         """Start workers.
 
         Args:
-            ncpus: how many on this machine; ``autodetect`` for as many as this process may use
-                cores. 0 for none: then jobs need nodes, or `set_ncpus` within 5 seconds.
+            ncpus: how many on this machine; ``autodetect`` for one for each core that this process
+                may use. 0 for none: then jobs need nodes, or `set_ncpus` within 5 seconds.
             ppservers: nodes, each as ``host`` or ``host:port``, on which `nws ppserver` runs; ``*``
                 or ``10.0.*`` for those that are found by broadcast (``nws ppserver -a``). They
                 are connected to in the background, and again when they were lost; see
                 `wait_for_nodes`.
             secret: that the nodes know. By default the environment variable PP_SECRET, or
-                ``pp_secret`` in ``~/.pythonrc.py``. Who knows it can run code here and there.
+                ``pp_secret`` in ``~/.pythonrc.py``. Who knows it can run code here and on the
+                nodes.
             loglevel: of the logger ``pp``.
             logstream: where that logger writes; by default it is left as `logging` has it.
             restart: run each job in a worker in which none has run before.
@@ -142,7 +143,7 @@ class Server:
                 be imported is noted in the job's output.
             callback: called as ``callback(*callbackargs, result)`` when the job is done. Callbacks
                 run one at a time, on a thread of this server. One that raises is logged. If the job
-                fails, that is logged in its place.
+                fails, it is not called, and the failure is logged.
             group: for `wait`.
             globals: a dict, such as ``globals()``, whose functions, classes and modules it is to
                 find by their names.
@@ -235,7 +236,7 @@ class Server:
             ncpus: see `Server`.
 
         Raises:
-            TypeError, ValueError: it is no such number.
+            TypeError, ValueError: it is neither a number of workers nor ``autodetect``.
             DestroyedServerError: the server was destroyed.
             SleighScriptException: a worker cannot be started.
         """
