@@ -147,8 +147,12 @@ class Worker:
         self._wait_for_the_others()
         while True:
             leases = self._source.next(self._wanted)
-            begun, done = time.monotonic(), 0
             self._spare.extend(leases)
+            # Not before results are sent, nor once the other thread wants the interpreter lock.
+            if not self._writer.restore_descriptors():
+                self._return_spare()
+                raise OutdatedError
+            begun, done = time.monotonic(), 0
             if len(leases) > 1:
                 self._handback.wake.set()
             for lease in taken(self._spare):
@@ -160,7 +164,7 @@ class Worker:
                     self._call = task.call
                     self._do(lease, task)
                 done += 1
-            if once or not self._writer.restore_descriptors():
+            if once:
                 self._settler.settle()
                 raise OutdatedError
             self._cells.limit = 0  # the supervisor need not look until the next task
