@@ -131,6 +131,8 @@ class Worker:
         fetch_by(DataSource(workspace).fetch)
         self._call: Call | None = None  # of the last task
         self._wanted = 1  # tasks that are leased at once
+        self._has_done_others = False  # of those
+        self._may_have_redirected = False
         self._spare: deque[Lease] = deque()  # tasks that were not begun
         self._handback = Handback(self._has_waiting, self._hand_back, SLICE_SECONDS / 2)
 
@@ -148,11 +150,9 @@ class Worker:
         while True:
             leases = self._source.next(self._wanted)
             self._spare.extend(leases)
-            # Not before results are sent, nor once the other thread wants the interpreter lock.
-            if not self._writer.restore_descriptors():
-                self._return_spare()
-                raise OutdatedError
+            self._look_at_descriptors()
             begun, done = time.monotonic(), 0
+            self._has_done_others = False
             if len(leases) > 1:
                 self._handback.wake.set()
             for lease in taken(self._spare):
@@ -164,6 +164,7 @@ class Worker:
                     self._call = task.call
                     self._do(lease, task)
                 done += 1
+                self._has_done_others = True
             if once:
                 self._settler.settle()
                 raise OutdatedError
@@ -171,6 +172,16 @@ class Worker:
             pace = (time.monotonic() - begun) / max(done, 1)
             in_time = int(_BATCH_SECONDS / pace)
             self._wanted = max(1, min(_MAX_LEASED_TASKS, 2 * self._wanted, in_time))
+
+    def _look_at_descriptors(self) -> None:
+        """Keep what an `eachWorker` has made of them, and undo what other tasks have. This comes
+        neither before results are sent, nor once the other thread wants the interpreter lock."""
+        if self._may_have_redirected:
+            self._writer.descriptors.keep()
+            self._may_have_redirected = False
+        elif not self._writer.restore_descriptors():
+            self._return_spare()
+            raise OutdatedError
 
     # A task
 
@@ -308,14 +319,15 @@ class Worker:
         cells, call, rank, begun = self._cells, task.call, self._rank, time.monotonic_ns()
         cells.keep(rank, rank + 1)
         verdict = self._deaths.verdict_before(call, rank, lease.attempt - 1)
-        self._writer.restore_descriptors()  # a task before this one may have changed them
+        if self._has_done_others:
+            self._look_at_descriptors()  # they may have changed them
         outcome = verdict or self._loader.prepare(call) or self._run_own_part(task)
-        self._writer.descriptors.keep()  # it may be there for that
         cells.barrier = call.number
         cells.state = IDLE
         self._spans.add(call.number, rank, 1, begun, time.monotonic_ns())
         self._settler.add(lease, [self._settler.outcome(call, rank, outcome)])
         self._settler.settle()
+        self._may_have_redirected = True
         self._wait_for_the_others()
 
     def _stand_by(self, lease: Lease, call: Call) -> None:
