@@ -16,12 +16,13 @@ import sys
 import threading
 import uuid
 import weakref
+from abc import ABCMeta
 from collections.abc import Callable
-from enum import Enum
 from functools import cached_property
 from types import (
     CodeType,
     FunctionType,
+    GetSetDescriptorType,
     MemberDescriptorType,
     MethodType,
 )
@@ -172,28 +173,38 @@ _own: weakref.WeakSet[type] = weakref.WeakSet()
 
 _naming = threading.Lock()
 
-_IN_SLOTS: Final = ("__dict__", "__weakref__")
-"""What slots may name that is no member."""
+_SLOT_TYPES: Final = (MemberDescriptorType, GetSetDescriptorType)
+"""What stands in a class for a slot; the second for `__dict__` and `__weakref__`."""
 
 
 def _reduced_class(kind: type, reduced: Any) -> Any:
     if reduced is NotImplemented or len(reduced) < 6:
         return reduced  # it travels by name
     make, arguments, state, _, _, fill = reduced
-    makes_own_slots = issubclass(kind, Enum) or NamedTuple in arguments[2]  # these are its bases
-    if "__slots__" in vars(kind) and not makes_own_slots:
+    if _has_plain_slots(kind):
         arguments, state = _with_slots(kind, arguments, state)
     return _class, (_name_of(kind), make, arguments), (fill, state), None, None, _fill
+
+
+def _has_plain_slots(kind: type) -> bool:
+    """Tell whether a class has slots that are given when it is made: other metaclasses, and that of
+    named tuples, may refuse them, or add them by themselves."""
+    return (
+        "__slots__" in vars(kind)
+        and type(kind).__new__ in (type.__new__, ABCMeta.__new__)
+        and NamedTuple not in vars(kind).get("__orig_bases__", ())
+    )
 
 
 def _with_slots(kind: type, arguments: Any, state: Any) -> tuple[Any, Any]:
     """Let a class be made with its slots: cloudpickle sets `__slots__` of one that has been made
     without, whose objects could not come back."""
     constructor, name, bases, first, *rest = arguments
-    own = vars(kind)
-    slots = [each for each, found in own.items() if isinstance(found, MemberDescriptorType)]
-    # A dataclass may have that of the class which it was before it had slots.
-    slots += [each for each in _IN_SLOTS if getattr(own.get(each), "__objclass__", None) is kind]
+    slots = [
+        name
+        for name, found in vars(kind).items()
+        if isinstance(found, _SLOT_TYPES) and found.__objclass__ is kind
+    ]
     first = {**first, "__slots__": tuple(slots)}
     later = {each: found for each, found in state[0].items() if each not in slots}
     return (constructor, name, bases, first, *rest), (later, *state[1:])
