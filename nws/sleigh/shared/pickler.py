@@ -18,6 +18,7 @@ import uuid
 import weakref
 from abc import ABCMeta
 from collections.abc import Callable
+from enum import Enum
 from functools import cached_property
 from types import (
     CodeType,
@@ -183,7 +184,23 @@ def _reduced_class(kind: type, reduced: Any) -> Any:
     make, arguments, state, _, _, fill = reduced
     if _has_plain_slots(kind):
         arguments, state = _with_slots(kind, arguments, state)
-    return _class, (_name_of(kind), make, arguments), (fill, state), None, None, _fill
+    given = fill, state, _attributes_of_members(kind)
+    return _class, (_name_of(kind), make, arguments), given, None, None, _fill
+
+
+def _attributes_of_members(kind: type) -> dict[str, dict[str, Any]]:
+    """Return what `__init__` or `__new__` of an enumeration has given to its members: cloudpickle
+    makes these from their values only."""
+    if not issubclass(kind, Enum):
+        return {}
+    return {
+        member.name: {
+            name: found
+            for name, found in vars(member).items()
+            if not (name.startswith("_") and name.endswith("_"))  # those are the enumeration's own
+        }
+        for member in kind
+    }
 
 
 def _has_plain_slots(kind: type) -> bool:
@@ -232,12 +249,14 @@ def _class(name: str, make: Callable[..., type], arguments: tuple[Any, ...]) -> 
     return kind
 
 
-def _fill(kind: type, given: tuple[Callable[[type, Any], object], Any]) -> None:
+def _fill(kind: type, given: tuple[Callable[[type, Any], object], Any, dict[str, Any]]) -> None:
     """Set the attributes of a class, unless it has come home. In a worker, pickle finds it then by
     its name, as in the main program."""
-    fill, state = given
+    fill, state, attributes = given
     if kind not in _own:
         fill(kind, state)
+        for member, its in attributes.items():
+            vars(getattr(kind, member)).update(its)
         of_main = kind.__module__ in _MAIN_PROGRAMS and kind.__qualname__ == kind.__name__
         if of_main and is_worker():
             setattr(sys.modules["__main__"], kind.__name__, kind)
