@@ -167,3 +167,50 @@ if __name__ == "__main__":
 def test_a_process_that_multiprocessing_has_not_forked(script: Script, method: str) -> None:
     """The main program has another name there."""
     assert script(SPAWNED, method).stdout == "[2, 4] {True} [True, True] 6\n"
+
+
+ENUMS = """
+from enum import Enum, IntEnum
+from nws.sleigh import Sleigh
+
+class Planet(Enum):
+    EARTH = 5.976e24, 6378
+    MARS = 6.421e23, 3397
+
+    def __init__(self, mass, radius):
+        self.mass, self._radius = mass, radius
+
+    @property
+    def density(self):
+        return round(self.mass / self._radius**3)
+
+class Status(IntEnum):
+    OK = 200, "fine"
+    ALSO_OK = OK
+    LOST = 404, "not there"
+
+    def __new__(cls, number, phrase):
+        status = int.__new__(cls, number)
+        status._value_, status.phrase = number, phrase
+        return status
+
+class Plain(Enum):
+    A = 1
+    B = 2
+
+def shown(member):
+    plain = Plain.A if member is Planet.EARTH else Plain(2)
+    words = Status(404).phrase, Status.ALSO_OK.phrase
+    return member, Planet.MARS.density, words, Status.LOST + 1, plain
+
+if __name__ == "__main__":
+    with Sleigh(workerCount=1) as sleigh:
+        for member in *Planet, *Status:
+            assert sleigh.map(shown, [member]) == [shown(member)], shown(member)
+            assert sleigh.map(shown, [member])[0][0] is member
+        print(Planet.EARTH.density, Status.OK.phrase)
+"""
+
+
+def test_enumerations_whose_members_have_attributes(script: Script) -> None:
+    assert script(ENUMS).stdout == "23033346668337 fine\n"

@@ -362,6 +362,15 @@ class Pair(namedtuple("Pair", "x y", defaults=(1, 2))):
 class Named(NamedTuple):
     a: int = 1
 
+class Refusing(type):
+    def __new__(cls, name, bases, namespace):
+        assert "__slots__" not in namespace
+        return super().__new__(cls, name, bases, {**namespace, "__slots__": ("a",)})
+
+class Own(metaclass=Refusing):
+    def __init__(self):
+        self.a = 1
+
 class Late(Private):
     pass
 
@@ -392,7 +401,7 @@ def new(kind):
 
 if __name__ == "__main__":
     with Sleigh(workerCount=1) as sleigh:
-        for kind in Base, Text, Private, Open, Empty, Pair, Named, Late, Data, Frozen:
+        for kind in Base, Text, Private, Open, Empty, Pair, Named, Own, Late, Data, Frozen:
             [made] = sleigh.map(new, [kind])
             [(thing, there)] = sleigh.map(same, [kind()])
             good = type(made) is type(thing) is kind and there == seen(thing)

@@ -7,14 +7,17 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 import pytest
 
 from nws.client import NetWorkSpace
+from nws.errors import NwsOperationException
 from nws.sleigh import Sleigh, SleighTaskException
 from nws.sleigh.shared import messages
 from nws.sleigh.shared.departures import HAVE_LEFT
@@ -265,3 +268,27 @@ def test_a_death_that_would_lose_elements(part: tuple[int, int]) -> None:
     odd = messages.Death(1, 4, 2, 4, *part, False, "")
     left = pieces_to_retry(task, 2, [odd])
     assert [element for piece in left for element in piece.elements] == [b"a", b"b"]
+
+
+def echoed(number: int) -> int:
+    print("element", number)
+    return number
+
+
+@pytest.mark.slow
+def test_variables_that_others_have_declared(on_server: dict[str, Any]) -> None:
+    """A supervisor that takes the place of another declares its own again."""
+    with Sleigh(**on_server, workerCount=1) as sleigh:
+        [pid] = sleigh.eachWorker(os.getpid)
+        supervisor = psutil.Process(pid).parent()
+        assert supervisor is not None
+        ids = {info["id"] for info in sleigh.workerInfo()}
+        modes = {messages.worker_variable(0): "fifo", messages.output_variable(0): "single"}
+        modes |= {messages.kill_variable(id): "lifo" for id in ids}
+        supervisor.suspend()
+        for variable, mode in modes.items():
+            with suppress(NwsOperationException):  # it is not there
+                sleigh.nws.deleteVar(variable)
+            sleigh.nws.declare(variable, mode)
+        supervisor.kill()
+        assert sleigh.eachElem(echoed, range(4)) == [0, 1, 2, 3]

@@ -16,12 +16,14 @@ import sys
 import threading
 import uuid
 import weakref
+from abc import ABCMeta
 from collections.abc import Callable
 from enum import Enum
 from functools import cached_property
 from types import (
     CodeType,
     FunctionType,
+    GetSetDescriptorType,
     MemberDescriptorType,
     MethodType,
 )
@@ -172,28 +174,54 @@ _own: weakref.WeakSet[type] = weakref.WeakSet()
 
 _naming = threading.Lock()
 
-_IN_SLOTS: Final = ("__dict__", "__weakref__")
-"""What slots may name that is no member."""
+_SLOT_TYPES: Final = (MemberDescriptorType, GetSetDescriptorType)
+"""What stands in a class for a slot; the second for `__dict__` and `__weakref__`."""
 
 
 def _reduced_class(kind: type, reduced: Any) -> Any:
     if reduced is NotImplemented or len(reduced) < 6:
         return reduced  # it travels by name
     make, arguments, state, _, _, fill = reduced
-    makes_own_slots = issubclass(kind, Enum) or NamedTuple in arguments[2]  # these are its bases
-    if "__slots__" in vars(kind) and not makes_own_slots:
+    if _has_plain_slots(kind):
         arguments, state = _with_slots(kind, arguments, state)
-    return _class, (_name_of(kind), make, arguments), (fill, state), None, None, _fill
+    given = fill, state, _attributes_of_members(kind)
+    return _class, (_name_of(kind), make, arguments), given, None, None, _fill
+
+
+def _attributes_of_members(kind: type) -> dict[str, dict[str, Any]]:
+    """Return what `__init__` or `__new__` of an enumeration has given to its members: cloudpickle
+    makes these from their values only."""
+    if not issubclass(kind, Enum):
+        return {}
+    return {
+        member.name: {
+            name: found
+            for name, found in vars(member).items()
+            if not (name.startswith("_") and name.endswith("_"))  # those are the enumeration's own
+        }
+        for member in kind
+    }
+
+
+def _has_plain_slots(kind: type) -> bool:
+    """Tell whether a class has slots that are given when it is made: other metaclasses, and that of
+    named tuples, may refuse them, or add them by themselves."""
+    return (
+        "__slots__" in vars(kind)
+        and type(kind).__new__ in (type.__new__, ABCMeta.__new__)
+        and NamedTuple not in vars(kind).get("__orig_bases__", ())
+    )
 
 
 def _with_slots(kind: type, arguments: Any, state: Any) -> tuple[Any, Any]:
     """Let a class be made with its slots: cloudpickle sets `__slots__` of one that has been made
     without, whose objects could not come back."""
     constructor, name, bases, first, *rest = arguments
-    own = vars(kind)
-    slots = [each for each, found in own.items() if isinstance(found, MemberDescriptorType)]
-    # A dataclass may have that of the class which it was before it had slots.
-    slots += [each for each in _IN_SLOTS if getattr(own.get(each), "__objclass__", None) is kind]
+    slots = [
+        name
+        for name, found in vars(kind).items()
+        if isinstance(found, _SLOT_TYPES) and found.__objclass__ is kind
+    ]
     first = {**first, "__slots__": tuple(slots)}
     later = {each: found for each, found in state[0].items() if each not in slots}
     return (constructor, name, bases, first, *rest), (later, *state[1:])
@@ -221,12 +249,14 @@ def _class(name: str, make: Callable[..., type], arguments: tuple[Any, ...]) -> 
     return kind
 
 
-def _fill(kind: type, given: tuple[Callable[[type, Any], object], Any]) -> None:
+def _fill(kind: type, given: tuple[Callable[[type, Any], object], Any, dict[str, Any]]) -> None:
     """Set the attributes of a class, unless it has come home. In a worker, pickle finds it then by
     its name, as in the main program."""
-    fill, state = given
+    fill, state, attributes = given
     if kind not in _own:
         fill(kind, state)
+        for member, its in attributes.items():
+            vars(getattr(kind, member)).update(its)
         of_main = kind.__module__ in _MAIN_PROGRAMS and kind.__qualname__ == kind.__name__
         if of_main and is_worker():
             setattr(sys.modules["__main__"], kind.__name__, kind)

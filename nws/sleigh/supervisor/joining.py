@@ -26,6 +26,7 @@ from nws.sleigh.shared.messages import (
 )
 from nws.sleigh.shared.protocol import PROTOCOL, REFUSED, ProtocolMismatch, check_protocol
 from nws.sleigh.shared.settings import Settings
+from nws.sleigh.supervisor.declaring import declare_anew
 from nws.sleigh.supervisor.kept_ranks import former_ranks, rank_count, store_of_ranks
 
 __all__ = [
@@ -119,7 +120,7 @@ def note_left(workspace: NetWorkSpace, id: str, ranks: Sequence[int]) -> None:
     """Let the master know which workers of a supervisor have left, so that it does not wait for
     them."""
     variable = left_variable(id)
-    workspace.declare(variable, "single")
+    declare_anew(workspace, variable, "single")
     workspace.settle([], [(variable, list(ranks)), (HAVE_LEFT, True)])
 
 

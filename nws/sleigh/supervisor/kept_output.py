@@ -15,6 +15,7 @@ from typing import Any, Final
 from nws.client import NetWorkSpace
 from nws.errors import NwsUnpicklingException
 from nws.sleigh.shared.messages import output_variable
+from nws.sleigh.supervisor.declaring import declare_anew
 
 __all__ = ["KeptOutput"]
 
@@ -78,7 +79,7 @@ class KeptOutput:
 
     def _find_stored(self) -> deque[int]:
         """Return the bytes of the blocks that the former supervisor of this rank has left."""
-        self._workspace.declare(self.variable, "fifo")
+        declare_anew(self._workspace, self.variable, "fifo")
         try:
             blocks = list(self._workspace.ifindTry(self.variable))
             return deque(len(block) for block in blocks if isinstance(block, str))

@@ -10,6 +10,7 @@ from typing import Final
 
 from nws.client import NetWorkSpace
 from nws.sleigh.shared.messages import kill_variable, log_dropped
+from nws.sleigh.supervisor.declaring import declare_anew
 
 __all__ = ["KillRequests"]
 
@@ -31,7 +32,7 @@ class KillRequests:
             NwsException: the server or the workspace is gone.
         """
         self._variable = kill_variable(id)
-        workspace.declare(self._variable, "fifo")
+        declare_anew(workspace, self._variable, "fifo")
         self._inbox = workspace.inbox(self._variable, _MAX_TAKEN_REQUESTS)
 
     def fileno(self) -> int:

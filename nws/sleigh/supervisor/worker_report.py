@@ -28,6 +28,7 @@ from nws.sleigh.shared.status_cells import (
     RUNNING,
     WAITING,
 )
+from nws.sleigh.supervisor.declaring import declare_anew
 from nws.sleigh.supervisor.kept_output import KeptOutput
 from nws.sleigh.supervisor.process_usage import ProcessUsage, UsageMeter, is_similar
 from nws.sleigh.supervisor.worker_process import WorkerProcess
@@ -273,7 +274,7 @@ class Reports:
 
     def add(self, rank: int, report: WorkerReport) -> None:
         """Add the report about one more worker."""
-        self._workspace.declare(report.variable, "single")
+        declare_anew(self._workspace, report.variable, "single")
         self._reports[rank] = report
 
     def of(self, rank: int) -> WorkerReport:
