@@ -33,12 +33,14 @@ class Request(Generic[R]):
         missing: the result if there is no value; or `REQUIRED`.
         into: a file that is given the payload piece by piece, in place of the answer.
         failure: what to raise for an ordinary failure.
+        meanwhile: is called when it was sent, before the answer is waited for.
     """
 
     timed = False
     missing: Any = REQUIRED
     into: BinaryIO | None = None
     failure: type[NwsException] = NwsOperationException
+    meanwhile: Callable[[], object] | None = None
 
     def __init__(
         self, fields: Sequence[Field], read: Callable[[Answer], R], wait: float | None = 0.0

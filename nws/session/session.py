@@ -100,7 +100,9 @@ class Session:
         mine: list[Transport] = []
         try:
             transport = pool.acquire(mine)
-            answer = transport.run(request.fields, request.wait, request.into, request.failure)
+            answer = transport.run(
+                *(request.fields, request.wait, request.into, request.failure, request.meanwhile)
+            )
             result = request.read(answer)
             if transport.pending is not None:
                 transport.acknowledge()

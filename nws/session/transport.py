@@ -203,6 +203,7 @@ class Transport:
         wait: float | None = 0.0,
         into: BinaryIO | None = None,
         failure: type[NwsException] = NwsOperationException,
+        meanwhile: Callable[[], object] | None = None,
     ) -> Answer:
         """Do an operation. One that removes or leases values stays ``pending``; see `acknowledge`.
 
@@ -211,6 +212,7 @@ class Transport:
             wait: seconds that the server may wait before it replies; None for any time.
             into: a file that is given the payload piece by piece, in place of the answer.
             failure: what to raise for an ordinary failure.
+            meanwhile: is called when the request was sent.
 
         Raises:
             NwsException: as `exception_for` has it.
@@ -220,9 +222,9 @@ class Transport:
             self._channel, self.dialect, fields, self._timeouts, wait, into
         )
         if self.dialect.extensions:
-            return self._run(exchange, failure)
+            return self._run(exchange, failure, meanwhile)
         with self._turn:
-            return self._run(exchange, failure)
+            return self._run(exchange, failure, meanwhile)
 
     def acknowledge(self) -> None:
         """Acknowledge what is ``pending``: the caller has made of it what it wants.
@@ -317,13 +319,20 @@ class Transport:
 
     # An exchange
 
-    def _run(self, exchange: Exchange, failure: type[NwsException]) -> Answer:
+    def _run(
+        self,
+        exchange: Exchange,
+        failure: type[NwsException],
+        meanwhile: Callable[[], object] | None = None,
+    ) -> Answer:
         if self.pending is not None:
             self.give_back()
         self._check_usable()
         self.pending = exchange
         try:
             exchange.send()
+            if meanwhile is not None:
+                meanwhile()
             answer = exchange.answer = exchange.read()
             if not exchange.removes or answer.status:
                 self.pending = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Final
@@ -180,6 +180,7 @@ class Leasing:
         limit: int,
         *,
         duration: float = 60.0,
+        meanwhile: Callable[[], object] | None = None,
     ) -> list[Lease]:
         """Do `settle`, then `lease_many` with ``keep_unreadable``, in one message. It waits for a
         value for any time.
@@ -190,6 +191,7 @@ class Leasing:
         Args:
             leases, stores: see `settle`.
             varName, limit, duration: see `lease_many`.
+            meanwhile: is called when the message was sent, before the wait; must be quick.
 
         Raises:
             NwsException: as for `settle`; then nothing was done. As for `lease_many`: then the
@@ -200,6 +202,7 @@ class Leasing:
         request = self._requests.settle_and_lease(
             make, leases, stores, varName, limit, duration=duration
         )
+        request.meanwhile = meanwhile
         (leased,) = map(self._session.perform, (request,))
         return leased
 

@@ -43,7 +43,7 @@ def test_a_worker_that_leaves_has_settled_what_it_finished(opened: Opener) -> No
         ws.store_many(TASK, ["finished", "next"])
         settler = Settler(ws, 0, cast("Any", None), FailureReport(ws, 0))
         settler.add(ws.lease(TASK), [(RESULT, "result")])
-        source = TaskSource(ws, settler, cast("Any", LeavingAt(moment)), 60.0, "")
+        source = TaskSource(ws, settler, cast("Any", LeavingAt(moment)), 60.0, "", tuple)
         try:
             (lease,) = source.next(1)
         except LeaveError:
@@ -71,6 +71,6 @@ def test_a_task_whose_lease_was_lost_costs_no_other(opened: Opener, group: str) 
     for lease in (lost, finished):
         settler.add(lease, [(RESULT, lease.value)])
     lost.release()
-    source = TaskSource(ws, settler, cast("Any", LeavingAt(10**9)), 60.0, group)
+    source = TaskSource(ws, settler, cast("Any", LeavingAt(10**9)), 60.0, group, tuple)
     assert [lease.value for lease in source.next(9)] == ["lost", "next"]
     assert ws.fetch_many(RESULT, 9) == ["finished"]

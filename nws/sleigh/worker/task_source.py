@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from nws.client import Lease, NetWorkSpace
@@ -24,6 +24,7 @@ class TaskSource:
         leaving: Leaving,
         lease_time: float,
         group: str,
+        meanwhile: Callable[[], object],
     ) -> None:
         """Prepare.
 
@@ -33,11 +34,13 @@ class TaskSource:
             leaving: whether the worker is to leave, which may interrupt its wait.
             lease_time: seconds for which tasks are leased.
             group: whose tasks come first; empty for none.
+            meanwhile: is called when what is finished was sent.
         """
         self._workspace = workspace
         self._settler = settler
         self._leaving = leaving
         self._duration = lease_time
+        self._meanwhile = meanwhile
         self._queues = [queue_of(group), TASK] if group else TASK
 
     def next(self, limit: int) -> Sequence[Lease]:
@@ -52,6 +55,7 @@ class TaskSource:
             if tasks is not None:
                 return tasks
         self._settler.settle()
+        self._meanwhile()
         lease = partial(self._workspace.lease_many, self._queues, limit)
         return self._leaving.may_interrupt(
             partial(lease, duration=self._duration, keep_unreadable=True)
@@ -60,7 +64,7 @@ class TaskSource:
     def _settle_and_lease(
         self, limit: int, finished: Sequence[Lease], stores: Stores
     ) -> Sequence[Lease]:
-        settle_and_lease = partial(self._workspace.settle_and_lease, finished, stores)
+        settle_and_lease = partial(self._workspace.settle_and_lease, finished, stores, TASK, limit)
         return self._leaving.may_interrupt(
-            partial(settle_and_lease, TASK, limit, duration=self._duration)
+            partial(settle_and_lease, duration=self._duration, meanwhile=self._meanwhile)
         )

@@ -124,7 +124,9 @@ class Worker:
         self._loader = Loader(workspace, cells, runner, self._deaths)
         self._failures = FailureReport(workspace, rank)
         self._settler = Settler(workspace, rank, writer, self._failures)
-        self._source = TaskSource(workspace, self._settler, self._leaving, lease_time, group)
+        self._source = TaskSource(
+            *(workspace, self._settler, self._leaving, lease_time, group, self._look_at_descriptors)
+        )
         self._current = CurrentTask(
             workspace, cells, rank, runner, writer, self._failures, self._spans, self._settler
         )
@@ -133,6 +135,7 @@ class Worker:
         self._wanted = 1  # tasks that are leased at once
         self._has_done_others = False  # of those
         self._may_have_redirected = False
+        self._has_lost_output = False
         self._spare: deque[Lease] = deque()  # tasks that were not begun
         self._handback = Handback(self._has_waiting, self._hand_back, SLICE_SECONDS / 2)
 
@@ -150,7 +153,9 @@ class Worker:
         while True:
             leases = self._source.next(self._wanted)
             self._spare.extend(leases)
-            self._look_at_descriptors()
+            if self._has_lost_output:
+                self._return_spare()
+                raise OutdatedError
             begun, done = time.monotonic(), 0
             self._has_done_others = False
             if len(leases) > 1:
@@ -174,14 +179,12 @@ class Worker:
             self._wanted = max(1, min(_MAX_LEASED_TASKS, 2 * self._wanted, in_time))
 
     def _look_at_descriptors(self) -> None:
-        """Keep what an `eachWorker` has made of them, and undo what other tasks have. This comes
-        neither before results are sent, nor once the other thread wants the interpreter lock."""
+        """Keep what an `eachWorker` has made of them, and undo what other tasks have."""
         if self._may_have_redirected:
             self._writer.descriptors.keep()
             self._may_have_redirected = False
         elif not self._writer.restore_descriptors():
-            self._return_spare()
-            raise OutdatedError
+            self._has_lost_output = True
 
     # A task
 
