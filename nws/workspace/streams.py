@@ -52,8 +52,11 @@ class Outbox:
         """
         self.confirm()
         fields: list[Field] = [b"settle numbered" if numbered else b"settle", b""]
+        last, name = None, b""
         for varName, value in stores:
-            fields += (self._workspace, encode_name(varName), *self._encoder.encode(value))
+            if varName is not last:  # most are for the variable of the one before
+                last, name = varName, encode_name(varName)
+            fields += (self._workspace, name, *self._encoder.encode(value))
         self._stream.ask(fields, 0.0)
 
     def confirm(self, timeout: float | None = None) -> bool:

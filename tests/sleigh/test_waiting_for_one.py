@@ -165,6 +165,14 @@ def test_others_receive_theirs_meanwhile(sleigh: Sleigh, tmp_path: Path) -> None
     waiting.result()
 
 
+def test_who_waits_lets_nothing_wait_to_be_sent(sleigh: Sleigh, tmp_path: Path) -> None:
+    _, waiting = waiting_for_one(sleigh, tmp_path)
+    sleigh._submissions[TASK]._unsent.due = math.inf
+    assert sleigh.submit(deadly.times_ten, 4).result(PATIENCE) == 40
+    (tmp_path / "go").touch()
+    waiting.result()
+
+
 def test_who_waits_is_told_that_it_was_cancelled(sleigh: Sleigh, tmp_path: Path) -> None:
     here(sleigh)
     future, waiting = waiting_for_one(sleigh, tmp_path)

@@ -18,8 +18,8 @@ from nws.sleigh.master.engine import AnyTeam, Engine
 from nws.sleigh.master.occupancy import Occupancy
 from nws.sleigh.master.options import CallOptions
 from nws.sleigh.master.submission import SleighFuture, Submission
-from nws.sleigh.master.submissions import MAX_TASKS_IN_MESSAGE, Submissions
-from nws.sleigh.master.unsent_calls import UnsentCall
+from nws.sleigh.master.submissions import Submissions
+from nws.sleigh.master.unsent_calls import MAX_TASKS_IN_MESSAGE, UnsentCall
 from nws.sleigh.shared.messages import MAX_BATCH_BYTES, Task
 from nws.sleigh.shared.pickling import size_of
 

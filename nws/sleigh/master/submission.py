@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from typing import Any, Final, NamedTuple, Protocol
 
+from nws.errors import SleighIllegalValueException
 from nws.sleigh.master.future_condition import FutureCondition
 from nws.sleigh.master.options import checked_wait
 from nws.sleigh.shared.messages import Results
+from nws.sleigh.shared.pickling import Packed, pack
 
-__all__ = ["Awaited", "SleighFuture", "Submission"]
+__all__ = ["Awaited", "SleighFuture", "Submission", "packed_arguments"]
 
 _NO_RANKS: Final[Mapping[int, str]] = {}
 
@@ -155,6 +157,18 @@ class Submission:
 
     def notify(self) -> None:
         self._caretaker.notify()
+
+
+def packed_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Packed:
+    """Return the arguments of a call as they travel.
+
+    Raises:
+        SleighIllegalValueException: they cannot be pickled.
+    """
+    try:
+        return pack((args, kwargs) if kwargs else args)
+    except Exception as error:
+        raise SleighIllegalValueException(f"the arguments cannot be pickled: {error}") from error
 
 
 class Awaited(NamedTuple):

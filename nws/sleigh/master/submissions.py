@@ -26,8 +26,8 @@ from nws.sleigh.master.engine import LOOK_SECONDS, Engine
 from nws.sleigh.master.held_results import HeldResults
 from nws.sleigh.master.options import NO_OPTIONS, CallOptions
 from nws.sleigh.master.serial_team import SerialTeam
-from nws.sleigh.master.submission import Awaited, SleighFuture, Submission
-from nws.sleigh.master.unsent_calls import UnsentCall, UnsentCalls
+from nws.sleigh.master.submission import Awaited, SleighFuture, Submission, packed_arguments
+from nws.sleigh.master.unsent_calls import MAX_TASKS_IN_MESSAGE, UnsentCall, UnsentCalls
 from nws.sleigh.master.values import value_of
 from nws.sleigh.shared.functions import APPLY, INVOKE, Function, check_function
 from nws.sleigh.shared.messages import (
@@ -38,13 +38,11 @@ from nws.sleigh.shared.messages import (
     Task,
     log_dropped,
 )
-from nws.sleigh.shared.pickling import pack, size_of, travels_by_name
+from nws.sleigh.shared.pickling import size_of, travels_by_name
 
-__all__ = ["MAX_TASKS_IN_MESSAGE", "Submissions"]
+__all__ = ["Submissions"]
 
 _log = logging.getLogger("nws")
-
-MAX_TASKS_IN_MESSAGE: Final = 256
 
 _LINGER_SECONDS: Final = 1.0
 """Without submissions, after which the thread ends."""
@@ -103,12 +101,7 @@ class Submissions:
         if isinstance(fun, str):
             raise SleighIllegalValueException("submit() takes a function, not an expression")
         _, thing = check_function(fun, INVOKE)
-        try:
-            packed = pack((args, kwargs) if kwargs else args)
-        except Exception as error:
-            raise SleighIllegalValueException(
-                f"the arguments cannot be pickled: {error}"
-            ) from error
+        packed = packed_arguments(args, kwargs)
         submission = Submission(self, self._future_type)
         try:
             call = self._begin(submission, thing, APPLY if kwargs else INVOKE)
@@ -130,17 +123,15 @@ class Submissions:
         if self._immediate:
             self._do_at_once()
             return
-        unsent = len(self._unsent.items)
-        is_alone = unsent == len(self._outstanding)  # then it is no burst
-        if self._has_room() and (
-            is_alone or unsent >= MAX_TASKS_IN_MESSAGE or time.monotonic() >= self._unsent.due
-        ):
+        unsent = self._unsent
+        is_alone = len(unsent.items) == len(self._outstanding)  # then it is no burst
+        if (is_alone or unsent.is_message_due) and self._has_room():
             self._send()
         if self._thread is None:  # it ends only when it has seen that there is nothing to do
             self._ensure_thread()
         if is_alone != self._is_left_to_waiter:
             self.notify()
-        elif not is_alone and self._unsent.is_first(item):
+        elif not is_alone and unsent.is_first(item):
             # Only then: the thread receives, and takes turns with this one whenever it wakes.
             self._alarm.ring()
 
@@ -269,6 +260,7 @@ class Submissions:
             end: when to give up, by the monotonic clock.
         """
         engine = self._engine
+        self._send_for_waiter()
         if threading.current_thread() is self._thread:  # a callback waits for another call
             while submission.number in self._outstanding and (left := end - time.monotonic()) > 0:
                 self._step_in_callback(min(left, LOOK_SECONDS))
@@ -280,6 +272,14 @@ class Submissions:
                     self._receive_for(submission, end)
             if not is_receiver:
                 self._leave_to_thread(submission)
+
+    def _send_for_waiter(self) -> None:
+        """Send what there is at once: who waits for a call submits no further ones."""
+        if self._unsent.items and self._has_room():
+            try:
+                self._send()
+            except Exception as error:  # as in `_step`
+                self._engine.fail(error)
 
     def _leave_to_thread(self, submission: Submission) -> None:
         thread, outstanding = self._thread, self._outstanding

@@ -10,7 +10,9 @@ from typing import Final
 from nws.sleigh.master.submission import Submission
 from nws.sleigh.shared.messages import Task
 
-__all__ = ["UnsentCall", "UnsentCalls"]
+__all__ = ["MAX_TASKS_IN_MESSAGE", "UnsentCall", "UnsentCalls"]
+
+MAX_TASKS_IN_MESSAGE: Final = 256
 
 _MIN_PAUSE_SECONDS: Final = 0.0005
 _MAX_PAUSE_SECONDS: Final = 0.004
@@ -32,6 +34,11 @@ class UnsentCalls:
         self.items: deque[UnsentCall] = deque()
         self.due = 0.0
         self._pause = _MIN_PAUSE_SECONDS
+
+    @property
+    def is_message_due(self) -> bool:
+        """Whether a message is full, or its time has come."""
+        return len(self.items) >= MAX_TASKS_IN_MESSAGE or time.monotonic() >= self.due
 
     def is_first(self, item: UnsentCall) -> bool:
         """Tell whether a call is the first of those that wait. If it is not, whoever sends the
