@@ -167,7 +167,7 @@ def test_others_receive_theirs_meanwhile(sleigh: Sleigh, tmp_path: Path) -> None
 
 def test_who_waits_lets_nothing_wait_to_be_sent(sleigh: Sleigh, tmp_path: Path) -> None:
     _, waiting = waiting_for_one(sleigh, tmp_path)
-    sleigh._submissions[TASK]._unsent.due = math.inf
+    sleigh._submissions[TASK]._unsent.due = time.monotonic() + 1000
     assert sleigh.submit(deadly.times_ten, 4).result(PATIENCE) == 40
     (tmp_path / "go").touch()
     waiting.result()
