@@ -275,15 +275,17 @@ def test_a_callback_that_is_added_late_is_called_by_the_thread_of_the_sleigh(
     """Who waits must not be stopped by it, and holds a lock."""
     here(sleigh)
     called: Future[int] = Future()
+    made: Future[SleighFuture] = Future()  # the thread of the sleigh may be as quick as this one
 
     def unpickled() -> int:
+        future = made.result(PATIENCE)
         if not future.calls_back:
             future.add_done_callback(lambda _: called.set_result(threading.get_ident()))
         return threading.get_ident()
 
     hook(unpickled)
-    future = sleigh.submit(Hooked)
-    future.result(PATIENCE)
+    made.set_result(sleigh.submit(Hooked))
+    made.result().result(PATIENCE)
     assert called.result(PATIENCE) != threading.get_ident()
 
 
