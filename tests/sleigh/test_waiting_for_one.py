@@ -55,6 +55,14 @@ def waiting_for_one(sleigh: Sleigh, folder: Path) -> tuple[SleighFuture, Aside[A
     return future, waiting
 
 
+def call_back(sleigh: Sleigh, folder: Path, callback: Callable[[Future[int]], object]) -> None:
+    """Have a call done that calls back, whose result is 4. It comes when the callback is there:
+    else that would run on this thread."""
+    folder.mkdir()
+    sleigh.submit(functions.arrive, 4, folder).add_done_callback(callback)
+    (folder / "go").touch()
+
+
 def test_who_waits_receives(sleigh: Sleigh) -> None:
     this = here(sleigh)
     received = [sleigh.submit(Reader).result() == this for _ in range(20)]
@@ -85,12 +93,12 @@ def test_a_callback_may_wait_for_another_call(sleigh: Sleigh, tmp_path: Path) ->
     def go_on(done: Future[int]) -> None:
         got.set_result(sleigh.submit(functions.arrive, done.result(), tmp_path).result())
 
-    sleigh.submit(deadly.times_ten, 4).add_done_callback(go_on)
-    until_file(tmp_path / "40")
+    call_back(sleigh, tmp_path / "before", go_on)
+    until_file(tmp_path / "4")
     with pytest.raises(FutureTimeoutError):
         got.result(0.05)
     (tmp_path / "go").touch()
-    assert got.result(PATIENCE) == 40
+    assert got.result(PATIENCE) == 4
 
 
 def test_a_callback_may_wait_while_somebody_receives(sleigh: Sleigh, tmp_path: Path) -> None:
@@ -98,9 +106,9 @@ def test_a_callback_may_wait_while_somebody_receives(sleigh: Sleigh, tmp_path: P
     got: Future[int] = Future()
     call = Aside(partial(sleigh.eachElem, functions.arrive, [1], [tmp_path]))
     until_file(tmp_path / "1")
-    first = sleigh.submit(deadly.times_ten, 4)
-    first.add_done_callback(
-        lambda _: got.set_result(sleigh.submit(deadly.times_ten, 2).result(PATIENCE))
+    call_back(
+        *(sleigh, tmp_path / "before"),
+        lambda _: got.set_result(sleigh.submit(deadly.times_ten, 2).result(PATIENCE)),
     )
     assert got.result(PATIENCE) == 20
     (tmp_path / "go").touch()
@@ -116,8 +124,9 @@ def test_a_callback_that_waits_receives_when_nobody_else_does(
     got: Future[int] = Future()
     call = Aside(partial(sleigh.eachElem, functions.arrive, [1], [first]))
     until_file(first / "1")
-    sleigh.submit(deadly.times_ten, 4).add_done_callback(
-        lambda _: got.set_result(sleigh.submit(functions.arrive, 2, second).result())
+    call_back(
+        *(sleigh, tmp_path / "before"),
+        lambda _: got.set_result(sleigh.submit(functions.arrive, 2, second).result()),
     )
     until_file(second / "2")
     (first / "go").touch()
