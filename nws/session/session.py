@@ -101,7 +101,7 @@ class Session:
         try:
             transport = pool.acquire(mine)
             answer = transport.run(
-                *(request.fields, request.wait, request.into, request.failure, request.meanwhile)
+                request.fields, request.wait, request.into, request.failure, request.meanwhile
             )
             result = request.read(answer)
             if transport.pending is not None:
