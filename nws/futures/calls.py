@@ -41,9 +41,7 @@ class Calls:
         """
         self._sleigh = sleigh
         self._owns = owns
-        self._queue = sleigh.call_queue(
-            CallFuture, self._explained, stops_running=cancel_running, group=group
-        )
+        self._queue = sleigh.call_queue(self._explained, stops_running=cancel_running, group=group)
         self._owner = os.getpid()
         self._lock = threading.RLock()  # for who submits or shuts down
         self._is_shut_down = False
@@ -60,7 +58,7 @@ class Calls:
             self._check()
             try:
                 with PackedHere() as held:
-                    future = self._queue.submit(fn, args, kwargs)
+                    future = self._queue.submit(fn, args, kwargs, CallFuture)
             except SleighIllegalValueException as error:
                 return _failed(error)
             except SleighException as error:

@@ -7,12 +7,14 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import TimeoutError  # before Python 3.11 it is another one
+from contextlib import suppress
 from typing import Any, Final
 
 from nws.errors import SleighStoppedException, SleighTaskException
 from nws.pp.callbacks import is_in_callback
-from nws.pp.job_future import JobFuture
 from nws.pp.job_output import JobOutput
+from nws.sleigh.master.submission import SleighFuture
 from nws.sleigh.shared.output import write_text
 
 __all__ = ["DestroyedServerError", "Job"]
@@ -44,23 +46,21 @@ class Job:
         callback: Callable[..., object] | None,
         callbackargs: tuple[Any, ...],
         proto: int,
-        future: JobFuture,
     ) -> None:
-        """Prepare; `Server` gives it its result. Users get jobs from `Server.submit`.
+        """Prepare; `Server` gives it its future and its result. Users get jobs from
+        `Server.submit`.
 
         Args:
             tid, group, callback, callbackargs: see above.
             proto: protocol number of `pickle` for raw results.
-            future: of its result.
         """
         self.tid = tid
         self.group = group
         self.callback = callback
         self.callbackargs = callbackargs
         self._proto = proto
-        self._future = future
-        self._has_result = threading.Event()
-        self._over = threading.Event()
+        self._future: SleighFuture
+        self._called_back = None if callback is None else threading.Event()
         self._result: Any = None
         self._error: BaseException | None = None
         self._output = JobOutput()
@@ -71,13 +71,15 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether the result is there, and the callback has returned."""
-        return self._over.is_set()
+        called_back = self._called_back
+        return self._future.done() and (called_back is None or called_back.is_set())
 
     def wait(self) -> None:
         """Wait until the job is finished. In a callback, wait for its result only: other callbacks
         run later."""
-        self._future.wait()
-        (self._has_result if is_in_callback() else self._over).wait()
+        self._future.exception()
+        if self._called_back is not None and not is_in_callback():
+            self._called_back.wait()
 
     def __call__(self, raw_result: bool = False) -> Any:
         """Wait for the job, print what it has printed unless that was done, and return its result.
@@ -101,42 +103,39 @@ class Job:
             return pickle.dumps((self._result, self._printed()), self._proto)
         return self._result
 
-    def _settle(
-        self,
-        result: Any,
-        error: BaseException | None,
-        output: JobOutput | None,
-        *,
-        legacy_errors: bool,
+    def _take(
+        self, value: Any, output: JobOutput | None, *, is_failure: bool, legacy_errors: bool
     ) -> None:
-        """Take what became of it, and what it has printed. Called by the server, again if Ctrl-C
-        struck meanwhile."""
-        if isinstance(error, SleighStoppedException):
+        """Take what became of it, and what it has printed, before anybody sees that it is done.
+        Called by the server, again if Ctrl-C struck meanwhile."""
+        if not is_failure:
+            self._result = value
+        elif isinstance(value, SleighStoppedException):
             self._error = DestroyedServerError("the server was destroyed before the job was done")
-            self._error.__cause__ = error
-        elif isinstance(error, SleighTaskException):
-            text = str(error).replace(_ELEMENT, f"job {self.tid}", 1)
+            self._error.__cause__ = value
+        elif isinstance(value, SleighTaskException):
+            text = str(value).replace(_ELEMENT, f"job {self.tid}", 1)
             if legacy_errors:
                 self._legacy_traceback = f"{text}\n"
             else:
-                error.args = (text,)
-                self._error = error
+                value.args = (text,)
+                self._error = value
         else:
-            self._result, self._error = result, error
+            self._error = value
         if output is not None and output is not self._output:
             with self._showing:
                 output.add(str(self._output))  # what has come meanwhile
                 self._output = output
-        self._has_result.set()
 
     def _await_result(self, timeout: float) -> None:
         """Wait up to ``timeout`` seconds for the result."""
-        self._has_result.wait(timeout)
+        with suppress(TimeoutError):
+            self._future.exception(timeout)
 
     def _finish(self) -> None:
-        """Note that the callback has returned, or that there is none."""
-        self._has_result.set()
-        self._over.set()
+        """Note that the callback has returned, or will never be called."""
+        if self._called_back is not None:
+            self._called_back.set()
 
     def _run_callback(self) -> None:
         """Print what the job has printed, and call the callback, if there is a result for it.

@@ -39,11 +39,15 @@ def prepared(
     """
     function: Callable[..., Any] = func
     check_callable("func", func)
-    for helper in check_tuple("depfuncs", depfuncs):
-        check_callable("each of depfuncs", helper)
-    imports = [_import_statement(module) for module in check_tuple("modules", modules)]
+    check_tuple("depfuncs", depfuncs)
+    check_tuple("modules", modules)
     if namespace is not None and not isinstance(namespace, dict):
         raise TypeError(f"globals must be a dict, not {type(namespace).__name__}")
+    if not (depfuncs or modules or namespace):
+        return function
+    for helper in depfuncs:
+        check_callable("each of depfuncs", helper)
+    imports = [_import_statement(module) for module in modules]
     names, found = _names_in(namespace or {})
     names.update((_name_of_def(helper), helper) for helper in depfuncs)
     if not names and not imports and not found:

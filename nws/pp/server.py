@@ -112,9 +112,7 @@ class Server:
         self._changing = threading.Lock()  # the number of workers
         self._callbacks = Callbacks()
         self._log_handler = _follow(loglevel, logstream)
-        self._pool = WorkerPool(
-            "pp", workers, nodes, secret or "", self._take_lines, JobFuture, fresh=restart
-        )
+        self._pool = WorkerPool("pp", workers, nodes, secret or "", self._take_lines, fresh=restart)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a pp.Server cannot be sent to workers: give jobs what they need of it")
@@ -155,19 +153,19 @@ class Server:
             DestroyedServerError: the server was destroyed.
             SleighNwsException: the private server of the workers is gone.
         """
-        self._check()
         function = prepared(func, depfuncs, modules, globals)
         check_tuple("args", args)
         check_callback(callback, callbackargs)
+        job = Job(next(self._tids), group, callback, callbackargs, self._proto)
         try:
-            future = self._pool.submit(function, args)
-            assert isinstance(future, JobFuture)
+            make_future = partial(JobFuture, partial(self._settle, job))
+            job._future = future = self._pool.submit(function, args, make_future)
         except SleighStoppedException as error:
             raise self._unusable(error) from error
-        job = Job(next(self._tids), group, callback, callbackargs, self._proto, future)
-        self._unfinished[job.tid] = job
         self._by_call[future.number] = job
-        future.tell(partial(self._settle, job))
+        self._unfinished[job.tid] = job
+        if job.finished:
+            self._unfinished.pop(job.tid, None)
         return job
 
     def wait(self, group: str | None = None) -> None:
@@ -179,6 +177,8 @@ class Server:
         while jobs := self._jobs(group):
             for job in jobs:
                 job.wait()
+                if job.finished:
+                    self._unfinished.pop(job.tid, None)  # whose result came has not done that yet
             if is_in_callback():
                 return  # its own job is not finished before it returns
 
@@ -199,13 +199,13 @@ class Server:
             else:
                 echo([line])
 
-    def _settle(self, job: Job, future: JobFuture) -> None:
+    def _settle(self, job: Job, future: JobFuture, value: Any, is_failure: bool) -> None:
+        """Give a job its result, and have its callback called."""
         output = self._outputs.get(future.number)
-        error = future.exception()
-        result = None if error is not None else future.result()
+        job._take(value, output, is_failure=is_failure, legacy_errors=self._legacy_errors)
         if future.rank >= 0:
             self._done.add(future.rank, future.seconds)
-        job._settle(result, error, output, legacy_errors=self._legacy_errors)
+        future.set_done(value, is_failure=is_failure)
         if job.callback is None or not self._callbacks.call(partial(self._run_callback, job)):
             self._finish(job)
         self._outputs.pop(future.number, None)

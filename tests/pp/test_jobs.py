@@ -20,8 +20,8 @@ import pytest
 
 from nws import pp
 from nws.pp.job import Job
-from nws.pp.job_future import JobFuture
 from nws.pp.job_output import JobOutput
+from nws.sleigh.master.submission import SleighFuture
 from tests.sleigh import functions
 from tests.support import deadly
 from tests.support.processes import until, until_file
@@ -256,11 +256,12 @@ def test_output_beyond_a_limit_is_counted_and_dropped(
 def test_what_comes_between_the_end_and_the_result_is_printed_too(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    job, output = Job(0, "default", None, (), 0, JobFuture(None)), JobOutput()
+    job, output = Job(0, "default", None, (), 0), JobOutput()
+    job._future = future = SleighFuture(None)
     output.add("early\n")
     job._add_output("late\n")
-    job._settle(1, None, output, legacy_errors=False)
-    job._finish()
+    job._take(1, output, is_failure=False, legacy_errors=False)
+    future.settle(1, is_failure=False)
     assert job() == 1
     assert capfd.readouterr().out == "early\nlate\n"
 

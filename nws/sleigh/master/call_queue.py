@@ -72,7 +72,6 @@ class CallQueue(Submissions):
         self,
         engine: Engine,
         occupancy: Occupancy,
-        future_type: type[QueuedFuture],
         explain: Callable[[Exception], Exception],
         options: CallOptions,
         *,
@@ -83,15 +82,12 @@ class CallQueue(Submissions):
         Args:
             engine: runs the calls.
             occupancy: of the sleigh.
-            future_type: what `submit` returns.
             explain: turns an exception of the sleigh, for which calls end, into what their futures
                 to have.
             options: of all calls.
             stops_running: to cancel a call that runs stops it.
         """
-        super().__init__(
-            engine, lambda error: explain(occupancy.explained(error)), options, future_type
-        )
+        super().__init__(engine, lambda error: explain(occupancy.explained(error)), options)
         self._occupancy = occupancy
         self._stops_running = stops_running
         self._window = _CallWindow(engine.team)
@@ -99,7 +95,13 @@ class CallQueue(Submissions):
         self._idle = threading.Event()
         self._is_setting = False
 
-    def submit(self, fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SleighFuture:
+    def submit(
+        self,
+        fun: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        make_future: Callable[[Submission], SleighFuture] = QueuedFuture,
+    ) -> SleighFuture:
         """Submit a call; see `Submissions.submit`.
 
         Raises:
@@ -107,7 +109,7 @@ class CallQueue(Submissions):
             SleighNwsException: the server is gone.
         """
         with self._occupancy.scope():
-            return super().submit(fun, args, kwargs)
+            return super().submit(fun, args, kwargs, make_future)
 
     # What is sent
 

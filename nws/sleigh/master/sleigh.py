@@ -24,7 +24,7 @@ from nws.sleigh.launch.launcher import (
 from nws.sleigh.launch.launchers import launcher_for
 from nws.sleigh.launch.nodes import Node
 from nws.sleigh.launch.worker_range import checked_count, worker_range
-from nws.sleigh.master.call_queue import CallQueue, QueuedFuture
+from nws.sleigh.master.call_queue import CallQueue
 from nws.sleigh.master.elastic import Elastic, Policy
 from nws.sleigh.master.engine import AnyTeam, Engine
 from nws.sleigh.master.error_scope import undone_on_failure
@@ -298,7 +298,6 @@ class Sleigh(Maps):
 
     def call_queue(
         self,
-        future_type: type[QueuedFuture],
         explain: Callable[[Exception], Exception],
         *,
         stops_running: bool,
@@ -307,7 +306,7 @@ class Sleigh(Maps):
         """Return a queue of submitted calls beside that of `submit`, for an executor.
 
         Args:
-            future_type, explain, stops_running: see `CallQueue`.
+            explain, stops_running: see `CallQueue`.
             group: whose workers do them; empty for all.
 
         Raises:
@@ -316,9 +315,7 @@ class Sleigh(Maps):
         """
         options = _options_for(group)
         self._calls.check()
-        return CallQueue(
-            *(self._engine, self._calls, future_type, explain, options), stops_running=stops_running
-        )
+        return CallQueue(self._engine, self._calls, explain, options, stops_running=stops_running)
 
     # The group
 

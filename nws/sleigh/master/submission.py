@@ -131,14 +131,16 @@ class Submission:
 
     __slots__ = ("_caretaker", "everyone", "function", "future", "lost_ranks", "number", "sent")
 
-    def __init__(self, caretaker: Caretaker, future_type: type[SleighFuture]) -> None:
+    def __init__(
+        self, caretaker: Caretaker, make_future: Callable[[Submission], SleighFuture]
+    ) -> None:
         self.number = 0
         self.function = ""
         self.everyone = 0
         self.sent = False
         self.lost_ranks = _NO_RANKS
         self._caretaker = caretaker
-        self.future = future_type(self)
+        self.future = make_future(self)
 
     def withdraw(self) -> bool:
         return self._caretaker.withdraw(self)

@@ -59,7 +59,6 @@ class Submissions:
         engine: Engine,
         explain: Callable[[Exception], Exception],
         options: CallOptions = NO_OPTIONS,
-        future_type: type[SleighFuture] = SleighFuture,
     ) -> None:
         """Prepare.
 
@@ -67,10 +66,8 @@ class Submissions:
             engine: runs the calls.
             explain: turns an error of the engine into what the user is to see.
             options: of all these calls.
-            future_type: what `submit` returns.
         """
         self._engine = engine
-        self._future_type = future_type
         self._options = options
         self._explain = explain
         self._immediate = isinstance(engine.team, SerialTeam)
@@ -91,7 +88,13 @@ class Submissions:
 
     # Any thread
 
-    def submit(self, fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SleighFuture:
+    def submit(
+        self,
+        fun: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        make_future: Callable[[Submission], SleighFuture] = SleighFuture,
+    ) -> SleighFuture:
         """Submit a call; return its future.
 
         Raises:
@@ -102,7 +105,7 @@ class Submissions:
             raise SleighIllegalValueException("submit() takes a function, not an expression")
         _, thing = check_function(fun, INVOKE)
         packed = packed_arguments(args, kwargs)
-        submission = Submission(self, self._future_type)
+        submission = Submission(self, make_future)
         try:
             call = self._begin(submission, thing, APPLY if kwargs else INVOKE)
             submission.future.number = call.number

@@ -18,7 +18,7 @@ from nws.sleigh.master.home import Home
 from nws.sleigh.master.liveness import Liveness
 from nws.sleigh.master.members import Members
 from nws.sleigh.master.occupancy import Occupancy
-from nws.sleigh.master.submission import SleighFuture
+from nws.sleigh.master.submission import SleighFuture, Submission
 from nws.sleigh.master.submissions import Submissions
 from nws.sleigh.master.team import Team
 from nws.sleigh.shared.messages import MAX_RANKS
@@ -60,7 +60,6 @@ class WorkerPool:
         nodes: Sequence[Address],
         secret: str,
         output: Callable[[Sequence[Line]], None],
-        future_type: type[SleighFuture],
         *,
         fresh: bool,
     ) -> None:
@@ -72,7 +71,6 @@ class WorkerPool:
             nodes: where others are; see `nws.sleigh.node.connections.NodeConnections`.
             secret: that they know.
             output: is given the lines that workers write.
-            future_type: what `submit` returns.
             fresh: each task gets a worker in which none has run before.
 
         Raises:
@@ -96,9 +94,7 @@ class WorkerPool:
             )
             self._engine = Engine(self._team, _Health(liveness, self))
             self._calls.open(self._engine, liveness)
-            self._submissions = Submissions(
-                self._engine, self._calls.explained, future_type=future_type
-            )
+            self._submissions = Submissions(self._engine, self._calls.explained)
             where = self._home.where(_LEASE_SECONDS)
             self.local.join(where)
             if nodes:
@@ -106,8 +102,13 @@ class WorkerPool:
                 self.nodes = connections.roster
                 weakref.finalize(self, connections.close)  # before the server ends, also at exit
 
-    def submit(self, function: Callable[..., Any], args: tuple[Any, ...]) -> SleighFuture:
-        """Submit a call.
+    def submit(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        make_future: Callable[[Submission], SleighFuture],
+    ) -> SleighFuture:
+        """Submit a call, and return what `make_future` makes for it.
 
         Raises:
             SleighStoppedException: the pool was closed.
@@ -115,7 +116,7 @@ class WorkerPool:
             SleighNwsException: the server is gone.
         """
         with self._calls.scope():
-            return self._submissions.submit(function, args, {})
+            return self._submissions.submit(function, args, {}, make_future)
 
     def is_under_way(self, call: int) -> bool:
         """Tell whether a call has begun and is not over."""
