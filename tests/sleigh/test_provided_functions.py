@@ -31,13 +31,14 @@ def test_one_that_the_server_has_refused_is_sent_again() -> None:
 def test_one_that_was_never_sent_is_forgotten_with_its_last_call() -> None:
     functions = ProvidedFunctions()
     functions.use("one", b"1")
-    functions.use("one", b"1")
+    functions.use("one", b"2")
     functions.release("one")
-    assert functions.use_again("one")
+    functions.use("one", b"3")  # while it is in use, it is the first one
     functions.release("one")
     functions.release("one")
-    assert not functions.use_again("one")
     assert not functions.unsent(tasks_of("one"))
+    functions.use("one", b"4")
+    assert functions.unsent(tasks_of("one")) == {"one": b"4"}
 
 
 def test_one_whose_call_is_over_before_it_is_noted_as_sent_is_deleted_like_others() -> None:
@@ -47,7 +48,8 @@ def test_one_whose_call_is_over_before_it_is_noted_as_sent_is_deleted_like_other
     sent = functions.unsent(tasks_of("one"))
     functions.release("one")
     functions.note_sent(sent)
-    assert functions.use_again("one"), "it is there"
+    functions.use("one", b"2")
+    assert not functions.unsent(tasks_of("one")), "it is there"
     functions.release("one")
     later = [f"function {number}" for number in range(8)]
     for name in later:
@@ -67,6 +69,6 @@ def test_of_the_others_the_last_ones_stay() -> None:
     # The first one is in use.
     assert functions.surplus() == names[1:4]
     assert not functions.surplus()
-    assert not functions.use_again(names[1])
-    assert functions.use_again(names[4])
-    assert not functions.release(names[4])
+    for name in names[1], names[4]:
+        functions.use(name, b"again")
+    assert functions.unsent(tasks_of(names[1], names[4])) == {names[1]: b"again"}

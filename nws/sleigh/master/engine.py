@@ -141,26 +141,9 @@ class Engine:
             SleighIllegalValueException: the function cannot be pickled.
             SleighInitializerException: the initializer has failed on a worker.
         """
-        self._check_initialized()
-        return self._register(recipient, self.team.provide(function), options)
-
-    def begin_again(
-        self, recipient: Recipient, function: str, options: CallOptions = NO_OPTIONS
-    ) -> Call | None:
-        """Begin a call with the function of a former one, by the name of its variable. Return None
-        if it is not on the server any more.
-
-        Raises:
-            SleighInitializerException: the initializer has failed on a worker.
-        """
-        self._check_initialized()
-        if not self.team.provide_again(function):
-            return None
-        return self._register(recipient, function, options)
-
-    def _check_initialized(self) -> None:
         if self._not_initialized is not None:
             raise initializer_error(self._not_initialized)
+        return self._register(recipient, self.team.provide(function), options)
 
     def _register(self, recipient: Recipient, function: str, options: CallOptions) -> Call:
         recipient.function = function

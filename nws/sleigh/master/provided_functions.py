@@ -37,14 +37,6 @@ class ProvidedFunctions:
                 self._unsent[name] = packed
             self._users[name] += 1
 
-    def use_again(self, name: str) -> bool:
-        """Let one more call use a function, if it is there. Tell whether it is."""
-        with self._lock:
-            is_there = name in self._users
-            if is_there:
-                self._users[name] += 1
-            return is_there
-
     def release(self, name: str) -> bool:
         """Note that a call is over. Tell whether more functions are kept than need be."""
         with self._lock:

@@ -91,9 +91,6 @@ class SerialTeam:
         self._functions[name] = _detached_function(function)
         return name
 
-    def provide_again(self, function: str) -> bool:
-        return False
-
     def release(self, function: str) -> None:
         del self._functions[function]
 

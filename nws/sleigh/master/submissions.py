@@ -33,12 +33,11 @@ from nws.sleigh.shared.functions import APPLY, INVOKE, Function, check_function
 from nws.sleigh.shared.messages import (
     MAX_BATCH_BYTES,
     RESULT,
-    Call,
     Results,
     Task,
     log_dropped,
 )
-from nws.sleigh.shared.pickling import size_of, travels_by_name
+from nws.sleigh.shared.pickling import size_of
 
 __all__ = ["Submissions"]
 
@@ -78,7 +77,6 @@ class Submissions:
         self._awaited: Awaited | None = None
         self._waiter_alarm = Alarm()  # of that thread
         self._is_left_to_waiter = False  # so was the last call, and so is the next one
-        self._last: tuple[Any, str, str] | None = None  # the last function, if it travels by name
         self._sending = threading.RLock()
         self._behind = True  # something may have come that does not show at the socket
         self._lock = threading.RLock()  # for what follows
@@ -107,7 +105,8 @@ class Submissions:
         packed = packed_arguments(args, kwargs)
         submission = Submission(self, make_future)
         try:
-            call = self._begin(submission, thing, APPLY if kwargs else INVOKE)
+            function = Function(APPLY if kwargs else INVOKE, thing, (), {}, None)
+            call = self._engine.begin(submission, function, self._options)
             submission.future.number = call.number
             item = submission, Task(call, 0, [packed])
             with self._lock:
@@ -137,18 +136,6 @@ class Submissions:
         elif not is_alone and unsent.is_first(item):
             # Only then: the thread receives, and takes turns with this one whenever it wakes.
             self._alarm.ring()
-
-    def _begin(self, submission: Submission, thing: Any, kind: str) -> Call:
-        """Begin a call. A function that travels by name need not be packed for each of many."""
-        last = self._last
-        if last is not None and last[0] is thing and last[1] == kind:
-            call = self._engine.begin_again(submission, last[2], self._options)
-            if call is not None:
-                return call
-        function = Function(kind, thing, (), {}, None)
-        call = self._engine.begin(submission, function, self._options)
-        self._last = (thing, kind, call.function) if travels_by_name(thing) else None
-        return call
 
     def _count(self, submission: Submission, fun: Any) -> None:
         if self._state is None:

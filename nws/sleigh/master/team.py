@@ -191,10 +191,6 @@ class Team:
         self._functions.use(name, packed)
         return name
 
-    def provide_again(self, function: str) -> bool:
-        """Let one more call use a function; tell whether it is known."""
-        return self._functions.use_again(function)
-
     def release(self, function: str) -> None:
         """A call that used a function is over. The last functions stay, for later calls."""
         if self._functions.release(function):

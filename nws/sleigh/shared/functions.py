@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from nws.errors import SleighIllegalValueException
 from nws.sleigh.shared.generators import FunctionPickler
-from nws.sleigh.shared.pickling import Packed, pack, pieces_of, travels_by_name
+from nws.sleigh.shared.pickling import Packed, pack, pieces_of
+from nws.sleigh.shared.snapshots import Snapshot, snapshot_of
 from nws.sleigh.shared.unpicklable import name_unpicklable
 
 __all__ = [
@@ -35,7 +35,7 @@ INVOKE: Final = "invoke"
 DEFINE: Final = "define"
 EVAL: Final = "eval"
 
-_KEPT_CONSTANTS: Final = 64
+_MAX_KEPT: Final = 16
 """Functions that are not packed again for each call."""
 
 
@@ -52,10 +52,9 @@ class Function(NamedTuple):
     permute: Sequence[int] | None
     """Which of the varying and then the fixed arguments are passed, in this order."""
 
-    @property
-    def is_constant(self) -> bool:
-        """Whether it has nothing that a call can change, and is packed always alike: a name."""
-        return not (self.fixed or self.keywords) and travels_by_name(self.thing)
+    def snapshot(self) -> Snapshot | None:
+        """Return a snapshot of it; None if it has anything whose change might not be seen."""
+        return None if self.fixed or self.keywords else snapshot_of(self.thing)
 
 
 def check_function(fun: Any, kind: str | None) -> tuple[str, Any]:
@@ -96,19 +95,39 @@ def named_function(function: Function) -> tuple[str, Packed]:
     Raises:
         SleighIllegalValueException: it cannot be pickled.
     """
-    kind, thing, _, _, permute = function
-    if function.is_constant and permute is None:
-        return _named_constant(kind, thing)
-    what = "the function or fixedArgs" if function.fixed or function.keywords else "the function"
+    kind, thing, fixed, keywords, permute = function
+    key = kind, id(thing)  # which is in the snapshot, and so remains
+    is_alone = not fixed and not keywords and permute is None
+    if is_alone:
+        kept = _kept.get(key)
+        if kept is not None and kept.snapshot.holds():
+            return kept.named
+    snapshot = function.snapshot() if is_alone else None
+    what = "the function or fixedArgs" if fixed or keywords else "the function"
     packed = packed_function(tuple(function), what)
-    return function_variable(packed), packed
+    named = function_variable(packed), packed
+    if snapshot is not None and type(packed) is bytes:  # which is not large
+        _keep(key, _Kept(snapshot, named))
+    return named
 
 
-@lru_cache(maxsize=_KEPT_CONSTANTS)
-def _named_constant(kind: str, thing: Any) -> tuple[str, Packed]:
-    """A short call would spend a part of its time on this."""
-    packed = packed_function((kind, thing, (), {}, None))
-    return function_variable(packed), packed
+class _Kept(NamedTuple):
+    """What a function was packed to."""
+
+    snapshot: Snapshot
+    named: tuple[str, Packed]
+
+
+_kept: dict[tuple[str, int], _Kept] = {}
+"""By the kind and the identity of each function."""
+
+
+def _keep(key: tuple[str, int], kept: _Kept) -> None:
+    """Keep what a function was packed to, and drop what was kept first."""
+    _kept.pop(key, None)
+    _kept[key] = kept
+    for oldest in list(_kept)[:-_MAX_KEPT]:
+        _kept.pop(oldest, None)
 
 
 def function_variable(packed: Packed) -> str:

@@ -15,10 +15,9 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 from functools import partial
-from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final, TypeAlias
 
-from nws.sleigh.shared.pickler import Pickler, can_be_imported, pickled
+from nws.sleigh.shared.pickler import Pickler, pickled
 
 __all__ = [
     "PLAIN",
@@ -29,7 +28,6 @@ __all__ = [
     "packed_again",
     "pieces_of",
     "size_of",
-    "travels_by_name",
     "unpack",
 ]
 
@@ -114,11 +112,6 @@ def _lightened(thing: Any) -> Any:
 
 def _is_large(thing: Any) -> bool:
     return type(thing) is bytes and len(thing) >= _MIN_APART_BYTES
-
-
-def travels_by_name(function: Any) -> bool:
-    """Tell whether a function is packed as no more than its name, so always alike."""
-    return type(function) in (FunctionType, BuiltinFunctionType) and can_be_imported(function)
 
 
 def unpack(packed: Packed, *, again: bool = False) -> Any:

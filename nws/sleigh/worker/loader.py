@@ -12,6 +12,7 @@ from nws.sleigh.shared.generators import arriving
 from nws.sleigh.shared.messages import NO_ELEMENT, Call, Failure
 from nws.sleigh.shared.pickling import Packed, unpack
 from nws.sleigh.shared.reloads import LoadedModules
+from nws.sleigh.shared.snapshots import Snapshot
 from nws.sleigh.shared.status_cells import IDLE, LOADING, StatusCells
 from nws.sleigh.worker.deaths import Deaths
 from nws.sleigh.worker.runner import Runner, failure
@@ -37,25 +38,25 @@ class Loader:
         self._cells = cells
         self._runner = runner
         self._deaths = deaths
-        self._cache: dict[str, Packed] = {}
+        self._cache: dict[str, _Cached] = {}
         self.modules = LoadedModules()
         self._ready_for: tuple[object, ...] | None = None  # what the runner was prepared for
         self._ready_call: Call | None = None  # the last call that it is ready for
-        self._only_call = 0  # the call that alone may use it, as it may change it; else 0
+        self._snapshot: Snapshot | None = None  # of the function, when the runner was prepared
 
     def prepare(self, call: Call) -> Failure | None:
         """Get the function of a call ready, unless it is. Return why that is not possible."""
         if call is self._ready_call:
             return None
         wanted = call.function, call.seed, call.worker_count, call.reloaded
-        if wanted == self._ready_for and self._only_call in (0, call.number):
+        if wanted == self._ready_for and self._is_as_sent(call):
             self._ready_call = call
             return None
-        self._ready_for = self._ready_call = None
+        self._ready_for = self._ready_call = self._snapshot = None
         cells = self._cells
         cells.element, cells.since = NO_ELEMENT, time.monotonic_ns()
         try:
-            packed = self._cache.get(call.function) or self._fetch(call)
+            cached = self._cache.get(call.function) or self._fetch(call)
         except NwsTimeoutException:
             return Failure("the function of this call is not on the server any more\n")
         except NwsUnpicklingException as error:
@@ -66,7 +67,7 @@ class Loader:
         cells.state = LOADING
         try:
             with arriving() as generators:
-                function = Function(*unpack(packed, again=True))
+                function = Function(*unpack(cached.packed, again=True))
             problem = self.modules.problem(call.reloaded)
             if problem:
                 return Failure(problem)
@@ -81,14 +82,40 @@ class Loader:
         finally:
             cells.state = IDLE
         self._ready_for, self._ready_call = wanted, call
-        # A call may change its fixed arguments, or what a function carries that does not travel by
-        # name. The next call starts from what was sent.
-        self._only_call = 0 if function.is_constant else call.number
+        self._snapshot = cached.snapshot_of(function)
         return None
 
-    def _fetch(self, call: Call) -> Packed:
-        packed: Packed = self._workspace.find(call.function, timeout=0)
+    def _is_as_sent(self, call: Call) -> bool:
+        """Tell whether a call finds the function as the master has sent it. A former call may have
+        changed its fixed arguments, or what it carries that does not travel by name."""
+        ready, snapshot = self._ready_call, self._snapshot
+        if ready is not None and ready.number == call.number:
+            return True
+        return snapshot is not None and snapshot.holds()
+
+    def _fetch(self, call: Call) -> _Cached:
+        cached = _Cached(self._workspace.find(call.function, timeout=0))
         while len(self._cache) >= _MAX_CACHED:
             self._cache.pop(next(iter(self._cache)))
-        self._cache[call.function] = packed
-        return packed
+        self._cache[call.function] = cached
+        return cached
+
+
+class _Cached:
+    """A packed function."""
+
+    def __init__(self, packed: Packed) -> None:
+        """It was not loaded yet."""
+        self.packed = packed
+        self._was_loaded = False
+        self._has_snapshots = True  # as far as is known
+
+    def snapshot_of(self, function: Function) -> Snapshot | None:
+        """Return a snapshot of what was loaded. The first time there is none: it takes as long as
+        loading, and most functions are for a single call."""
+        snapshot = None
+        if self._was_loaded and self._has_snapshots:
+            snapshot = function.snapshot()
+            self._has_snapshots = snapshot is not None
+        self._was_loaded = True
+        return snapshot

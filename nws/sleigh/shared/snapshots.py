@@ -1,0 +1,134 @@
+"""Snapshots of functions: a function that is as it was need not be packed or loaded again.
+
+What can be imported travels by name. A function of the main program travels by value: with its byte
+code, and with what it uses by global names, in closures and as defaults. To pack that takes longer
+than a short call, and so does loading it. A snapshot holds what the function depends on, so that
+one can see whether it still does. There is one only if all of that is constant: numbers and texts,
+what travels by name, and other such functions. A list may change unseen.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from operator import is_
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any, Final
+
+from nws.sleigh.shared.pickler import can_be_imported
+
+__all__ = ["Snapshot", "snapshot_of"]
+
+_CONSTANTS: Final = frozenset(
+    {int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented)}
+)
+_BY_NAME: Final = (FunctionType, BuiltinFunctionType, type)
+_OF_MODULE: Final = ("__package__", "__name__", "__path__", "__file__")
+"""Global names that travel with each function."""
+
+_ABSENT: Final = object()
+_MAX_FUNCTIONS: Final = 16
+"""To compare more would take as long as packing them."""
+
+_MAX_CODES: Final = 256
+
+
+class Snapshot:
+    """A function as it is when this is made."""
+
+    def __init__(self, function: Any, parts: dict[FunctionType, tuple[Any, ...]]) -> None:
+        """Made by `snapshot_of`."""
+        self._function = function
+        self._parts = tuple(parts.items())
+        self._modules = len(sys.modules)
+
+    def holds(self) -> bool:
+        """Tell whether nothing has changed: it would be packed alike, and does the same."""
+        if not self._parts:
+            return can_be_imported(self._function)
+        if len(sys.modules) != self._modules:
+            return False  # a function travels with the submodules that it uses and that are there
+        try:
+            return all(all(map(is_, parts, _parts_of(each))) for each, parts in self._parts)
+        except ValueError:  # a variable of a closure was deleted
+            return False
+
+
+def snapshot_of(function: Any) -> Snapshot | None:
+    """Return a snapshot of a function; None if a change of it might not be seen, or if it is no
+    function."""
+    if type(function) not in (FunctionType, BuiltinFunctionType):
+        return None
+    parts: dict[FunctionType, tuple[Any, ...]] = {}
+    waiting = [function]
+    while waiting:
+        each = waiting.pop()
+        if each in parts or _travels_by_name(each):
+            continue
+        if type(each) is not FunctionType or len(parts) == _MAX_FUNCTIONS:
+            return None
+        try:
+            parts[each] = found = _parts_of(each)
+        except Exception:  # of its annotations, say
+            return None
+        for part in found:
+            if type(part) is FunctionType:
+                waiting.append(part)
+            elif not _is_constant(part):
+                return None
+        if each.__dict__:
+            return None
+    return Snapshot(function, parts)
+
+
+def _parts_of(function: FunctionType) -> tuple[Any, ...]:
+    """Return all that a function depends on, always in the same order."""
+    names = function.__globals__
+    code = function.__code__
+    return (
+        code,
+        function.__name__,
+        function.__qualname__,
+        function.__module__,
+        function.__doc__,
+        function.__defaults__,
+        len(names),  # else names that it finds in another way might be set unseen
+        len(function.__dict__),
+        *(function.__kwdefaults__ or ()),
+        *(function.__kwdefaults__ or {}).values(),
+        *function.__annotations__.values(),
+        *[cell.cell_contents for cell in function.__closure__ or ()],
+        *[names.get(name, _ABSENT) for name in _global_names(code)],
+    )
+
+
+@lru_cache(maxsize=_MAX_CODES)
+def _global_names(code: CodeType) -> tuple[str, ...]:
+    return tuple(sorted({*_OF_MODULE, *_names_in(code)}))
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname.endswith("_GLOBAL"):
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_in(constant)
+
+
+def _is_constant(part: Any) -> bool:
+    """Tell whether a thing cannot change, so that its identity says all."""
+    kind = type(part)
+    if kind in _CONSTANTS or kind is CodeType or part is _ABSENT:
+        return True
+    if kind is tuple or kind is frozenset:
+        return all(map(_is_constant, part))
+    if kind is ModuleType:
+        return sys.modules.get(part.__name__) is part
+    return _travels_by_name(part)
+
+
+def _travels_by_name(thing: Any) -> bool:
+    return isinstance(thing, _BY_NAME) and can_be_imported(thing)
