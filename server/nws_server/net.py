@@ -44,7 +44,7 @@ from nws_server.incidents import (
 )
 from nws_server.places import Places
 from nws_server.slow_clients import SlowClients
-from nws_server.sockets import direct_send, tcp_socket
+from nws_server.sockets import direct_receive, direct_send, tcp_socket
 from nws_server.tls import TlsLayer
 from nws_server.unfinished import Unfinished, bound_for
 from nws_server.vanished import has_vanished
@@ -119,6 +119,9 @@ class NwsProtocol(TwistedProtocol):
         admitted = self.factory.places.give(self)
         if self.factory.fast_io:
             self._send = direct_send(transport)
+            receive = direct_receive(transport)
+            if receive is not None:
+                transport.doRead = receive
         if self._send is not None and local:
             # For TCP the system finds a good size by itself.
             transport.getHandle().setsockopt(
@@ -168,6 +171,7 @@ class NwsProtocol(TwistedProtocol):
             self._connection.lost()
             self._connection = None
             self.__dict__.pop("dataReceived", None)  # the connection's, and that would keep us
+            vars(self._transport).pop("doRead", None)  # likewise
 
     def pauseProducing(self) -> None:
         self._writable = False

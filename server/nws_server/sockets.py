@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from twisted.internet.abstract import FileDescriptor
@@ -13,8 +14,9 @@ from twisted.internet.interfaces import (
     ITCPTransport,
     IUNIXTransport,
 )
+from twisted.internet.tcp import Connection as TcpConnection
 
-__all__ = ["direct_send", "tcp_socket"]
+__all__ = ["direct_receive", "direct_send", "tcp_socket"]
 
 
 def tcp_socket(transport: Any) -> socket.socket | None:
@@ -23,6 +25,17 @@ def tcp_socket(transport: Any) -> socket.socket | None:
     if not is_tcp or not ISystemHandle.providedBy(transport):
         return None
     return cast(socket.socket, transport.getHandle())
+
+
+def direct_receive(transport: Any) -> Callable[[], Any] | None:
+    """Return a ``doRead`` for the transport of a Unix socket; None for others.
+
+    Twisted's own looks for descriptors, which nobody sends us: for a small request, that takes as
+    long as receiving it. The system closes those that come nevertheless.
+    """
+    if IUNIXTransport.providedBy(transport) and isinstance(transport, TcpConnection):
+        return partial(TcpConnection.doRead, transport)
+    return None
 
 
 def direct_send(transport: Any) -> Callable[[bytes | memoryview], int] | None:
