@@ -51,6 +51,8 @@ class ServerAddress(NamedTuple):
     """Its web address; empty if there is none."""
     forwarded: str = ""
     """Path of the Unix socket for forwarded connections; empty if there is none."""
+    local: str = ""
+    """Path of the Unix socket for clients on the server's machine; empty if there is none."""
     certificate: str = ""
     """Fingerprint of the server's certificate, as ``sha256:HEX``, for connections from other
     machines; empty if they are not encrypted."""

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from nws.counted import counted
 from nws.nonblocking.connection import Connection
 from nws.session.endpoint import UNIX, Endpoint
-from nws.session.sockets import tune
+from nws.session.sockets import is_unix, local_socket, tune
 
 __all__ = ["AsyncioLoop"]
 
@@ -90,7 +90,10 @@ class AsyncioLoop:
 
         loop, host = self._loop, endpoint.dialed or endpoint.host
         connecting: Any
-        if host.startswith(UNIX):
+        local = local_socket(endpoint)
+        if local is not None:
+            connecting = loop.create_unix_connection(link, sock=local)
+        elif host.startswith(UNIX):
             connecting = loop.create_unix_connection(link, host.removeprefix(UNIX))
         elif endpoint.is_encrypted:
             connecting = _connect_by_tls(link, endpoint, host)
@@ -144,7 +147,7 @@ class _AsyncioLink(asyncio.BufferedProtocol):
         self.socket = transport.get_extra_info("socket")
         encryption = transport.get_extra_info("ssl_object")
         self.certificate = encryption.getpeercert(binary_form=True) if encryption else b""
-        if not self._connection.endpoint.host.startswith(UNIX):
+        if not is_unix(self.socket):
             tune(self.socket, self._connection.endpoint)
         self._connection.opened(self)
 

@@ -100,10 +100,12 @@ class Connection:
 
     Attributes:
         dialect: what was agreed on; None during the handshake.
+        token: by which other connections join the session that this one has begun.
         stuck: out of step with the server for good; close it when another one is there.
     """
 
     dialect: Dialect | None = None
+    token = b""
     stuck = False
     _dropped = ""  # why there is no connection any more
     _link: Link | None = None
@@ -222,7 +224,7 @@ class Connection:
         elif handshake.dialect is not None and not handshake.dialect.extensions:
             self._refuse("it speaks only the original protocol, in which no wait can be cancelled")
         elif handshake.dialect is not None:
-            self.dialect = handshake.dialect
+            self.dialect, self.token = handshake.dialect, handshake.token
             if self._shaken is not None:
                 self._loop.keep(self._shaken, None)
 

@@ -79,10 +79,10 @@ class LoopSession:
         try:
             if token:
                 await _do(connection, [b"attach", token])
-            self.token = token or await _do(connection, [b"session"])
         except BaseException:
             connection.close("the session was not opened")
             raise
+        self.token = token or connection.token
         self._ended = ""
         self._all.add(connection)
         self._idle.append(connection)

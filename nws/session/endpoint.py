@@ -68,6 +68,9 @@ class Endpoint(NamedTuple):
     """If we know the server's secret."""
     dialed: str = ""
     """The host to connect to, if the server has said that more exactly."""
+    local: str = ""
+    """Path of a Unix socket of the server, if it is on this machine and has one: that is quicker.
+    """
     authorities: str = ""
     """File with those that have signed the server's certificate, if we do not know that itself."""
 
@@ -131,7 +134,7 @@ def find_endpoint(
     dialed = _hosts(found.addresses)[port] if place.is_here else ""
     stays_here = place.is_here and (not dialed or _is_loopback(dialed))
     known = Login(found.secret, "" if stays_here else found.certificate)
-    return place._replace(login=known, dialed=dialed)
+    return place._replace(login=known, dialed=dialed, local=found.local if stays_here else "")
 
 
 def _port_number(port: object) -> int:

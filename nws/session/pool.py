@@ -78,11 +78,8 @@ class Pool:
         self.idle: list[Transport] = []
         if token:
             self.main.run([b"attach", token])
-        # The token by which further connections join the session. It is asked for now because
-        # later, when it is needed, this connection may be waiting.
-        self.token = token
+        self.token = token or self.main.token
         if self.dialect.extensions:
-            self.token = token or bytes(self.main.run([b"session"]).payload)
             self.idle.append(self.main)
 
     def acquire(self, mine: list[Transport]) -> Transport:

@@ -41,14 +41,40 @@ class Timeouts(NamedTuple):
 def candidate_sockets(endpoint: Endpoint) -> Iterator[tuple[socket.socket, Any]]:
     """Make a socket for each way to an endpoint; give it with the address to connect it to."""
     if endpoint.host.startswith(UNIX):
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-        yield sock, endpoint.host.removeprefix(UNIX)
+        yield _unix_socket(), endpoint.host.removeprefix(UNIX)
         return
     host = endpoint.dialed or endpoint.host
     found = socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM)
     for family, kind, protocol, _, address in found:
         yield socket.socket(family, kind, protocol), address
+
+
+def _unix_socket() -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+    return sock
+
+
+def local_socket(endpoint: Endpoint) -> socket.socket | None:
+    """Return a socket that is connected to a server on this machine by its Unix socket. None if it
+    has none, or that cannot be used just now: then it is reached by its port."""
+    if not endpoint.local or not hasattr(socket, "AF_UNIX"):
+        return None
+    sock = _unix_socket()
+    try:
+        sock.setblocking(False)  # it is accepted at once, or refused, as when too many do that
+        sock.connect(endpoint.local)
+    except BaseException as error:
+        sock.close()
+        if isinstance(error, OSError) and is_system_error(error):
+            return None
+        raise
+    return sock
+
+
+def is_unix(sock: socket.socket) -> bool:
+    """Tell whether this is a Unix socket."""
+    return sock.family == getattr(socket, "AF_UNIX", None)
 
 
 def tune(sock: socket.socket, endpoint: Endpoint) -> None:

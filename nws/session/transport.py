@@ -27,6 +27,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from nws.errors import (
@@ -37,7 +38,7 @@ from nws.errors import (
     NwsProtocolException,
 )
 from nws.session.delivery import ACK, CANCEL, NACK, are_leased, release_fields
-from nws.session.endpoint import UNIX, Endpoint
+from nws.session.endpoint import Endpoint
 from nws.session.exchange import Exchange
 from nws.session.failures import lost, no_server, refused
 from nws.session.flusher import flush_soon
@@ -45,11 +46,14 @@ from nws.session.sockets import (
     Timeouts,
     candidate_sockets,
     is_system_error,
+    is_unix,
+    local_socket,
     raised_by_handler,
     set_poll_interval,
     tune,
 )
 from nws.session.trust import client_login, server_end, why_not_trusted
+from nws.session.unix_exchange import UnixExchange, poll_for
 from nws.wire.dialect import Dialect
 from nws.wire.handshake import ClientHandshake
 from nws.wire.operations import describe_request
@@ -77,6 +81,8 @@ class Transport:
     Attributes:
         endpoint: of the server.
         dialect: what was agreed on.
+        token: by which other connections join the session that this one has begun; empty if the
+            server knows no extensions.
         socket: to look at.
         pending: the operation that is under way, or whose value the caller does not hold yet. The
             caller sets it to None once it does. Whatever is found here later was interrupted.
@@ -104,8 +110,6 @@ class Transport:
         self.pending: Exchange | None = None
         self.stuck = self.vanished = False
         self._timeouts = timeouts
-        # A Unix socket sends everything at once, and so does TLS.
-        self._more = 0 if endpoint.host.startswith(UNIX) or endpoint.is_encrypted else _MORE
         self._dropped = ""  # why there is no connection any more
         self._turn = threading.RLock()  # for an original server
         self.socket: socket.socket
@@ -121,11 +125,21 @@ class Transport:
         self._make_exchange: Callable[..., Exchange] = Exchange
         if endpoint.is_encrypted:
             self._encrypt(deadline)
+        elif is_unix(self.socket):
+            self._make_exchange = partial(UnixExchange, poll_for(self.socket))
+        # A Unix socket sends everything at once, and so does TLS.
+        self._more = 0 if endpoint.is_encrypted or is_unix(self.socket) else _MORE
         self.dialect = self._shake_hands(deadline)
         weakref.finalize(self, self.socket.close)
         set_poll_interval(self.socket, timeouts.poll_interval)
 
     def _connect(self, timeout: float, deadline: float) -> None:
+        local = local_socket(self.endpoint)
+        if local is not None:
+            self.socket = local
+            _transports.add(self)
+            local.settimeout(timeout)
+            return
         problem = OSError("the name has no address")
         for sock, address in candidate_sockets(self.endpoint):
             self.socket = sock
@@ -133,7 +147,7 @@ class Transport:
             try:
                 sock.settimeout(timeout)
                 sock.connect(address)
-                if not self.endpoint.host.startswith(UNIX):
+                if not is_unix(sock):
                     tune(sock, self.endpoint)
                 return
             except BaseException as error:
@@ -185,6 +199,7 @@ class Transport:
             raise NwsConnectException(
                 f"cannot use the server at {self.endpoint}: {handshake.refused}"
             )
+        self.token = handshake.token
         return handshake.dialect
 
     def _why_not_trusted(self) -> str:

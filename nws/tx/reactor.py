@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,7 +16,7 @@ from zope.interface import implementer
 
 from nws.nonblocking.connection import Connection
 from nws.session.endpoint import UNIX, Endpoint
-from nws.session.sockets import tune
+from nws.session.sockets import is_unix, tune
 
 __all__ = ["ReactorLoop"]
 
@@ -58,12 +59,17 @@ class ReactorLoop:
     async def connect(self, endpoint: Endpoint, connection: Connection, timeout: float) -> None:
         """Connect to a server; see `nws.nonblocking.event_loop.EventLoop`."""
         host = endpoint.dialed or endpoint.host
+        factory: Any = Factory.forProtocol(lambda: _ReactorLink(connection))
         way: Any
+        if endpoint.local:
+            with suppress(ConnectError):  # then there is the port
+                way = UNIXClientEndpoint(self._reactor, endpoint.local, timeout)
+                await _cancellable(way.connect(factory))
+                return
         if host.startswith(UNIX):
             way = UNIXClientEndpoint(self._reactor, host.removeprefix(UNIX), timeout)
         else:
             way = HostnameEndpoint(self._reactor, host, endpoint.port, timeout)
-        factory: Any = Factory.forProtocol(lambda: _ReactorLink(connection))
         if endpoint.is_encrypted:
             from nws.tx.encryption import by_tls  # which needs the extra [tls]
 
@@ -120,7 +126,7 @@ class _ReactorLink(Protocol):
         return self._connection.endpoint.is_encrypted
 
     def connectionMade(self) -> None:
-        if not self._connection.endpoint.host.startswith(UNIX):
+        if not is_unix(self.socket):
             tune(self.socket, self._connection.endpoint)
         if not self._is_encrypted:
             self.handshakeCompleted()

@@ -18,6 +18,7 @@ __all__ = [
     "METADATA_TO_SERVER",
     "PEER_TIMEOUT",
     "REASON",
+    "SESSION",
     "WEB_PORT",
     "Dialect",
     "encode_dict",
@@ -32,6 +33,7 @@ WEB_PORT: Final = b"NwsWebPort"
 EXTENSIONS: Final = b"NwsExtensions"
 PEER_TIMEOUT: Final = b"NwsPeerTimeout"
 LOGIN: Final = b"NwsLogin"
+SESSION: Final = b"NwsSession"
 
 REASON: Final = b"nwsReason"
 """The metadata entry that carries the text of a failure."""

@@ -28,6 +28,7 @@ from nws.wire.dialect import (
     METADATA_TO_SERVER,
     PEER_TIMEOUT,
     REASON,
+    SESSION,
     Dialect,
     encode_dict,
     parse_dict,
@@ -92,6 +93,10 @@ def _admit_anybody(dialect: Dialect, proof: Proof) -> str:
     return ""
 
 
+def _no_token() -> bytes:
+    return b""
+
+
 def refusal(reason: str) -> bytes:
     """Return what tells a client why it may not come in."""
     return REFUSED + encode_dict({REASON: reason.encode()})
@@ -110,6 +115,7 @@ class ServerHandshake:
         offers: Mapping[bytes, bytes],
         login: ServerLogin | None = None,
         admit: Admit = _admit_anybody,
+        token: Callable[[], bytes] = _no_token,
     ) -> None:
         """Begin one.
 
@@ -117,10 +123,12 @@ class ServerHandshake:
             offers: options. An empty value may be set freely, any other one is required.
             login: by which a client can prove that it knows the secret, if there is one.
             admit: decides who may come in.
+            token: returns that of the session of a client that has come in.
         """
         self._offers = offers if login is None else {**offers, LOGIN: login.offer}
         self._login = login
         self._admit = admit
+        self._token = token
         self._buffer = b""
         self._negotiating = False
         self.dialect: Dialect | None = None
@@ -186,7 +194,10 @@ class ServerHandshake:
         if self.refused:
             return refusal(self.refused)
         self.dialect = dialect
-        return ACCEPTED + encode_dict({LOGIN: our_proof}) if our_proof else ACCEPTED
+        about = {LOGIN: our_proof} if our_proof else {}
+        if wanted.get(SESSION) == b"1":
+            about[SESSION] = self._token()
+        return ACCEPTED + encode_dict(about) if about else ACCEPTED
 
     def _check_login(self, answer: bytes | None) -> tuple[Proof, bytes]:
         """Return what a client has proved, and our own proof if that was right."""
@@ -212,6 +223,7 @@ class ClientHandshake:
     Attributes:
         dialect: None until the handshake is over.
         refused: None, or why there can be no connection.
+        token: by which other connections join the session of this one; empty without extensions.
     """
 
     def __init__(self, peer_timeout: int = 0, login: ClientLogin | None = None) -> None:
@@ -227,6 +239,7 @@ class ClientHandshake:
         self._wanted: dict[bytes, bytes] | None = None
         self.dialect: Dialect | None = None
         self.refused: str | None = None
+        self.token = b""
 
     def start(self) -> bytes:
         """Return the hello."""
@@ -274,7 +287,7 @@ class ClientHandshake:
             self.refused = f"it offers no login, {_NO_LOGIN}"
             return b""
         # Without the reasons of failures and the extensions together, neither is of use to us.
-        ours = (METADATA_FROM_SERVER, EXTENSIONS)
+        ours = (METADATA_FROM_SERVER, EXTENSIONS, SESSION)
         self._wanted = dict.fromkeys(ours, b"1") if all(name in offers for name in ours) else {}
         if self._wanted and self._peer_timeout and PEER_TIMEOUT in offers:
             self._wanted[PEER_TIMEOUT] = b"%d" % self._peer_timeout
@@ -288,7 +301,7 @@ class ClientHandshake:
             self.refused = f"it answered {self._buffer[:16]!r} to the options {sorted(wanted)}"
             return
         about: Mapping[bytes, bytes] = {}
-        if kind == REFUSED or self._login is not None:
+        if kind == REFUSED or LOGIN in wanted or SESSION in wanted:
             try:
                 about, end = parse_dict(self._buffer, 4)
             except NwsProtocolException as error:
@@ -307,6 +320,7 @@ class ClientHandshake:
             )
         else:
             extended = EXTENSIONS in wanted
+            self.token = about.get(SESSION, b"")
             self._end(Dialect(metadata_out=extended, extensions=extended))
 
     def _end(self, dialect: Dialect) -> None:

@@ -145,7 +145,9 @@ class Connection:
         self.identity = ""
         self._visitor = visitor
         login = None if visitor is None else visitor.login
-        self._handshake: ServerHandshake | None = ServerHandshake(hub.offers, login, self._judge)
+        self._handshake: ServerHandshake | None = ServerHandshake(
+            *(hub.offers, login, self._admit, self._token)
+        )
         self._decoder: RequestDecoder = RequestDecoder(Dialect())
         self._encoder = ReplyEncoder(Dialect())
         self.extended = False
@@ -257,17 +259,22 @@ class Connection:
         elif handshake.dialect is not None:
             self._begin(handshake.dialect)
 
-    def _judge(self, dialect: Dialect, proof: Proof) -> str:
-        """Return why the client may not come in; empty if it may."""
+    def _admit(self, dialect: Dialect, proof: Proof) -> str:
+        """Return why the client may not come in. If it may, that is empty, and it has a session."""
         reason = "" if self._visitor is None else self._visitor.admit(dialect, proof)
         if reason:
             self.hub.refuse(REFUSED_LOGINS, self.peer, reason)
             self._end()
-        return reason
-
-    def _begin(self, dialect: Dialect) -> None:
+            return reason
         if self._visitor is not None:
             self.identity, self._visitor = self._visitor.identity, None
+        self.session = self.hub.sessions.join(self, self.peer, acknowledges=dialect.extensions)
+        return ""
+
+    def _token(self) -> bytes:
+        return self.hub.sessions.token_of(self.session)
+
+    def _begin(self, dialect: Dialect) -> None:
         self._handshake = None
         limits = self.hub.limits
         self._decoder = RequestDecoder(
@@ -281,7 +288,6 @@ class Connection:
         self._operations = self._known_operations()
         if dialect.peer_timeout:
             self._outlet.limit_silence(dialect.peer_timeout)
-        self.session = self.hub.sessions.join(self, self.peer, acknowledges=dialect.extensions)
 
     def _known_operations(self) -> dict[bytes, Handler]:
         if self._admitted:

@@ -15,6 +15,7 @@ from nws.wire.dialect import (
     METADATA_FROM_SERVER,
     METADATA_TO_SERVER,
     PEER_TIMEOUT,
+    SESSION,
     WEB_PORT,
 )
 from nws.wire.requests import Sink
@@ -96,7 +97,7 @@ class Hub:
         self.run_queue = RunQueue()
         self.keepers: Deadlines[Keeper] = Deadlines()
         self.limits = limits or Limits()
-        offers = (*_OFFERS, EXTENSIONS, PEER_TIMEOUT) if extensions else _OFFERS
+        offers = (*_OFFERS, EXTENSIONS, PEER_TIMEOUT, SESSION) if extensions else _OFFERS
         self.offers = dict.fromkeys(offers, b"")
         self.web_port: int | None = None
         self.open_spool = open_spool

@@ -48,7 +48,10 @@ _KEY_BYTES: Final = 16
 """Of a key to the inspector."""
 
 _MAX_FOLDER_BYTES: Final = 70
-"""Of the folder in which the socket for forwarded connections has one."""
+"""Of the folder in which our own Unix sockets have one."""
+
+_MAX_WAITING: Final = 4096
+"""Connections that were not accepted yet. Linux refuses more by a Unix socket at once."""
 
 
 class NwsService(Service):
@@ -74,8 +77,8 @@ class NwsService(Service):
         self.ports: list[IListeningPort] = []
         self._reactor = reactor
         self._connection_files: list[Path] = []
-        self._door = ""  # the folder of the socket for forwarded connections
-        self._forwarded_port: IListeningPort | None = None
+        self._door = ""  # the folder of our own Unix sockets
+        self._own_ports: list[IListeningPort] = []  # which are there
         self._spool: Spool | None = None
         self._hub: Hub | None = None
         self._factory: NwsFactory | None = None
@@ -120,7 +123,7 @@ class NwsService(Service):
             except Exception as error:  # some of these name no address
                 raise ConfigError(f"it cannot listen on {description!r}: {error}") from error
             self.ports.append(port)
-        yield self._listen_for_forwarded(self._factory)
+        yield self._listen_in_folder(self._factory)
         places = ", ".join(map(address_text, self.ports))
         _log.info(
             "NetWorkSpaces {version} serves on {places}, up to {most} clients ({limit} open files)",
@@ -138,17 +141,22 @@ class NwsService(Service):
         self._write_connection_files()
 
     @defer.inlineCallbacks
-    def _listen_for_forwarded(
-        self, factory: NwsFactory
-    ) -> Generator[defer.Deferred[Any], Any, None]:
-        """Open a socket for what comes through ssh, unless Unix sockets are all that we have."""
+    def _listen_in_folder(self, factory: NwsFactory) -> Generator[defer.Deferred[Any], Any, None]:
+        """Open a socket for what comes through ssh, and one for clients on this machine, unless
+        Unix sockets are all that we have."""
         if not self._tcp_ports or not hasattr(socket, "AF_UNIX"):
             return
         # A new path each time, in a folder that only this user can enter.
         self._door = tempfile.mkdtemp(prefix="nws-", dir=_short_folder(self.config.tmp_dir))
-        path = self.authenticator.forwarded_path = str(Path(self._door, "forwarded"))
-        endpoint = UNIXServerEndpoint(self._reactor, path, mode=0o600)
-        self._forwarded_port = yield endpoint.listen(factory)
+        self.authenticator.forwarded_path = str(Path(self._door, "forwarded"))
+        for path in (self.authenticator.forwarded_path, self._local_path):
+            endpoint = UNIXServerEndpoint(self._reactor, path, _MAX_WAITING, mode=0o600)
+            port = yield endpoint.listen(factory)
+            self._own_ports.append(port)
+
+    @property
+    def _local_path(self) -> str:
+        return str(Path(self._door, "local")) if self._door else ""
 
     @property
     def _tcp_ports(self) -> dict[int, str]:
@@ -168,6 +176,7 @@ class NwsService(Service):
             pid=os.getpid(),
             inspector=self._address_for_owner,
             forwarded=self.authenticator.forwarded_path,
+            local=self._local_path,
             certificate="" if self._certificate is None else self._certificate.address,
         )
         given = self.config.connection_file
@@ -271,12 +280,12 @@ class NwsService(Service):
         if self.web_port is not None:
             yield defer.maybeDeferred(self.web_port.stopListening)
             self.web_port = None
-        for port in [*ports, *filter(None, [self._forwarded_port])]:
+        own_ports, self._own_ports = self._own_ports, []
+        for port in [*ports, *own_ports]:
             try:
                 yield defer.maybeDeferred(port.stopListening)
             except FileNotFoundError:
                 pass  # somebody has removed the socket
-        self._forwarded_port = None
         if self._door:
             shutil.rmtree(self._door, ignore_errors=True)
         if self._timer is not None:
