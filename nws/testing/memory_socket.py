@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -80,6 +81,8 @@ class MemorySocket:
     It never fails with a timeout: the server is here, and replies to what is due at once. An
     exception of a signal handler that strikes while bytes are moved costs the connection.
     """
+
+    family: Final = socket.AF_UNSPEC
 
     def __init__(self, switch: Switch) -> None:
         """Connect."""

@@ -129,9 +129,11 @@ class Leasing:
         timeout: float | None = None,
         duration: float = 60.0,
         keep_unreadable: bool = False,
+        meanwhile: Callable[[], object] | None = None,
     ) -> list[Lease]:
         """Take from 1 to ``limit`` values, of the first variable that has any; see `lease`. If
-        ``keep_unreadable``, one that cannot be unpickled is the NwsUnpicklingException."""
+        ``keep_unreadable``, one that cannot be unpickled is the NwsUnpicklingException. When it was
+        asked for, ``meanwhile`` is called, before the wait; it must be quick."""
         self._session.require_extensions("leases" if isinstance(varName, str) else ANY)
         request = self._requests.lease_many(
             partial(Lease, self),
@@ -141,6 +143,7 @@ class Leasing:
             duration=duration,
             keep_unreadable=keep_unreadable,
         )
+        request.meanwhile = meanwhile
         (leases,) = map(self._session.perform, (request,))
         return leases
 

@@ -117,6 +117,10 @@ class Watch:
         self._stream.ask(self._fields_after(answer.variable_id, answer.value_index))
         return decode(answer.descriptor, answer.payload)
 
+    def has_come(self) -> bool:
+        """Tell whether `next` has a value, or the end, to tell of."""
+        return self._stream.has_reply() or bool(self._stream.poll(0))
+
     def fileno(self) -> int:
         """Return the number of the socket; it can be read when a value, or the end, has come."""
         return self._stream.fileno()

@@ -21,7 +21,7 @@ a picture of these states. What requests mean is in ``operations.py``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from nws.errors import NwsProtocolException, Status
@@ -35,13 +35,11 @@ from nws_server.core.space import Place, Session, Taken, Value, Waiter
 from nws_server.hub import Hub
 from nws_server.incidents import REFUSED_HANDSHAKES, REFUSED_LOGINS, REFUSED_REQUESTS
 from nws_server.operations import (
-    EXTENDED_OPERATIONS,
     OPERATIONS,
-    RESERVED_EXTENDED_OPERATIONS,
-    RESERVED_OPERATIONS,
     UNKNOWN,
     Handler,
     Refusal,
+    operations_for,
 )
 from nws_server.outlet import Outlet
 
@@ -151,7 +149,7 @@ class Connection:
         self._decoder: RequestDecoder = RequestDecoder(Dialect())
         self._encoder = ReplyEncoder(Dialect())
         self.extended = False
-        self._operations = OPERATIONS
+        self._operations: Mapping[bytes, Handler] = OPERATIONS
         self._admitted = admitted
         self.session: Session
         self._form = Form.SHORT
@@ -289,10 +287,8 @@ class Connection:
         if dialect.peer_timeout:
             self._outlet.limit_silence(dialect.peer_timeout)
 
-    def _known_operations(self) -> dict[bytes, Handler]:
-        if self._admitted:
-            return EXTENDED_OPERATIONS if self.extended else OPERATIONS
-        return RESERVED_EXTENDED_OPERATIONS if self.extended else RESERVED_OPERATIONS
+    def _known_operations(self) -> Mapping[bytes, Handler]:
+        return operations_for(extended=self.extended, reserved=not self._admitted)
 
     def _give_up(self, reason: str) -> None:
         """Hang up on a client that cannot be understood."""

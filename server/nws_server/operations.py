@@ -460,5 +460,12 @@ def _reserved(table: Mapping[bytes, Handler]) -> dict[bytes, Handler]:
 UNKNOWN: Final = Handler(_unknown, Form.SHORT, 1, MAX_BATCH_FIELDS)
 OPERATIONS: Final = _bound(wire.OPERATIONS)
 EXTENDED_OPERATIONS: Final = _bound(wire.EXTENDED_OPERATIONS)
-RESERVED_OPERATIONS: Final = _reserved(OPERATIONS)
-RESERVED_EXTENDED_OPERATIONS: Final = _reserved(EXTENDED_OPERATIONS)
+_RESERVED_OPERATIONS: Final = _reserved(OPERATIONS)
+_RESERVED_EXTENDED_OPERATIONS: Final = _reserved(EXTENDED_OPERATIONS)
+
+
+def operations_for(*, extended: bool, reserved: bool) -> Mapping[bytes, Handler]:
+    """Return what a connection may ask for, with the extensions, and at a reserved place."""
+    if reserved:
+        return _RESERVED_EXTENDED_OPERATIONS if extended else _RESERVED_OPERATIONS
+    return EXTENDED_OPERATIONS if extended else OPERATIONS

@@ -141,14 +141,14 @@ def test_a_wait_that_is_cancelled_as_its_connection_comes(server: Server) -> Non
             first = asyncio.create_task(ws.fetch("x"))  # by the connection that there is
             await until_waiting(other, 1)
             loop: Any = asyncio.get_running_loop()
-            connect = loop.create_connection
+            connect = loop.create_unix_connection
 
             async def connect_and_cancel(*args: Any, **options: Any) -> Any:
                 connected = await connect(*args, **options)
                 task.cancel()
                 return connected
 
-            loop.create_connection = connect_and_cancel
+            loop.create_unix_connection = connect_and_cancel
             task = asyncio.create_task(ws.find("x"))
             await asyncio.wait([task], timeout=PATIENCE)
             assert task.cancelled()

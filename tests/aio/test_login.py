@@ -34,13 +34,15 @@ def test_who_knows_the_secret_comes_in(tmp_path: Path) -> None:
 
 
 def test_a_squatter_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    offers = b"P000" + framed_dict({b"MetadataFromServer": b"", b"NwsExtensions": b""})
-    with impostor(offers, b"A000") as port:
+    options = (b"MetadataFromServer", b"NwsExtensions", b"NwsSession")
+    offers = b"P000" + framed_dict(dict.fromkeys(options, b""))
+    accepted = b"A000" + framed_dict({b"NwsSession": b"token"})
+    with impostor(offers, accepted) as port:
         write_connection_file(usual_path(port), ServerAddress(ITS_SECRET, (f"{HOST}:{port}",), 1))
         with pytest.raises(NwsConnectException, match="it offers no login"):
             asyncio.run(pid_of(port))
     monkeypatch.setattr(trust, "own_user", lambda: 12345)
     monkeypatch.setattr(trust, "_ROOT", 12345)
     whose = "and it has proved nothing"
-    with impostor(offers, b"A000") as port, pytest.raises(NwsConnectException, match=whose):
+    with impostor(offers, accepted) as port, pytest.raises(NwsConnectException, match=whose):
         asyncio.run(pid_of(port))

@@ -9,7 +9,7 @@ import pytest
 
 from nws.aio import NetWorkSpace
 from nws.client import NwsConnectException, NwsConnectionDroppedException
-from nws.wire.dialect import EXTENSIONS, METADATA_FROM_SERVER, Dialect
+from nws.wire.dialect import EXTENSIONS, METADATA_FROM_SERVER, SESSION, Dialect
 from nws.wire.handshake import ServerHandshake
 from nws.wire.replies import ReplyEncoder
 from tests.support.impostors import impostor
@@ -17,18 +17,16 @@ from tests.support.server import PATIENCE
 from tests.support.spaces import HOST
 
 ENCODER = ReplyEncoder(Dialect(metadata_out=True, extensions=True))
-OFFERS = {METADATA_FROM_SERVER: b"", EXTENSIONS: b""}
+OFFERS = {METADATA_FROM_SERVER: b"", EXTENSIONS: b"", SESSION: b""}
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def begin_session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Shake hands, give a token, and open a workspace."""
-    handshake = ServerHandshake(OFFERS)
+    """Shake hands, and open a workspace."""
+    handshake = ServerHandshake(OFFERS, token=lambda: b"token")
     while handshake.dialect is None:
         writer.write(handshake.feed(await reader.read(1000)))
-    await reader.read(1000)
-    writer.write(ENCODER.text(5) + b"token")
     await reader.read(1000)
     writer.write(ENCODER.short_ok)
 

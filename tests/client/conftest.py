@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nws.session import transport
 from tests.support.loops import Loop, LoopOpener, running_loop
 from tests.support.server import Server, running
 from tests.support.spaces import Opener, opening
@@ -22,8 +23,16 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
+def only_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let clients in this process reach servers by their ports, as if they were elsewhere."""
+    monkeypatch.setattr(transport, "local_socket", lambda _: None)
+
+
+@pytest.fixture(params=["unix", "tcp"])
 def opened(server: Server, request: pytest.FixtureRequest) -> Iterator[Opener]:
     """Opens workspaces on a server of ours; by default one that is named like the test."""
+    if request.param == "tcp":
+        request.getfixturevalue("only_tcp")
     with opening(server.port, request.node.name) as opener:
         yield opener
 

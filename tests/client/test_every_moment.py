@@ -29,10 +29,17 @@ LARGE: Final = b"large" * 30_000
 """Longer than what is received in one piece; by TLS it comes in ten."""
 
 
-@pytest.fixture(params=["plain", pytest.param("TLS", marks=pytest.mark.nightly(but_each=3))])
+_SAMPLED = pytest.mark.nightly(but_each=3)
+
+
+@pytest.fixture(
+    params=["unix", pytest.param("TCP", marks=_SAMPLED), pytest.param("TLS", marks=_SAMPLED)]
+)
 def opened(request: pytest.FixtureRequest) -> Iterator[Opener]:
-    """Opens workspaces by either; TLS has steps of its own between the socket and the request."""
-    server = request.getfixturevalue("server" if request.param == "plain" else "by_tls")
+    """Opens workspaces by each; TLS has steps of its own between the socket and the request."""
+    if request.param == "TCP":
+        request.getfixturevalue("only_tcp")
+    server = request.getfixturevalue("by_tls" if request.param == "TLS" else "server")
     with opening(server.port, request.node.name) as opener:
         yield opener
 

@@ -22,6 +22,7 @@ from nws.session.endpoint import Endpoint
 from nws.session.exchange import Exchange
 from nws.session.sockets import Timeouts
 from nws.session.transport import Transport
+from nws.session.unix_exchange import UnixExchange
 from tests.support.impostors import impostor
 from tests.support.programs import started
 from tests.support.server import PATIENCE, running
@@ -171,12 +172,15 @@ def test_a_server_that_is_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert variable(ws, "x")[1:4] == (0, 0, 0)
 
 
+_WAITING = (Exchange._receive.__code__, UnixExchange._receive.__code__)
+
+
 @contextmanager
 def striking_while_it_waits(striker: Striker | None = None) -> Iterator[None]:
     """Have a timer's handler raise a Strike, again and again until it hits the client."""
 
     def strike(_: int, frame: FrameType | None) -> None:
-        if frame is None or frame.f_code is not Exchange._receive.__code__:
+        if frame is None or frame.f_code not in _WAITING:
             return  # it does not wait yet
         signal.setitimer(signal.ITIMER_REAL, 0)
         if striker is not None:

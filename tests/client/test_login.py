@@ -28,7 +28,7 @@ from nws.errors import NwsConnectException
 from nws.session import trust
 from nws.session.endpoint import Endpoint, find_endpoint
 from nws.session.trust import why_not_trusted
-from nws.wire.dialect import EXTENSIONS, METADATA_FROM_SERVER
+from nws.wire.dialect import EXTENSIONS, METADATA_FROM_SERVER, SESSION
 from nws.wire.login import LOCAL
 from tests.support.frames import framed_dict
 from tests.support.impostors import impostor
@@ -36,7 +36,7 @@ from tests.support.server import Server, running
 from tests.support.spaces import HOST
 
 ITS_SECRET: Final = "what-only-its-owner-knows"
-OFFERS: Final = {METADATA_FROM_SERVER: b"", EXTENSIONS: b""}
+OFFERS: Final = {METADATA_FROM_SERVER: b"", EXTENSIONS: b"", SESSION: b""}
 
 
 def file_of(server: Server) -> ServerAddress:
@@ -150,7 +150,8 @@ def test_without_a_secret_the_program_must_be_ours(
     monkeypatch.setattr(trust, "own_user", lambda: 12345)
     monkeypatch.setattr(trust, "_ROOT", 12345)
     whose = f"program of user {os.geteuid()}, and it has proved nothing"
-    with impostor(text, b"A000") as port, pytest.raises(NwsConnectException, match=whose):
+    accepted = b"A000" + framed_dict({SESSION: b"token"})
+    with impostor(text, accepted) as port, pytest.raises(NwsConnectException, match=whose):
         NwsServer(HOST, port)
 
 

@@ -43,7 +43,7 @@ def test_a_name_that_is_too_long_is_refused_here(opened: Opener, size: int) -> N
 
 def test_more_than_a_request_can_have_is_refused_here(opened: Opener) -> None:
     """The server would hang up here, too."""
-    ws = opened()
+    ws = opened("many")
     ws.store("x", "kept")
     lease = ws.lease("x")
     calls: list[Callable[[], object]] = [

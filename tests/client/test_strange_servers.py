@@ -33,7 +33,9 @@ from tests.support.impostors import impostor
 from tests.support.server import running
 from tests.support.spaces import HOST, Opener, opening, until_waiting
 
-OFFER: Final = b"P000" + framed_dict({b"MetadataFromServer": b"", b"NwsExtensions": b""})
+OPTIONS: Final = (b"MetadataFromServer", b"NwsExtensions", b"NwsSession")
+OFFER: Final = b"P000" + framed_dict(dict.fromkeys(OPTIONS, b""))
+ACCEPTED: Final = b"A000" + framed_dict({b"NwsSession": b"token"})
 IMPATIENT: Final = Timeouts(reply=0.1, recovery=0.1, poll_interval=0.02)
 
 # Handshakes
@@ -121,7 +123,7 @@ def test_it_refuses_what_it_offered(answer: bytes, problem: str) -> None:
         NwsServer(HOST, port)
 
 
-@pytest.mark.parametrize("texts", [(b"2223junk",), (OFFER, b"A000junk"), (OFFER + b"junk",)])
+@pytest.mark.parametrize("texts", [(b"2223junk",), (OFFER, ACCEPTED + b"junk"), (OFFER + b"junk",)])
 def test_it_says_more_than_it_was_asked(texts: tuple[bytes, ...]) -> None:
     with impostor(*texts, b"0000") as port, pytest.raises(NwsServerException):
         NwsServer(HOST, port).listWss()
@@ -169,7 +171,7 @@ FORMS: Final[dict[str, tuple[Callable[[Transport], None], bytes]]] = {
 @contextmanager
 def answered(answer: bytes, *, hang_up: bool = True) -> Iterator[Transport]:
     """Connect to a peer that gives this answer to the first request."""
-    with impostor(OFFER, b"A000", answer, hang_up=hang_up) as port:
+    with impostor(OFFER, ACCEPTED, answer, hang_up=hang_up) as port:
         transport = Transport(Endpoint(HOST, port), timeouts=IMPATIENT)
         try:
             yield transport
@@ -294,10 +296,10 @@ def test_a_listing_that_cannot_be_read(
     call: Callable[[NetWorkSpace], object], texts: list[bytes]
 ) -> None:
     ok = b"00000000"
-    token = b"0000" + b"0000" + b"%020d" % 0 + b" " * 20 + b"%020d" % 0 + b"%020d" % 3 + b"abc"
+    head = b"0000" + b"0000" + b"%020d" % 0 + b" " * 20 + b"%020d" % 0
     for text in texts:
-        answer = token[:-23] + b"%020d" % len(text) + text
-        with impostor(OFFER, b"A000", token, ok, answer) as port:
+        answer = head + b"%020d" % len(text) + text
+        with impostor(OFFER, ACCEPTED, ok, answer) as port:
             ws: Any = NetWorkSpace("ws", HOST, port)
             with pytest.raises(NwsProtocolException, match="cannot be read"):
                 call(ws)
@@ -321,7 +323,7 @@ def test_a_server_that_owes_an_answer_is_given_up(ask: Callable[[Transport], Non
 
 
 def test_a_server_that_reads_nothing_is_given_up() -> None:
-    with impostor(OFFER, b"A000", b"") as port:
+    with impostor(OFFER, ACCEPTED, b"") as port:
         transport = Transport(Endpoint(HOST, port), timeouts=IMPATIENT)
         with pytest.raises(NwsConnectionDroppedException, match="no answer for"):
             transport.run([b"store", b"ws", b"x", b"1", bytes(20_000_000)])

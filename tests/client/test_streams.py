@@ -85,7 +85,7 @@ def test_an_inbox_is_not_eager_where_others_compute(
 ) -> None:
     clock = _Clock()
     monkeypatch.setattr("nws.eager_poll.perf_counter", clock.perf_counter)
-    monkeypatch.setattr("nws.eager_poll._yield_core", clock.lose_slice)
+    monkeypatch.setattr("nws.eager_poll.yield_core", clock.lose_slice)
     ws = opened()
     inbox = ws.inbox("x")
     for _ in range(2):  # the second time it sleeps at once
@@ -405,3 +405,17 @@ def test_a_workspace_that_is_gone(opened: Opener) -> None:
     with pytest.raises(NwsOperationException) as caught:
         ws.watch("x").next()
     assert isinstance(caught.value, NwsNoWorkSpaceException)
+
+
+def test_a_watch_tells_whether_something_has_come(opened: Opener) -> None:
+    ws = opened()
+    watch = ws.watch("x")
+    assert not watch.has_come()
+    ws.store("x", 1)
+    until(watch.has_come, "the value is on its way")
+    assert watch.next() == 1
+    assert not watch.has_come()
+    ws.deleteVar("x")
+    until(watch.has_come, "so is the end")
+    with pytest.raises(NwsOperationException):
+        watch.next()

@@ -24,7 +24,7 @@ from nws.client import NetWorkSpace
 from nws.connection_file import ServerAddress, usual_path, write_connection_file
 from nws.errors import NwsConnectException, SleighNwsException
 from nws.sleigh import Sleigh
-from nws.wire.dialect import EXTENSIONS, LOGIN, METADATA_FROM_SERVER
+from nws.wire.dialect import EXTENSIONS, LOGIN, METADATA_FROM_SERVER, SESSION
 from nws_babelfish.client import WORKSPACE, BabelfishClient
 from nws_babelfish.translation import Translation
 from tests.support.frames import framed_dict
@@ -34,7 +34,7 @@ from tests.support.server import PATIENCE
 from tests.support.spaces import HOST
 
 ITS_SECRET: Final = "what-only-its-owner-knows"
-OFFERS: Final = {METADATA_FROM_SERVER: b"", EXTENSIONS: b""}
+OFFERS: Final = {METADATA_FROM_SERVER: b"", EXTENSIONS: b"", SESSION: b""}
 HELLO: Final = b"X000"
 REFUSALS: Final = (NwsConnectException, SleighNwsException)
 VALUE: Final = ["what must not leave"]

@@ -21,7 +21,7 @@ from nws.session.delivery import ACK, CANCEL, NACK
 from nws.session.endpoint import Endpoint
 from nws.session.sockets import Timeouts
 from nws.tx.reactor import ReactorLoop
-from nws.wire.dialect import BLANK_ID, EXTENSIONS, METADATA_FROM_SERVER, Dialect
+from nws.wire.dialect import BLANK_ID, EXTENSIONS, METADATA_FROM_SERVER, SESSION, Dialect
 from nws.wire.handshake import ServerHandshake
 from nws.wire.login import Login, ServerLogin
 from nws.wire.operations import Form
@@ -82,7 +82,7 @@ class Talk:
     def __init__(
         self,
         *,
-        offers: Any = (METADATA_FROM_SERVER, EXTENSIONS),
+        offers: Any = (METADATA_FROM_SERVER, EXTENSIONS, SESSION),
         ours: Login | None = None,
         theirs: ServerLogin | None = None,
     ) -> None:

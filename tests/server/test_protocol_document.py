@@ -19,7 +19,7 @@ from tests.support.link import MemoryServer
 DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 TEXT: Final = DOCUMENT.read_text(encoding="utf-8")
 OFFERS: Final = frozenset(
-    {b"MetadataToServer", b"MetadataFromServer", b"NwsExtensions", b"NwsPeerTimeout"}
+    {b"MetadataToServer", b"MetadataFromServer", b"NwsExtensions", b"NwsPeerTimeout", b"NwsSession"}
 )
 FORMS: Final = {
     "short": Form.SHORT,

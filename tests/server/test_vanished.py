@@ -20,6 +20,7 @@ from twisted.internet.testing import MemoryReactorClock
 from nws import keepalive
 from nws.client import NetWorkSpace, NwsServer
 from nws.errors import NwsConnectionDroppedException
+from nws.session import transport
 from nws.session.exchange import Exchange
 from nws_server.net import NwsFactory
 from nws_server.spool import Spool
@@ -78,6 +79,7 @@ def test_who_lives_but_does_not_read_has_not_vanished() -> None:
 
 
 def test_a_client_knows_in_each_state(process: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "local_socket", lambda _: None)
     for setting, seconds in (("", 30), ("12", 12)):
         monkeypatch.setenv(keepalive.PEER_TIMEOUT, setting)
         with NwsServer(HOST, process.port) as server:
@@ -118,7 +120,10 @@ def bound_of(sock: socket.socket) -> int:
     return idle + interval * count
 
 
-def test_a_client_can_ask_for_a_shorter_bound(process: Server) -> None:
+def test_a_client_can_ask_for_a_shorter_bound(
+    process: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "local_socket", lambda _: None)
     for asked, agreed in ((7.2, 8), (0.1, 3), (1e9, 30), (float("inf"), 30), (None, 30)):
         with NwsServer(HOST, process.port, peer_timeout=asked) as server:
             assert tcp_option(server.nwsSocket, "TCP_USER_TIMEOUT") == 1000 * agreed

@@ -19,6 +19,7 @@ from nws.sleigh import (
     SleighStoppedException,
     SleighTaskException,
 )
+from nws.sleigh.master.submission import SleighFuture
 from tests.sleigh import functions
 from tests.support import deadly
 from tests.support.processes import Aside, until, until_file
@@ -338,3 +339,12 @@ def test_the_thread_ends_when_there_is_nothing_to_do(sleigh: Sleigh) -> None:
         "the end of the thread",
     )
     assert sleigh.submit(deadly.times_ten, 2).result(SOON) == 20
+
+
+def test_a_future_has_all_that_those_of_the_standard_library_have() -> None:
+    """It does not call their `__init__`."""
+    ours, theirs = SleighFuture(None), Future()  # type: ignore[var-annotated]
+    assert vars(ours).keys() - vars(theirs).keys() == {"_call"}
+    for name, value in vars(theirs).items():
+        if name != "_condition":
+            assert vars(ours)[name] == value

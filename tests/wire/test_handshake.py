@@ -14,6 +14,7 @@ from nws.wire.dialect import (
     METADATA_FROM_SERVER,
     METADATA_TO_SERVER,
     PEER_TIMEOUT,
+    SESSION,
     WEB_PORT,
     Dialect,
 )
@@ -26,6 +27,7 @@ ALL_OFFERS: Mapping[bytes, bytes] = {
     METADATA_FROM_SERVER: b"",
     EXTENSIONS: b"",
     PEER_TIMEOUT: b"",
+    SESSION: b"",
     WEB_PORT: b"8766",
 }
 
@@ -51,14 +53,15 @@ def test_our_client_and_our_server_agree_in_any_cutting(
     offered: dict[bytes, bytes], data: st.DataObject
 ) -> None:
     asked = data.draw(st.sampled_from([0, 3, 10**6]))
-    client, server = ClientHandshake(asked), ServerHandshake(offered)
+    client, server = ClientHandshake(asked), ServerHandshake(offered, token=lambda: b"a token")
     to_server = client.start()
     while client.dialect is None:
         answer = b"".join(server.feed(piece) for piece in data.draw(cuts(to_server)))
         to_server = b"".join(client.feed(piece) for piece in data.draw(cuts(answer)))
         assert answer or to_server
-    ours = EXTENSIONS in offered and METADATA_FROM_SERVER in offered
+    ours = {EXTENSIONS, METADATA_FROM_SERVER, SESSION} <= offered.keys()
     assert client.dialect == Dialect(metadata_out=ours, extensions=ours)
+    assert client.token == (b"a token" if ours else b"")
     agreed = asked if ours and PEER_TIMEOUT in offered else 0
     assert server.dialect == replace(client.dialect, peer_timeout=agreed)
     assert (client.refused, server.refused) == (None, "")
@@ -118,11 +121,12 @@ def test_every_hello_that_begins_with_x_asks_for_offers(hello: bytes) -> None:
 @given(st.sets(st.sampled_from(sorted(ALL_OFFERS))), st.data())
 def test_a_client_gets_what_it_asks_for(wanted: set[bytes], data: st.DataObject) -> None:
     values = {name: ALL_OFFERS[name] or b"1" for name in wanted}
-    server = ServerHandshake(ALL_OFFERS)
+    server = ServerHandshake(ALL_OFFERS, token=lambda: b"a token")
     answers = [server.feed(piece) for piece in data.draw(cuts(b"X000"))]
     options = data.draw(cuts(b"R000" + framed_dict(values)))
     answers += [server.feed(piece) for piece in options if piece]
-    assert b"".join(answers) == b"P000" + framed_dict(ALL_OFFERS) + b"A000"
+    about = framed_dict({SESSION: b"a token"}) if SESSION in wanted else b""
+    assert b"".join(answers) == b"P000" + framed_dict(ALL_OFFERS) + b"A000" + about
     assert server.dialect == Dialect(
         metadata_in=METADATA_TO_SERVER in wanted,
         metadata_out=METADATA_FROM_SERVER in wanted,

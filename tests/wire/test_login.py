@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nws.wire.dialect import EXTENSIONS, LOGIN, METADATA_FROM_SERVER, REASON, Dialect
+from nws.wire.dialect import EXTENSIONS, LOGIN, METADATA_FROM_SERVER, REASON, SESSION, Dialect
 from nws.wire.handshake import ClientHandshake, Proof, ServerHandshake
 from nws.wire.login import ClientLogin, Login, ServerLogin, end_address, proofs
 from tests.support.frames import framed_dict
@@ -18,7 +18,7 @@ from tests.wire.streams import cuts
 
 SECRET: Final = "a secret that nobody knows"
 HERE: Final = "127.0.0.1:8765"
-OFFERS: Final = {METADATA_FROM_SERVER: b"", EXTENSIONS: b""}
+OFFERS: Final = {METADATA_FROM_SERVER: b"", EXTENSIONS: b"", SESSION: b""}
 EXTENDED: Final = Dialect(metadata_out=True, extensions=True)
 
 

@@ -14,7 +14,10 @@ ORIGINAL_OFFERS = frozenset({b"MetadataToServer", b"MetadataFromServer"})
 
 with_and_without = pytest.mark.parametrize(
     ("extensions", "offers"),
-    [(True, ORIGINAL_OFFERS | {b"NwsExtensions", b"NwsPeerTimeout"}), (False, ORIGINAL_OFFERS)],
+    [
+        (True, ORIGINAL_OFFERS | {b"NwsExtensions", b"NwsPeerTimeout", b"NwsSession"}),
+        (False, ORIGINAL_OFFERS),
+    ],
     ids=["extensions on", "extensions off"],
 )
 

@@ -23,6 +23,7 @@ from nws.sleigh.shared.messages import (
 from nws.sleigh.shared.protocol import REFUSED
 from nws.sleigh.supervisor.worker_report import worker_report, worker_reports
 from nws.workspace.presence import gone_of, ids_of_gone, ids_of_present
+from nws.workspace.streams import Watch
 
 __all__ = ["Absent", "Group", "Members", "find_or_error", "is_same"]
 
@@ -78,6 +79,7 @@ class Members:
         self._needed = needed
         self._joined = 0
         self._closed: Group | None = None  # once it is closed, whatever others store
+        self._departures: Watch | None = None
         self._has_lost_count = False  # others have stored something in its place
         self.left: frozenset[int] = frozenset()
         self.dismissed: frozenset[int] = frozenset()
@@ -176,11 +178,12 @@ class Members:
         return [rank for rank in range(self.group().size + len(self.left)) if rank not in self.left]
 
     def have_left(self) -> bool:
-        """Tell whether any workers have ever left in order. To list who has takes longer."""
-        try:
-            return self._workspace.findTry(HAVE_LEFT) is not None
-        except NwsUnpicklingException:
-            return True  # others have stored it
+        """Tell whether any workers have ever left in order. To list who has takes longer, and so
+        does asking the server each time."""
+        if self._departures is None:
+            self._departures = self._workspace.watch(HAVE_LEFT)
+            return find_or_error(self._workspace, HAVE_LEFT) is not None
+        return self._departures.has_come()
 
     def absent(self) -> Absent:
         """Return who is not there."""

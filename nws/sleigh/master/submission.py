@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
+from concurrent.futures._base import PENDING
 from typing import Any, Final, NamedTuple, Protocol
 
 from nws.errors import SleighIllegalValueException
@@ -39,8 +40,13 @@ class SleighFuture(Future[Any]):
 
     def __init__(self, call: Submission | None) -> None:
         """Take the call; None if there is none, since it could not be sent."""
-        super().__init__()
+        # All that the base class sets, but for its condition, which takes as long as all the rest.
         self._condition = FutureCondition()
+        self._state = PENDING
+        self._result: Any = None
+        self._exception: BaseException | None = None
+        self._waiters: list[Any] = []
+        self._done_callbacks: list[Any] = []
         self._call = call  # until it is over, or a large result would be part of a cycle
 
     def cancel(self) -> bool:

@@ -34,7 +34,7 @@ class TaskSource:
             leaving: whether the worker is to leave, which may interrupt its wait.
             lease_time: seconds for which tasks are leased.
             group: whose tasks come first; empty for none.
-            meanwhile: is called when what is finished was sent.
+            meanwhile: is called when tasks were asked for, before the wait.
         """
         self._workspace = workspace
         self._settler = settler
@@ -55,10 +55,9 @@ class TaskSource:
             if tasks is not None:
                 return tasks
         self._settler.settle()
-        self._meanwhile()
-        lease = partial(self._workspace.lease_many, self._queues, limit)
+        lease = partial(self._workspace.lease_many, self._queues, limit, keep_unreadable=True)
         return self._leaving.may_interrupt(
-            partial(lease, duration=self._duration, keep_unreadable=True)
+            partial(lease, duration=self._duration, meanwhile=self._meanwhile)
         )
 
     def _settle_and_lease(
