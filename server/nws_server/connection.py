@@ -259,12 +259,12 @@ class Connection:
 
     def _admit(self, dialect: Dialect, proof: Proof) -> str:
         """Return why the client may not come in. If it may, that is empty, and it has a session."""
-        reason = "" if self._visitor is None else self._visitor.admit(dialect, proof)
-        if reason:
-            self.hub.refuse(REFUSED_LOGINS, self.peer, reason)
-            self._end()
-            return reason
         if self._visitor is not None:
+            reason = self._visitor.admit(dialect, proof)
+            if reason:
+                self.hub.refuse(REFUSED_LOGINS, self.peer, reason)
+                self._end()
+                return reason
             self.identity, self._visitor = self._visitor.identity, None
         self.session = self.hub.sessions.join(self, self.peer, acknowledges=dialect.extensions)
         return ""
