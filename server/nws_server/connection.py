@@ -143,9 +143,8 @@ class Connection:
         self.identity = ""
         self._visitor = visitor
         login = None if visitor is None else visitor.login
-        self._handshake: ServerHandshake | None = ServerHandshake(
-            *(hub.offers, login, self._admit, self._token)
-        )
+        self._handshake: ServerHandshake | None
+        self._handshake = ServerHandshake(hub.offers, login, self._admit, self._token)
         self._decoder: RequestDecoder = RequestDecoder(Dialect())
         self._encoder = ReplyEncoder(Dialect())
         self.extended = False
