@@ -14,12 +14,11 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Final, TypeVar
 
-__all__ = ["EagerPoll", "yield_core"]
+__all__ = ["EagerPoll"]
 
 T = TypeVar("T")
 
-yield_core: Final[Callable[[], None]] = getattr(os, "sched_yield", lambda: None)
-"""Lets others go first that wait for the core of this thread."""
+_yield_core: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 
 _POLL_SECONDS: Final = 300e-6
 """A worker has done a short task by then."""
@@ -48,7 +47,7 @@ class EagerPoll:
         end = now + _POLL_SECONDS
         while not (found := look()) and now < end:
             before = now
-            yield_core()
+            _yield_core()
             now = perf_counter()
             if now - before > _LOST_SLICE_SECONDS:
                 self._pause_from(now)

@@ -125,7 +125,7 @@ class Transport:
         self._make_exchange: Callable[..., Exchange] = Exchange
         if endpoint.is_encrypted:
             self._encrypt(deadline)
-        elif is_unix(self.socket):
+        elif is_unix(self.socket) and endpoint.local:
             self._make_exchange = partial(UnixExchange, poll_for(self.socket))
         # A Unix socket sends everything at once, and so does TLS.
         self._more = 0 if endpoint.is_encrypted or is_unix(self.socket) else _MORE

@@ -85,7 +85,7 @@ def test_an_inbox_is_not_eager_where_others_compute(
 ) -> None:
     clock = _Clock()
     monkeypatch.setattr("nws.eager_poll.perf_counter", clock.perf_counter)
-    monkeypatch.setattr("nws.eager_poll.yield_core", clock.lose_slice)
+    monkeypatch.setattr("nws.eager_poll._yield_core", clock.lose_slice)
     ws = opened()
     inbox = ws.inbox("x")
     for _ in range(2):  # the second time it sleeps at once

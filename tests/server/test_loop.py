@@ -57,7 +57,7 @@ class Poller:
 def poller(monkeypatch: pytest.MonkeyPatch) -> Poller:
     poller = Poller()
     monkeypatch.setattr(eager_poll, "perf_counter", poller.clock)
-    monkeypatch.setattr(eager_poll, "yield_core", poller.yield_core)
+    monkeypatch.setattr(eager_poll, "_yield_core", poller.yield_core)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     return poller
 

@@ -25,7 +25,6 @@ from functools import partial
 from typing import Any, Final
 
 from nws.client import Lease, NetWorkSpace
-from nws.eager_poll import yield_core
 from nws.errors import (
     NwsLeaseLostException,
     NwsNoWorkSpaceException,
@@ -126,7 +125,7 @@ class Worker:
         self._failures = FailureReport(workspace, rank)
         self._settler = Settler(workspace, rank, writer, self._failures)
         self._source = TaskSource(
-            *(workspace, self._settler, self._leaving, lease_time, group, self._do_meanwhile)
+            *(workspace, self._settler, self._leaving, lease_time, group, self._look_at_descriptors)
         )
         self._current = CurrentTask(
             workspace, cells, rank, runner, writer, self._failures, self._spans, self._settler
@@ -178,11 +177,6 @@ class Worker:
             pace = (time.monotonic() - begun) / max(done, 1)
             in_time = int(_BATCH_SECONDS / pace)
             self._wanted = max(1, min(_MAX_LEASED_TASKS, 2 * self._wanted, in_time))
-
-    def _do_meanwhile(self) -> None:
-        """Do what can be done once the results were sent."""
-        yield_core()  # the server may wait for it, to read them
-        self._look_at_descriptors()
 
     def _look_at_descriptors(self) -> None:
         """Keep what an `eachWorker` has made of them, and undo what other tasks have."""
