@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from nws.client import Lease, NetWorkSpace
 from nws.errors import NwsLeaseLostException, NwsNoWorkSpaceException, NwsOperationException
@@ -33,6 +33,8 @@ __all__ = ["Settler", "Stores"]
 R = TypeVar("R")
 
 Stores = list[tuple[str, Any]]
+
+_LARGE_BYTES: Final = 256 * 1024
 
 
 class Settler:
@@ -66,6 +68,12 @@ class Settler:
     def is_empty(self) -> bool:
         """Whether all that was finished has been settled."""
         return not self._finished
+
+    @property
+    def may_wait_for_tasks(self) -> bool:
+        """Whether tasks are to be asked for with what is finished: not with large results. They
+        would stay here until these tasks have come, which then need memory besides."""
+        return bool(self._finished) and self._bytes < _LARGE_BYTES
 
     @property
     def is_heavy(self) -> bool:

@@ -50,7 +50,7 @@ class TaskSource:
             LeaveError: the worker is to leave. What was finished is settled.
             NwsException: the workspace was deleted, or the server is gone.
         """
-        if isinstance(self._queues, str) and not self._settler.is_empty:
+        if isinstance(self._queues, str) and self._settler.may_wait_for_tasks:
             tasks = self._settler.settle_by(partial(self._settle_and_lease, limit))
             if tasks is not None:
                 return tasks
