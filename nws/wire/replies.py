@@ -254,10 +254,10 @@ class ReplyDecoder:
         if at < 0:
             return None
         self._items = []
-        status = _number(data[at : at + 4])
+        status = _common_number(data[at : at + 4])
         if self._form == Form.ANY:
             self._place = _number(data[at + 8 : at + 12])
-        total = _number(data[at + 4 : at + 8])
+        total = _common_number(data[at + 4 : at + 8])
         return self._decode_items(status, reason, total, data, at + width)
 
     def _go_on_many(self, progress: _Progress) -> Answer | None:
@@ -300,7 +300,7 @@ class ReplyDecoder:
             at = end
         else:
             self._end(data, at)
-            return Answer(status, reason, items=items, place=self._place)
+            return Answer(status, reason, 0, b"", 0, b"", 0, items, self._place)
         self._progress = _Progress(status, reason, total, len(items), [data[at:]])
         self.pieces = self._progress.pieces
         self.lacking = needed - len(data)

@@ -80,12 +80,12 @@ def frame_request(fields: Sequence[Field]) -> list[Part | LongBody]:
     small = [_COMMON_COUNTS[count] if count < _COMMON_COUNT else b"%04d" % count]
     parts: list[Part | LongBody] = []
     for given in fields:
-        field = given
-        if given.__class__ is tuple and len(given) == 1:
-            field = given[0]
-        if field.__class__ is bytes and len(field) < _COMMON_COUNT:  # as nearly all are
-            small += (_COMMON_LENGTHS[len(field)], field)
-            continue
+        field = given[0] if given.__class__ is tuple and len(given) == 1 else given
+        if field.__class__ is bytes:
+            size = len(field)
+            if size < _COMMON_COUNT:  # as nearly all are
+                small += (_COMMON_LENGTHS[size], field)
+                continue
         pieces = field if isinstance(field, (list, tuple)) else (field,)
         small.append(b"%020d" % sum(map(len, pieces)))
         for piece in pieces:

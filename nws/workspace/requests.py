@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, BinaryIO, Final, Protocol, TypeAlias, TypeVar
 
 from nws.descriptors import BINARY
@@ -53,6 +54,8 @@ class WorkspaceRequests:
         """Take the name of the workspace, and what encodes values."""
         self._workspace = workspace
         self._encoder = encoder
+        # What followed the last settle: who does that asks for the same again and again.
+        self._asked: tuple[str | None, int, float, Sequence[Field]] = (None, 0, 0.0, ())
 
     # Variables
 
@@ -199,15 +202,7 @@ class WorkspaceRequests:
             names = _names(varName)
             fields = [b"lease any", self._workspace, *bounds, *map(encode_name, names)]
         value_of = decode_or_error if keep_unreadable else decode
-
-        def read(answer: Answer) -> list[L]:
-            name = names[answer.place]
-            return [
-                make(name, item.lease, item.attempt, value_of(item.descriptor, item.payload))
-                for item in answer.items
-            ]
-
-        return Request(fields, read, _wait(timeout))
+        return Request(fields, partial(_leases, make, names, value_of), _wait(timeout))
 
     def settle_and_lease(
         self,
@@ -220,10 +215,12 @@ class WorkspaceRequests:
         duration: float = 60.0,
     ) -> Request[list[L]]:
         """Remove leased values for good, store others, and take what is there for a time."""
-        lease = self.lease_many(make, varName, limit, duration=duration, keep_unreadable=True)
-        settled = (_ids(leases), *self._stores(stores))
-        fields = [b"settle and lease", *lease.fields[1:], *settled]
-        return Request(fields, lease.read, lease.wait)
+        asked = self._asked
+        if asked[0] is not varName or asked[1] is not limit or asked[2] is not duration:
+            lease = self.lease_many(make, varName, limit, duration=duration)
+            self._asked = asked = varName, limit, duration, lease.fields[1:]
+        fields = [b"settle and lease", *asked[3], _ids(leases), *self._stores(stores)]
+        return Request(fields, partial(_leases, make, (varName,), decode_or_error), None)
 
     def settle(
         self, leases: Iterable[_HasId] | None, stores: Iterable[tuple[str, Any]] = ()
@@ -235,8 +232,9 @@ class WorkspaceRequests:
         fields: list[Field] = []
         names: list[bytes] = []
         for varName, value in stores:
-            names += (self._workspace, encode_name(varName))
-            fields += (*names[-2:], *self._encoder.encode(value))
+            where = self._workspace, encode_name(varName)
+            names += where
+            fields += (*where, *self._encoder.encode(value))
         _check_sum(names)
         return fields
 
@@ -358,7 +356,7 @@ def _wait(timeout: float | None) -> float | None:
 
 def _ids(leases: Iterable[_HasId] | None) -> bytes:
     """Return the ids of leases as they go over the wire; None for all that the session holds."""
-    return b"all" if leases is None else _numbers((lease.id for lease in leases), "leases")
+    return b"all" if leases is None else _numbers([lease.id for lease in leases], "leases")
 
 
 def _numbers(numbers: Iterable[int], what: str) -> bytes:
@@ -367,10 +365,23 @@ def _numbers(numbers: Iterable[int], what: str) -> bytes:
     Raises:
         ValueError: they are too many.
     """
-    field = b" ".join(b"%d" % number for number in numbers)
+    field = b" ".join([b"%d" % number for number in numbers])
     if len(field) > MAX_NAME_BYTES:  # the server would hang up
         raise ValueError(f"{field.count(b' ') + 1:,} {what} are too many at once: do some 3,000")
     return field
+
+
+def _leases(
+    make: MakeLease[L],
+    names: Sequence[str],
+    value_of: Callable[[int, bytes | bytearray], Any],
+    answer: Answer,
+) -> list[L]:
+    name = names[answer.place]
+    return [
+        make(name, item.lease, item.attempt, value_of(item.descriptor, item.payload))
+        for item in answer.items
+    ]
 
 
 def _value(answer: Answer) -> Any:

@@ -36,17 +36,22 @@ _MAX_CODES: Final = 256
 
 
 class Snapshot:
-    """A function as it is when this is made."""
+    """A function as it is when this is made.
+
+    Attributes:
+        is_by_name: it travels by name, and so never changes where it has arrived.
+    """
 
     def __init__(self, function: Any, parts: dict[FunctionType, tuple[Any, ...]]) -> None:
         """Made by `snapshot_of`."""
         self._function = function
         self._parts = tuple(parts.items())
         self._modules = len(sys.modules)
+        self.is_by_name = not parts
 
     def holds(self) -> bool:
         """Tell whether nothing has changed: it would be packed alike, and does the same."""
-        if not self._parts:
+        if self.is_by_name:
             return can_be_imported(self._function)
         if len(sys.modules) != self._modules:
             return False  # a function travels with the submodules that it uses and that are there

@@ -91,7 +91,7 @@ class Loader:
         ready, snapshot = self._ready_call, self._snapshot
         if ready is not None and ready.number == call.number:
             return True
-        return snapshot is not None and snapshot.holds()
+        return snapshot is not None and (snapshot.is_by_name or snapshot.holds())
 
     def _fetch(self, call: Call) -> _Cached:
         cached = _Cached(self._workspace.find(call.function, timeout=0))
