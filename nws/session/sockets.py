@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import select
 import socket
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from nws.keepalive import MAX_PEER_TIMEOUT, keep_alive, peer_timeout
@@ -16,11 +17,18 @@ from nws.session.endpoint import UNIX, Endpoint
 __all__ = [
     "Timeouts",
     "candidate_sockets",
+    "is_closed_here",
     "is_system_error",
+    "is_unix",
+    "local_socket",
     "raised_by_handler",
     "set_poll_interval",
     "tune",
+    "waiting_for",
 ]
+
+_MAX_POLL_SECONDS: Final = 24 * 3600
+"""The system takes no more than some weeks."""
 
 _SEND_BUFFER_BYTES: Final = 1024 * 1024
 """That the system may hold for a server on this machine; often it lets us have less. By itself it
@@ -75,6 +83,16 @@ def local_socket(endpoint: Endpoint) -> socket.socket | None:
 def is_unix(sock: socket.socket) -> bool:
     """Tell whether this is a Unix socket."""
     return sock.family == getattr(socket, "AF_UNIX", None)
+
+
+def waiting_for(sock: socket.socket) -> Callable[[float], bool]:
+    """Return what waits up to so many seconds until something can be received, and tells whether it
+    can."""
+    if not hasattr(select, "poll"):  # as on Windows
+        return lambda seconds: bool(select.select([sock], [], [], seconds)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return lambda seconds: bool(poll.poll(1000 * min(seconds, _MAX_POLL_SECONDS)))
 
 
 def tune(sock: socket.socket, endpoint: Endpoint) -> None:

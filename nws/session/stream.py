@@ -6,18 +6,15 @@ do something else meanwhile.
 
 from __future__ import annotations
 
-import selectors
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from nws.errors import Status
 from nws.session.pool import Pool
+from nws.session.sockets import waiting_for
 from nws.wire.replies import Answer
 from nws.wire.requests import Field
 
 __all__ = ["Stream"]
-
-# These have no file of their own, unlike the default.
-_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class Stream:
@@ -26,15 +23,13 @@ class Stream:
     After an exception at any moment it goes on where it was.
 
     Attributes:
-        poll: tells within some seconds whether something has come.
+        poll: waits up to so many seconds until something has come; tells whether it has.
     """
 
     def __init__(self, pool: Pool, fields: Sequence[Field], wait: float | None = None) -> None:
         """Connect, and send the first request; see `ask`."""
         self._transport = pool.connect()
-        selector = _Selector()
-        selector.register(self._transport.socket, selectors.EVENT_READ)
-        self.poll: Callable[[float], Sequence[object]] = selector.select
+        self.poll = waiting_for(self._transport.socket)
         self.ask(fields, wait)
 
     def ask(self, fields: Sequence[Field], wait: float | None = None) -> None:

@@ -51,9 +51,10 @@ from nws.session.sockets import (
     raised_by_handler,
     set_poll_interval,
     tune,
+    waiting_for,
 )
 from nws.session.trust import client_login, server_end, why_not_trusted
-from nws.session.unix_exchange import UnixExchange, poll_for
+from nws.session.unix_exchange import UnixExchange
 from nws.wire.dialect import Dialect
 from nws.wire.handshake import ClientHandshake
 from nws.wire.operations import describe_request
@@ -126,7 +127,7 @@ class Transport:
         if endpoint.is_encrypted:
             self._encrypt(deadline)
         elif is_unix(self.socket) and endpoint.local:
-            self._make_exchange = partial(UnixExchange, poll_for(self.socket))
+            self._make_exchange = partial(UnixExchange, waiting_for(self.socket))
         # A Unix socket sends everything at once, and so does TLS.
         self._more = 0 if endpoint.is_encrypted or is_unix(self.socket) else _MORE
         self.dialect = self._shake_hands(deadline)

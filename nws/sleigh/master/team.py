@@ -215,7 +215,8 @@ class Team:
             NwsException: the server or the workspace is gone.
         """
         with self._sending:
-            self._confirm()
+            if self._unconfirmed.tasks:
+                self._confirm()
             functions = self._functions.unsent(tasks)
             stores: list[tuple[str, Any]] = list(functions.items())
             stores += [(task.call.queue, task_to_wire(task)) for task in tasks]
@@ -224,7 +225,8 @@ class Team:
             if on_stored is not None:  # not before: Ctrl-C may have struck before they were sent
                 self._unconfirmed = _Message(tasks, functions, on_stored)
             # After that, since Ctrl-C may strike in between. To store one twice does no harm.
-            self._functions.note_sent(functions)
+            if functions:
+                self._functions.note_sent(functions)
 
     def _confirm(self, timeout: float | None = None) -> None:
         """Wait for the server's reply to the last tasks."""
