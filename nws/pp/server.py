@@ -164,7 +164,7 @@ class Server:
             raise self._unusable(error) from error
         self._by_call[future.number] = job
         self._unfinished[job.tid] = job
-        if job.finished:
+        if future.done() and job.finished:
             self._unfinished.pop(job.tid, None)
         return job
 

@@ -110,11 +110,14 @@ class Exchange:
 
     def send(self, flags: int = 0) -> None:
         """Send what was not sent yet of the request and of the notes behind it."""
-        parts = self._parts
-        if len(parts) == 1 and not self._sent and type(parts[0]) is bytes:
-            self._send_all(parts[0], 0, flags)
-            return
-        begin, done = 0, sum(self._sent)
+        parts, sent = self._parts, self._sent
+        if len(parts) == 1 and type(parts[0]) is bytes and not self._notes:
+            if not sent:
+                self._send_all(parts[0], 0, flags)
+                return
+            if sent[0] == len(parts[0]):  # as a rule
+                return
+        begin, done = 0, sum(sent)
         for part in (*parts, *self._notes):
             end = begin + len(part)
             if end > done:

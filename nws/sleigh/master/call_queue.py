@@ -88,7 +88,7 @@ class CallQueue(Submissions):
             stops_running: to cancel a call that runs stops it.
         """
         super().__init__(engine, lambda error: explain(occupancy.explained(error)), options)
-        self._occupancy = occupancy
+        self._scope = occupancy.scope()
         self._stops_running = stops_running
         self._window = _CallWindow(engine.team)
         self._places: dict[int, int] = {}  # the indexes of tasks on the server, by call
@@ -108,7 +108,7 @@ class CallQueue(Submissions):
             SleighStoppedException: the sleigh was stopped.
             SleighNwsException: the server is gone.
         """
-        with self._occupancy.scope():
+        with self._scope:
             return super().submit(fun, args, kwargs, make_future)
 
     # What is sent

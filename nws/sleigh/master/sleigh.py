@@ -178,6 +178,7 @@ class Sleigh(Maps):
             nwsHost, nwsPort, may_be_private=launcher.is_local, name=checked_name(name)
         )
         self._calls = Occupancy(self._home)
+        self._scope = self._calls.scope()
         with undone_on_failure(self.stop):
             way = None if serial else launcher.begin(options, self._home.processes)
             joins_freely = launcher.is_by_hand and workers.is_elastic
@@ -266,7 +267,7 @@ class Sleigh(Maps):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> SleighFuture:
-        with self._calls.scope():
+        with self._scope:
             submissions = self._submissions.get(options.queue)
             if submissions is None:
                 with self._lock:
@@ -293,7 +294,7 @@ class Sleigh(Maps):
             SleighIllegalValueException: the value cannot be pickled.
             SleighNwsException: the server refuses it, or is gone.
         """
-        with self._calls.scope():
+        with self._scope:
             return self._scatter.scatter(value)
 
     def call_queue(
@@ -334,7 +335,7 @@ class Sleigh(Maps):
         """
         timeout = checked_wait(timeout)
         self._calls.check()
-        with self._calls.scope():
+        with self._scope:
             group = self._liveness.wait_for_group(timeout)
             if closeGroup and not group.closed:
                 group = self._team.members.close_group()
@@ -349,7 +350,7 @@ class Sleigh(Maps):
             at a second ago at most; see ``docs/sleigh.md``.
         """
         self._calls.check()
-        with self._calls.scope():
+        with self._scope:
             return worker_reports(self.nws)
 
     def launches(self) -> list[dict[str, str]]:
@@ -399,7 +400,7 @@ class Sleigh(Maps):
         count = checked_count("workerCount", workerCount)
         if self._scaling is None:
             raise SleighIllegalValueException("a serial sleigh has no workers to be scaled")
-        with self._calls.scope():
+        with self._scope:
             self._scaling.scale(count, self.nws, self._check_health)
 
     @property
@@ -417,7 +418,7 @@ class Sleigh(Maps):
             SleighNwsException: the server has no inspector.
         """
         self._calls.check()
-        with self._calls.scope():
+        with self._scope:
             return self._home.view()
 
     @property

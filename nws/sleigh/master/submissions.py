@@ -438,9 +438,11 @@ class Submissions:
 
     def _take(self, *, eager: bool) -> bool:
         """Receive what has come. Return False if the server is gone."""
-        self._behind, is_there = True, True  # until it has succeeded
-        with suppress(SystemExit):  # of the user's function for output: it ends no thread here
+        self._behind = True  # until it has succeeded
+        try:
             is_there = self._engine.receive_for_all(0.0, eager=eager)
+        except SystemExit:  # of the user's function for output: it ends no thread here
+            is_there = True
         self._behind = False
         return is_there
 

@@ -81,6 +81,7 @@ class WorkerPool:
         self._connections: NodeConnections | None = None
         self._home = Home(None, None, may_be_private=True, server_name=_SERVER_NAME)
         self._calls = Occupancy(self._home)
+        self._scope = self._calls.scope()
         with undone_on_failure(self.close):
             self.local = LocalWorkers(self._home.processes, workers, LOCAL, fresh=fresh)
             self._home.open(f"{name}_%04d", f"{name}_user_%04d", _LEASE_SECONDS)
@@ -115,7 +116,7 @@ class WorkerPool:
             SleighIllegalValueException: the function or an argument cannot be pickled.
             SleighNwsException: the server is gone.
         """
-        with self._calls.scope():
+        with self._scope:
             return self._submissions.submit(function, args, {}, make_future)
 
     def is_under_way(self, call: int) -> bool:
@@ -124,14 +125,14 @@ class WorkerPool:
 
     def nodes_by_rank(self) -> dict[int, str]:
         """Return the names of the workers' nodes."""
-        with self._calls.scope():
+        with self._scope:
             return {
                 report["rank"]: report["name"] for report in worker_reports(self._home.workspace)
             }
 
     def view(self) -> str:
         """Open the inspector's page about the pool; see `nws.sleigh.Sleigh.view`."""
-        with self._calls.scope():
+        with self._scope:
             return self._home.view()
 
     def check(self) -> None:
