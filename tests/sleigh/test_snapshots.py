@@ -28,6 +28,7 @@ SOURCE = """
 import os
 import os.path
 from math import sqrt
+from os.path import join
 
 RATE = 2
 NAMES = ("a", ("b", 3.5))
@@ -58,6 +59,9 @@ def marks():
     return marks.count
 
 def own_id(kept=()): return id(own_id)
+
+def joins(x): return join(x)
+def joins_by_default(x, by=(join,)): return by[0](x)
 
 def recursive(n):
     return n and recursive(n - 1)
@@ -203,11 +207,30 @@ def test_a_function_that_is_imported_holds_as_long_as_it_is_found(
     assert not snapshot.holds()
 
 
+@pytest.mark.parametrize("name", ["joins", "joins_by_default"])
+def test_what_it_uses_may_be_found_no_more(
+    program: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As after a reload of its module: the main program goes on with what it had."""
+    snapshot = _snapshot(program[name])
+    monkeypatch.setattr(os.path, "join", len)
+    assert not snapshot.holds()
+
+
+def test_a_module_that_was_imported_anew(
+    program: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = _snapshot(program["main"])
+    monkeypatch.setitem(sys.modules, "os", ModuleType("os"))
+    assert not snapshot.holds()
+
+
 def test_a_module_that_is_to_travel_by_value(program: dict[str, Any]) -> None:
-    snapshot = _snapshot(os.path.join)
+    by_name, by_value = _snapshot(os.path.join), _snapshot(program["main"])
     cloudpickle.register_pickle_by_value(pytest)
     try:
-        assert not snapshot.holds()
+        assert not by_name.holds()
+        assert not by_value.holds()
     finally:
         cloudpickle.unregister_pickle_by_value(pytest)
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from operator import is_
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
+
+from cloudpickle import list_registry_pickle_by_value
 
 from nws.sleigh.shared.pickler import can_be_imported
 
@@ -46,6 +48,7 @@ class Snapshot:
         """Made by `snapshot_of`."""
         self._function = function
         self._parts = tuple(parts.items())
+        self._named = [*_named_in(tuple(parts.values()))]
         self._modules = len(sys.modules)
         self.is_by_name = not parts
 
@@ -56,9 +59,11 @@ class Snapshot:
         if len(sys.modules) != self._modules:
             return False  # a function travels with the submodules that it uses and that are there
         try:
-            return all(all(map(is_, parts, _parts_of(each))) for each, parts in self._parts)
+            if not all(all(map(is_, parts, _parts_of(each))) for each, parts in self._parts):
+                return False
         except ValueError:  # a variable of a closure was deleted
             return False
+        return all(map(_is_found, self._named))
 
 
 def snapshot_of(function: Any) -> Snapshot | None:
@@ -130,10 +135,25 @@ def _is_constant(part: Any) -> bool:
         return True
     if kind is tuple or kind is frozenset:
         return all(map(_is_constant, part))
-    if kind is ModuleType:
-        return sys.modules.get(part.__name__) is part
     return _travels_by_name(part)
 
 
 def _travels_by_name(thing: Any) -> bool:
-    return isinstance(thing, _BY_NAME) and can_be_imported(thing)
+    return isinstance(thing, (ModuleType, *_BY_NAME)) and _is_found(thing)
+
+
+def _is_found(thing: Any) -> bool:
+    """Tell whether others find a thing by its name: not what was replaced by a reload, say."""
+    if type(thing) is ModuleType:
+        by_value = list_registry_pickle_by_value()
+        return sys.modules.get(thing.__name__) is thing and not by_value
+    return can_be_imported(thing)
+
+
+def _named_in(parts: Iterable[Any]) -> Iterator[Any]:
+    """Return all that travels by its name."""
+    for part in parts:
+        if type(part) is tuple or type(part) is frozenset:
+            yield from _named_in(part)
+        elif _travels_by_name(part):
+            yield part
