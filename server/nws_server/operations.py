@@ -170,7 +170,7 @@ def _take(client: Caller, fields: list[Any], _: bytes) -> None:
 
 
 def _lease(client: Caller, fields: list[Any], _: bytes) -> None:
-    _take_or_lease(client, fields, number(fields[5]) / 1000)
+    _take_or_lease(client, fields, _setting(fields[5]) / 1000)
 
 
 def _take_or_lease(client: Caller, fields: list[Any], lease: float | None) -> None:
@@ -187,8 +187,12 @@ def _take_or_lease(client: Caller, fields: list[Any], lease: float | None) -> No
     )
 
 
+_setting: Final = lru_cache(maxsize=256)(number)
+"""Reads limits and times, which come again and again."""
+
+
 def _limit(text: bytes) -> int:
-    limit = number(text)
+    limit = _setting(text)
     if limit < 1:
         raise Refusal("at least one value must be asked for")
     return min(limit, _MAX_TAKEN_VALUES)
@@ -199,7 +203,7 @@ def _take_any(client: Caller, fields: list[Any], _: bytes) -> None:
 
 
 def _lease_any(client: Caller, fields: list[Any], _: bytes) -> None:
-    _take_or_lease_any(client, fields, _asked(client, fields, 5), number(fields[4]) / 1000)
+    _take_or_lease_any(client, fields, _asked(client, fields, 5), _setting(fields[4]) / 1000)
 
 
 def _take_or_lease_any(
@@ -235,7 +239,7 @@ def _asked(client: Caller, fields: list[Any], begin: int) -> Sequence[bytes]:
 
 
 def _renew(client: Caller, fields: list[Any], _: bytes) -> None:
-    client.space.renew(client.session, _ids(client, fields[1]), number(fields[2]) / 1000, client)
+    client.space.renew(client.session, _ids(client, fields[1]), _setting(fields[2]) / 1000, client)
 
 
 def _release(client: Caller, fields: list[Any], _: bytes) -> None:
@@ -267,7 +271,11 @@ class _Settled:
 
 
 def _settle_and_lease(client: Caller, fields: list[Any], metadata: bytes) -> None:
-    _limit(fields[3]), _timeout(fields, 4), number(fields[5])  # nothing is settled if one is wrong
+    (
+        _limit(fields[3]),
+        _timeout(fields, 4),
+        _setting(fields[5]),
+    )  # nothing is settled if one is wrong
     settled = _Settled(client)
     ids, stores = _ids(client, fields[6]), _stores(fields, 7, metadata)
     client.space.settle(client.session, ids, stores, cast("Reply", settled))
@@ -280,10 +288,10 @@ def _stores(fields: list[Any], begin: int, metadata: bytes) -> Sequence[tuple[by
     given = fields[begin:]
     if len(given) % 4:
         raise Refusal("each store needs a workspace, a variable, a descriptor and a value")
-    parts = (given[place::4] for place in range(4))
+    each = iter(given)
     return [
         (ws, var, _value(descriptor, payload, metadata))
-        for ws, var, descriptor, payload in zip(*parts, strict=True)
+        for ws, var, descriptor, payload in zip(each, each, each, each, strict=True)
     ]
 
 
@@ -372,7 +380,7 @@ def _timeout(fields: list[Any], position: int) -> float | None:
     if len(fields) <= position:
         return None
     text = fields[position].strip(b" ")
-    return number(text) / 1000 if text else None
+    return _setting(text) / 1000 if text else None
 
 
 def _ids(client: Caller, text: bytes) -> list[int]:
