@@ -29,14 +29,19 @@ class FutureCondition(threading.Condition):
     _release_save: Any = property(attrgetter("_lock._release_save"))
     _acquire_restore: Any = property(attrgetter("_lock._acquire_restore"))
 
+    _waiters: Any = ()
+    """A deque from when somebody waits: most futures are done before, and a deque has room for 64.
+    """
+
     def __init__(self) -> None:
         """Make its lock. The base class would keep these methods with each condition."""
         self._lock = threading.RLock()
-        self._waiters = deque[Any]()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait as the standard library does. The lock is held afterwards, also if Ctrl-C strikes
         when it was just given up."""
+        if self._is_owned() and not self._waiters:
+            self._waiters = deque()
         try:
             return super().wait(timeout)
         except BaseException:
