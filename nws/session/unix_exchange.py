@@ -7,13 +7,17 @@ the request itself. `poll` is woken by what it waits for only.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from nws.session.exchange import Exchange
 from nws.wire.replies import ReplyDecoder
 
 __all__ = ["UnixExchange"]
+
+
+_LOOK: Final[int] = socket.MSG_PEEK | getattr(socket, "MSG_DONTWAIT", 0)
 
 
 class UnixExchange(Exchange):
@@ -32,5 +36,10 @@ class UnixExchange(Exchange):
     def _receive(self, decoder: ReplyDecoder) -> None:
         while not self._poll(self._timeouts.poll_interval):
             timeout = self._timeouts.reply if decoder.begun else self._reply_timeout
-            self._check_silence(BlockingIOError(0, "nothing has come"), timeout)
+            try:
+                # Its number may be that of another file by now, of which nobody hears.
+                self._socket.recv(1, _LOOK)
+                break
+            except OSError as error:
+                self._check_silence(error, timeout)
         super()._receive(decoder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from nws.client import NetWorkSpace
+from nws.client import NetWorkSpace, NwsConnectionDroppedException
 from nws.session import pool as pool_module
 from nws.session.endpoint import Endpoint
 from nws.session.exchange import Exchange
@@ -24,8 +25,9 @@ from nws.session.sockets import Timeouts, waiting_for
 from nws.session.transport import Transport
 from nws.session.unix_exchange import UnixExchange
 from tests.support.impostors import impostor
+from tests.support.processes import Aside
 from tests.support.programs import started
-from tests.support.server import PATIENCE, running
+from tests.support.server import PATIENCE, Server, running
 from tests.support.spaces import HOST, Opener, opening, until_waiting, variable
 from tests.support.strikes import Strike, Striker, alarm, strike
 
@@ -175,6 +177,30 @@ def test_a_server_that_is_too_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 _WAITING = (Exchange._receive.__code__, UnixExchange._receive.__code__)
 _POLLING = [each for each in waiting_for.__code__.co_consts if isinstance(each, CodeType)]
 """The functions that it returns."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_a_socket_whose_number_is_that_of_another_file(
+    server: Server, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A program may close what is not its own; who waits there must not wait for ever."""
+    if kind == "tcp":
+        request.getfixturevalue("only_tcp")
+    timeouts = Timeouts(poll_interval=0.02)
+    monkeypatch.setattr(pool_module, "Transport", partial(Transport, timeouts=timeouts))
+    ws = NetWorkSpace("closed", HOST, server.port)
+    number = ws.server.nwsSocket.fileno()
+    fetch = Aside(lambda: ws.fetch("x"))
+    with NetWorkSpace("closed", HOST, server.port, useUse=True) as other:
+        until_waiting(other, "x", fetchers=1)
+    reading, writing = os.pipe()
+    os.dup2(reading, number)
+    with pytest.raises(NwsConnectionDroppedException, match="closed its socket"):
+        fetch.result()
+    ws.server.close()
+    os.close(reading)
+    os.close(writing)
 
 
 @contextmanager

@@ -58,6 +58,17 @@ def marks():
     marks.count = getattr(marks, "count", 0) + 1
     return marks.count
 
+def ranks():
+    names = globals()
+    rank = names["SleighRank"]
+    names["SleighRank"] += 1
+    return rank
+
+def describes(by: int = 0):
+    names = list(describes.__annotations__)
+    describes.__annotations__ = {"changed": int}
+    return names
+
 def own_id(kept=()): return id(own_id)
 
 def joins(x): return join(x)
@@ -113,6 +124,9 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "its docstring": lambda names: setattr(names["half"], "__doc__", "Divide."),
     "its name": lambda names: setattr(names["half"], "__qualname__", "third"),
     "an annotation": lambda names: names["half"].__annotations__.update(x=float),
+    "the name of an annotated argument": lambda names: setattr(
+        names["half"], "__annotations__", {"y": int, "return": float}
+    ),
     "an attribute": lambda names: setattr(names["half"], "calls", 1),
     "a module": _set("os", ModuleType("os")),
     "a name that may be looked up": _set("new", 1),
@@ -174,6 +188,44 @@ def test_functions_that_call_themselves(program: dict[str, Any]) -> None:
 @pytest.mark.parametrize("value", [[1], {}, ([],), Random(), object(), bytearray(1), partial(len)])
 def test_a_closure_over_what_may_change_has_none(program: dict[str, Any], value: Any) -> None:
     assert snapshot_of(program["maker"](value)) is None
+
+
+def _nested(depth: int) -> tuple[Any, ...]:
+    value: tuple[Any, ...] = ()
+    for _ in range(depth):
+        value = (1, value)
+    return value
+
+
+def _shared(depth: int) -> tuple[Any, ...]:
+    value: tuple[Any, ...] = (1,)
+    for _ in range(depth):
+        value = (value, value)
+    return value
+
+
+@pytest.mark.parametrize("value", [_nested(10_000), _shared(100), tuple(range(100_000))])
+def test_large_tuples_have_none(program: dict[str, Any], value: Any) -> None:
+    """To look at all of them may take for ever, or more of the stack than there is."""
+    assert snapshot_of(program["maker"](value)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("globals()", "vars()", "eval('1')", "exec('')", "sys.modules", "builtins.abs"),
+        *("(lambda: globals())()", "[globals() for _ in [1]]"),
+    ],
+)
+def test_what_may_reach_all_names_has_none(program: dict[str, Any], text: str) -> None:
+    exec(f"import sys, builtins\ndef reaches(): return {text}", program)
+    assert snapshot_of(program["reaches"]) is None
+
+
+@pytest.mark.parametrize("module", ["__main__", "sys", "inspect", "gc", "builtins"])
+def test_what_imports_how_to_reach_them_has_none(program: dict[str, Any], module: str) -> None:
+    exec(f"def imports():\n    import {module} as name\n    return name", program)
+    assert snapshot_of(program["imports"]) is None
 
 
 @pytest.mark.parametrize("name", ["listing", "making", "default", "annotated"])
@@ -250,7 +302,10 @@ def test_what_is_kept_is_what_would_be_packed(
 # On a worker
 
 
-@pytest.mark.parametrize(("name", "result"), [("counts", 3), ("hides", 1), ("marks", 1)])
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [("counts", 3), ("hides", 1), ("marks", 1), ("ranks", 0), ("describes", ["by"])],
+)
 def test_a_call_does_not_find_what_the_one_before_has_set(
     program: dict[str, Any], alone: Sleigh, name: str, result: int
 ) -> None:

@@ -4,12 +4,16 @@ What can be imported travels by name. A function of the main program travels by 
 code, and with what it uses by global names, in closures and as defaults. To pack that takes longer
 than a short call, and so does loading it. A snapshot holds what the function depends on, so that
 one can see whether it still does. There is one only if all of that is constant: numbers and texts,
-what travels by name, and other such functions. A list may change unseen.
+what travels by name, and other such functions. A list may change unseen, and so may what a function
+can reach by `globals` or `sys`.
 """
 
 from __future__ import annotations
 
+import builtins
 import dis
+import gc
+import inspect
 import sys
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -21,7 +25,7 @@ from cloudpickle import list_registry_pickle_by_value
 
 from nws.sleigh.shared.pickler import can_be_imported
 
-__all__ = ["Snapshot", "snapshot_of"]
+__all__ = ["Snapshot", "is_found_by_name", "snapshot_of"]
 
 _CONSTANTS: Final = frozenset(
     {int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented)}
@@ -29,6 +33,16 @@ _CONSTANTS: Final = frozenset(
 _BY_NAME: Final = (FunctionType, BuiltinFunctionType, type)
 _OF_MODULE: Final = ("__package__", "__name__", "__path__", "__file__")
 """Global names that travel with each function."""
+
+_REACHING_NAMES: Final = frozenset({"globals", "vars", "eval", "exec", "__builtins__"})
+_REACHING_MODULES: Final = (sys, builtins, inspect, gc)
+"""By these a function may come at any names, whatever it uses itself."""
+
+_REACHING: Final = frozenset({"__main__", *(module.__name__ for module in _REACHING_MODULES)})
+
+_MAX_DEPTH: Final = 4
+_MAX_ITEMS: Final = 64
+"""Of a tuple. More would take as long as packing it."""
 
 _ABSENT: Final = object()
 _MAX_FUNCTIONS: Final = 16
@@ -66,6 +80,11 @@ class Snapshot:
         return all(map(_is_found, self._named))
 
 
+def is_found_by_name(function: Any) -> bool:
+    """Tell whether a function travels by its name."""
+    return type(function) in (FunctionType, BuiltinFunctionType) and can_be_imported(function)
+
+
 def snapshot_of(function: Any) -> Snapshot | None:
     """Return a snapshot of a function; None if a change of it might not be seen, or if it is no
     function."""
@@ -78,6 +97,8 @@ def snapshot_of(function: Any) -> Snapshot | None:
         if each in parts or _travels_by_name(each):
             continue
         if type(each) is not FunctionType or len(parts) == _MAX_FUNCTIONS:
+            return None
+        if _reaches_all(each.__code__):
             return None
         try:
             parts[each] = found = _parts_of(each)
@@ -108,6 +129,7 @@ def _parts_of(function: FunctionType) -> tuple[Any, ...]:
         len(function.__dict__),
         *(function.__kwdefaults__ or ()),
         *(function.__kwdefaults__ or {}).values(),
+        *function.__annotations__,
         *function.__annotations__.values(),
         *[cell.cell_contents for cell in function.__closure__ or ()],
         *[names.get(name, _ABSENT) for name in _global_names(code)],
@@ -119,23 +141,32 @@ def _global_names(code: CodeType) -> tuple[str, ...]:
     return tuple(sorted({*_OF_MODULE, *_names_in(code)}))
 
 
-def _names_in(code: CodeType) -> Iterator[str]:
+@lru_cache(maxsize=_MAX_CODES)
+def _reaches_all(code: CodeType) -> bool:
+    """Tell whether a function may come at names that do not stand in it."""
+    imported = {name.partition(".")[0] for name in _names_in(code, "IMPORT_NAME")}
+    return not (_REACHING.isdisjoint(imported) and _REACHING_NAMES.isdisjoint(_names_in(code)))
+
+
+def _names_in(code: CodeType, operation: str = "_GLOBAL") -> Iterator[str]:
+    """Return the names that a function's operations of a kind name."""
     for instruction in dis.get_instructions(code):
-        if instruction.opname.endswith("_GLOBAL"):
+        if instruction.opname.endswith(operation):
             yield instruction.argval
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names_in(constant)
+            yield from _names_in(constant, operation)
 
 
-def _is_constant(part: Any) -> bool:
+def _is_constant(part: Any, depth: int = _MAX_DEPTH) -> bool:
     """Tell whether a thing cannot change, so that its identity says all."""
     kind = type(part)
     if kind in _CONSTANTS or kind is CodeType or part is _ABSENT:
         return True
     if kind is tuple or kind is frozenset:
-        return all(map(_is_constant, part))
-    return _travels_by_name(part)
+        is_small = depth > 0 and len(part) <= _MAX_ITEMS
+        return is_small and all(_is_constant(item, depth - 1) for item in part)
+    return not any(part is module for module in _REACHING_MODULES) and _travels_by_name(part)
 
 
 def _travels_by_name(thing: Any) -> bool:

@@ -12,7 +12,7 @@ from nws.sleigh.shared.generators import arriving
 from nws.sleigh.shared.messages import NO_ELEMENT, Call, Failure
 from nws.sleigh.shared.pickling import Packed, unpack
 from nws.sleigh.shared.reloads import LoadedModules
-from nws.sleigh.shared.snapshots import Snapshot
+from nws.sleigh.shared.snapshots import Snapshot, is_found_by_name
 from nws.sleigh.shared.status_cells import IDLE, LOADING, StatusCells
 from nws.sleigh.worker.deaths import Deaths
 from nws.sleigh.worker.runner import Runner, failure
@@ -111,10 +111,11 @@ class _Cached:
         self._has_snapshots = True  # as far as is known
 
     def snapshot_of(self, function: Function) -> Snapshot | None:
-        """Return a snapshot of what was loaded. The first time there is none: it takes as long as
-        loading, and most functions are for a single call."""
+        """Return a snapshot of what was loaded. Of what does not travel by name there is none the
+        first time: it takes as long as loading, and most functions are for a single call."""
         snapshot = None
-        if self._was_loaded and self._has_snapshots:
+        is_wanted = self._was_loaded or is_found_by_name(function.thing)
+        if is_wanted and self._has_snapshots:
             snapshot = function.snapshot()
             self._has_snapshots = snapshot is not None
         self._was_loaded = True
