@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from nws.counted import counted
 from nws.nonblocking.connection import Connection
 from nws.session.endpoint import UNIX, Endpoint
-from nws.session.sockets import is_unix, local_socket, tune
+from nws.session.sockets import is_tcp, local_socket, tune
 
 __all__ = ["AsyncioLoop"]
 
@@ -147,7 +147,7 @@ class _AsyncioLink(asyncio.BufferedProtocol):
         self.socket = transport.get_extra_info("socket")
         encryption = transport.get_extra_info("ssl_object")
         self.certificate = encryption.getpeercert(binary_form=True) if encryption else b""
-        if not is_unix(self.socket):
+        if is_tcp(self.socket):
             tune(self.socket, self._connection.endpoint)
         self._connection.opened(self)
 

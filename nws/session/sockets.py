@@ -19,7 +19,7 @@ __all__ = [
     "candidate_sockets",
     "is_closed_here",
     "is_system_error",
-    "is_unix",
+    "is_tcp",
     "local_socket",
     "raised_by_handler",
     "set_poll_interval",
@@ -80,9 +80,9 @@ def local_socket(endpoint: Endpoint) -> socket.socket | None:
     return sock
 
 
-def is_unix(sock: socket.socket) -> bool:
-    """Tell whether this is a Unix socket."""
-    return sock.family == getattr(socket, "AF_UNIX", None)
+def is_tcp(sock: socket.socket) -> bool:
+    """Tell whether this is a TCP socket: not one of Unix, or in memory."""
+    return sock.family in (socket.AF_INET, socket.AF_INET6)
 
 
 def waiting_for(sock: socket.socket) -> Callable[[float], bool]:

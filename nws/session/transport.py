@@ -46,7 +46,7 @@ from nws.session.sockets import (
     Timeouts,
     candidate_sockets,
     is_system_error,
-    is_unix,
+    is_tcp,
     local_socket,
     raised_by_handler,
     set_poll_interval,
@@ -126,10 +126,10 @@ class Transport:
         self._make_exchange: Callable[..., Exchange] = Exchange
         if endpoint.is_encrypted:
             self._encrypt(deadline)
-        elif is_unix(self.socket) and endpoint.local:
+        elif endpoint.local and not is_tcp(self.socket):
             self._make_exchange = partial(UnixExchange, waiting_for(self.socket))
         # A Unix socket sends everything at once, and so does TLS.
-        self._more = 0 if endpoint.is_encrypted or is_unix(self.socket) else _MORE
+        self._more = _MORE if is_tcp(self.socket) and not endpoint.is_encrypted else 0
         self.dialect = self._shake_hands(deadline)
         weakref.finalize(self, self.socket.close)
         set_poll_interval(self.socket, timeouts.poll_interval)
@@ -148,7 +148,7 @@ class Transport:
             try:
                 sock.settimeout(timeout)
                 sock.connect(address)
-                if not is_unix(sock):
+                if is_tcp(sock):
                     tune(sock, self.endpoint)
                 return
             except BaseException as error:

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from nws.nonblocking.connection import Connection
 from nws.session.endpoint import UNIX, Endpoint
-from nws.session.sockets import is_unix, tune
+from nws.session.sockets import is_tcp, tune
 
 __all__ = ["ReactorLoop"]
 
@@ -126,7 +126,7 @@ class _ReactorLink(Protocol):
         return self._connection.endpoint.is_encrypted
 
     def connectionMade(self) -> None:
-        if not is_unix(self.socket):
+        if is_tcp(self.socket):
             tune(self.socket, self._connection.endpoint)
         if not self._is_encrypted:
             self.handshakeCompleted()
