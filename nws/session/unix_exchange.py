@@ -1,8 +1,9 @@
-"""A request and its reply over a Unix socket.
+"""A request and its reply over the Unix socket that a connection file names.
 
 When the server has read a request, Linux wakes whoever waits on that socket, since there is room to
 send more: also who only waits to receive, and has to sleep again. That costs both sides as much as
-the request itself. `poll` is woken by what it waits for only.
+the request itself. `poll` is woken by what it waits for only. Why a sleigh's own processes, which
+name their server's socket themselves, do without says docs/design.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Where a worker gets its tasks; what it has finished is settled in the same message."""
+"""Where a worker gets its tasks; what it has finished is settled in the same message, or before it
+if that is large."""
 
 from __future__ import annotations
 
