@@ -351,12 +351,11 @@ def test_the_thread_reads_what_comes_behind_when_another_one_has_received(sleigh
     here(sleigh)
     submissions, engine = sleigh._submissions[TASK], sleigh._engine
 
-    def stands_by() -> bool:
-        with engine.as_receiver() as is_receiver:
-            submissions._is_left_to_waiter = False
-            submissions.notify()
-            return is_receiver and bool(until(lambda: submissions in engine._standby, "it"))
+    def receive() -> None:
+        submissions._is_left_to_waiter = False
+        submissions.notify()
+        until(lambda: submissions in engine._standby, "the thread, which waits for this one")
 
     until(lambda: submissions not in engine._standby, "the thread, which has nothing to do")
-    until(stands_by, "the thread, which waits until this one has received")
+    until(lambda: engine.call_as_receiver(receive), "the end of former calls")
     until(lambda: submissions not in engine._standby, "the thread, which goes on")

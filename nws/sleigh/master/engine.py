@@ -23,6 +23,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final, Protocol
 
 from nws.errors import NwsException, SleighCancelledException, SleighException
@@ -233,13 +234,10 @@ class Engine:
         if self.receiver == threading.get_ident():  # a callback makes a call
             self.receive_for_all(timeout, eager=eager)
             return
-        with self.as_receiver() as is_receiver:
-            if is_receiver:
-                if alarm is None:
-                    self.receive_for_all(timeout, eager=eager)
-                else:
-                    self._receive_unless(alarm, mailbox, timeout)
-        if not is_receiver:
+        receive: Callable[[], object] = partial(self.receive_for_all, timeout, eager=eager)
+        if alarm is not None:
+            receive = partial(self._receive_unless, alarm, mailbox, timeout)
+        if not self.call_as_receiver(receive):
             with self.standing_by(mailbox):
                 mailbox.wait(timeout, self.has_receiver)
 
@@ -249,16 +247,17 @@ class Engine:
         if not mailbox.has_news and alarm.wait_for(self.team.fileno(), timeout):
             self.receive_for_all(0.0)
 
-    @contextmanager
-    def as_receiver(self) -> Iterator[bool]:
-        """Be the thread that receives, unless there is one already; tell whether this one is."""
+    def call_as_receiver(self, receive: Callable[[], object]) -> bool:
+        """Call something as the thread that receives, unless there is one already; tell whether it
+        was called."""
         acquired: list[bool] = []
         try:
             # In one step, so that Ctrl-C cannot fall between the two.
             acquired.extend(map(self._receiving.acquire, (False,)))
             if acquired[0]:
                 self.receiver = threading.get_ident()
-            yield acquired[0]
+                receive()
+            return acquired[0]
         finally:
             # Not by a function: when that returns, Ctrl-C may strike and leave the lock locked.
             if acquired and acquired[0]:

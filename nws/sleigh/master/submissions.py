@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from nws.errors import NwsException, SleighIllegalValueException, SleighTaskException
@@ -173,7 +174,8 @@ class Submissions:
             awaited.arrived.append(outcome)
         else:
             self._arrived.append((submission, outcome))
-            if threading.current_thread() is not self._thread:  # which looks by itself
+            thread = self._thread
+            if thread is None or thread.ident != threading.get_ident():  # it looks by itself
                 self._alarm.ring()
 
     def _do_at_once(self) -> None:
@@ -249,19 +251,15 @@ class Submissions:
             submission: the call.
             end: when to give up, by the monotonic clock.
         """
-        engine = self._engine
+        engine, thread, here = self._engine, self._thread, threading.get_ident()
         self._send_for_waiter()
-        if threading.current_thread() is self._thread:  # a callback waits for another call
+        if thread is not None and thread.ident == here:  # a callback waits for another call
             while submission.number in self._outstanding and (left := end - time.monotonic()) > 0:
                 self._step_in_callback(min(left, LOOK_SECONDS))
-        elif engine.receiver == threading.get_ident():  # so does what a result is unpickled by
+        elif engine.receiver == here:  # so does what a result is unpickled by
             self._receive_for(submission, end)
-        else:
-            with engine.as_receiver() as is_receiver:
-                if is_receiver:
-                    self._receive_for(submission, end)
-            if not is_receiver:
-                self._leave_to_thread(submission)
+        elif not engine.call_as_receiver(partial(self._receive_for, submission, end)):
+            self._leave_to_thread(submission)
 
     def _send_for_waiter(self) -> None:
         """Send what there is at once: who waits for a call submits no further ones."""
@@ -362,15 +360,15 @@ class Submissions:
 
     def _take_part(self) -> None:
         """Receive until there are no calls any more; or do the rest, while another thread does."""
-        with self._engine.as_receiver() as is_receiver:
-            # Who received before may have been interrupted in the middle of it.
-            self._behind = True
-            while self._outstanding and is_receiver:
-                self._step(LOOK_SECONDS, is_receiver=True)
-        if not is_receiver:
+        if not self._engine.call_as_receiver(self._receive_all):
             with self._engine.standing_by(self):
                 if self._engine.has_receiver():  # else it has just left
                     self._step(LOOK_SECONDS, is_receiver=False)
+
+    def _receive_all(self) -> None:
+        self._behind = True  # who received before may have been interrupted in the middle of it
+        while self._outstanding:
+            self._step(LOOK_SECONDS, is_receiver=True)
 
     def _linger(self) -> bool:
         """Wait until there is something to do; tell whether there is. Meanwhile read what comes
@@ -389,12 +387,14 @@ class Submissions:
             if is_called or self._outstanding:
                 self._is_left_to_waiter = False
                 return True
-            with self._engine.as_receiver() as is_receiver:
-                if is_receiver and not self._take(eager=False):
-                    return self._alarm.wait(left)
+            self._engine.call_as_receiver(partial(self._take_behind, left))
             if self._arrived:
                 return True
         return False
+
+    def _take_behind(self, left: float) -> None:
+        if not self._take(eager=False):
+            self._alarm.wait(left)  # the server is gone, and its socket can be read for ever
 
     def _lingering_left(self, since: float = 0.0) -> float:
         """Return for how many seconds the thread lingers: from the last message on, or from when
@@ -421,12 +421,13 @@ class Submissions:
 
     def _step_in_callback(self, timeout: float) -> None:
         """Do `_step` where this thread may receive already, or another one that leaves."""
+        step = partial(self._step, timeout, is_receiver=True)
         if self._engine.receiver == threading.get_ident():
-            self._step(timeout, is_receiver=True)
+            step()
             return
-        with self._engine.as_receiver() as is_receiver:
-            self._behind = True  # as in `_take_part`
-            self._step(timeout, is_receiver=is_receiver)
+        self._behind = True  # as in `_receive_all`
+        if not self._engine.call_as_receiver(step):
+            self._step(timeout, is_receiver=False)
 
     def _receive(self, timeout: float) -> None:
         if len(self._outstanding) == 1 and not self._behind:
