@@ -39,6 +39,9 @@ class Job:
         finished: whether its result is there, and its callback has returned.
     """
 
+    _showing: Final = threading.Lock()
+    """For moments only, so that all jobs can share it."""
+
     def __init__(
         self,
         tid: int,
@@ -63,10 +66,9 @@ class Job:
         self._called_back = None if callback is None else threading.Event()
         self._result: Any = None
         self._error: BaseException | None = None
-        self._output = JobOutput()
+        self._output: JobOutput | None = None  # if there is any
         self._legacy_traceback = ""
         self._is_shown = False
-        self._showing = threading.Lock()
 
     @property
     def finished(self) -> bool:
@@ -124,7 +126,8 @@ class Job:
             self._error = value
         if output is not None and output is not self._output:
             with self._showing:
-                output.add(str(self._output))  # what has come meanwhile
+                if self._output is not None:
+                    output.add(str(self._output))  # what has come meanwhile
                 self._output = output
 
     def _await_result(self, timeout: float) -> None:
@@ -157,13 +160,14 @@ class Job:
             _print(text)
 
     def _printed(self) -> str:
-        return f"{self._output}{self._legacy_traceback}"
+        return f"{self._output or ''}{self._legacy_traceback}"
 
     def _add_output(self, text: str) -> None:
         """Take what has come behind the result, as happens with the output of child processes. If
         the rest was printed, print it now."""
         with self._showing:
             if not self._is_shown:
+                self._output = self._output or JobOutput()
                 self._output.add(text)
                 return
         _print(text)

@@ -22,6 +22,7 @@ from nws.sleigh.shared.pickling import pack
 __all__ = ["PreparedFunction", "prepared"]
 
 _FUNCTIONS: Final = (FunctionType, BuiltinFunctionType, type)
+_NONE: Final = ()
 
 
 def prepared(
@@ -39,6 +40,8 @@ def prepared(
     """
     function: Callable[..., Any] = func
     check_callable("func", func)
+    if depfuncs is modules is _NONE and namespace is None:  # as a rule
+        return function
     check_tuple("depfuncs", depfuncs)
     check_tuple("modules", modules)
     if namespace is not None and not isinstance(namespace, dict):

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar, Final, NoReturn, TextIO
-from weakref import WeakValueDictionary
 
 from nws.counted import counted
 from nws.errors import SleighStoppedException
@@ -30,6 +29,7 @@ from nws.pp.callbacks import Callbacks, is_in_callback
 from nws.pp.job import DestroyedServerError, Job
 from nws.pp.job_future import JobFuture
 from nws.pp.job_output import JobOutput
+from nws.pp.jobs_by_call import JobsByCall
 from nws.pp.known_names import prepared
 from nws.pp.secret import PUBLISHED_SECRET, check_secret, secret_for
 from nws.pp.statistics import NodeStatistics, RankTimes, table
@@ -104,7 +104,7 @@ class Server:
         self._legacy_errors = legacy_errors
         self._tids = count()
         self._outputs: dict[int, JobOutput] = defaultdict(JobOutput)  # by call
-        self._by_call = WeakValueDictionary[int, Job]()  # for what comes behind their results
+        self._jobs_by_call = JobsByCall()  # for what comes behind their results
         self._unfinished: dict[int, Job] = {}  # by tid
         self._done = RankTimes()
         self._began = time.monotonic()
@@ -162,7 +162,7 @@ class Server:
             job._future = future = self._pool.submit(function, args, make_future)
         except SleighStoppedException as error:
             raise self._unusable(error) from error
-        self._by_call[future.number] = job
+        self._jobs_by_call.add(future.number, job)
         self._unfinished[job.tid] = job
         if future.done() and job.finished:
             self._unfinished.pop(job.tid, None)
@@ -194,7 +194,7 @@ class Server:
                 echo([line])
             elif self._pool.is_under_way(line.call):
                 self._outputs[line.call].add(f"{line.text}\n")
-            elif (job := self._by_call.get(line.call)) is not None:
+            elif (job := self._jobs_by_call.get(line.call)) is not None:
                 job._add_output(f"{line.text}\n")
             else:
                 echo([line])
