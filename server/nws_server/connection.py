@@ -88,7 +88,6 @@ class Connection:
         "_closed",
         "_decoder",
         "_delivered",
-        "_delivered_bytes",
         "_encoder",
         "_expects_much",
         "_form",
@@ -155,7 +154,6 @@ class Connection:
         self.removes = False
         self.asked: Sequence[bytes] = ()
         self._delivered: tuple[Place, Sequence[Value]] | None = None
-        self._delivered_bytes = 0
         self._acknowledged = False
         self.deadline: float | None = None
         self._expects_much = False
@@ -392,7 +390,6 @@ class Connection:
     def value(self, value: Value, index: int, place: Place) -> None:
         if self.removes and self.extended:
             self._delivered = (place, (value,))
-            self._delivered_bytes = value.size
             self._acknowledged = False
         self._out.append(
             self._encoder.value(value.descriptor, place.id, index, value.size, value.metadata)
@@ -404,7 +401,6 @@ class Connection:
     def values(self, taken: list[Taken], place: Place) -> None:
         if self.removes and not taken[0].lease:
             self._delivered = (place, [value for value, _ in taken])
-            self._delivered_bytes = sum(value.size for value, _ in taken)
             self._acknowledged = False
         encoder = self._encoder
         if self._form == Form.ANY:
@@ -478,8 +474,9 @@ class Connection:
         self._expects_much = False
         if self._delivered is not None and not self._acknowledged:
             self._acknowledged = True
-            self.space.confirm(self.session, self._delivered[1])
-            if self._delivered_bytes > _MAX_KEPT_BYTES:
+            values = self._delivered[1]
+            self.space.confirm(self.session, values)
+            if sum(value.size for value in values) > _MAX_KEPT_BYTES:
                 self.hub.keepers.enter(self, self.space.now + _KEEP_SECONDS)
 
     def forget_delivered(self) -> None:

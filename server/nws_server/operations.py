@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from nws.errors import Status
 from nws.wire import operations as wire
@@ -174,15 +174,21 @@ def _lease(client: Caller, fields: list[Any], _: bytes) -> None:
 
 
 def _take_or_lease(client: Caller, fields: list[Any], lease: float | None) -> None:
+    _take_up_to(client, fields, _limit(fields[3]), _timeout(fields, 4), lease)
+
+
+def _take_up_to(
+    client: Caller, fields: list[Any], limit: int, timeout: float | None, lease: float | None
+) -> None:
     client.removes = True
     client.waiter = client.space.take(
         client.session,
         fields[1],
         fields[2],
         client,
-        limit=_limit(fields[3]),
+        limit=limit,
         wait=True,
-        timeout=_timeout(fields, 4),
+        timeout=timeout,
         lease=lease,
     )
 
@@ -271,16 +277,13 @@ class _Settled:
 
 
 def _settle_and_lease(client: Caller, fields: list[Any], metadata: bytes) -> None:
-    (
-        _limit(fields[3]),
-        _timeout(fields, 4),
-        _setting(fields[5]),
-    )  # nothing is settled if one is wrong
-    settled = _Settled(client)
+    # First of all: nothing is settled if one of them is wrong.
+    limit, timeout, lease = _limit(fields[3]), _timeout(fields, 4), _setting(fields[5]) / 1000
+    settled: Any = _Settled(client)
     ids, stores = _ids(client, fields[6]), _stores(fields, 7, metadata)
-    client.space.settle(client.session, ids, stores, cast("Reply", settled))
+    client.space.settle(client.session, ids, stores, settled)
     if settled.success:
-        _lease(client, fields, metadata)
+        _take_up_to(client, fields, limit, timeout, lease)
 
 
 def _stores(fields: list[Any], begin: int, metadata: bytes) -> Sequence[tuple[bytes, bytes, Value]]:
@@ -387,7 +390,7 @@ def _ids(client: Caller, text: bytes) -> list[int]:
     """Read which leases are meant: numbers, or all that the session holds."""
     if text == b"all":
         return list(client.session.leases)
-    return [number(each) for each in text.split()]
+    return [number(each) for each in text.split()] if text else []
 
 
 _Perform: TypeAlias = Callable[[Caller, list[Any], bytes], None]

@@ -66,7 +66,9 @@ class Lookup:
     def nameable(self, session: Session, ws: bytes, var: bytes, reply: Reply) -> Workspace | None:
         """Return the workspace if it may have a variable of this name."""
         workspace = self.workspace(session, ws, reply)
-        if workspace is not None and not is_clean(var):
+        if workspace is None or var in workspace.variables:
+            return workspace
+        if not is_clean(var):
             reply_failed(reply, Status.REFUSED, f"the name {shown(var)} holds control characters")
             return None
         return workspace
@@ -106,6 +108,10 @@ class Lookup:
     def held(self, session: Session, ids: Sequence[int], reply: Reply) -> list[Lease] | None:
         """Return these leases, if the session holds all of them."""
         held = session.leases
+        if not ids:
+            return []
+        if len(ids) == 1 and ids[0] in held:
+            return [held[ids[0]]]
         wanted = dict.fromkeys(ids)
         lost = [number for number in wanted if number not in held]
         if lost:

@@ -204,7 +204,7 @@ class Matching:
 
 def _share(variable: Variable, limit: int, values: Sequence[Value], given: int) -> int:
     """Count how many of ``values[given:]`` one fetcher may take."""
-    if variable.mode == b"single":
+    if len(values) - given == 1 or variable.mode == b"single":
         return 1
     end = min(given + limit, len(values))
     size = 0
