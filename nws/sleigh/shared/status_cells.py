@@ -40,6 +40,8 @@ __all__ = [
     "FIRST_SPAN",
     "IDLE",
     "INITIALIZING",
+    "LEAVES",
+    "LIMIT",
     "LOADING",
     "MAX_CANCELLED",
     "MAX_SPANS",

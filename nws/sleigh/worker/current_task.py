@@ -88,7 +88,7 @@ class CurrentTask:
         with self._lock:
             self._task, self._begin, self._end = task, begin, end
             self._outcomes = []
-            self._begun = self._cells.since = time.monotonic_ns()
+            self._begun = self._cells.numbers[SINCE] = time.monotonic_ns()
             if problem is None:
                 self._todo.extend(task.elements)
             else:

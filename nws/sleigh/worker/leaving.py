@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Final, TypeVar
 
 from nws.sleigh.shared.leave_signals import LEAVE_SIGNALS
-from nws.sleigh.shared.status_cells import StatusCells
+from nws.sleigh.shared.status_cells import LEAVES, StatusCells
 
 __all__ = ["LeaveError", "Leaving"]
 
@@ -59,7 +59,7 @@ class Leaving:
         """
         self._waits = True
         try:
-            if self._cells.leaves:
+            if self._cells.numbers[LEAVES]:
                 raise LeaveError
             return wait()
         finally:

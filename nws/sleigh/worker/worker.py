@@ -52,7 +52,7 @@ from nws.sleigh.shared.output import OutputWriter
 from nws.sleigh.shared.pickling import Packed, packed_again
 from nws.sleigh.shared.scattered import fetch_by
 from nws.sleigh.shared.spans import Spans
-from nws.sleigh.shared.status_cells import FAILED, IDLE, WAITING, StatusCells
+from nws.sleigh.shared.status_cells import FAILED, IDLE, LIMIT, WAITING, StatusCells
 from nws.sleigh.shared.surroundings import WorkerSurroundings
 from nws.sleigh.worker.crash_policy import ALONE_AFTER, pieces_to_retry, verdict_on
 from nws.sleigh.worker.current_task import SLICE_SECONDS, CurrentTask
@@ -173,7 +173,7 @@ class Worker:
             if once:
                 self._settler.settle()
                 raise OutdatedError
-            self._cells.limit = 0  # the supervisor need not look until the next task
+            self._cells.numbers[LIMIT] = 0  # the supervisor need not look until the next task
             pace = (time.monotonic() - begun) / max(done, 1)
             in_time = int(_BATCH_SECONDS / pace)
             self._wanted = max(1, min(_MAX_LEASED_TASKS, 2 * self._wanted, in_time))
@@ -205,7 +205,7 @@ class Worker:
         if call.changes != self._surroundings.changes:
             self._surroundings.apply(call.changes)
         cells.begin_task(call.number, lease.id, task.first, len(task.elements))
-        if call.timeout or cells.limit:
+        if call.timeout or cells.numbers[LIMIT]:
             self._limit(call.timeout)
         if call.initialized and not self._initializer.is_over:
             self._initialize(lease, task)
