@@ -27,7 +27,7 @@ from nws.session.transfers import Download, Upload
 from nws.wire.dialect import Dialect
 from nws.wire.operations import EXTENDED_OPERATIONS
 from nws.wire.replies import Answer, ReplyDecoder
-from nws.wire.requests import Field, frame_request
+from nws.wire.requests import Field, frame_request, framed_again
 
 __all__ = ["Exchange"]
 
@@ -46,12 +46,14 @@ class Exchange:
     Attributes:
         fields: of the request.
         operation: what it asks for.
+        is_sent: the whole request is known to be sent. Where it was in parts, one has to `send`.
         removes: success takes values from the server that can be given back.
         answer: the reply, once it is complete.
         undo: an exchange that undoes this one, if that takes one.
     """
 
     answer: Answer | None = None
+    is_sent = False
     undo: Exchange | None = None
     _unwanted = False
     _reading = False
@@ -71,7 +73,7 @@ class Exchange:
         Args:
             sock: the connection, to which `set_poll_interval` was applied.
             dialect: what is spoken there.
-            fields: of the request.
+            fields: of the request; a tuple of bytes if it is sent again and again.
             timeouts: for the server.
             wait: seconds that the server may wait before it replies; None for any time.
             into: file that is given the payload.
@@ -85,7 +87,7 @@ class Exchange:
         self._socket = sock
         self._timeouts = timeouts
         self._reply_timeout = None if wait is None else float(wait) + timeouts.reply
-        self._parts = frame_request(fields)
+        self._parts = framed_again(fields) if type(fields) is tuple else frame_request(fields)
         self._notes: list[bytes] = []  # which are sent behind it
         self._sent: list[int] = []  # what each call took
         sink = None if into is None else Download(into)
@@ -114,6 +116,7 @@ class Exchange:
         if len(parts) == 1 and type(parts[0]) is bytes and not self._notes:
             if not sent:
                 self._send_all(parts[0], 0, flags)
+                self.is_sent = True
                 return
             if sent[0] == len(parts[0]):  # as a rule
                 return

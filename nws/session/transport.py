@@ -286,7 +286,10 @@ class Transport:
         """
         answer = exchange.answer
         if answer is None:
-            self.send(exchange)
+            if exchange.is_sent:
+                self._check_usable()
+            else:
+                self.send(exchange)
             try:
                 answer = exchange.answer = exchange.read()
             except (NwsConnectionDroppedException, NwsProtocolException) as error:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Protocol, TypeAlias
 
 from nws.errors import NwsProtocolException
@@ -31,6 +32,7 @@ __all__ = [
     "Sink",
     "encode_request",
     "frame_request",
+    "framed_again",
 ]
 
 MAX_NAME_BYTES: Final = 64 * 1024
@@ -43,6 +45,8 @@ _SEPARATE_BYTES: Final = 64 * 1024
 _MIN_PIECE_BYTES: Final = 16 * 1024
 """Smaller pieces of a long field are put together at once: they may lie in memory that was taken
 for much more."""
+
+_MAX_FRAMED: Final = 64
 
 _COMMON_COUNT: Final = 256
 _COMMON_COUNTS: Final = [b"%04d" % count for count in range(_COMMON_COUNT)]
@@ -79,12 +83,14 @@ def frame_request(fields: Sequence[Field]) -> list[Part | LongBody]:
     count = len(fields)
     small = [_COMMON_COUNTS[count] if count < _COMMON_COUNT else b"%04d" % count]
     parts: list[Part | LongBody] = []
-    for given in fields:
-        field = given[0] if given.__class__ is tuple and len(given) == 1 else given
+    for field in fields:
+        if field.__class__ is tuple and len(field) == 1:
+            field = field[0]  # noqa: PLW2901 - as most values are
         if field.__class__ is bytes:
             size = len(field)
             if size < _COMMON_COUNT:  # as nearly all are
-                small += (_COMMON_LENGTHS[size], field)
+                small.append(_COMMON_LENGTHS[size])
+                small.append(field)
                 continue
         pieces = field if isinstance(field, (list, tuple)) else (field,)
         small.append(b"%020d" % sum(map(len, pieces)))
@@ -97,6 +103,12 @@ def frame_request(fields: Sequence[Field]) -> list[Part | LongBody]:
     if small:
         parts.append(b"".join(small))
     return parts
+
+
+@lru_cache(maxsize=_MAX_FRAMED)
+def framed_again(fields: tuple[bytes, ...]) -> list[Part | LongBody]:
+    """Do `frame_request` for a short request that is sent again and again."""
+    return frame_request(fields)
 
 
 def encode_request(fields: Sequence[bytes]) -> bytes:

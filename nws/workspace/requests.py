@@ -229,13 +229,11 @@ class WorkspaceRequests:
         return Request([b"settle", _ids(leases), *self._stores(stores)], nothing)
 
     def _stores(self, stores: Iterable[tuple[str, Any]]) -> list[Field]:
-        fields: list[Field] = []
-        names: list[bytes] = []
+        fields: list[Any] = []
         for varName, value in stores:
-            where = self._workspace, encode_name(varName)
-            names += where
-            fields += (*where, *self._encoder.encode(value))
-        _check_sum(names)
+            fields += (self._workspace, encode_name(varName), *self._encoder.encode(value))
+        if len(fields) > 4:
+            _check_sum([*fields[::4], *fields[1::4]])
         return fields
 
     def withdraw(

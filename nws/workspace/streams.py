@@ -34,8 +34,10 @@ class Outbox:
         """Made by `NetWorkSpace.outbox`."""
         self._workspace = workspace
         self._encoder = session.encoder
+        self._last: tuple[str | None, bytes] = None, b""  # variable, as it is and encoded
         # It stores nothing, so that there always is a reply to confirm.
         self._stream = session.open_stream([b"settle", b""], 0.0)
+        self._is_confirmed = False
 
     def store(self, stores: Iterable[tuple[str, Any]], *, numbered: bool = False) -> None:
         """Store values in one step: all of them or none.
@@ -50,13 +52,15 @@ class Outbox:
             NwsPicklingException: a value cannot be pickled; none was sent.
             NwsException: what was stored before this was refused; or the server is gone.
         """
-        self.confirm()
+        if not self._is_confirmed:
+            self.confirm()
         fields: list[Field] = [b"settle numbered" if numbered else b"settle", b""]
-        last, name = None, b""
+        last, name = self._last
         for varName, value in stores:
             if varName is not last:  # most are for the variable of the one before
-                last, name = varName, encode_name(varName)
+                last, name = self._last = varName, encode_name(varName)
             fields += (self._workspace, name, *self._encoder.encode(value))
+        self._is_confirmed = False
         self._stream.ask(fields, 0.0)
 
     def confirm(self, timeout: float | None = None) -> bool:
@@ -79,6 +83,7 @@ class Outbox:
         except NwsOperationException:
             stream.forget_failure()  # it is reported once
             raise
+        self._is_confirmed = True
         return True
 
     def indexes(self) -> list[int]:
@@ -135,7 +140,7 @@ class Inbox:
 
     def __init__(self, session: Session, workspace: bytes, variable: bytes, limit: int) -> None:
         """Made by `NetWorkSpace.inbox`."""
-        self._fields: list[Field] = [b"take", workspace, variable, b"%d" % limit, b""]
+        self._fields = (b"take", workspace, variable, b"%d" % limit, b"")
         self._stream = session.open_stream(self._fields)
         self._poll_eagerly = EagerPoll()
 

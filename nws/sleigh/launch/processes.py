@@ -395,7 +395,8 @@ class Processes:
     def note_progress(self) -> None:
         """Take note that workers do their work."""
         for kept in self._all:
-            kept.note_progress()
+            if kept.ends or kept.kills:
+                kept.note_progress()
 
     def last_end(self) -> str:
         """Say how the last process of each that had to be restarted has ended."""

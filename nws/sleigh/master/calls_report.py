@@ -48,10 +48,18 @@ class CallState:
         """
         self.number = self.submitted = self.arrived = self.failed = 0
         self.exhausted = self.over = self.cancelled = self.public = False
-        self.name = name_of(fun)
+        self._fun = fun
+        self._name = ""
         self.kind = kind
         self._total = total
         self._began = time.time()
+
+    @property
+    def name(self) -> str:
+        """By what name people know what is called. Most calls end before anybody asks."""
+        if self._fun is not None:
+            self._name, self._fun = name_of(self._fun), None
+        return self._name
 
     def content(self) -> dict[str, Any]:
         """Return what is published."""

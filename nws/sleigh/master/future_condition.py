@@ -17,6 +17,10 @@ from typing import Any
 __all__ = ["FutureCondition"]
 
 
+_Lock: Any = type(threading.RLock())
+"""Directly, and not by that function."""
+
+
 class FutureCondition(threading.Condition):
     """A condition whose `with` locks and unlocks in one step, and which keeps no methods of its
     lock."""
@@ -35,7 +39,12 @@ class FutureCondition(threading.Condition):
 
     def __init__(self) -> None:
         """Make its lock. The base class would keep these methods with each condition."""
-        self._lock = threading.RLock()
+        self._lock = _Lock()
+
+    def notify_all(self) -> None:
+        """Wake all who wait: as a rule nobody does."""
+        if self._waiters:
+            super().notify_all()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait as the standard library does. The lock is held afterwards, also if Ctrl-C strikes
