@@ -176,19 +176,15 @@ def decode(
             bytes(payload),
         )
     try:
-        return _unpickled(descriptor, payload, loads)
+        # latin-1 keeps every byte of strings that Python 2 has pickled.
+        if not descriptor & BUFFERS_BIT:
+            return loads(payload, encoding="latin-1")
+        writable = payload if isinstance(payload, bytearray) else bytearray(payload)
+        data, *buffers = _split(memoryview(writable))
+        return loads(data, buffers=buffers, encoding="latin-1")
     except BaseException as error:  # even SystemExit is the value's own
         if is_of_signal(error):
             raise
         raise NwsUnpicklingException(
             f"the pickle cannot be read here: {described(error)}", error, bytes(payload)
         ) from error
-
-
-def _unpickled(descriptor: int, payload: bytes | bytearray, loads: Callable[..., Any]) -> Any:
-    # latin-1 keeps every byte of strings that Python 2 has pickled.
-    if descriptor & BUFFERS_BIT:
-        writable = payload if isinstance(payload, bytearray) else bytearray(payload)
-        data, *buffers = _split(memoryview(writable))
-        return loads(data, buffers=buffers, encoding="latin-1")
-    return loads(payload, encoding="latin-1")

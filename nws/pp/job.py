@@ -156,8 +156,8 @@ class Job:
         """Print what the job has printed, once."""
         with self._showing:
             shown, self._is_shown = self._is_shown, True
-        if not shown and (text := self._printed()):
-            _print(text)
+        if not shown and (self._output is not None or self._legacy_traceback):
+            _print(self._printed())
 
     def _printed(self) -> str:
         return f"{self._output or ''}{self._legacy_traceback}"

@@ -72,7 +72,7 @@ class Session:
 
     def require_extensions(self, what: str) -> None:
         """Raise NwsUnsupportedOperationException if the server does not know the extensions."""
-        if not self.extended:
+        if not self.pool.dialect.extensions:
             raise NwsUnsupportedOperationException(
                 f"the server at {self.endpoint} speaks only the original protocol, "
                 f"which has no {what}"

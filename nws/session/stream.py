@@ -42,8 +42,8 @@ class Stream:
         Raises:
             NwsConnectionDroppedException: the connection is gone.
         """
-        self._exchange = self._transport.begin(fields, wait=wait)
-        self._transport.send(self._exchange)
+        self._exchange = exchange = self._transport.begin(fields, wait)
+        self._transport.send(exchange)
 
     @property
     def answered(self) -> bool:

@@ -260,15 +260,15 @@ class Transport:
         if self._more:
             flush_soon(self.socket)
 
-    def begin(self, fields: Sequence[Field], *, wait: float | None = None) -> Exchange:
+    def begin(self, fields: Sequence[Field], wait: float | None = None) -> Exchange:
         """Prepare a request whose reply is read later; see `run`, `send` and `end`.
 
         The one before it must have come to its end.
         """
-        self.pending = self._make_exchange(
-            self._channel, self.dialect, fields, self._timeouts, wait=wait
+        self.pending = exchange = self._make_exchange(
+            self._channel, self.dialect, fields, self._timeouts, wait
         )
-        return self.pending
+        return exchange
 
     def send(self, exchange: Exchange) -> None:
         """Send what was not sent yet of a request that was begun."""

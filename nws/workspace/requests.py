@@ -54,6 +54,7 @@ class WorkspaceRequests:
         """Take the name of the workspace, and what encodes values."""
         self._workspace = workspace
         self._encoder = encoder
+        self._last: tuple[str | None, bytes] = None, b""  # of what is stored with a settle, encoded
         # What followed the last settle: who does that asks for the same again and again.
         self._asked: tuple[str | None, int, float, Sequence[Field]] = (None, 0, 0.0, ())
 
@@ -230,8 +231,11 @@ class WorkspaceRequests:
 
     def _stores(self, stores: Iterable[tuple[str, Any]]) -> list[Field]:
         fields: list[Any] = []
+        last, name = self._last
         for varName, value in stores:
-            fields += (self._workspace, encode_name(varName), *self._encoder.encode(value))
+            if varName is not last:  # most are for the variable of the one before
+                last, name = self._last = varName, encode_name(varName)
+            fields += (self._workspace, name, *self._encoder.encode(value))
         if len(fields) > 4:
             _check_sum([*fields[::4], *fields[1::4]])
         return fields
@@ -240,7 +244,7 @@ class WorkspaceRequests:
         self, varName: str, indexes: Iterable[int], *, keep: bool = False
     ) -> Request[list[int]]:
         """Remove values for good that nobody has taken."""
-        numbers = _numbers(map(operator.index, indexes), "indexes")
+        numbers = _joined([b"%d" % operator.index(index) for index in indexes], "indexes")
         fields = [b"withdraw", self._workspace, encode_name(varName), numbers]
         fields.append(b"yes" if keep else b"no")
         return Request(fields, lambda answer: [int(index) for index in text(answer).split()])
@@ -354,16 +358,16 @@ def _wait(timeout: float | None) -> float | None:
 
 def _ids(leases: Iterable[_HasId] | None) -> bytes:
     """Return the ids of leases as they go over the wire; None for all that the session holds."""
-    return b"all" if leases is None else _numbers([lease.id for lease in leases], "leases")
+    return b"all" if leases is None else _joined([b"%d" % lease.id for lease in leases], "leases")
 
 
-def _numbers(numbers: Iterable[int], what: str) -> bytes:
+def _joined(numbers: Iterable[bytes], what: str) -> bytes:
     """Return numbers as one field.
 
     Raises:
         ValueError: they are too many.
     """
-    field = b" ".join([b"%d" % number for number in numbers])
+    field = b" ".join(numbers)
     if len(field) > MAX_NAME_BYTES:  # the server would hang up
         raise ValueError(f"{field.count(b' ') + 1:,} {what} are too many at once: do some 3,000")
     return field

@@ -44,6 +44,7 @@ def direct_receive(transport: Any) -> Callable[[], Any] | None:
         if not data:
             return TcpConnection.doRead(transport)  # which meets the same, and says what it means
         transport.protocol.dataReceived(data)
+        return None
 
     return read
 

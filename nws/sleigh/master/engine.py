@@ -169,7 +169,8 @@ class Engine:
         with self._changing:
             recipient = self._calls.pop(number, None)
         if recipient is not None:
-            self._clean_up(recipient)
+            self.team.release(recipient.function)
+            self._forget_deaths()
 
     def cancel(self, numbers: Iterable[int]) -> None:
         """Withdraw tasks of these calls that were not begun, and stop those that run. Other calls
@@ -185,7 +186,8 @@ class Engine:
             self._cancelled.update(recipient.number for recipient in ended)
         self.team.cancel(self._dropped, [each.number for each in ended if each.everyone])
         for recipient in ended:
-            self._clean_up(recipient)
+            self.team.release(recipient.function)
+        self._forget_deaths()
 
     def is_under_way(self, number: int) -> bool:
         """Tell whether a call has begun and is not over."""
@@ -199,8 +201,7 @@ class Engine:
             self._cancelled = {number for number in self._cancelled if number >= floor}
             return floor, tuple(sorted(self._cancelled)), not self._calls
 
-    def _clean_up(self, recipient: Recipient) -> None:
-        self.team.release(recipient.function)
+    def _forget_deaths(self) -> None:
         deaths = self.team.deaths
         # While others are under way a worker may be reading what was noted.
         if deaths and (not self._calls or len(deaths) > _MAX_CALLS_WITH_DEATHS):

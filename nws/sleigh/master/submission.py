@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
-from concurrent.futures._base import PENDING
+from concurrent.futures._base import FINISHED, PENDING
 from typing import Any, Final, NamedTuple, Protocol
 
 from nws.errors import SleighIllegalValueException
@@ -73,7 +73,8 @@ class SleighFuture(Future[Any]):
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the exception, None if there is none; otherwise as `result`."""
-        return super().exception(self._wait(timeout))
+        left = self._wait(timeout)
+        return self._exception if self._state == FINISHED else super().exception(left)
 
     def _wait(self, timeout: float | None) -> float | None:
         """Receive the result, unless another thread receives. Return the seconds that are left."""

@@ -210,9 +210,10 @@ class Submissions:
             if submission.number in self._outstanding:
                 submission.sent = True
                 tasks.append(task)
-                weight += size_of(task.elements[0])
-                if weight >= MAX_BATCH_BYTES:
-                    break
+                if len(unsent) > 1:
+                    weight += size_of(task.elements[0])
+                    if weight >= MAX_BATCH_BYTES:
+                        break
         return batch, tasks
 
     def _give(self, tasks: Sequence[Task]) -> None:
@@ -318,7 +319,7 @@ class Submissions:
     def _set_here(self, submission: Submission, results: Results) -> bool:
         """Set a future, unless it calls back. Ctrl-C may strike here: then the thread sets it."""
         future = submission.future
-        if future.calls_back or self._held.lacks_lines(results):
+        if future.calls_back or (results.lines[1] and self._held.lacks_lines(results)):
             return False
         read = self._read(submission, results)
         with self._lock:

@@ -218,8 +218,10 @@ class Team:
             if self._unconfirmed.tasks:
                 self._confirm()
             functions = self._functions.unsent(tasks)
-            stores: list[tuple[str, Any]] = list(functions.items())
-            stores += [(task.call.queue, task_to_wire(task)) for task in tasks]
+            stores: list[tuple[str, Any]]
+            stores = [(task.call.queue, task_to_wire(task)) for task in tasks]
+            if functions:
+                stores = [*functions.items(), *stores]
             self._unconfirmed = _Message(tasks, functions)
             self._outbox.store(stores, numbered=on_stored is not None)
             if on_stored is not None:  # not before: Ctrl-C may have struck before they were sent
