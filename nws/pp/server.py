@@ -154,8 +154,10 @@ class Server:
             SleighNwsException: the private server of the workers is gone.
         """
         function = prepared(func, depfuncs, modules, globals)
-        check_tuple("args", args)
-        check_callback(callback, callbackargs)
+        if type(args) is not tuple:
+            check_tuple("args", args)
+        if callback is not None or type(callbackargs) is not tuple:
+            check_callback(callback, callbackargs)
         job = Job(next(self._tids), group, callback, callbackargs, self._proto)
         try:
             make_future = partial(JobFuture, partial(self._settle, job))

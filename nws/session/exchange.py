@@ -197,7 +197,8 @@ class Exchange:
                 begun = decoder.begun
                 self._check_silence(error, self._timeouts.reply if begun else self._reply_timeout)
                 continue
-            lacking -= self._check_received(len(pieces[-1]))
+            lacking -= len(pieces[-1]) or self._check_received(0)
+            self._silent_seconds = 0.0
 
     def _receive_in_place(self, decoder: ReplyDecoder, buffer: memoryview) -> None:
         """Receive bytes of a large payload where they belong."""

@@ -28,7 +28,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
 
 from nws.errors import (
     NwsConnectException,
@@ -272,7 +272,8 @@ class Transport:
 
     def send(self, exchange: Exchange) -> None:
         """Send what was not sent yet of a request that was begun."""
-        self._check_usable()
+        if self._dropped:
+            self._refuse()
         try:
             exchange.send()
         except NwsConnectionDroppedException as error:
@@ -286,9 +287,7 @@ class Transport:
         """
         answer = exchange.answer
         if answer is None:
-            if exchange.is_sent:
-                self._check_usable()
-            else:
+            if self._dropped or not exchange.is_sent:
                 self.send(exchange)
             try:
                 answer = exchange.answer = exchange.read()
@@ -346,7 +345,8 @@ class Transport:
     ) -> Answer:
         if self.pending is not None:
             self.give_back()
-        self._check_usable()
+        if self._dropped:
+            self._refuse()
         self.pending = exchange
         try:
             exchange.send()
@@ -364,13 +364,13 @@ class Transport:
             raise refused(exchange.fields, answer, self.dialect, self.endpoint, failure)
         return answer
 
-    def _check_usable(self) -> None:
-        if self._dropped:
-            if not self.stuck:
-                self._drop("")
-            raise NwsConnectionDroppedException(
-                f"the connection to the server at {self.endpoint} is gone: {self._dropped}"
-            )
+    def _refuse(self) -> NoReturn:
+        """Say why there is no connection any more."""
+        if not self.stuck:
+            self._drop("")
+        raise NwsConnectionDroppedException(
+            f"the connection to the server at {self.endpoint} is gone: {self._dropped}"
+        )
 
     def _lost(
         self, exchange: Exchange, error: NwsConnectionDroppedException | NwsProtocolException

@@ -248,7 +248,7 @@ class ReplyDecoder:
     def _decode_many(self) -> Answer | None:
         if self._progress is not None:
             return self._go_on_many(self._progress)
-        data = self._data()
+        data = self.pieces[0] if len(self.pieces) == 1 else self._data()
         width = 12 if self._form == Form.ANY else 8
         reason, at = self._head(data, width)
         if at < 0:
@@ -296,10 +296,12 @@ class ReplyDecoder:
                     return self._go_on_many(self._progress)
                 needed = end
                 break
-            items.append(Item(descriptor, lease, attempt, _cut(data, needed, end)))
+            cut = data[needed:end] if size < _WRITABLE_BYTES else _cut(data, needed, end)
+            items.append(Item(descriptor, lease, attempt, cut))
             at = end
         else:
-            self._end(data, at)
+            if len(data) > at:
+                self.rest = data[at:]
             return Answer(status, reason, 0, b"", 0, b"", 0, items, self._place)
         self._progress = _Progress(status, reason, total, len(items), [data[at:]])
         self.pieces = self._progress.pieces
@@ -361,8 +363,9 @@ _common_number = lru_cache(maxsize=1024)(_number)
 """For numbers that most likely were read before, such as a status or a length."""
 
 
+@lru_cache(maxsize=1024)
 def _size(field: bytes) -> int:
-    size = _common_number(field)
+    size = _number(field)
     if size > _MAX_PAYLOAD_BYTES:
         raise NwsProtocolException(f"a payload of {size} bytes was announced")
     return size

@@ -170,7 +170,8 @@ class Engine:
             recipient = self._calls.pop(number, None)
         if recipient is not None:
             self.team.release(recipient.function)
-            self._forget_deaths()
+            if self.team.deaths:
+                self._forget_deaths()
 
     def cancel(self, numbers: Iterable[int]) -> None:
         """Withdraw tasks of these calls that were not begun, and stop those that run. Other calls

@@ -253,7 +253,8 @@ class Submissions:
             end: when to give up, by the monotonic clock.
         """
         engine, thread, here = self._engine, self._thread, threading.get_ident()
-        self._send_for_waiter()
+        if self._unsent.items:
+            self._send_for_waiter()
         if thread is not None and thread.ident == here:  # a callback waits for another call
             while submission.number in self._outstanding and (left := end - time.monotonic()) > 0:
                 self._step_in_callback(min(left, LOOK_SECONDS))
@@ -264,7 +265,7 @@ class Submissions:
 
     def _send_for_waiter(self) -> None:
         """Send what there is at once: who waits for a call submits no further ones."""
-        if self._unsent.items and self._has_room():
+        if self._has_room():
             try:
                 self._send()
             except Exception as error:  # as in `_step`
