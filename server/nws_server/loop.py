@@ -15,7 +15,7 @@ import socket
 import sys
 from collections.abc import Callable
 from functools import partial
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import Any, Final
 
 import twisted
@@ -33,10 +33,6 @@ _Events = list[tuple[int, int]]
 _MAX_DOUBLINGS: Final = 4
 """After polling has found nothing n times in a row, 2**n - 1 sleeps come without it; n is at most
 this."""
-
-_TURN_SECONDS: Final = 0.001
-"""For which events are handled as they come, before timers and the rest have their turn: that takes
-as long as the reading of a small request."""
 
 _log = Logger()
 
@@ -72,31 +68,23 @@ else:
 
         def doPoll(self, timeout: float | None) -> None:  # noqa: N802 - Twisted's name
             poll, max_events = self._poller.poll, len(self._selectables)
+            dispatch = self._doReadOrWrite
             try:
                 lingers = self._may_linger and timeout != 0
                 events = self._linger(poll, max_events) if lingers else None
                 if not events:
                     events = poll(-1 if timeout is None else timeout, max_events)
-                end = perf_counter() + _TURN_SECONDS
-                while events:
-                    self._handle(events)
-                    if timeout == 0 or perf_counter() > end:
-                        return
-                    events = poll(0, max_events)
             except InterruptedError:
                 return
-
-        doIteration = doPoll  # noqa: N815 - Twisted's name
-
-        def _handle(self, events: _Events) -> None:
-            selectables, dispatch = self._selectables, self._doReadOrWrite
             for fd, event in events:
-                selectable = selectables.get(fd)
+                selectable = self._selectables.get(fd)
                 if selectable is not None:
                     try:
                         dispatch(selectable, fd, event)  # type: ignore[no-untyped-call]
                     except Exception:
                         _log.failure("a connection's event failed")
+
+        doIteration = doPoll  # noqa: N815 - Twisted's name
 
         def _linger(self, poll: Callable[[int, int], _Events], max_events: int) -> _Events | None:
             """Poll for a moment. After empty polls, skip this for an exponentially growing number
@@ -112,15 +100,13 @@ else:
 
     @implementer(IReadDescriptor)
     class _Probe:
-        """A socket. It counts how often the reactor reads it."""
+        """A socket that always has something to read. It counts how often the reactor reads it."""
 
         def __init__(self) -> None:
-            self._ours, self._theirs = socket.socketpair()
+            self._ours, theirs = socket.socketpair()
+            with theirs:
+                theirs.send(b"\0")
             self.reads = 0
-
-        def send(self) -> None:
-            """Have something to read."""
-            self._theirs.send(b"\0")
 
         def fileno(self) -> int:
             return self._ours.fileno()
@@ -129,12 +115,10 @@ else:
             return "probe"
 
         def doRead(self) -> None:  # noqa: N802
-            self._ours.recv(1)
             self.reads += 1
 
         def connectionLost(self, reason: Failure) -> None:
             self._ours.close()
-            self._theirs.close()
 
     def _delivers_events(reactor: LingeringReactor) -> bool:
         """Tell whether the reactor reads a socket in both ways of polling."""
@@ -142,7 +126,6 @@ else:
         try:
             reactor.addReader(probe)  # type: ignore[no-untyped-call]
             for timeout in (0, 1):  # without lingering, and with it
-                probe.send()
                 reactor.doIteration(timeout)
             reactor.removeReader(probe)  # type: ignore[no-untyped-call]
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from twisted.internet.abstract import FileDescriptor
@@ -27,26 +28,14 @@ def tcp_socket(transport: Any) -> socket.socket | None:
 
 
 def direct_receive(transport: Any) -> Callable[[], Any] | None:
-    """Return a quick ``doRead`` for a transport; None if Twisted does more than carry bytes.
+    """Return a ``doRead`` for the transport of a Unix socket; None for others.
 
-    Twisted's own, of a Unix socket, looks for descriptors, which nobody sends us: for a small
-    request, that takes as long as receiving it. The system closes those that come nevertheless.
+    Twisted's own looks for descriptors, which nobody sends us: for a small request, that takes as
+    long as receiving it. The system closes those that come nevertheless.
     """
-    if not isinstance(transport, TcpConnection) or ISSLTransport.providedBy(transport):
-        return None
-    receive = transport.socket.recv
-
-    def read() -> Any:
-        try:
-            data = receive(transport.bufferSize)
-        except OSError:
-            data = b""
-        if not data:
-            return TcpConnection.doRead(transport)  # which meets the same, and says what it means
-        transport.protocol.dataReceived(data)
-        return None
-
-    return read
+    if IUNIXTransport.providedBy(transport) and isinstance(transport, TcpConnection):
+        return partial(TcpConnection.doRead, transport)
+    return None
 
 
 def direct_send(transport: Any) -> Callable[[bytes | memoryview], int] | None:

@@ -57,8 +57,10 @@ class CallState:
     @property
     def name(self) -> str:
         """By what name people know what is called. Most calls end before anybody asks."""
-        if self._fun is not None:
-            self._name, self._fun = name_of(self._fun), None
+        fun = self._fun  # another thread may ask for it, too
+        if fun is not None:
+            self._name = name_of(fun)
+            self._fun = None  # it may be large
         return self._name
 
     def content(self) -> dict[str, Any]:
