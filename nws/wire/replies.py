@@ -374,12 +374,13 @@ def _size(field: bytes) -> int:
 class ReplyEncoder:
     """Forms replies in one dialect. Each method returns the bytes before the payload, if any."""
 
-    __slots__ = ("_cookie", "_dict", "_metadata", "_nothing", "short_ok")
+    __slots__ = ("_cookie", "_dict", "_metadata", "_nothing", "_one", "short_ok")
 
     def __init__(self, dialect: Dialect) -> None:
         self._cookie = dialect.cookie
         self._metadata = dialect.metadata_out
         self._dict = b"0000" if dialect.metadata_out else b""
+        self._one = self._dict + b"00000001"
         self.short_ok = self._dict + b"0000"
         place = BLANK_ID + b"%020d" % 0 if dialect.cookie else b""
         self._nothing = {
@@ -412,7 +413,7 @@ class ReplyEncoder:
 
     def many(self, count: int) -> bytes:
         """Form the head of a reply with several values; `item` comes before each of them."""
-        return b"%b%04d%04d" % (self._dict, Status.OK, count)
+        return self._one if count == 1 else b"%b%04d%04d" % (self._dict, Status.OK, count)
 
     def any(self, count: int, place: int) -> bytes:
         """Form the head of a reply with values from one of several variables, by its place in the
