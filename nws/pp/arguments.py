@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import pickle
 from numbers import Real
@@ -122,11 +123,20 @@ def check_protocol(proto: Any) -> None:
 
 
 def check_wait(number: Any, timeout: Any) -> None:
-    """Raise TypeError unless these are a number of nodes, and seconds to wait for them."""
+    """Check a number of nodes, and the seconds to wait for them.
+
+    Raises:
+        TypeError: these are no such numbers.
+        ValueError: the number of nodes is negative, or the seconds are not a number (NaN).
+    """
     if not _is_whole(number):
         raise TypeError(f"number={number!r} is no whole number")
     if not isinstance(timeout, Real):
         raise TypeError(f"timeout={timeout!r} is no number of seconds")
+    if operator.index(number) < 0:
+        raise ValueError(f"number={number!r} is negative")
+    if math.isnan(timeout):
+        raise ValueError(f"timeout={timeout!r} is no number of seconds")
 
 
 def check_stream(name: str, thing: Any) -> None:

@@ -97,7 +97,8 @@ def _check_given_secret(
 def _option(*names: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return an option whose default is shown."""
     name = names[-1]
-    settings |= {"default": _DEFAULTS.get(name), "show_default": name in _DEFAULTS}
+    default = _DEFAULTS.get(name)
+    settings |= {"default": default, "show_default": default not in (None, "")}
     return click.option(*names, cls=_Option, **settings)
 
 

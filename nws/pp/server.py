@@ -264,7 +264,7 @@ class Server:
         Raises:
             TypeError: these are no numbers.
             TimeoutError: it takes longer; the text says why each of the others is not there.
-            ValueError: there are fewer in ``ppservers``.
+            ValueError: there are fewer in ``ppservers``, or the number is negative.
             DestroyedServerError: the server was destroyed.
         """
         check_wait(number, timeout)

@@ -1,19 +1,21 @@
 """The quick start guides of Parallel Python's own documentation, changed in the import line only.
 
-That of clusters with auto-discovery is in `test_nodes.py`, for it needs other machines.
+Those for clusters run on machines of these names, which take root to make. Without, they run on
+ports of this machine, which are put in place of the names.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from subprocess import Popen
 
 import pytest
 
 from nws import pp
+from tests.support.machines import knowing, several_machines
 from tests.support.pages import DOCS, blocks
 from tests.support.ppnodes import PpNode, ppnode
 from tests.support.processes import python, until
@@ -58,31 +60,47 @@ job_server = pp.Server()
 
 CLUSTERS = f"""
 from nws import pp
-ppservers=("node-1", "node-2")
+ppservers=("node-1", "node-2", "node-3")
+job_server = pp.Server(ppservers=ppservers)
+{SUBMIT}
+"""
+
+AUTO_DISCOVERY = f"""
+from nws import pp
+ppservers=("*",)
 job_server = pp.Server(ppservers=ppservers)
 {SUBMIT}
 """
 
 ADVANCED = f"""
 from nws import pp
-ppservers=("node-1:35000", "node-2:35000")
+ppservers=("node-1:35000", "node-2:35000", "node-3:35000")
 job_server = pp.Server(ppservers=ppservers, secret="mysecret")
 {SUBMIT}
 job_server.print_stats()
 """
+
+GUIDES = {
+    "clusters": (CLUSTERS, ""),
+    "auto-discovery": (AUTO_DISCOVERY, "-a"),
+    "advanced": (ADVANCED, "-p 35000 -i {address} -s mysecret"),
+}
+"""With the options of the nodes."""
 
 SECRET = "mysecret"
 
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[PpNode]]:
-    """Two nodes with a worker each."""
+    """Three nodes with a worker each, which have the secret from wherever nodes have it."""
     home = tmp_path_factory.mktemp("home")
+    (home / "node.conf").write_text(f"[general]\nsecret = {SECRET}\nworkers = 1\n")
     with (
         ppnode("-w", "1", home=home, secret=SECRET) as one,
-        ppnode("-w", "1", home=home, secret=SECRET) as other,
+        ppnode("-w", "1", "-s", SECRET, home=home, secret="") as two,
+        ppnode("-c", "node.conf", home=home, secret="") as three,
     ):
-        yield [one, other]
+        yield [one, two, three]
 
 
 def with_names(guide: str, nodes: list[PpNode]) -> str:
@@ -91,11 +109,12 @@ def with_names(guide: str, nodes: list[PpNode]) -> str:
 
 
 @contextmanager
-def running(guide: str, folder: Path) -> Iterator[Popen[str]]:
+def running(guide: str, folder: Path, machine: str = "") -> Iterator[Popen[str]]:
     """Run a guide as a program that also prints its results."""
     program = folder / "program.py"
     program.write_text(f"{USER}{guide}print(r1, r2, r3)\n")
-    with python(program, folder / "go", cwd=folder, env={"PP_SECRET": SECRET}) as process:
+    env = {"PP_SECRET": SECRET}
+    with python(program, folder / "go", cwd=folder, env=env, machine=machine) as process:
         yield process
 
 
@@ -124,6 +143,29 @@ def test_clusters(nodes: list[PpNode], guide: str, tmp_path: Path) -> None:
     before = [works(node) for node in nodes]
     with running(with_names(guide, nodes), tmp_path) as program:
         until(lambda: [works(node) for node in nodes] == [n + 1 for n in before], "nodes work")
+        *statistics, results = said_by(program, tmp_path)
+    assert results == "2.0 3.0 xxxx"
+    assert bool(statistics) == (guide == ADVANCED)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", GUIDES)
+def test_clusters_of_machines_with_these_names(name: str, tmp_path: Path) -> None:
+    """Nothing is put into the guides, and their programs do not wait for the nodes."""
+    guide, options = GUIDES[name]
+    with ExitStack() as stack:
+        machines = stack.enter_context(several_machines(4))
+        (_, client), *others = machines.items()
+        addresses = {f"node-{number}": address for number, (address, _) in enumerate(others, 1)}
+        stack.enter_context(knowing(client, addresses))
+        nodes = []
+        for address, machine in others:
+            given = options.format(address=address).split()
+            secret = "" if "-s" in given else SECRET
+            node = ppnode(*given, home=tmp_path, secret=secret, port=None, machine=machine)
+            nodes.append(stack.enter_context(node))
+        program = stack.enter_context(running(guide, tmp_path, client))
+        until(lambda: [works(node) for node in nodes] == [1, 1, 1], "nodes work")
         *statistics, results = said_by(program, tmp_path)
     assert results == "2.0 3.0 xxxx"
     assert bool(statistics) == (guide == ADVANCED)

@@ -97,8 +97,9 @@ def test_many(job_server: pp.Server, count: int) -> None:
     assert [job() for job in jobs] == list(range(0, 10 * count, 10))
 
 
-def test_a_bounded_number_in_flight(job_server: pp.Server) -> None:
-    todo, flying, results = list(range(60)), list[pp.Job](), list[int]()
+@pytest.mark.parametrize("count", [60, pytest.param(10_000, marks=pytest.mark.nightly)])
+def test_a_bounded_number_in_flight(job_server: pp.Server, count: int) -> None:
+    todo, flying, results = list(range(count)), list[pp.Job](), list[int]()
     while todo or flying:
         while todo and len(flying) < 4:
             flying.append(job_server.submit(deadly.times_ten, (todo.pop(),)))
@@ -106,7 +107,7 @@ def test_a_bounded_number_in_flight(job_server: pp.Server) -> None:
         results += [job() for job in done]
         flying = [job for job in flying if job not in done]
         time.sleep(0)
-    assert sorted(results) == list(range(0, 600, 10))
+    assert sorted(results) == list(range(0, 10 * count, 10))
 
 
 # Failures
@@ -345,10 +346,11 @@ def test_a_callback_may_submit_and_wait_for_results(job_server: pp.Server) -> No
 # Groups
 
 
-def test_groups(job_server: pp.Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [10, pytest.param(10_000, marks=pytest.mark.nightly)])
+def test_groups(job_server: pp.Server, count: int, tmp_path: Path) -> None:
     held = job_server.submit(functions.arrive, (0, tmp_path), group="held")
     until_file(tmp_path / "0")
-    free = [job_server.submit(deadly.times_ten, (n,), group="free") for n in range(10)]
+    free = [job_server.submit(deadly.times_ten, (n,), group="free") for n in range(count)]
     job_server.wait("free")
     assert all(job.finished for job in free)
     job_server.wait("no such group")

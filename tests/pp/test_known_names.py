@@ -66,6 +66,16 @@ def apply_to(scale, number):
     return scale.apply(number)
 
 
+def make_class(factor):
+    class Local:
+        def __init__(self, number):
+            self.number = factor * number
+
+        def half(self):
+            return Local(self.number / 2 / factor)
+    return Local
+
+
 if __name__ == "__main__":
     job_server = pp.Server(1, restart=RESTART)
     submit = job_server.submit
@@ -75,6 +85,10 @@ if __name__ == "__main__":
     assert submit(lambda number: sqrt(number), (9,), modules=("from math import sqrt",))() == 3.0
     assert submit(lambda: os.path.basename("a/b"), modules=("os.path",))() == "b"
     assert submit(uses_helper, (1.5,), (helper,), ("math",))() == 6
+    Local = make_class(3)
+    assert submit(Local, (2,))().number == 6
+    halved = submit(Local.half, (Local(2),))()
+    assert (type(halved), halved.number) == (Local, 3.0)
     assert submit(by_text, ("helper", 1.5), (helper,), ("math",))() == 2
     assert submit(by_text, ("text.digits.upper",), globals=globals())() == "0123456789"
     assert submit(by_text, ("uses_helper", 1.5), modules=("math",), globals=globals())() == 6

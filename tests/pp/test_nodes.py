@@ -189,7 +189,7 @@ def test_nodes_that_are_found(
         server.destroy()
 
 
-AUTO_DISCOVERY = f"""
+DISCOVERY = f"""
 from nws import pp
 ppservers = ("*",)
 job_server = pp.Server(0, ppservers=ppservers, secret={SECRET!r})
@@ -199,7 +199,7 @@ f1 = job_server.submit(pow, (2, 10), (), ("math",))
 r1 = f1()
 print(r1)
 """
-"""The quick start guide for clusters with auto-discovery; it also waits and prints."""
+"""Waits for the nodes, unlike the quick start guide; see `test_guides.py`."""
 
 
 @pytest.mark.nightly  # found and killed on this machine above
@@ -215,7 +215,7 @@ def test_nodes_on_other_machines_are_found_and_one_is_unplugged(
         ppnode(*options, home=home, port=port, machine=other),
     ):
         names = {f"{THERE}:{port}": 1, f"{ALSO_THERE}:{port}": 1}
-        with python("-c", AUTO_DISCOVERY, cwd=tmp_path, machine=other) as program:
+        with python("-c", DISCOVERY, cwd=tmp_path, machine=other) as program:
             said, _ = program.communicate(timeout=PATIENCE)
             assert said == f"{[*names, 'local']}\n1024\n"
         server = pp.Server(0, ppservers=(f"{NETWORK}.*",), secret=SECRET)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 import pickle
 import signal
@@ -47,6 +48,12 @@ def test_a_number_of_numpy(job_server: pp.Server) -> None:
 @pytest.mark.parametrize("arguments", [("1", 1.0), (1.0, 1.0), (0, "1"), (0, None)])
 def test_what_nobody_can_wait_for(job_server: pp.Server, arguments: Any) -> None:
     with pytest.raises(TypeError, match=r"(number|timeout)=.* is no "):
+        job_server.wait_for_nodes(*arguments)
+
+
+@pytest.mark.parametrize("arguments", [(-1, 1.0), (0, math.nan)])
+def test_waits_that_make_no_sense(job_server: pp.Server, arguments: Any) -> None:
+    with pytest.raises(ValueError, match=r"(number|timeout)=.* is "):
         job_server.wait_for_nodes(*arguments)
 
 
@@ -157,17 +164,18 @@ def test_arguments_and_defaults_are_those_of_pp(function: Any, arguments: str) -
 # Templates
 
 
-def test_a_template(job_server: pp.Server) -> None:
+@pytest.mark.parametrize("count", [3, pytest.param(10_000, marks=pytest.mark.nightly)])
+def test_a_template(job_server: pp.Server, count: int) -> None:
     results: list[tuple[str, int]] = []
 
     def note(text: str, result: int) -> None:
         results.append((text, result))
 
     template = pp.Template(job_server, pow, (), (), note, ("powers",), "powers")
-    jobs = [template.submit(n, 2) for n in range(3)]
+    jobs = [template.submit(n, 2) for n in range(count)]
     assert {job.group for job in jobs} == {"powers"}
     job_server.wait("powers")
-    assert sorted(results) == [("powers", 0), ("powers", 1), ("powers", 4)]
+    assert sorted(results) == [("powers", n * n) for n in range(count)]
 
 
 # Workers

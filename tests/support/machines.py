@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -66,6 +68,19 @@ def several_machines(count: int) -> Iterator[dict[str, str]]:
         ],
     ):
         yield machines
+
+
+@contextmanager
+def knowing(machine: str, addresses: Mapping[str, str]) -> Iterator[None]:
+    """Let a machine know others by names, with their addresses."""
+    folder = Path("/etc/netns") / machine  # what is there takes the place of what is in /etc
+    folder.mkdir(parents=True)
+    try:
+        lines = [f"{address} {name}\n" for name, address in addresses.items()]
+        (folder / "hosts").write_text("".join(["127.0.0.1 localhost\n", *lines]))
+        yield
+    finally:
+        shutil.rmtree(folder)
 
 
 def plug(link: str, *, in_: bool) -> None:

@@ -33,14 +33,15 @@ class PpNode:
         *options: str,
         home: Path,
         secret: str = SECRET,
-        port: int = 0,
+        port: int | None = 0,
         machine: str = "",
     ) -> None:
-        """Start it, in a network namespace if one is named, and wait until it listens."""
+        """Start it, in a network namespace if one is named, and wait until it listens: on a port of
+        127.0.0.1, or with None where its options say."""
         env = environment({"PP_SECRET": secret, "HOME": str(home)})
         lead = ["ip", "netns", "exec", machine] if machine else []
         command = [*lead, sys.executable, "-W", "error", "-c", "from nws.cli import main; main()"]
-        place = ["-i", "127.0.0.1", "-p", str(port)]
+        place = [] if port is None else ["-i", "127.0.0.1", "-p", str(port)]
         self.lines: list[str] = []
         self.process = subprocess.Popen(
             [*command, "ppserver", *place, *options],
@@ -94,7 +95,7 @@ class PpNode:
 
 @contextmanager
 def ppnode(
-    *options: str, home: Path, secret: str = SECRET, port: int = 0, machine: str = ""
+    *options: str, home: Path, secret: str = SECRET, port: int | None = 0, machine: str = ""
 ) -> Iterator[PpNode]:
     """A node that is killed at the end of the block, if it still runs."""
     node = PpNode(*options, home=home, secret=secret, port=port, machine=machine)
