@@ -86,7 +86,7 @@ def _interrupt(number: int, _: Any) -> None:
 
 
 @depalma.command()
-@click.option("--server", required=True, help="HOST:PORT or unix:PATH of the cluster's server.")
+@click.option("--server", required=True, help="HOST:PORT or unix:/PATH of the cluster's server.")
 @click.option("--cluster", default="depalma", show_default=True, help="Name of the cluster.")
 @click.option(
     "--name", default=platform.node, show_default="that of the machine", help="Name of the host."

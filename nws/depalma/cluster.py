@@ -79,7 +79,7 @@ class Cluster:
         Args:
             config: of the cluster.
             workspace: of the cluster, of which we are the only master.
-            server: where it is, for hosts: ``HOST:PORT`` or ``unix:PATH``.
+            server: where it is, for hosts: ``HOST:PORT`` or ``unix:/PATH``.
             on_failure: called when the server is gone, and the cluster with it.
         """
         self.failure = ""
@@ -320,8 +320,10 @@ class Cluster:
         """Take note that a host is ``ready`` to be started, or ``gone``; see `Methods.callback`."""
         if callback_type not in ("ready", "gone"):
             raise DepalmaArgumentException(
-                f"a callback is 'ready' or 'gone', not {callback_type!r}"
+                f"a callback is 'ready' or 'gone', not {callback_type!r:.100}"
             )
+        if not isinstance(name, str):
+            raise DepalmaArgumentException(f"a host is given by its name, not by {name!r:.100}")
         with self._launching:
             if callback_type == "ready":
                 self._launcher.retry(name)

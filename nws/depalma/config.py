@@ -97,7 +97,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         name: of the cluster.
-        server: ``HOST:PORT`` or ``unix:PATH`` of a NetWorkSpaces server; empty for a private one.
+        server: ``HOST:PORT`` or ``unix:/PATH`` of a NetWorkSpaces server; empty for a private one.
         lost_after: seconds after which a silent host is lost, and hosts give up a silent master.
         start_timeout: seconds for which `init_server` waits for hosts.
         max_output: bytes of each stream of a job that are kept.
@@ -179,18 +179,21 @@ def host_config(plain: object) -> HostConfig:
     """Make the configuration of one more host from a table with the keys of ``[[host]]``.
 
     Raises:
-        DepalmaConfigException: a key is wrong.
+        DepalmaConfigException: it is none, or a key is wrong.
     """
-    if isinstance(plain, dict):  # XML-RPC has large integers as floats only
-        plain = {
-            key: int(value) if isinstance(value, float) and value.is_integer() else value
-            for key, value in plain.items()
-        }
+    if not isinstance(plain, dict):
+        raise DepalmaConfigException(
+            f"a host is a dictionary with the keys of [[host]], not {plain!r:.100}"
+        )
+    plain = {  # XML-RPC has large integers as floats only
+        key: int(value) if isinstance(value, float) and value.is_integer() else value
+        for key, value in plain.items()
+    }
     return _converted(plain, HostConfig, "the host", "")
 
 
 def server_of(place: str) -> tuple[str, int]:
-    """Return host and port of ``HOST:PORT`` or ``unix:PATH``.
+    """Return host and port of ``HOST:PORT`` or ``unix:/PATH``.
 
     Raises:
         ValueError: it is neither.

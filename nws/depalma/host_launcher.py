@@ -30,7 +30,7 @@ class HostLauncher:
 
         Args:
             cluster: its name.
-            server: ``HOST:PORT`` or ``unix:PATH``.
+            server: ``HOST:PORT`` or ``unix:/PATH``.
             is_alive: whether a host of this name has joined and is not lost.
         """
         self._cluster = cluster

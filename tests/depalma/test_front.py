@@ -18,6 +18,7 @@ from nws.depalma.methods import METHODS
 from nws.errors import DepalmaException
 from nws.version import __version__
 from tests.depalma.conftest import configuration, host
+from tests.support.pages import DOCS
 
 SECRET = "s3cret/: "
 
@@ -96,6 +97,8 @@ def test_each_error_is_a_fault_with_a_code(rpc: Any) -> None:
         (1, lambda: rpc.load_code("true", {"speed": 1})),
         (1, lambda: rpc.load_code("true", {}, 3)),
         (1, lambda: rpc.add_hosts([{"name": "x", "slots": "many"}])),
+        (1, lambda: rpc.add_hosts([5])),
+        (1, lambda: rpc.callback([], "gone")),
         (1, lambda: rpc.finished(1, -1)),
         (1, rpc.finished),
         (1, rpc.system.methodHelp),
@@ -226,6 +229,11 @@ def test_the_master_logs_more_when_it_is_asked_to(rpc: Any) -> None:
         assert rpc.debug(on)["version"] == __version__
         assert log.level == level
     log.setLevel(logging.NOTSET)
+
+
+def test_the_page_names_all_that_debug_returns(rpc: Any) -> None:
+    (row,) = re.findall(r"^\| `debug` .*$", (DOCS / "depalma.md").read_text(), re.MULTILINE)
+    assert {*rpc.debug()} <= {*re.findall(r"`(\w+)`", row)}
 
 
 def test_the_data_for_pages_has_cluster_hosts_and_jobs(rpc: Any) -> None:

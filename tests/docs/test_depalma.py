@@ -11,10 +11,11 @@ import pytest
 
 from nws import depalma
 from nws.depalma.config import ClusterConfig, FrontConfig, HostConfig
+from nws.depalma.front import FAULTS
 from nws.depalma.jobs import JobRecord
 from nws.depalma.listings import describe_jobs
 from nws.depalma.messages import HostReport, JobOutcome, RunningJob, SubmittedJob
-from nws.depalma.methods import METHODS
+from nws.depalma.methods import METHODS, Methods
 from nws.depalma.parameters import CodeSpec
 from tests.support.processes import run_python
 
@@ -46,6 +47,18 @@ def test_every_name_of_the_original_is_a_row_with_tests_that_use_it() -> None:
             assert test in TESTS, test
         if name in {*METHODS, *PARAMETERS}:
             assert any(re.search(rf"\b{name}\b", TESTS[test]) for test in tests), name
+
+
+def test_the_faults_of_each_method_are_those_of_its_help() -> None:
+    table = re.findall(r"^\| `(\w+)` \|.*\|([\d, ]*)\| `test_[^|]*\|$", PAGE, re.MULTILINE)
+    named = {method: codes.strip() for method, codes in table}
+    assert named.keys() >= {*METHODS}
+    codes = {kind.__name__: str(code) for kind, code in FAULTS.items()}
+    for method in METHODS:
+        _, _, raises = (getattr(Methods, method).__doc__ or "").partition("Raises:")
+        if raises:
+            kinds = re.findall(r"^ +(\w+Exception):", raises, re.MULTILINE)
+            assert named[method] == ", ".join(sorted(codes[kind] for kind in kinds)), method
 
 
 @pytest.mark.nightly  # examples/factors.py does as much
