@@ -39,6 +39,7 @@ _MAX_NAMES_BYTES: Final = 1024 * 1024
 """In one request: what any server has room for. It keeps all but values in memory."""
 
 _ONE: Final = b"1"
+_NO_NAME: Final = object()
 
 
 class _HasId(Protocol):
@@ -54,7 +55,7 @@ class WorkspaceRequests:
         """Take the name of the workspace, and what encodes values."""
         self._workspace = workspace
         self._encoder = encoder
-        self._last: tuple[str | None, bytes] = None, b""  # of what is stored with a settle, encoded
+        self._last: tuple[object, bytes] = _NO_NAME, b""  # of what is stored with a settle, encoded
         # What followed the last settle: who does that asks for the same again and again.
         self._asked: tuple[str | None, int, float, Sequence[Field]] = (None, 0, 0.0, ())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from nws.eager_poll import EagerPoll
 from nws.errors import NwsOperationException
@@ -21,6 +21,8 @@ from nws.wire.dialect import BLANK_ID
 from nws.wire.requests import Field
 
 __all__ = ["Inbox", "Outbox", "Watch"]
+
+_NO_NAME: Final = object()
 
 
 class Outbox:
@@ -34,7 +36,7 @@ class Outbox:
         """Made by `NetWorkSpace.outbox`."""
         self._workspace = workspace
         self._encoder = session.encoder
-        self._last: tuple[str | None, bytes] = None, b""  # variable, as it is and encoded
+        self._last: tuple[object, bytes] = _NO_NAME, b""  # variable, as it is and encoded
         # It stores nothing, so that there always is a reply to confirm.
         self._stream = session.open_stream([b"settle", b""], 0.0)
         self._is_confirmed = False

@@ -178,6 +178,19 @@ def test_of_several(opened_by_any: Opener) -> None:
     ws.release([])
 
 
+@pytest.mark.parametrize("name", [None, b"y", 1])
+def test_what_is_no_name_is_refused_from_the_first_settle_on(
+    opened_by_any: Opener, name: Any
+) -> None:
+    ws = opened_by_any()
+    ws.store("x", 1)
+    lease = ws.lease("x")
+    with pytest.raises(TypeError, match="must be a string"):
+        lease.settle([(name, "a result")])
+    assert state(ws) == (0, 1)
+    assert [*ws.listVars(format="dict")] == ["x"]
+
+
 def test_settling_stores_in_the_same_step(opened_by_any: Opener) -> None:
     ws = opened_by_any()
     ws.store("x", "task")

@@ -225,6 +225,15 @@ def test_an_outbox_says_later_what_was_refused(opened: Opener) -> None:
     assert ws.fetch("fine", timeout=PATIENCE) == 1
 
 
+def test_what_is_no_name_is_refused_from_the_first_store_on(opened: Opener) -> None:
+    ws = opened()
+    outbox = ws.outbox()
+    with pytest.raises(TypeError, match="must be a string"):
+        outbox.store([(None, 1)])  # type: ignore[list-item]
+    outbox.confirm()
+    assert ws.listVars(format="dict") == {}
+
+
 def test_an_outbox_goes_on_after_a_strike_at_any_moment(opened: Opener) -> None:
     """What it was about to store then is stored, or is not, but nothing else is mixed up."""
     ws = opened()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import time
+import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -284,3 +285,13 @@ def _die_or_arrive(element: int, folder: Path) -> int:
     if element == 0 and is_first(folder, element):
         die("exit status 7")
     return arrive(element, folder)
+
+
+def test_of_what_is_called_only_the_name_is_kept() -> None:
+    """To ask for that may run code of the user, in whose thread it is done; and it may be large."""
+    function = Scale(2)
+    kept = weakref.ref(function)
+    state = CallState("eachElem", function, 1)
+    del function
+    assert kept() is None
+    assert state.content()["function"] == "Scale"

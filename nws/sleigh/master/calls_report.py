@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from json import dumps
+from types import FunctionType
 from typing import Any, Final
 
 __all__ = ["CallState", "CallsReport", "name_of"]
@@ -48,20 +49,10 @@ class CallState:
         """
         self.number = self.submitted = self.arrived = self.failed = 0
         self.exhausted = self.over = self.cancelled = self.public = False
-        self._fun = fun
-        self._name = ""
+        self.name = name_of(fun)  # now, for to ask may run code of the user
         self.kind = kind
         self._total = total
         self._began = time.time()
-
-    @property
-    def name(self) -> str:
-        """By what name people know what is called. Most calls end before anybody asks."""
-        fun = self._fun  # another thread may ask for it, too
-        if fun is not None:
-            self._name = name_of(fun)
-            self._fun = None  # it may be large
-        return self._name
 
     def content(self) -> dict[str, Any]:
         """Return what is published."""
@@ -120,6 +111,8 @@ class CallsReport:
 
 def name_of(fun: Any) -> str:
     """Return by what name people know a function; of a text its beginning."""
+    if type(fun) is FunctionType:  # as most are
+        return fun.__qualname__[:_MAX_NAME_CHARS]
     if isinstance(fun, str):
         return fun.strip()[:_MAX_NAME_CHARS]
     while isinstance(fun, functools.partial):
