@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nws.errors import Status
+from nws.session.exchange import Exchange
 from nws.session.pool import Pool
 from nws.session.sockets import waiting_for
 from nws.wire.replies import Answer
@@ -29,6 +30,7 @@ class Stream:
     def __init__(self, pool: Pool, fields: Sequence[Field], wait: float | None = None) -> None:
         """Connect, and send the first request; see `ask`."""
         self._transport = pool.connect()
+        self._prepared: Exchange | None = None
         self.poll = waiting_for(self._transport.socket)
         self.ask(fields, wait)
 
@@ -42,8 +44,18 @@ class Stream:
         Raises:
             NwsConnectionDroppedException: the connection is gone.
         """
-        self._exchange = exchange = self._transport.begin(fields, wait)
+        exchange = self._prepared
+        if exchange is None or exchange.fields is not fields:
+            exchange = self._transport.prepare(fields, wait)
+        self._prepared = None
+        self._transport.pending = self._exchange = exchange
         self._transport.send(exchange)
+
+    def prepare(self, fields: Sequence[Field]) -> None:
+        """Have the next request ready, while there is time: `ask` is quicker then. The server may
+        wait for any time before it replies."""
+        if self._prepared is None:
+            self._prepared = self._transport.prepare(fields)
 
     @property
     def answered(self) -> bool:

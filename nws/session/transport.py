@@ -260,18 +260,13 @@ class Transport:
         if self._more:
             flush_soon(self.socket)
 
-    def begin(self, fields: Sequence[Field], wait: float | None = None) -> Exchange:
-        """Prepare a request whose reply is read later; see `run`, `send` and `end`.
-
-        The one before it must have come to its end.
-        """
-        self.pending = exchange = self._make_exchange(
-            self._channel, self.dialect, fields, self._timeouts, wait
-        )
-        return exchange
+    def prepare(self, fields: Sequence[Field], wait: float | None = None) -> Exchange:
+        """Prepare a request whose reply is read later; see `run`, `send` and `end`. It has to be
+        ``pending`` when it is sent, and the one before it must have come to its end."""
+        return self._make_exchange(self._channel, self.dialect, fields, self._timeouts, wait)
 
     def send(self, exchange: Exchange) -> None:
-        """Send what was not sent yet of a request that was begun."""
+        """Send what was not sent yet of a request that was prepared."""
         if self._dropped:
             self._refuse()
         try:
@@ -280,7 +275,7 @@ class Transport:
             raise self._lost(exchange, error) from error
 
     def end(self, exchange: Exchange) -> Answer:
-        """Wait for the reply to a request that was begun. It can be called again.
+        """Wait for the reply to a request that was prepared. It can be called again.
 
         Raises:
             NwsException: as for `run`.

@@ -171,6 +171,7 @@ class Inbox:
         """
         stream = self._stream
         if not stream.has_reply():
+            stream.prepare(self._fields)
             has_come = self._poll_eagerly(partial(self._look, meanwhile)) if eager else False
             if not (has_come or stream.poll(timeout)):
                 return []

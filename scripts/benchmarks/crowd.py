@@ -72,7 +72,7 @@ class _Worker:
         self._ask()
 
     def _ask(self) -> None:
-        self._exchange = self._transport.begin(self._lease, wait=None)
+        self._exchange = self._transport.pending = self._transport.prepare(self._lease)
         self._transport.send(self._exchange)
 
     def fileno(self) -> int:

@@ -12,12 +12,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from json import dumps
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final
 
 __all__ = ["CallState", "CallsReport", "name_of"]
 
 _MAX_NAME_CHARS: Final = 80
+
+_FUNCTIONS: Final = frozenset({FunctionType, BuiltinFunctionType})
 
 _ENDED_SHOWN: Final = 5
 """Calls that have ended and are still in the report."""
@@ -111,8 +113,9 @@ class CallsReport:
 
 def name_of(fun: Any) -> str:
     """Return by what name people know a function; of a text its beginning."""
-    if type(fun) is FunctionType:  # as most are
-        return fun.__qualname__[:_MAX_NAME_CHARS]
+    if type(fun) in _FUNCTIONS:
+        qualname: str = fun.__qualname__
+        return qualname[:_MAX_NAME_CHARS]
     if isinstance(fun, str):
         return fun.strip()[:_MAX_NAME_CHARS]
     while isinstance(fun, functools.partial):

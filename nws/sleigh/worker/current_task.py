@@ -118,10 +118,10 @@ class CurrentTask:
         with self._lock:
             element = self._begin + len(outcomes)
         cut_at = self._begun + int(SLICE_SECONDS * 1e9)
-        while True:
+        while todo:
             try:
                 packed = todo.popleft()
-            except IndexError:
+            except IndexError:  # the other thread has taken it
                 break
             numbers[ELEMENT] = element  # as `StatusCells.begin_element` does
             numbers[SINCE] = since = now()

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 def taken(waiting: deque[T]) -> Iterator[T]:
     """Take one after the other from the front."""
-    while True:
+    while waiting:  # to find that out by the exception takes as long as the rest
         try:
             thing = waiting.popleft()
         except IndexError:
