@@ -288,13 +288,11 @@ def _settle_and_lease(client: Caller, fields: list[Any], metadata: bytes) -> Non
 
 def _stores(fields: list[Any], begin: int, metadata: bytes) -> Sequence[tuple[bytes, bytes, Value]]:
     """Read the stores of a `settle`: workspace, variable, and value."""
-    given = fields[begin:]
-    if len(given) % 4:
+    if (len(fields) - begin) % 4:
         raise Refusal("each store needs a workspace, a variable, a descriptor and a value")
-    each = iter(given)
     return [
-        (ws, var, _value(descriptor, payload, metadata))
-        for ws, var, descriptor, payload in zip(each, each, each, each, strict=True)
+        (fields[at], fields[at + 1], _value(fields[at + 2], fields[at + 3], metadata))
+        for at in range(begin, len(fields), 4)
     ]
 
 
