@@ -136,7 +136,8 @@ def test_hosts_join_by_hand_and_a_cluster_has_one_master(server: Server, tmp_pat
             assert "The host me has ended: it got SIGTERM\n" in process.communicate()[1]
         with run_host(server, "hand", "--name", "me") as process:
             until(
-                lambda: [each["state"] for each in user.rpc.load()] == ["ready"], "it joins again"
+                lambda: [each.get("os_pid") for each in user.rpc.load()] == [process.pid],
+                "it joins again",
             )
             user.master.close()
             assert "the master is gone, or has put it out" in process.communicate()[1]

@@ -132,7 +132,8 @@ def test_the_supervisor_is_killed_while_it_starts(on_server: dict[str, Any], mom
     """At many moments: before it joins, in the middle of that, and between its workers' starts."""
     with LongLeased(**on_server, workerCount=2) as sleigh:
         let_pass(0.002 * moment)
-        os.kill(supervisors(os.getpid())[0], signal.SIGKILL)
+        (supervisor,) = until(lambda: supervisors(os.getpid()), "the supervisor's program")
+        os.kill(supervisor, signal.SIGKILL)
         call = partial(sleigh.eachElem, times_ten, range(10))
         assert Aside(call).result() == list(range(0, 100, 10))
         # One that the killed supervisor had just forked may do its part before it notices.
