@@ -69,6 +69,7 @@ class Job:
         self._output: JobOutput | None = None  # if there is any
         self._legacy_traceback = ""
         self._is_shown = False
+        self._is_over = False  # the server has nothing more to do for it
 
     @property
     def finished(self) -> bool:
@@ -137,6 +138,7 @@ class Job:
 
     def _finish(self) -> None:
         """Note that the callback has returned, or will never be called."""
+        self._is_over = True
         if self._called_back is not None:
             self._called_back.set()
 

@@ -166,7 +166,7 @@ class Server:
             raise self._unusable(error) from error
         self._jobs_by_call.add(future.number, job)
         self._unfinished[job.tid] = job
-        if future.done() and job.finished:
+        if job._is_over:  # it was not there yet to be removed
             self._unfinished.pop(job.tid, None)
         return job
 
@@ -221,8 +221,8 @@ class Server:
             self._finish(job)
 
     def _finish(self, job: Job) -> None:
-        self._unfinished.pop(job.tid, None)
         job._finish()
+        self._unfinished.pop(job.tid, None)  # after that; see `submit`
 
     # Workers
 

@@ -41,6 +41,9 @@ class CallState:
         public: it was published.
     """
 
+    number = submitted = arrived = failed = 0
+    exhausted = over = cancelled = public = False
+
     def __init__(self, kind: str, fun: Any, total: int | None) -> None:
         """Prepare.
 
@@ -49,8 +52,6 @@ class CallState:
             fun: what is called, as the user gave it.
             total: how many elements there will be, if that is known.
         """
-        self.number = self.submitted = self.arrived = self.failed = 0
-        self.exhausted = self.over = self.cancelled = self.public = False
         self.name = name_of(fun)  # now, for to ask may run code of the user
         self.kind = kind
         self._total = total

@@ -144,9 +144,10 @@ class Occupancy:
 
     def scope(self, run: Run | None = None) -> ErrorScope:
         """Return a context for what is done with the server; see `ErrorScope`."""
-        return ErrorScope(self.check, self._explain, run)
+        return ErrorScope(self.check, self.explain, run)
 
-    def _explain(self, error: NwsException) -> NoReturn:
+    def explain(self, error: NwsException) -> NoReturn:
+        """Raise the exception of the sleigh that stands for an error of the server."""
         self.check()
         raise self.explained(error) from error
 

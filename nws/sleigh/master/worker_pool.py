@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from nws.errors import SleighJoinException, SleighStoppedException
+from nws.errors import NwsException, SleighJoinException, SleighStoppedException
 from nws.session.address import Address
 from nws.sleigh.launch.local_workers import LocalWorkers
 from nws.sleigh.master.engine import Engine
@@ -116,8 +116,11 @@ class WorkerPool:
             SleighIllegalValueException: the function or an argument cannot be pickled.
             SleighNwsException: the server is gone.
         """
-        with self._scope:
+        self._calls.check()  # this and the rest as in `ErrorScope`, which takes a microsecond
+        try:
             return self._submissions.submit(function, args, {}, make_future)
+        except NwsException as error:
+            self._calls.explain(error)
 
     def is_under_way(self, call: int) -> bool:
         """Tell whether a call has begun and is not over."""
