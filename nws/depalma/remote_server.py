@@ -132,6 +132,7 @@ class RemoteServer:
         return self._reason
 
     def _join(self) -> None:
+        self._ws.declare(control_of(self._id), "fifo")  # now, while the server has room
         self._ws.declare(report_of(self._id), "single")
         self._ws.store(report_of(self._id), write(self._report()))
         Presence(self._ws, self._id, self._host.name, self._lost_after)  # renewed with its jobs

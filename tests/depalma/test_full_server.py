@@ -8,10 +8,25 @@ from xmlrpc.client import Fault
 import pytest
 
 from nws.client import NetWorkSpace
-from nws.depalma.messages import workspace_of
+from nws.depalma.messages import control_of, report_of, wake_of, workspace_of
 from tests.depalma.conftest import configuration, host, running_cluster
 from tests.support.server import running
 from tests.support.spaces import HOST, fill
+
+
+def test_what_a_host_waits_for_is_there_when_it_has_joined(tmp_path: Path) -> None:
+    """To make it later may be refused, and then the host would end."""
+    with running(tmp_path) as server:
+        config = configuration(tmp_path, host("a"), server=f"{HOST}:{server.port}")
+        with (
+            running_cluster(config) as user,
+            NetWorkSpace(workspace_of("test"), HOST, server.port, useUse=True) as ws,
+        ):
+            (there,) = user.rpc.load()
+            variables = ws.listVars(format="dict")
+            assert isinstance(variables, dict)
+            for name in (control_of(there["id"]), wake_of(there["id"]), report_of(there["id"])):
+                assert variables[name].mode in ("fifo", "single"), name
 
 
 @pytest.mark.slow
