@@ -142,14 +142,14 @@ def test_by_a_person(by_hand: ByHand, tmp_path: Path) -> None:
 
 
 def test_what_it_waits_for_is_said(
-    by_hand: ByHand, server: Server, caplog: pytest.LogCaptureFixture
+    server: Server, tmp_path: Path, impatient: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Else its program would stand still without a word."""
-    name = by_hand.workspace.currentWs()
-    by_hand.go()
-    said = " ".join(
-        each.getMessage() for when in ("setup", "call") for each in caplog.get_records(when)
-    )
+    with ExitStack() as later:
+        by_hand = ByHand(server, tmp_path, later)
+        name = by_hand.workspace.currentWs()
+        by_hand.go()
+    said = " ".join(caplog.messages)
     assert f"`nws worker --connect {HOST}:{server.port} --sleigh {name}`" in said
     assert f"`nws sleigh close --host {HOST} --port {server.port} {name}`" in said
 
