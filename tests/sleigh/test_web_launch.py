@@ -165,7 +165,9 @@ by_hand._LEASE_SECONDS = 0.3
 by_hand.supervise = lambda settings: sys.exit(supervisor.main(settings))
 """
     process = by_hand.paste("-c", program + by_hand.line)
-    by_hand.go().stop()
+    sleigh = by_hand.go()
+    assert sleigh.eachElem(times_ten, [1]) == [10], "it has joined, which takes more than its rank"
+    sleigh.stop()
     assert process.communicate(timeout=PATIENCE) == ("", "")
     assert process.returncode == 0
 
