@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from nws.client import NetWorkSpace
-from nws.errors import SleighTaskException
+from nws.errors import NwsNoWorkSpaceException, SleighTaskException
 from nws.sleigh import Sleigh
 from nws.sleigh.master.calls_report import CallsReport, CallState, name_of
 from nws.sleigh.master.members import Members
+from nws.sleigh.master.options import NO_OPTIONS
 from nws.sleigh.master.team import Team
+from nws.sleigh.shared.messages import Call, Task
 from tests.sleigh.functions import Scale, arrive
 from tests.support.deadly import die, is_first, times_ten
 from tests.support.processes import Aside, until, until_file
@@ -252,6 +254,21 @@ def test_names_of_functions(fun: Any, name: str) -> None:
 
 
 # What is refused, and what is forgotten
+
+
+def test_tasks_that_end_with_their_workspace_have_no_places(small: NetWorkSpace) -> None:
+    """That they were not stored is said once; to ask again, as who cancels does, is no error."""
+    team = Team(small, Members(small, pytest.fail, 1), None, None)
+    stored: list[object] = []
+    small.server.deleteWs(small.currentWs())
+    call = Call(1, "function", 1, 0, *NO_OPTIONS, (), (), False)
+    team.submit([Task(call, 0, [[1]])], lambda *each: stored.append(each))
+    with pytest.raises(NwsNoWorkSpaceException):
+        team.withdraw(list)
+    with pytest.raises(NwsNoWorkSpaceException):
+        team.withdraw(list)
+    assert stored == []
+    team.close()
 
 
 def test_a_refused_report_of_a_call_is_not_a_refused_task(small: NetWorkSpace) -> None:

@@ -239,6 +239,7 @@ class Team:
                     on_stored(tasks, self._outbox.indexes()[-len(tasks) :])
                 self._unconfirmed = _Message((), {})  # or large elements would stay in memory
         except NwsNoWorkSpaceException:
+            self._unconfirmed = _Message((), {})  # they are gone with it; that is said once
             raise
         except NwsOperationException as error:
             tasks, functions, on_stored = self._unconfirmed
